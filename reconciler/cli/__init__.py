@@ -1,0 +1,1 @@
+"""One file a verb group; no logic of its own."""

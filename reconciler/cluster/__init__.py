@@ -1,0 +1,1 @@
+"""Kubernetes over HTTP: discovery, watch cache, apply, prune, health, stored state."""

@@ -1,0 +1,1 @@
+"""Triggers, work queue, endpoints and signals."""

@@ -1,0 +1,1 @@
+"""Manifests × live objects to Changes, and the views people read. Pure."""

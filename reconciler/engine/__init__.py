@@ -1,0 +1,1 @@
+"""One pass from a Snapshot to a converged cluster."""

@@ -1,0 +1,1 @@
+"""The Transport protocol and one asynchronous client with retries, deadlines and Retry-After."""

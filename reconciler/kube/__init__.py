@@ -1,0 +1,1 @@
+"""Pure Kubernetes semantics: names, quantities, selectors, patches, field sets and merge."""

@@ -1,0 +1,61 @@
+"""The structural schema of a value: what server-side apply, diff and validation need to know of its shape.
+
+One `Schema` describes one node of a JSON document. The built-in kinds come from the published OpenAPI description of
+Kubernetes (`reconciler.kube.openapi`), custom resources from their CustomResourceDefinition.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Shape(Enum):
+    """What a node may hold."""
+
+    SCALAR = "scalar"
+    STRUCT = "struct"  # an object with named fields
+    MAP = "map"  # an object whose values all have the schema `element`
+    LIST = "list"
+    UNTYPED = "untyped"  # anything: x-kubernetes-preserve-unknown-fields, JSON, RawExtension, FieldsV1
+
+
+class Merge(Enum):
+    """How appliers share a node: an atomic one has one owner, a granular one an owner for each part."""
+
+    GRANULAR = "granular"  # struct and map: by field
+    ATOMIC = "atomic"
+    SET = "set"  # list of scalars, by value
+    KEYED = "keyed"  # list of objects, by the fields in `keys`
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One node. Fields that do not concern its shape keep their defaults.
+
+    `type` is the JSON type of a scalar ("string", "integer", "number", "boolean"), "int-or-string" or "quantity";
+    `merge_key` and `merge_strategy` are for strategic merge patches (`patchMergeKey`, `patchStrategy`), which differ
+    from `keys` in a few places. `default` is Kubernetes' own, `MISSING` where it states none.
+    """
+
+    shape: Shape
+    type: str = ""
+    format: str = ""
+    merge: Merge = Merge.GRANULAR
+    keys: tuple[str, ...] = ()
+    merge_key: str = ""
+    merge_strategy: str = ""
+    fields: Mapping[str, "Schema"] = field(default_factory=dict)
+    element: "Schema | None" = None
+    required: tuple[str, ...] = ()
+    enum: tuple[Any, ...] = ()
+    nullable: bool = False
+    preserve_unknown: bool = False
+    embedded_resource: bool = False
+    default: Any = None
+    has_default: bool = False
+    constraints: Mapping[str, Any] = field(default_factory=dict)  # minimum, maxLength, pattern, … of custom resources
+    gvk: tuple[str, str, str] | None = None
+
+
+UNTYPED = Schema(Shape.UNTYPED)

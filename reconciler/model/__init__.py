@@ -1,0 +1,1 @@
+"""Every value that rooms exchange: frozen, slotted, printable."""

@@ -1,0 +1,95 @@
+"""What is to happen to the cluster, object by object."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from reconciler.kube.names import Identity
+from reconciler.model.manifest import Manifest
+
+
+class Action(StrEnum):
+    """A closed set: everything a pass may do to an object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ADOPT = "adopt"  # take over an object that nobody or another tool made
+    REPLACE = "replace"  # delete and create: an immutable field changed and the object allows it
+    PRUNE = "prune"
+    NONE = "unchanged"
+    KEEP = "keep"  # no longer in Git, and left alone on purpose: `prune: "false"`, a quarantined spec, a finished Job
+    HOLD = "hold"  # needs an approval or an answer first
+    REFUSE = "refuse"  # will not be done: another source's object, an invalid one
+    UNCONFIRMED = "unconfirmed"  # its CustomResourceDefinition or namespace comes in the same commit
+
+
+class _Absent:
+    """The value of a field that is not there (None is JSON null)."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field. `path` reads `spec.template.spec.containers[name=web].image`; ABSENT before or after where not there.
+
+    Values of secrets are replaced by `reconciler.redact.REDACTED` before a FieldChange is made.
+    """
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to happen to one object, and why.
+
+    `reason` is one clause for people ("new in Git", "spec.replicas is immutable", "held: 12 of 40 objects would go").
+    `uid` and `resource_version` are the live object's, for preconditions.
+    """
+
+    identity: Identity
+    action: Action
+    reason: str
+    fields: tuple[FieldChange, ...] = ()
+    manifest: Manifest | None = None
+    uid: str = ""
+    resource_version: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An object as the cluster has it. `object` keeps `metadata.managedFields`."""
+
+    identity: Identity
+    object: Mapping[str, Any]
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self.object.get("metadata") or {}
+        return metadata
+
+    @property
+    def uid(self) -> str:
+        return str(self.metadata.get("uid") or "")
+
+    @property
+    def resource_version(self) -> str:
+        return str(self.metadata.get("resourceVersion") or "")
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        annotations: Mapping[str, str] = self.metadata.get("annotations") or {}
+        return annotations
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        labels: Mapping[str, str] = self.metadata.get("labels") or {}
+        return labels

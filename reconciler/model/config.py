@@ -1,0 +1,67 @@
+"""The daemon's own configuration, never read from a repository that it watches. schemas/config.json rules."""
+
+import msgspec
+
+from reconciler.model.manifest import DriftMode
+
+
+class _Config(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    pass
+
+
+class GitLimits(_Config, frozen=True):
+    """What a repository may cost. Exceeding one keeps the last good revision in force and prunes nothing."""
+
+    blob_bytes: int = 4 * 1024 * 1024  # a larger file is skipped and named
+    files: int = 50_000
+    total_bytes: int = 512 * 1024 * 1024
+
+
+class GitCredentials(_Config, frozen=True):
+    """Secrets by file reference only."""
+
+    username: str = "git"
+    password_file: str | None = None  # https: the password or token
+    ssh_key_file: str | None = None
+    known_hosts_file: str | None = None
+    ca_file: str | None = None
+
+
+class PruneGuard(_Config, frozen=True):
+    """Deletions of one pass above max(`count`, `percent` of the source's objects) are held until approved (rule 11)."""
+
+    count: int = 5
+    percent: int = 20
+
+
+class SourceConfig(_Config, frozen=True):
+    """One repository to watch. `ref` is a branch, a tag, 40 hexadecimal digits, or `semver:<range>` over tags."""
+
+    name: str
+    url: str
+    ref: str = "main"
+    paths: tuple[str, ...] = (".",)
+    namespace: str = "default"  # for objects that state none
+    interval: float = 60.0  # seconds between polls, jittered by 10 %
+    timeout: float = 60.0  # seconds for one Git operation
+    credentials: GitCredentials = GitCredentials()
+    limits: GitLimits = GitLimits()
+    guard: PruneGuard = PruneGuard()
+    adopt: bool = False
+    drift: DriftMode = DriftMode.HEAL
+    namespaces: tuple[str, ...] = ()  # watch and apply in these only; empty: the whole cluster
+    suspend: bool = False
+
+
+class DaemonConfig(_Config, frozen=True):
+    """The whole file."""
+
+    sources: tuple[SourceConfig, ...]
+    install: str | None = None  # the install name; without it a uid is made and kept in the cluster
+    state_namespace: str = "reconciler-system"
+    cache_dir: str = "/var/cache/reconciler"
+    listen: str = "0.0.0.0:8080"  # in a container the probes come from outside
+    concurrency: int = 8  # writes in flight
+    wait_timeout: float = 600.0  # seconds that a dependent waits for what it depends on
+    kubeconfig: str | None = None
+    context: str | None = None

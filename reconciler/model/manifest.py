@@ -1,0 +1,85 @@
+"""What rendering makes: complete Kubernetes objects, each with where it came from and how it is to be treated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.model.problem import Problem
+from reconciler.model.spec import Origin
+
+MANAGER: Final = "reconciler"  # our field manager
+PLANNER_MANAGER: Final = "reconciler-planner"  # holds fields that Git no longer states (rule 6)
+
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_SOURCE: Final = "reconciler.dev/source"
+LABEL_VARIANT: Final = "reconciler.dev/variant"
+LABEL_TASK: Final = "reconciler.dev/task"
+ANNOTATION_ID: Final = "reconciler.dev/id"
+ANNOTATION_ORIGIN: Final = "reconciler.dev/origin"  # "<path>#<text hash>"
+ANNOTATION_SPEC: Final = "reconciler.dev/spec"  # the spec document that made it: "Deployment/shop/web"
+ANNOTATION_PRUNE: Final = "reconciler.dev/prune"
+ANNOTATION_DRIFT: Final = "reconciler.dev/drift"
+ANNOTATION_IGNORE: Final = "reconciler.dev/ignore"
+ANNOTATION_REPLACE: Final = "reconciler.dev/replace"
+ANNOTATION_ADOPT: Final = "reconciler.dev/adopt"
+ANNOTATION_DEPENDS_ON: Final = "reconciler.dev/depends-on"
+
+
+class DriftMode(StrEnum):
+    HEAL = "heal"
+    ALERT = "alert"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one object is treated; from its annotations and its source's settings."""
+
+    prune: bool = True
+    replace: bool = False
+    adopt: bool = False
+    drift: DriftMode = DriftMode.HEAL
+    ignore: tuple[str, ...] = ()  # JSON pointers that are not compared
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns what is rendered: stamped into every object (rule 1)."""
+
+    install: str  # the install uid or the configured name
+    source: str
+
+    def id_of(self, identity: Identity) -> str:
+        """The value of `reconciler.dev/id` for an object: `<install>/<source>/<group>/<kind>/<namespace>/<name>`."""
+        return "/".join((self.install, self.source, *identity))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One object to apply: exactly the fields that Git states (and a Plan filled in), ownership stamped.
+
+    `depends_on` are objects that must be ready first: explicit ones and those found by reference. `digest` is a hash of
+    `object`'s canonical JSON without the origin annotation's text hash: equal digests need no request.
+    `once` marks a Job named by its hash: it exists at most once, and when finished is exempt from prune and drift.
+    """
+
+    identity: Identity
+    gvk: GroupVersionKind
+    object: Mapping[str, Any]
+    origin: Origin
+    spec: Identity  # the document that made it
+    depends_on: tuple[Identity, ...]
+    policy: Policy
+    digest: str
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """All objects of one revision."""
+
+    items: Mapping[Identity, Manifest]
+    problems: tuple[Problem, ...] = ()
+    rendered: int = 0  # documents rendered anew; the rest came from the cache

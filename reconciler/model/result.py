@@ -1,0 +1,51 @@
+"""What one pass did."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.kube.names import Identity
+from reconciler.model.change import Action, Change
+from reconciler.model.health import Health
+from reconciler.model.problem import Problem
+from reconciler.model.snapshot import Revision
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    FAILED = "failed"  # the server refused, or did not answer within the retries
+    BLOCKED = "blocked"  # something it depends on failed or is not ready
+    SUPERSEDED = "superseded"  # a newer commit came first
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectResult:
+    identity: Identity
+    action: Action
+    outcome: Outcome
+    message: str = ""
+    health: Health | None = None
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """One pass over one source."""
+
+    source: str
+    revision: Revision
+    started: datetime
+    finished: datetime
+    results: Mapping[Identity, ObjectResult] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    superseded: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return all(r.outcome is Outcome.DONE for r in self.results.values()) and not self.superseded
+
+    def count(self, action: Action) -> int:
+        """How many objects had `action` done."""
+        return sum(1 for r in self.results.values() if r.action is action and r.outcome is Outcome.DONE)

@@ -1,0 +1,1 @@
+"""Specs and nodes to Plan. Pure."""

@@ -1,0 +1,1 @@
+"""Specs, Plan and resolved images to Manifests. Pure."""

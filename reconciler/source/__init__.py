@@ -1,0 +1,1 @@
+"""Git to Snapshot: blobs from a bare mirror, never a checkout."""

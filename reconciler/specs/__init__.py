@@ -1,0 +1,1 @@
+"""Snapshot to Specs and Problems: loading, limits, schemas, file:line."""
