@@ -60,8 +60,9 @@ class Owner:
 class Manifest:
     """One object to apply: exactly the fields that Git states (and a Plan filled in), ownership stamped.
 
-    `depends_on` are objects that must be ready first: explicit ones and those found by reference. `digest` is a hash of
-    `object`'s canonical JSON without the origin annotation's text hash: equal digests need no request.
+    `depends_on` are objects that it refers to (a mounted ConfigMap, its Namespace): they must be applied first and usable.
+    `after` are objects that must be ready first, because somebody said so (dependsOn). `digest` is a hash of `object`'s
+    canonical JSON without the origin annotation's text hash: equal digests need no request.
     `once` marks a Job named by its hash: it exists at most once, and when finished is exempt from prune and drift.
     """
 
@@ -74,6 +75,7 @@ class Manifest:
     policy: Policy
     digest: str
     once: bool = False
+    after: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
