@@ -9,7 +9,6 @@ replace them.
 from collections.abc import Iterable, Mapping
 
 from reconciler.kube.names import Identity
-from reconciler.model.manifest import Manifest
 
 # The order in which objects start when nothing else decides: what others need first comes first. Not a barrier.
 _RANK = {
@@ -33,38 +32,25 @@ def rank(identity: Identity) -> int:
     return _RANK.get(identity.kind, _LAST)
 
 
-def dependencies(manifests: Mapping[Identity, Manifest], wanted: Iterable[Identity]) -> dict[Identity, set[Identity]]:
-    """For each of `wanted`, what it waits for among `manifests`.
-
-    A dependency on something that is in no source is left to Kubernetes: its pods wait for a ConfigMap by themselves.
-    """
-    return {
-        identity: {other for other in manifests[identity].depends_on if other in manifests and other != identity}
-        for identity in wanted
-    }
-
-
-def cycle(edges: Mapping[Identity, set[Identity]]) -> tuple[Identity, ...]:
-    """The objects of one cycle in order, or () when there is none."""
-    done: set[Identity] = set()
-    for start in sorted(edges):
-        path: list[Identity] = []
-        on_path: set[Identity] = set()
-        stack: list[tuple[Identity, list[Identity]]] = [(start, sorted(edges.get(start, ())))]
-        while stack:
-            node, rest = stack[-1]
-            if node not in on_path:
-                path.append(node)
-                on_path.add(node)
-            step = next((other for other in iter(rest) if other not in done), None)
-            if step is None:
-                stack.pop()
-                path.pop()
-                on_path.discard(node)
-                done.add(node)
-                continue
-            rest.remove(step)
-            if step in on_path:
-                return tuple(path[path.index(step) :])
-            stack.append((step, sorted(edges.get(step, ()))))
-    return ()
+def cycles(waits: Mapping[Identity, Iterable[Identity]]) -> list[tuple[Identity, ...]]:
+    """Groups of objects that wait for each other, each as one loop in order. Objects in several loops count once."""
+    found: list[tuple[Identity, ...]] = []
+    state: dict[Identity, bool] = {}  # False: on the path that is being followed, True: left behind
+    for start in sorted(waits):
+        if start in state:
+            continue
+        path = [start]
+        state[start] = False
+        rest = [iter(sorted(waits[start]))]
+        while path:
+            other = next(rest[-1], None)
+            if other is None:
+                state[path.pop()] = True
+                rest.pop()
+            elif other not in state:
+                path.append(other)
+                state[other] = False
+                rest.append(iter(sorted(waits.get(other, ()))))
+            elif not state[other]:
+                found.append(tuple(path[path.index(other) :]))
+    return found

@@ -28,6 +28,7 @@ class ObjectResult:
     message: str = ""
     health: Health | None = None
     change: Change | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

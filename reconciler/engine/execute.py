@@ -1,0 +1,181 @@
+"""Carrying out a pass's changes: with all the parallelism that the graph allows, and no barriers.
+
+A change starts when everything it waits for is applied (or ready, where a spec says dependsOn). One that fails blocks
+its dependents and nobody else. When a newer commit supersedes the pass, writes in flight end and nothing new starts.
+Deletions come after the changes; where a change of the same namespace failed they wait for a later pass, because the
+object that was to replace a deleted one may be the one that failed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
+
+from reconciler.cluster.cluster import Cluster
+from reconciler.engine.graph import cycles, rank
+from reconciler.engine.perform import perform
+from reconciler.engine.readiness import Readiness, ready, usable
+from reconciler.errors import ReconcilerError
+from reconciler.kube.names import Identity
+from reconciler.model.change import Action, Change
+from reconciler.model.health import Health
+from reconciler.model.manifest import Manifest
+from reconciler.model.result import ObjectResult, Outcome
+
+T = TypeVar("T")
+
+WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCONFIRMED})
+
+
+class _Blocked(Exception):
+    """What a change waits for will not come."""
+
+
+class _Superseded(Exception):
+    """A newer commit came first."""
+
+
+class Execution:
+    """One pass's changes on their way to the cluster. Made for one `run`.
+
+    `finished` is told each result as it comes; `forced` says of a change whether it takes fields from other managers;
+    `superseded` is set from outside when a newer commit came; `wait_timeout` is in seconds, for one dependency.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        manifests: Mapping[Identity, Manifest],
+        *,
+        concurrency: int,
+        wait_timeout: float,
+        superseded: asyncio.Event,
+        finished: Callable[[ObjectResult], None],
+        forced: Callable[[Change], bool],
+    ) -> None:
+        self._cluster = cluster
+        self._manifests = manifests
+        self._wait_timeout = wait_timeout
+        self._superseded = superseded
+        self._finished = finished
+        self._forced = forced
+        self._slots = asyncio.Semaphore(concurrency)
+        self._pending: dict[Identity, asyncio.Future[ObjectResult]] = {}
+        self._results: dict[Identity, ObjectResult] = {}
+        self._readiness = Readiness(cluster.cache)
+
+    async def run(self, changes: Iterable[Change]) -> dict[Identity, ObjectResult]:
+        """Carry out `changes`; a result for each."""
+        writes: list[Change] = []
+        prunes: list[Change] = []
+        for change in changes:
+            if change.action in WRITES:
+                writes.append(change)
+            elif change.action is Action.PRUNE:
+                prunes.append(change)
+            else:
+                held = change.action in (Action.HOLD, Action.REFUSE)
+                self._finish(change, Outcome.HELD if held else Outcome.DONE, change.reason)
+        with self._readiness:
+            await self._write(writes)
+        await self._prune(prunes)
+        return self._results
+
+    async def _write(self, changes: list[Change]) -> None:
+        loop = asyncio.get_running_loop()
+        self._pending = {change.identity: loop.create_future() for change in changes}
+        waits = {i: {*self._manifests[i].depends_on, *self._manifests[i].after} & self._pending.keys() for i in self._pending}
+        looped = {identity: names for names in cycles(waits) for identity in names}
+        async with asyncio.TaskGroup() as tasks:
+            for change in sorted(changes, key=lambda c: (rank(c.identity), c.identity)):
+                if names := looped.get(change.identity):
+                    self._finish(change, Outcome.FAILED, "these wait for each other: " + " → ".join(map(str, names)))
+                else:
+                    tasks.create_task(self._write_one(change))
+
+    async def _write_one(self, change: Change) -> None:
+        manifest = self._manifests[change.identity]
+        try:
+            for other in manifest.depends_on:
+                await self._wait_for(other, explicit=False)
+            for other in manifest.after:
+                await self._wait_for(other, explicit=True)
+        except _Blocked as blocked:
+            self._finish(change, Outcome.BLOCKED, str(blocked))
+        except _Superseded:
+            self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
+        else:
+            await self._perform(change)
+
+    async def _wait_for(self, other: Identity, *, explicit: bool) -> None:
+        """Wait for one dependency. One that no source states is left to Kubernetes, whose pods wait by themselves."""
+        if other not in self._manifests:
+            return
+        if pending := self._pending.get(other):
+            result = pending.result() if pending.done() else await self._unless_superseded(asyncio.shield(pending))
+        else:
+            result = self._results.get(other)
+        if result is not None and result.outcome is not Outcome.DONE:
+            raise _Blocked(f"{other} {result.outcome}: {result.message}")
+        condition = ready if explicit else usable
+        if condition(other, self._cluster.cache.get(other)).ready:
+            return
+        try:
+            async with asyncio.timeout(self._wait_timeout):
+                health = await self._unless_superseded(self._readiness.wait(other, condition))
+        except TimeoutError:
+            health = condition(other, self._cluster.cache.get(other))
+            raise _Blocked(f"{other} was not ready after {self._wait_timeout:.0f} s: {health.message}") from None
+        if not health.ready:
+            raise _Blocked(f"{other} is {health.status}: {health.message}")
+
+    async def _unless_superseded(self, work: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(work)
+        newer = asyncio.ensure_future(self._superseded.wait())
+        try:
+            await asyncio.wait((task, newer), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise _Superseded
+        finally:
+            task.cancel()
+            newer.cancel()
+
+    async def _perform(self, change: Change) -> None:
+        async with self._slots:
+            if self._superseded.is_set():
+                self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
+                return
+            try:
+                live = await perform(self._cluster, change, forced=self._forced(change))
+            except ReconcilerError as error:
+                self._finish(change, Outcome.FAILED, str(error), hint=error.hint)
+            else:
+                self._finish(change, Outcome.DONE, change.reason, health=ready(change.identity, live) if live else None)
+
+    async def _prune(self, changes: list[Change]) -> None:
+        unsure = {
+            identity.namespace
+            for identity, result in self._results.items()
+            if result.outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.SUPERSEDED)
+        }
+        now: list[Change] = []
+        for change in changes:
+            if change.identity.namespace in unsure or (unsure and not change.identity.namespace):
+                self._finish(change, Outcome.BLOCKED, "waits until the changes beside it have succeeded")
+            else:
+                now.append(change)
+        # What others depend on goes last. Kinds of one rank go side by side.
+        for step in sorted({rank(change.identity) for change in now}, reverse=True):
+            async with asyncio.TaskGroup() as tasks:
+                for change in now:
+                    if rank(change.identity) == step:
+                        tasks.create_task(self._perform(change))
+
+    def _finish(
+        self, change: Change, outcome: Outcome, message: str, *, health: Health | None = None, hint: str = ""
+    ) -> None:
+        result = ObjectResult(change.identity, change.action, outcome, message, health, change, hint or change.hint)
+        self._results[change.identity] = result
+        if (pending := self._pending.get(change.identity)) and not pending.done():
+            pending.set_result(result)
+        self._finished(result)

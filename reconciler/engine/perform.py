@@ -1,0 +1,37 @@
+"""One change, carried out: the requests that each action costs."""
+
+from reconciler.cluster.cluster import Cluster
+from reconciler.errors import Conflict, NotFound
+from reconciler.model.change import Action, Change, Live
+
+
+async def perform(cluster: Cluster, change: Change, *, forced: bool) -> Live | None:
+    """Write `change` to the cluster and return the object as the server answered it; None after a deletion.
+
+    `forced` takes stated fields from other managers (rule 5: only healing and adopting do). Raises ReconcilerError.
+    """
+    if change.action is Action.PRUNE:
+        await cluster.delete(change)
+        return None
+    manifest = change.manifest
+    if manifest is None:
+        raise ValueError(f"{change.action} of {change.identity} without a manifest")
+    try:
+        match change.action:
+            case Action.ADOPT:
+                return await cluster.adopt(manifest.object)
+            case Action.REPLACE:
+                return await cluster.replace(manifest.object, uid=change.uid, resource_version=change.resource_version)
+            case _:
+                if change.handover is not None:
+                    await cluster.handover(change.handover)
+                return await cluster.apply(manifest.object, force=forced)
+    except Conflict as conflict:
+        conflict.hint = conflict.hint or "leave the field out of Git, or remove it from the other manager"
+        raise
+    except NotFound as missing:
+        if change.identity.namespace:
+            missing.hint = missing.hint or (
+                f"is there a Namespace/{change.identity.namespace}? Namespaces are never created implicitly: commit one"
+            )
+        raise

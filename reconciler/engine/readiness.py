@@ -1,0 +1,61 @@
+"""Waiting for an object to become usable or ready: by watch events, never by polling."""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+
+from reconciler.cluster.cache import LiveCache
+from reconciler.cluster.health.assess import assess
+from reconciler.kube.names import Identity
+from reconciler.model.change import Live
+from reconciler.model.health import Health, Status
+
+Condition = Callable[[Identity, Live | None], Health]
+
+
+def usable(identity: Identity, live: Live | None) -> Health:
+    """Whether what refers to an object may be applied: it exists, and Kubernetes has taken it into service."""
+    if live is not None and identity.kind not in ("Namespace", "CustomResourceDefinition"):
+        return Health(Status.HEALTHY)
+    return ready(identity, live)
+
+
+def ready(identity: Identity, live: Live | None) -> Health:
+    """Whether an object does what it is for."""
+    return Health(Status.MISSING, "it is not there") if live is None else assess(live.object)
+
+
+class Readiness:
+    """Wakes those who wait for objects of a cache. Use as a context manager: it listens while it is open."""
+
+    def __init__(self, cache: LiveCache) -> None:
+        self._cache = cache
+        self._waiters: dict[Identity, list[asyncio.Event]] = {}
+        self._stop: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> "Readiness":
+        self._stop = self._cache.subscribe(self._seen)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    def _seen(self, identity: Identity, _old: Live | None, _new: Live | None) -> None:
+        for event in self._waiters.get(identity, ()):
+            event.set()
+
+    async def wait(self, identity: Identity, condition: Condition) -> Health:
+        """Wait until `condition` holds for `identity` or can no longer hold (degraded); its health then."""
+        event = asyncio.Event()
+        self._waiters.setdefault(identity, []).append(event)
+        try:
+            while True:
+                health = condition(identity, self._cache.get(identity))
+                if health.ready or health.status is Status.DEGRADED:
+                    return health
+                event.clear()
+                await event.wait()
+        finally:
+            self._waiters[identity].remove(event)
+            if not self._waiters[identity]:
+                del self._waiters[identity]
