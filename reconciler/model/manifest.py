@@ -63,7 +63,9 @@ class Manifest:
     `depends_on` are objects that it refers to (a mounted ConfigMap, its Namespace): they must be applied first and usable.
     `after` are objects that must be ready first, because somebody said so (dependsOn). `digest` is a hash of `object`'s
     canonical JSON without the origin annotation's text hash: equal digests need no request.
-    `once` marks a Job named by its hash: it exists at most once, and when finished is exempt from prune and drift.
+    `once` marks a Job named by its hash: it is created where it does not exist and never changed after, and when finished
+    is exempt from prune and drift. `suspended` marks a `once` Job that must not be started (rule 16): it is shown as
+    suspended and not sent; one of that name that runs already is left alone.
     """
 
     identity: Identity
@@ -85,3 +87,4 @@ class Manifests:
     items: Mapping[Identity, Manifest]
     problems: tuple[Problem, ...] = ()
     rendered: int = 0  # documents rendered anew; the rest came from the cache
+    unrendered: frozenset[Identity] = frozenset()
