@@ -60,11 +60,11 @@ class Owner:
 class Manifest:
     """One object to apply: exactly the fields that Git states (and a Plan filled in), ownership stamped.
 
-    `depends_on` are objects that it refers to (a mounted ConfigMap, its Namespace): they must be applied first and usable.
-    `after` are objects that must be ready first, because somebody said so (dependsOn). `digest` is a hash of `object`'s
+    `depends_on` are objects that it refers to (a mounted ConfigMap, its Namespace): they must be applied first and
+    usable. `after` are objects that must be ready first, because somebody said so (dependsOn). `digest` is a hash of `object`'s
     canonical JSON without the origin annotation's text hash: equal digests need no request.
-    `once` marks a Job named by its hash: it is created where it does not exist and never changed after, and when finished
-    is exempt from prune and drift. `suspended` marks a `once` Job that must not be started (rule 16): it is shown as
+    `once` marks a Job named by its hash: it is created where it does not exist and never changed after, and when
+    finished is exempt from prune and drift. `suspended` marks a `once` Job that must not be started (rule 16): it is shown as
     suspended and not sent; one of that name that runs already is left alone.
     """
 
@@ -78,11 +78,16 @@ class Manifest:
     digest: str
     once: bool = False
     after: tuple[Identity, ...] = ()
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """All objects of one revision."""
+    """All objects of one revision.
+
+    `unrendered` are documents that passed validation and could not be rendered safely; `problems` say why. They are
+    treated like `Specs.quarantined`: what they last made is kept (rule 10).
+    """
 
     items: Mapping[Identity, Manifest]
     problems: tuple[Problem, ...] = ()
