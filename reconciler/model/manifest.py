@@ -61,11 +61,11 @@ class Manifest:
     """One object to apply: exactly the fields that Git states (and a Plan filled in), ownership stamped.
 
     `depends_on` are objects that it refers to (a mounted ConfigMap, its Namespace): they must be applied first and
-    usable. `after` are objects that must be ready first, because somebody said so (dependsOn). `digest` is a hash of `object`'s
-    canonical JSON without the origin annotation's text hash: equal digests need no request.
+    usable. `after` are objects that must be ready first, because somebody said so (dependsOn). `digest` is a hash of
+    `object`'s canonical JSON without the origin annotation's text hash: equal digests need no request.
     `once` marks a Job named by its hash: it is created where it does not exist and never changed after, and when
-    finished is exempt from prune and drift. `suspended` marks a `once` Job that must not be started (rule 16): it is shown as
-    suspended and not sent; one of that name that runs already is left alone.
+    finished is exempt from prune and drift. `suspended` marks a `once` Job that must not be started (rule 16): it is
+    shown as suspended and not sent; one of that name that runs already is left alone.
     """
 
     identity: Identity
