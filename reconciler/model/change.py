@@ -38,12 +38,14 @@ ABSENT: Final = _Absent()
 class FieldChange:
     """One field. `path` reads `spec.template.spec.containers[name=web].image`; ABSENT before or after where not there.
 
-    Values of secrets are replaced by `reconciler.redact.REDACTED` before a FieldChange is made.
+    `note` is one clause for people where the values alone do not say it ("kept: no longer stated", "taken over by
+    kubectl-edit"). Values of secrets are replaced by `reconciler.redact.REDACTED` before a FieldChange is made.
     """
 
     path: str
     before: Any
     after: Any
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
