@@ -1,0 +1,15 @@
+"""Lengths of time as people write them: "90s", "10m", "1h30m"."""
+
+import re
+from typing import Final
+
+_PARTS: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_SECONDS: Final = (86_400, 3_600, 60, 1)
+
+
+def seconds(text: str) -> int:
+    """`text` in seconds. Units d, h, m and s, each at most once and in that order. Raises ValueError."""
+    match = _PARTS.fullmatch(text)
+    if not text or match is None or not text.isascii():
+        raise ValueError(f'"{text}" is not a duration such as 90s, 10m or 1h30m')
+    return sum(int(amount) * unit for amount, unit in zip(match.groups(), _SECONDS, strict=True) if amount)
