@@ -29,13 +29,18 @@ class Merge(Enum):
     KEYED = "keyed"  # list of objects, by the fields in `keys`
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schema:
     """One node. Fields that do not concern its shape keep their defaults.
 
     `type` is the JSON type of a scalar ("string", "integer", "number", "boolean"), "int-or-string" or "quantity";
     `merge_key` and `merge_strategy` are for strategic merge patches (`patchMergeKey`, `patchStrategy`), which differ
-    from `keys` in a few places. `default` is Kubernetes' own, `MISSING` where it states none.
+    from `keys` in a few places. `default` is Kubernetes' own and counts where `has_default`. `key_defaults` are what a
+    key of a KEYED list stands for where an item leaves it out (`protocol: TCP`). `always` are the structs among the
+    fields that a server writes even when nothing in them is set. An UNTYPED node is shared by field like a map of
+    UNTYPED, its lists are atomic; with Merge.ATOMIC it has one owner as a whole.
+
+    Recursive schemas hold cycles: compare them with `is`, not with `==`.
     """
 
     shape: Shape
@@ -56,6 +61,12 @@ class Schema:
     has_default: bool = False
     constraints: Mapping[str, Any] = field(default_factory=dict)  # minimum, maxLength, pattern, … of custom resources
     gvk: tuple[str, str, str] | None = None
+    key_defaults: Mapping[str, Any] = field(default_factory=dict)
+    always: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        of = "/".join(self.gvk) if self.gvk else self.type or ", ".join(self.fields)
+        return f"Schema({self.shape.value}, {self.merge.value}, {of})"
 
 
 UNTYPED = Schema(Shape.UNTYPED)
