@@ -83,7 +83,9 @@ class Execution:
     async def _write(self, changes: list[Change]) -> None:
         loop = asyncio.get_running_loop()
         self._pending = {change.identity: loop.create_future() for change in changes}
-        waits = {i: {*self._manifests[i].depends_on, *self._manifests[i].after} & self._pending.keys() for i in self._pending}
+        waits = {
+            i: {*self._manifests[i].depends_on, *self._manifests[i].after} & self._pending.keys() for i in self._pending
+        }
         looped = {identity: names for names in cycles(waits) for identity in names}
         async with asyncio.TaskGroup() as tasks:
             for change in sorted(changes, key=lambda c: (rank(c.identity), c.identity)):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.health.assess import assess
@@ -33,11 +34,13 @@ class Readiness:
         self._waiters: dict[Identity, list[asyncio.Event]] = {}
         self._stop: Callable[[], None] = lambda: None
 
-    def __enter__(self) -> "Readiness":
+    def __enter__(self) -> Self:
         self._stop = self._cache.subscribe(self._seen)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop()
 
     def _seen(self, identity: Identity, _old: Live | None, _new: Live | None) -> None:

@@ -45,7 +45,8 @@ class SyncResult:
 
     @property
     def ok(self) -> bool:
-        return all(r.outcome is Outcome.DONE for r in self.results.values()) and not self.superseded
+        """Whether nothing needs to be tried again. What is held waits for a person, not for another try."""
+        return not self.superseded and all(r.outcome in (Outcome.DONE, Outcome.HELD) for r in self.results.values())
 
     def count(self, action: Action) -> int:
         """How many objects had `action` done."""

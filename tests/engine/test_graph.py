@@ -44,7 +44,9 @@ def test_leaving_out_what_stands_in_a_cycle_leaves_no_cycle(edges: list[tuple[in
         for identity, others in waits.items():
             if identity in looped:
                 for loop in found:
-                    assert all(later in waits[earlier] for earlier, later in zip(loop, (*loop[1:], loop[0]), strict=True))
+                    assert all(
+                        later in waits[earlier] for earlier, later in zip(loop, (*loop[1:], loop[0]), strict=True)
+                    )
                     break
             assert set(others) <= set(waits)
         waits = {i: [o for o in others if o not in looped] for i, others in waits.items() if i not in looped}

@@ -1,0 +1,27 @@
+"""`reconciler validate`: everything that is wrong with a folder of specs, at once, with file and line."""
+
+import argparse
+
+from reconciler.cli.arguments import Verbs, output_flag, repository_flags
+from reconciler.cli.exits import ERROR, OK
+
+
+def add(verbs: Verbs) -> None:
+    parser = verbs.add_parser("validate", help="check specs without a cluster", description=__doc__)
+    repository_flags(parser)
+    output_flag(parser, "text", "json")
+    parser.set_defaults(verb=validate)
+
+
+def validate(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from reconciler.cli.folder import load_folder, rendered
+    from reconciler.cli.show import problems
+    from reconciler.model.problem import Severity
+
+    folder = asyncio.run(load_folder(args))
+    manifests = rendered(folder, source=args.path, install="offline")
+    found = (*folder.specs.problems, *manifests.problems)
+    problems(found, folder.snapshot.skipped, documents=len(folder.specs.documents), output=args.output)
+    return ERROR if any(p.severity is Severity.ERROR for p in found) else OK

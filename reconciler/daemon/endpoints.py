@@ -1,0 +1,51 @@
+"""/healthz, /readyz and /metrics over HTTP."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from reconciler.daemon.metrics import Metrics
+from reconciler.errors import ConfigError
+
+
+def split_address(listen: str) -> tuple[str, int]:
+    """`host:port` as a pair; an IPv6 host stands in brackets. Raises ConfigError."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{listen!r} is not an address to listen on", hint='write host and port: "0.0.0.0:8080"')
+    return host.strip("[]"), int(port)
+
+
+@asynccontextmanager
+async def endpoints(listen: str, metrics: Metrics, waiting_for: Callable[[], list[str]]) -> AsyncIterator[str]:
+    """Serve until the context ends; yields the URL. `waiting_for` names what is not ready yet, in words."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        missing = waiting_for()
+        return web.Response(status=503 if missing else 200, text="".join(f"{line}\n" for line in missing) or "ok\n")
+
+    async def scrape(_request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(metrics.registry), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        host, port = split_address(listen)
+        site = web.TCPSite(runner, host, port, shutdown_timeout=1)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(f"cannot listen on {listen}", why=error.strerror or str(error)) from None
+        bound = site._server.sockets[0].getsockname()[1] if site._server else port  # noqa: SLF001
+        yield f"http://{host}:{bound}"
+    finally:
+        await runner.cleanup()

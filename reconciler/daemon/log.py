@@ -1,0 +1,32 @@
+"""Events as log lines on standard error: one a line, for people or for machines."""
+
+import json
+import sys
+from typing import TextIO
+
+from reconciler.model.event import Event, Sink
+
+
+def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
+    """A sink that writes each event as a line of text, or as a JSON object where `form` is "json"."""
+    out = stream or sys.stderr
+
+    def text(event: Event) -> None:
+        revision = f" @{event.revision[:12]}" if event.revision else ""
+        subject = f" {event.identity}" if event.identity else ""
+        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ} {event.source}{revision} {event.type}{subject}: {event.message}\n")
+        out.flush()
+
+    def structured(event: Event) -> None:
+        line = {
+            "time": event.time.isoformat(),
+            "source": event.source,
+            "revision": event.revision,
+            "type": event.type.value,
+            "object": str(event.identity) if event.identity else None,
+            "message": event.message,
+        }
+        out.write(json.dumps({key: value for key, value in line.items() if value}) + "\n")
+        out.flush()
+
+    return structured if form == "json" else text

@@ -1,0 +1,61 @@
+"""What was seen to drift, and when to heal it: at once, or with growing pauses where somebody keeps changing it back.
+
+Healing forces exactly the stated fields (rule 5). Where an apply leaves the object as it was, what looked like drift is
+the server's own spelling of the same thing and is remembered as equal. Where two applies leave the same difference, it
+is reported once as non-convergent and left alone with growing pauses, never looped (rule 13).
+"""
+
+from dataclasses import dataclass
+
+from reconciler.clock import Clock
+from reconciler.kube.names import Identity
+
+_FIRST_PAUSE = 10.0
+_LONGEST_PAUSE = 3600.0
+_CALM = 600.0  # an object that stayed as healed for this long is forgiven
+
+
+@dataclass(slots=True)
+class _History:
+    healed: float  # when, on the monotonic clock
+    fields: tuple[str, ...]  # which field paths were healed
+    times: int = 1
+    reported: bool = False
+
+
+class Healing:
+    """One source's memory of what was healed, bounded by what drifted within the last ten minutes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._history: dict[Identity, _History] = {}
+
+    def pause(self, identity: Identity, fields: tuple[str, ...]) -> float:
+        """Seconds to leave `identity` alone before its `fields` are healed again; 0 to heal now."""
+        past = self._history.get(identity)
+        if past is None or past.fields != fields:
+            return 0.0
+        calm = self._clock.monotonic() - past.healed
+        if calm > max(_CALM, 2 * self._wait(past)):
+            del self._history[identity]
+            return 0.0
+        return max(0.0, self._wait(past) - calm)
+
+    def _wait(self, past: _History) -> float:
+        # The first repetition is healed at once: a person who tries twice is no controller.
+        return 0.0 if past.times < 2 else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (past.times - 2))
+
+    def healed(self, identity: Identity, fields: tuple[str, ...]) -> None:
+        """`fields` of `identity` were healed just now."""
+        past = self._history.get(identity)
+        times = past.times + 1 if past is not None and past.fields == fields else 1
+        reported = past is not None and past.fields == fields and past.reported
+        self._history[identity] = _History(self._clock.monotonic(), fields, times, reported)
+
+    def fight(self, identity: Identity) -> bool:
+        """Whether `identity` is being changed back again and again, and that was not said yet. Says so only once."""
+        past = self._history.get(identity)
+        if past is None or past.times < 3 or past.reported:
+            return False
+        past.reported = True
+        return True

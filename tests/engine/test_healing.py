@@ -1,0 +1,61 @@
+"""When drift is healed."""
+
+import asyncio
+
+from reconciler.clock import LoopClock, run_virtual
+from reconciler.engine.healing import Healing
+from reconciler.kube.names import Identity
+
+WEB = Identity("apps", "Deployment", "shop", "web")
+IMAGE = ("spec.template.spec.containers[name=web].image",)
+
+
+def test_drift_is_healed_at_once_and_so_is_the_first_repetition() -> None:
+    async def main() -> None:
+        healing = Healing(LoopClock())
+        assert healing.pause(WEB, IMAGE) == 0
+        healing.healed(WEB, IMAGE)
+        assert healing.pause(WEB, IMAGE) == 0
+        assert not healing.fight(WEB)
+
+    run_virtual(main())
+
+
+def test_rule_13_what_is_changed_back_again_and_again_is_left_alone_with_growing_pauses_and_reported_once() -> None:
+    async def main() -> None:
+        healing = Healing(LoopClock())
+        pauses = []
+        for _ in range(12):
+            pause = healing.pause(WEB, IMAGE)
+            pauses.append(pause)
+            await asyncio.sleep(pause)
+            healing.healed(WEB, IMAGE)
+        assert pauses == [0, 0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]
+        assert healing.fight(WEB)
+        assert not healing.fight(WEB)
+
+    run_virtual(main())
+
+
+def test_another_field_of_the_same_object_is_healed_at_once() -> None:
+    async def main() -> None:
+        healing = Healing(LoopClock())
+        for _ in range(5):
+            healing.healed(WEB, IMAGE)
+        assert healing.pause(WEB, IMAGE) > 0
+        assert healing.pause(WEB, ("spec.replicas",)) == 0
+
+    run_virtual(main())
+
+
+def test_an_object_that_stayed_healed_is_forgiven() -> None:
+    async def main() -> None:
+        healing = Healing(LoopClock())
+        for _ in range(3):
+            healing.healed(WEB, IMAGE)
+        await asyncio.sleep(601)
+        assert healing.pause(WEB, IMAGE) == 0
+        healing.healed(WEB, IMAGE)
+        assert not healing.fight(WEB)
+
+    run_virtual(main())
