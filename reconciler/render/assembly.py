@@ -1,0 +1,118 @@
+"""From renderings to one set of manifests: no object twice, and each with its place in the order."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.manifest import Manifest
+from reconciler.model.reference import ObjectReference
+from reconciler.model.spec import GROUP
+from reconciler.render.refusal import Refusal, location
+from reconciler.render.rendering import Made, Renderings
+
+_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+class Assembly:
+    """Built from the renderings of one revision and the identities that are quarantined already.
+
+    A document that cannot take part is left out as a whole and named in `problems`: what it last made is kept, and
+    nothing half of it is applied.
+    """
+
+    def __init__(self, renderings: Renderings, quarantined: Collection[Identity]) -> None:
+        self._renderings = renderings
+        self._quarantined = quarantined
+        self._makers: dict[Identity, Identity] = {}  # object → the document that makes it
+        self._groups: dict[str, set[str]] = defaultdict(set)
+        self.problems = {i: r.problem for i, r in renderings.items() if r.problem is not None}
+        self._refuse_collisions()
+        self._after = self._explicit_order()
+
+    def items(self) -> dict[Identity, Manifest]:
+        """The manifests, sorted by identity; `depends_on` and `after` lead to manifests among them only."""
+        made: dict[Identity, tuple[Made, Identity]] = {}
+        for identity, rendering in self._renderings.items():
+            if identity not in self.problems:
+                for one in rendering.made:
+                    made[one.manifest.identity] = (one, identity)
+        crds = _crds(made)
+        items = {}
+        for identity in sorted(made):
+            one, document = made[identity]
+            needed = [i for i in one.manifest.depends_on if i in made]
+            if crds and (crd := crds.get(identity.group_kind)) is not None:
+                needed = sorted({*needed, crd})
+            after = self._after.get(document, ()) if one.main else ()
+            items[identity] = one.placed(tuple(needed), after)
+        return items
+
+    def _refuse_collisions(self) -> None:
+        """Neither wins: which one lives now cannot be told here, and taking the wrong one would replace it."""
+        twice: dict[Identity, list[Identity]] = {}
+        for document, rendering in self._renderings.items():
+            for made in rendering.made:
+                identity = made.manifest.identity
+                first = self._makers.setdefault(identity, document)
+                if first != document:
+                    twice.setdefault(identity, [first]).append(document)
+        for identity, documents in twice.items():
+            for document in documents:
+                places = tuple(location(self._renderings[d].document) for d in documents if d != document)
+                message = f"{identity} would be made by two documents, so neither is applied"
+                self._refuse(document, Refusal("made-twice", "", message, hint="rename one of them", also=places))
+
+    def _explicit_order(self) -> dict[Identity, tuple[Identity, ...]]:
+        """Objects that each document's main objects wait for, because it says so.
+
+        Who waits for a document that is left out is left out itself: a workload is not to start before the migration
+        that it names. So leaving one out may take more with it, and the circle ends when nothing more goes.
+        """
+        waiting = {i: r for i, r in self._renderings.items() if r.waits and i not in self.problems}
+        if not waiting:
+            return {}
+        for identity in self._makers:
+            self._groups[identity.kind].add(identity.group)
+        while True:
+            after = {}
+            for identity, rendering in waiting.items():
+                try:
+                    found = {i for text in rendering.waits for i in self._meant(text, identity)}
+                except Refusal as refusal:
+                    self._refuse(identity, refusal)
+                else:
+                    after[identity] = tuple(sorted(found))
+            if len(after) == len(waiting):
+                return after
+            waiting = {i: r for i, r in waiting.items() if i in after}
+
+    def _meant(self, text: str, waiter: Identity) -> list[Identity]:
+        """The objects that the reference `text` in document `waiter` leads to."""
+        try:
+            reference = ObjectReference.parse(text)
+        except ValueError as error:
+            raise Refusal("bad-reference", "dependsOn", f'"{text}": {error}') from None
+        groups = (GROUP, *sorted(self._groups[reference.kind]))
+        for identity in reference.candidates(waiter.namespace, groups):
+            document = identity if identity in self._renderings else self._makers.get(identity)
+            if identity in self._quarantined or (document is not None and document in self.problems):
+                raise Refusal("depends-on-invalid", "dependsOn", f"{text} is invalid", hint="repair that first")
+            if identity in self._renderings:
+                return [m.manifest.identity for m in self._renderings[identity].made if m.main and identity != waiter]
+            if identity in self._makers:
+                return [identity]
+        raise Refusal("unknown-reference", "dependsOn", f"there is no {text} in this source")
+
+    def _refuse(self, document: Identity, refusal: Refusal) -> None:
+        self.problems.setdefault(document, refusal.problem(self._renderings[document].document))
+
+
+def _crds(made: Mapping[Identity, tuple[Made, Identity]]) -> dict[GroupKind, Identity]:
+    """The CustomResourceDefinition of each kind that the source defines itself."""
+    found = {}
+    for identity, (one, _) in made.items():
+        if identity.group == _CRD.group and identity.kind == _CRD.kind:
+            spec = one.manifest.object.get("spec") or {}
+            names = spec.get("names") or {}
+            found[GroupKind(str(spec.get("group") or ""), str(names.get("kind") or ""))] = identity
+    return found

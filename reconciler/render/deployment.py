@@ -1,0 +1,66 @@
+"""Deployment → apps/v1 Deployment, and what belongs to it.
+
+The selector names the workload and `reconciler.dev/variant: stable` (rule 9): selectors are immutable, and a canary is
+to be the same workload in another variant. Services and disruption budgets select every variant.
+"""
+
+from typing import Any, Final
+
+from reconciler.kube.names import Identity
+from reconciler.model.manifest import LABEL_VARIANT
+from reconciler.model.spec import DeploymentSpec, Document, Rollout
+from reconciler.render.claim import claim
+from reconciler.render.config import config_map
+from reconciler.render.disruption import disruption_budget
+from reconciler.render.image import Resolver
+from reconciler.render.ingress import ingresses
+from reconciler.render.part import Part
+from reconciler.render.pod import pod_template
+from reconciler.render.service import service
+from reconciler.render.view import View
+
+_LABEL_NAME: Final = "app.kubernetes.io/name"
+
+
+def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, view: View) -> list[Part]:
+    """All objects of one Deployment document.
+
+    No number of replicas is rendered where an autoscaler of the source owns it, and no disruption budget where the
+    source has one for these pods: two of them would block every eviction. Raises Refusal.
+    """
+    pods = {_LABEL_NAME: document.identity.name}
+    labels = pod_labels(document.identity)
+    body: dict[str, Any] = {
+        "selector": {"matchLabels": labels},
+        "template": pod_template(document, spec, resolver, labels, requests=view.requests),
+        **_rollout(spec.rollout or Rollout()),
+    }
+    count = spec.replicas if spec.replicas is not None else view.replicas
+    if count is not None and not view.scaled:
+        body["replicas"] = count
+    metadata = {"name": document.identity.name, "namespace": document.identity.namespace, "labels": pods}
+    made = [Part({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}, main=True)]
+    made += [Part(claim(document.identity, v["name"], v["claim"])) for v in spec.volumes if "claim" in v]
+    if (files := config_map(document)) is not None:
+        made.append(Part(files))
+    if spec.expose:
+        made.append(Part(service(document.identity, spec.expose, pods)))
+        made += [Part(obj) for obj in ingresses(document.identity, spec.expose)]
+    if (spec.replicas or 0) >= 2 and not view.guarded:
+        made.append(Part(disruption_budget(document.identity, pods)))
+    return made
+
+
+def pod_labels(identity: Identity) -> dict[str, str]:
+    """The labels that the stable pods of a Deployment document have, and its selector asks for."""
+    return {_LABEL_NAME: identity.name, LABEL_VARIANT: "stable"}
+
+
+def _rollout(rollout: Rollout) -> dict[str, Any]:
+    stated: dict[str, Any] = {}
+    rolling = {"maxSurge": rollout.max_surge, "maxUnavailable": rollout.max_unavailable}
+    if rolling := {name: value for name, value in rolling.items() if value is not None}:
+        stated["strategy"] = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    if rollout.progress_deadline_seconds is not None:
+        stated["progressDeadlineSeconds"] = rollout.progress_deadline_seconds
+    return stated

@@ -1,0 +1,73 @@
+"""Any other Kubernetes object: applied as it stands, but for what only a cluster can say of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from reconciler.kube.names import GroupKind
+from reconciler.render.image import Resolver
+from reconciler.render.podspec import TEMPLATES
+
+# Labels and annotations are the stamp's business. The rest stands in files made with `kubectl get -o yaml`: the server
+# fills it in, and applying it is refused or never settles.
+_LEFT_OUT: Final = (
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "labels",
+    "managedFields",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+)
+SCALABLE: Final = frozenset(
+    {
+        GroupKind("", "ReplicationController"),
+        GroupKind("apps", "Deployment"),
+        GroupKind("apps", "ReplicaSet"),
+        GroupKind("apps", "StatefulSet"),
+    }
+)
+
+
+def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolver, *, scaled: bool) -> dict[str, Any]:
+    """The object to apply for `obj`, which is not changed.
+
+    Left out: status and other fields of the server; the rules of an aggregated ClusterRole, which its controller
+    owns; replicas where an autoscaler of the source owns them (`scaled`). An Image by name in a workload's containers
+    becomes its reference. Raises Refusal for an invalid Image.
+    """
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in _LEFT_OUT}
+    made = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
+    if group_kind == GroupKind("rbac.authorization.k8s.io", "ClusterRole") and "aggregationRule" in made:
+        made.pop("rules", None)
+    if scaled and group_kind in SCALABLE and isinstance(made.get("spec"), Mapping):
+        made["spec"] = {name: value for name, value in made["spec"].items() if name != "replicas"}
+    if (path := TEMPLATES.get(group_kind)) is not None:
+        made = _inside(made, (*path, "spec"), lambda spec: _containers(spec, resolver))
+    return made
+
+
+def _inside(
+    obj: dict[str, Any], path: tuple[str, ...], change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """`obj` with the object at `path` changed; as it is where there is none."""
+    if not path:
+        return change(obj)
+    inner = obj.get(path[0])
+    return {**obj, path[0]: _inside(inner, path[1:], change)} if isinstance(inner, dict) else obj
+
+
+def _containers(spec: dict[str, Any], resolver: Resolver) -> dict[str, Any]:
+    made = dict(spec)
+    for field in ("containers", "initContainers"):
+        if isinstance(containers := spec.get(field), list):
+            made[field] = [_container(c, resolver, f"{field}[{i}].image") for i, c in enumerate(containers)]
+    return made
+
+
+def _container(container: Any, resolver: Resolver, field: str) -> Any:
+    if not isinstance(container, dict) or not isinstance(image := container.get("image"), str):
+        return container
+    return {**container, "image": resolver.resolve(image, field)}

@@ -1,0 +1,130 @@
+"""The pod template, from the container fields that a Deployment and a Task share.
+
+What a spec does not state is absent, so Kubernetes' defaults hold; the exception are the safe defaults of
+`reconciler.render.security`. CHANGING WHAT THIS MODULE MAKES OF AN UNCHANGED SPEC RESTARTS USERS' PODS (rule 18): the
+golden files under tests/render/golden guard it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.model.spec import DeploymentSpec, Document, Placement, TaskSpec
+from reconciler.render import config
+from reconciler.render.claim import claim_name
+from reconciler.render.environment import environment
+from reconciler.render.image import Resolver
+from reconciler.render.merge import merge_template
+from reconciler.render.refusal import Refusal
+from reconciler.render.security import container_security, pod_security
+
+Workload = DeploymentSpec | TaskSpec
+
+# Of an entry of `volumes`, these belong to the main container's mount; the rest is the pod's volume.
+_MOUNT: Final = ("mountPath", "mountPropagation", "readOnly", "recursiveReadOnly", "subPath", "subPathExpr")
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def pod_template(
+    document: Document,
+    workload: Workload,
+    resolver: Resolver,
+    labels: Mapping[str, str],
+    *,
+    requests: Mapping[str, Any] | None = None,
+    restart_policy: str | None = None,
+) -> dict[str, Any]:
+    """The template of the workload's pods; its only labels are `labels` and those that the spec's `template` adds.
+
+    `requests` are planned ones, for what the spec leaves open. Raises Refusal for an invalid Image or a name that no
+    container can have.
+    """
+    if not _NAME.fullmatch(document.identity.name):
+        hint = "lower-case letters, digits and dashes, at most 63: the main container is named after it"
+        raise Refusal("bad-name", "metadata.name", f'"{document.identity.name}" cannot name a container', hint=hint)
+    spec: dict[str, Any] = {
+        "securityContext": pod_security(workload.pod_security_context),
+        "containers": [_main(document, workload, resolver, requests)],
+    }
+    inits = [_beside(c, resolver, f"spec.initContainers[{i}]") for i, c in enumerate(workload.init_containers)]
+    # A native sidecar is an init container that goes on. It starts after the plain ones; who needs it earlier writes it
+    # among initContainers.
+    inits += [
+        {**_beside(c, resolver, f"spec.sidecars[{i}]"), "restartPolicy": "Always"}
+        for i, c in enumerate(workload.sidecars)
+    ]
+    placement = workload.placement or Placement()
+    volumes = [*_volumes(document, workload), *config.volumes(document)]
+    optional: dict[str, Any] = {
+        "initContainers": inits,
+        "volumes": volumes,
+        "serviceAccountName": workload.service_account_name,
+        "imagePullSecrets": list(workload.image_pull_secrets),
+        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
+        "runtimeClassName": workload.runtime_class_name,
+        "nodeSelector": placement.node_selector,
+        "tolerations": list(placement.tolerations),
+        "priorityClassName": placement.priority_class_name,
+        "restartPolicy": restart_policy,
+    }
+    spec.update(_stated(optional))
+    template = {"metadata": {"labels": dict(labels)}, "spec": spec}
+    if workload.template:
+        template = merge_template(template, workload.template)
+        # Selectors depend on our labels, so an escape hatch does not lead past them.
+        template["metadata"] = {**template["metadata"], "labels": {**template["metadata"]["labels"], **labels}}
+    return template
+
+
+def _main(
+    document: Document, workload: Workload, resolver: Resolver, requests: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    resources = workload.resources
+    if requests:
+        resources = {**(resources or {}), "requests": {**requests, **((resources or {}).get("requests") or {})}}
+    optional: dict[str, Any] = {
+        "command": list(workload.command),
+        "args": list(workload.args),
+        "workingDir": workload.working_dir,
+        "ports": list(workload.ports),
+        "env": environment(workload.env),
+        "envFrom": list(workload.env_from),
+        "resources": resources,
+        "readinessProbe": workload.readiness_probe,
+        "livenessProbe": workload.liveness_probe,
+        "startupProbe": workload.startup_probe,
+        "volumeMounts": [
+            *({"name": v["name"], **{k: v[k] for k in _MOUNT if k in v}} for v in workload.volumes if "mountPath" in v),
+            *config.mounts(document, workload.files),
+        ],
+    }
+    return {
+        "name": document.identity.name,
+        "image": resolver.resolve(workload.image),
+        "securityContext": container_security(workload.security_context),
+        **_stated(optional),
+    }
+
+
+def _beside(container: Mapping[str, Any], resolver: Resolver, field: str) -> dict[str, Any]:
+    """An init container or sidecar: Kubernetes' own fields, with an Image by name and the safe defaults."""
+    made = {**container, "securityContext": container_security(container.get("securityContext"))}
+    if isinstance(image := container.get("image"), str):
+        made["image"] = resolver.resolve(image, f"{field}.image")
+    return made
+
+
+def _volumes(document: Document, workload: Workload) -> list[dict[str, Any]]:
+    """The pod's volumes. An entry without a source mounts the volume of an earlier entry once more."""
+    volumes = []
+    for stated in workload.volumes:
+        source = {name: value for name, value in stated.items() if name != "name" and name not in _MOUNT}
+        if "claim" in source:
+            source = {"persistentVolumeClaim": {"claimName": claim_name(document.identity, stated["name"])}}
+        if source:
+            volumes.append({"name": stated["name"], **source})
+    return volumes
+
+
+def _stated(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None and value != [] and value != {}}

@@ -1,0 +1,30 @@
+"""Where the built-in kinds keep their pods."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.kube.names import GroupKind
+
+# From an object to the value that has the pod's `metadata` and `spec`.
+TEMPLATES: Final[Mapping[GroupKind, tuple[str, ...]]] = {
+    GroupKind("", "Pod"): (),
+    GroupKind("", "PodTemplate"): ("template",),
+    GroupKind("", "ReplicationController"): ("spec", "template"),
+    GroupKind("apps", "DaemonSet"): ("spec", "template"),
+    GroupKind("apps", "Deployment"): ("spec", "template"),
+    GroupKind("apps", "ReplicaSet"): ("spec", "template"),
+    GroupKind("apps", "StatefulSet"): ("spec", "template"),
+    GroupKind("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
+    GroupKind("batch", "Job"): ("spec", "template"),
+}
+
+
+def pod_spec(group_kind: GroupKind, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The pod spec inside `obj`, None where its kind has no pods or the object does not state them."""
+    path = TEMPLATES.get(group_kind)
+    if path is None:
+        return None
+    value: Any = obj
+    for name in (*path, "spec"):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else None

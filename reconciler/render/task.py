@@ -1,0 +1,91 @@
+"""Task → a Job for each new hash, or a CronJob.
+
+The hash covers what the user wrote and the image that runs, nothing planned and nothing of our version (rule 16): a
+new release of ours never runs a migration again.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from reconciler.kube.names import Identity
+from reconciler.model.duration import seconds
+from reconciler.model.manifest import LABEL_TASK
+from reconciler.model.spec import Document, TaskSpec
+from reconciler.render.claim import claim
+from reconciler.render.config import config_map
+from reconciler.render.image import Resolver
+from reconciler.render.part import Part
+from reconciler.render.pod import pod_template
+from reconciler.render.refusal import Refusal
+from reconciler.render.stamp import canonical, sha256
+
+# These say when a task may start and what is kept of it, not what runs: changing them runs nothing again.
+_AROUND: Final = ("dependsOn", "keep", "suspend")
+_CRON_NAME: Final = 52  # Kubernetes adds 11 characters for each Job, and a Job's name is a label
+
+
+def task(document: Document, spec: TaskSpec, resolver: Resolver) -> list[Part]:
+    """All objects of one Task document.
+
+    A suspended CronJob says so itself. A suspended `onChange` task is a Part with `suspended`: its Job is not to be
+    created, because Kubernetes has no Job that waits without losing the pods of one that runs. Raises Refusal.
+    """
+    labels = {LABEL_TASK: document.identity.name}
+    template = pod_template(document, spec, resolver, labels, restart_policy="Never")
+    job: dict[str, Any] = {"template": template}
+    optional = {
+        "backoffLimit": spec.retries,
+        "activeDeadlineSeconds": None if spec.timeout is None else _seconds(spec.timeout),
+        "completions": spec.completions,
+        "parallelism": spec.parallelism,
+    }
+    job.update({name: value for name, value in optional.items() if value is not None})
+    if spec.run == "schedule":
+        made = [Part(_cron_job(document.identity, spec, job), main=True)]
+    else:
+        name = f"{document.identity.name[:_CRON_NAME].rstrip('-')}-{task_hash(document, spec, resolver)}"
+        metadata = {"name": name, "namespace": document.identity.namespace, "labels": labels}
+        obj = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": job}
+        made = [Part(obj, main=True, once=True, suspended=bool(spec.suspend))]
+    made += [Part(claim(document.identity, v["name"], v["claim"])) for v in spec.volumes if "claim" in v]
+    if (files := config_map(document)) is not None:
+        made.append(Part(files))
+    return made
+
+
+def task_hash(document: Document, spec: TaskSpec, resolver: Resolver) -> str:
+    """10 hexadecimal digits over the task's name, its spec as stated, its mounted files and its resolved images."""
+    stated = {name: value for name, value in msgspec.to_builtins(spec).items() if name not in _AROUND}
+    images = {
+        name: resolver.resolve(name)
+        for name in (spec.image, *(c.get("image") for c in (*spec.init_containers, *spec.sidecars)))
+        if isinstance(name, str)
+    }
+    files = [(f.mount, f.name, sha256(f.content)) for f in document.files]
+    return sha256(canonical((document.identity.name, stated, images, files)))[:10]
+
+
+def _seconds(duration: str) -> int:
+    try:
+        return seconds(duration)
+    except ValueError as error:
+        raise Refusal("bad-duration", "spec.timeout", str(error)) from None
+
+
+def _cron_job(identity: Identity, spec: TaskSpec, job: dict[str, Any]) -> dict[str, Any]:
+    if len(identity.name) > _CRON_NAME:
+        message = f"the name of a scheduled task has at most {_CRON_NAME} characters, this one {len(identity.name)}"
+        raise Refusal("name-too-long", "metadata.name", message)
+    labels = {LABEL_TASK: identity.name}
+    body: dict[str, Any] = {"schedule": spec.schedule, "jobTemplate": {"metadata": {"labels": labels}, "spec": job}}
+    optional = {
+        "timeZone": spec.time_zone,
+        "concurrencyPolicy": spec.concurrency_policy,
+        "suspend": spec.suspend,
+        "successfulJobsHistoryLimit": spec.keep.succeeded if spec.keep else None,
+        "failedJobsHistoryLimit": spec.keep.failed if spec.keep else None,
+    }
+    body.update({name: value for name, value in optional.items() if value is not None})
+    metadata = {"name": identity.name, "namespace": identity.namespace, "labels": labels}
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": body}
