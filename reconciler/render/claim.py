@@ -10,7 +10,7 @@ def claim_name(workload: Identity, volume: str) -> str:
 
 
 def claim(workload: Identity, volume: str, stated: dict[str, Any]) -> dict[str, Any]:
-    """The claim `<workload>-<volume>`. Fields besides `size` are Kubernetes' own; ReadWriteOnce where none is stated."""
+    """The claim `<workload>-<volume>`. Fields besides `size` are Kubernetes' own; ReadWriteOnce by default."""
     fields = {name: value for name, value in stated.items() if name != "size"}
     return {
         "apiVersion": "v1",

@@ -7,6 +7,8 @@ from reconciler.kube.names import GroupKind
 from reconciler.render.image import Resolver
 from reconciler.render.podspec import TEMPLATES
 
+JsonObject = dict[str, Any]
+
 # Labels and annotations are the stamp's business. The rest stands in files made with `kubectl get -o yaml`: the server
 # fills it in, and applying it is refused or never settles.
 _LEFT_OUT: Final = (
@@ -49,9 +51,7 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
     return made
 
 
-def _inside(
-    obj: dict[str, Any], path: tuple[str, ...], change: Callable[[dict[str, Any]], dict[str, Any]]
-) -> dict[str, Any]:
+def _inside(obj: JsonObject, path: tuple[str, ...], change: Callable[[JsonObject], JsonObject]) -> JsonObject:
     """`obj` with the object at `path` changed; as it is where there is none."""
     if not path:
         return change(obj)
@@ -59,7 +59,7 @@ def _inside(
     return {**obj, path[0]: _inside(inner, path[1:], change)} if isinstance(inner, dict) else obj
 
 
-def _containers(spec: dict[str, Any], resolver: Resolver) -> dict[str, Any]:
+def _containers(spec: JsonObject, resolver: Resolver) -> JsonObject:
     made = dict(spec)
     for field in ("containers", "initContainers"):
         if isinstance(containers := spec.get(field), list):

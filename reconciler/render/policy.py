@@ -29,11 +29,7 @@ _STATED: Final = (
     ANNOTATION_PRUNE,
     ANNOTATION_REPLACE,
 )
-STAMPED: Final = (
-    ANNOTATION_ID,
-    ANNOTATION_ORIGIN,
-    ANNOTATION_SPEC,
-)  # ours: a copied object may carry them, they are replaced
+_STAMPED: Final = (ANNOTATION_ID, ANNOTATION_ORIGIN, ANNOTATION_SPEC)  # a copied object has them; they are replaced
 
 
 def policy(annotations: Mapping[str, str], *, adopt: bool, drift: DriftMode) -> Policy:
@@ -43,7 +39,7 @@ def policy(annotations: Mapping[str, str], *, adopt: bool, drift: DriftMode) -> 
     not end in a deletion.
     """
     for name in annotations:
-        if name.startswith(PREFIX) and name not in _STATED and name not in STAMPED:
+        if name.startswith(PREFIX) and name not in _STATED and name not in _STAMPED:
             close = difflib.get_close_matches(name, _STATED, 1)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(_STATED)}"
             raise Refusal("unknown-annotation", f"metadata.annotations[{name}]", "not an annotation of ours", hint=hint)
