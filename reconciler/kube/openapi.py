@@ -88,7 +88,7 @@ class Catalog:
         return self._by_kind().get(kind)
 
     def resources(self) -> tuple[Resource, ...]:
-        """One Resource a kind, sorted by group and kind. A kind with no stable version has a preferred beta or alpha."""
+        """One Resource a kind, sorted by group and kind. Kinds that are only beta or alpha are among them."""
         return tuple(self._by_kind().values())
 
     def _by_kind(self) -> dict[GroupKind, Resource]:
@@ -165,7 +165,7 @@ def _custom_subresources(gvk: GroupVersionKind, stated: Mapping[str, Any]) -> Ma
 def _custom_schema(gvk: GroupVersionKind, node: Mapping[str, Any]) -> Schema:
     fields = catalog().object_fields()
     if not node:
-        return replace(catalog().untyped, gvk=tuple(gvk))
+        return replace(catalog().untyped, gvk=gvk)
     schema = Reader().read({"type": "object", "properties": {}, **node})
     own = {name: member for name, member in schema.fields.items() if name not in fields}
-    return replace(schema, fields={**fields, **own}, gvk=tuple(gvk))
+    return replace(schema, fields={**fields, **own}, gvk=gvk)

@@ -23,10 +23,10 @@ SPECIAL: Final[Mapping[str, Schema]] = {
 """Definitions whose OpenAPI form does not say what they are."""
 
 _CONSTRAINTS: Final = frozenset(
-    "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern minItems maxItems "
-    "uniqueItems minProperties maxProperties anyOf oneOf allOf not".split()
-)
-_ZERO: Final = ("", 0, False, {})
+    ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
+     "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "anyOf", "oneOf", "allOf", "not")
+)  # fmt: skip
+_ZERO: Final[tuple[Any, ...]] = ("", 0, False, {})
 
 
 class Reader:
