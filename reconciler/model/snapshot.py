@@ -39,6 +39,7 @@ class SkipReason(StrEnum):
     TOO_LARGE = "too large"
     IGNORED = "ignored"
     NOT_UTF8 = "name is not UTF-8"
+    UNSAFE_NAME = "unsafe name"  # control characters, too long, or leading out of the tree
 
 
 @dataclass(frozen=True, slots=True)
