@@ -1,0 +1,52 @@
+"""Reading objects from the server itself, not from the cache."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from reconciler.cluster.api import JSON, METADATA_LIST, decode, object_path
+from reconciler.cluster.paging import read_pages
+from reconciler.cluster.server import Server, live
+from reconciler.errors import NotFound
+from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.model.change import Live
+
+
+async def get(server: Server, identity: Identity, version: str = "") -> Live | None:
+    """The object in `version`, else in the one that its group prefers; None where it or its kind does not exist."""
+    try:
+        place = await server.place(identity, version)
+        return live(await server.api.get(place.path, subject=str(identity)), identity)
+    except NotFound:
+        return None
+
+
+async def list_objects(
+    server: Server, kind: GroupKind, namespace: str | None = None, label_selector: str = ""
+) -> list[Live]:
+    """All objects of `kind` (in `namespace`) that match, sorted. Raises NotFound where the kind is not served."""
+    return await _read(server, kind, namespace, label_selector, JSON)
+
+
+async def list_metadata(server: Server, kind: GroupKind, namespace: str | None) -> Mapping[Identity, Live]:
+    """The metadata of all objects of `kind` (in `namespace`), managedFields included, without spec and status."""
+    return {each.identity: each for each in await _read(server, kind, namespace, "", METADATA_LIST)}
+
+
+async def _read(server: Server, kind: GroupKind, namespace: str | None, label_selector: str, accept: str) -> list[Live]:
+    resource = await server.discovery.require(GroupVersionKind(kind.group, "", kind.kind))
+    path = object_path(resource.api_version, resource.plural, (namespace or "") if resource.namespaced else "")
+    query = (("labelSelector", label_selector),) if label_selector else ()
+
+    def take(item: msgspec.Raw) -> Live:
+        found = decode(item, dict[str, Any], str(kind))
+        found.pop("apiVersion", None)
+        found.pop("kind", None)
+        if accept == METADATA_LIST:  # a server may answer with whole objects all the same
+            found = {"metadata": found.get("metadata")}
+        found = {"apiVersion": resource.api_version, "kind": kind.kind, **found}
+        return Live(Identity.of(found), found)
+
+    items, _ = await read_pages(server.api, path, query, take, accept=accept, subject=f"list of {kind}")
+    return sorted(items, key=lambda each: each.identity)

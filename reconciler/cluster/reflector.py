@@ -1,0 +1,168 @@
+"""Keeps a cache equal to one kind's objects: list once, then watch, whatever the server or the network does."""
+
+import asyncio
+import logging
+from random import Random
+from typing import Final
+
+import msgspec
+
+from reconciler.clock import Clock
+from reconciler.cluster.api import Api, decode, object_path
+from reconciler.cluster.cache import LiveCache, Packed, pack
+from reconciler.cluster.discovery import Resource
+from reconciler.cluster.events import Event, follow
+from reconciler.cluster.paging import Item, ItemMeta, read_pages
+from reconciler.errors import ApiError, Gone, NotFound, ReconcilerError, TransportError
+from reconciler.kube.names import Identity
+from reconciler.model.manifest import LABEL_SOURCE
+
+FIRST_PAUSE: Final = 0.5  # seconds; doubles with each attempt that comes to nothing
+LONGEST_PAUSE: Final = 60.0
+WATCH_SECONDS: Final = (300, 600)  # the server ends a watch after a time between these, chosen at random
+HELD: Final = 5.0  # seconds that a watch must have lasted for its end to be no failure
+PATIENCE: Final = 4  # attempts before whoever waits for the first list is told
+
+logger = logging.getLogger(__name__)
+
+
+class _Version(msgspec.Struct, rename="camel"):
+    resource_version: str
+
+
+class _Bookmark(msgspec.Struct):
+    metadata: _Version
+
+
+class Reflector:
+    """Objects of one kind, in one namespace or ("") in all, that match a label selector.
+
+    `error` is why the last attempt came to nothing, None while all is well. `listed` says that the cache has had a
+    whole list; `settled` is set then too, or once it is clear that it will not come soon.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        cache: LiveCache,
+        resource: Resource,
+        namespace: str,
+        selector: str,
+        *,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self.resource = resource
+        self.namespace = namespace
+        self.error: ReconcilerError | None = None
+        self.listed = False
+        self.settled = asyncio.Event()
+        self._api = api
+        self._cache = cache
+        self._selector = selector
+        self._clock = clock
+        self._random = random
+        self._path = object_path(resource.api_version, resource.plural, namespace)
+        self._subject = f"{resource.kind} in {namespace}" if namespace else resource.kind
+        self._version = ""  # of the state that the cache has; "" when it has to be listed
+        self._heard = False  # whether the present attempt brought a word from the server
+
+    async def run(self) -> None:
+        """Follow the objects until cancelled, or until the API server does not serve the kind (NotFound in `error`).
+
+        Nothing else ends it, and it is never in a hurry: an attempt that comes to nothing is followed by a pause.
+        """
+        failures = 0
+        while True:
+            began = self._clock.monotonic()
+            self._heard = False
+            error = await self._attempt()
+            if isinstance(error, NotFound):
+                self.error = error
+                self.settled.set()
+                return
+            if isinstance(error, Gone):  # the state is too old to watch from
+                self._version, error = "", None
+            if self._heard or self._clock.monotonic() - began >= HELD:
+                failures = 0
+                if error is None:
+                    continue
+            failures += 1
+            self.error = error
+            if failures >= PATIENCE or (isinstance(error, ApiError) and 400 <= error.status < 429):
+                self.settled.set()
+            await self._clock.sleep(self._pause(failures, error))
+
+    def _pause(self, failures: int, error: ReconcilerError | None) -> float:
+        backoff = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10)) * self._random.uniform(0.5, 1.0)
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        return max(backoff, asked or 0.0)
+
+    async def _attempt(self) -> ReconcilerError | None:
+        """List where that is due, then watch until the watch ends; why it ended badly, None where it ended well."""
+        try:
+            if not self._version:
+                await self._list()
+            await self._watch()
+        except ReconcilerError as error:
+            return error
+        except Exception as error:
+            logger.exception("watching %s failed", self._subject)
+            return TransportError("the watch failed", where=self._subject, why=type(error).__name__)
+        return None
+
+    async def _list(self) -> None:
+        items, version = await read_pages(
+            self._api, self._path, self._query(), self._packed, subject=f"list of {self._subject}"
+        )
+        found = dict(item for item in items if item is not None)
+        self._cache.replace(self.resource.group_kind, self.namespace, found, version)
+        self._version = version
+        self.error = None
+        if not self.listed:
+            self.listed = True
+            self._cache.listed(self.resource.group_kind)
+        self.settled.set()
+
+    async def _watch(self) -> None:
+        await follow(
+            self._api,
+            self._path,
+            self._query(),
+            self._take,
+            version=self._version,
+            seconds=self._random.randint(*WATCH_SECONDS),
+            subject=f"watch of {self._subject}",
+            opened=self._opened,
+        )
+
+    def _opened(self) -> None:
+        self.error = None
+
+    def _take(self, event: Event) -> None:
+        self._heard = True
+        if event.type == "BOOKMARK":
+            self._version = decode(event.object, _Bookmark).metadata.resource_version
+            return
+        if (packed := self._packed(event.object)) is None:
+            return
+        identity, state = packed
+        if event.type == "DELETED":
+            self._cache.remove(identity, state.version)
+        else:
+            self._cache.put(identity, state)
+        self._version = state.version or self._version
+
+    def _query(self) -> tuple[tuple[str, str], ...]:
+        return (("labelSelector", self._selector),) if self._selector else ()
+
+    def _packed(self, data: msgspec.Raw) -> tuple[Identity, Packed] | None:
+        """One object; None for one that is none, which must not keep the others from being seen."""
+        try:
+            meta: ItemMeta = msgspec.json.decode(data, type=Item).metadata
+        except msgspec.ValidationError as error:
+            logger.warning("an object of %s is skipped: %s", self._subject, error)
+            return None
+        identity = Identity(self.resource.group, self.resource.kind, meta.namespace, meta.name)
+        source = (meta.labels or {}).get(LABEL_SOURCE, "")
+        return identity, pack(data, version=meta.resource_version, source=source, api_version=self.resource.api_version)

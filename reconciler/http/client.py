@@ -1,0 +1,194 @@
+"""HTTP over sockets: one server, pooled connections, long streams apart from short requests.
+
+aiohttp takes 0.1 s and 9 MB to import, so this module is imported where a connection is made, not before.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import yarl
+
+from reconciler.errors import TransportError
+from reconciler.http.transport import Request, Response
+
+LINE_LIMIT: Final = 8 * 1024 * 1024  # bytes of one line of a stream: etcd stores 1.5 MiB, so this is generous
+_KEEPALIVE: Final = 30  # seconds of silence before the kernel asks whether the peer is still there
+
+Headers = Callable[[bool], Awaitable[Mapping[str, str]]]
+"""Gives the credentials' headers for one request; True when the server refused the last ones (401)."""
+
+
+async def _no_headers(_refused: bool) -> Mapping[str, str]:
+    return {}
+
+
+class HttpTransport:
+    """A Transport to the server at `base_url`, which may have a path of its own.
+
+    `headers` is asked before every request, so a token that is refreshed is used at once; after a 401 it is asked for
+    new ones and, if they differ, the request is sent once more. `limit` is the number of pooled connections for whole
+    answers; each stream has one of its own beside them. A redirect is an answer like any other: credentials never
+    follow one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        ssl: ssl.SSLContext | None = None,
+        headers: Headers = _no_headers,
+        limit: int = 16,
+        server_hostname: str | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._ssl = ssl
+        self._headers = headers
+        self._limit = limit
+        self._server_hostname = server_hostname
+        self._proxy = proxy
+        self._short: aiohttp.ClientSession | None = None
+        self._long: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request) -> Response:
+        """The whole answer. Raises TransportError when there is none within `request.timeout`."""
+        if self._short is None:
+            self._short = self._session(self._limit)
+        try:
+            async with asyncio.timeout(request.timeout):
+                answer = await self._open(self._short, request)
+                async with answer:
+                    return Response(answer.status, _lower(answer), await answer.read())
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+            raise _failed(request, error) from error
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator["HttpStream"]:
+        """An answer that goes on. Raises TransportError when its head is not there within `request.timeout`."""
+        if self._long is None:
+            self._long = self._session(0)
+        try:
+            async with asyncio.timeout(request.timeout):
+                answer = await self._open(self._long, request)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _failed(request, error) from error
+        try:
+            yield HttpStream(request, answer)
+        finally:
+            answer.close()
+
+    async def close(self) -> None:
+        for session in (self._short, self._long):
+            if session is not None:
+                await session.close()
+        self._short = self._long = None
+
+    def _session(self, limit: int) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=limit, socket_factory=_socket)
+        return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None), trust_env=False)
+
+    async def _open(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
+        used = await self._headers(False)
+        answer = await self._attempt(session, request, used)
+        if answer.status == 401 and (renewed := await self._headers(True)) != used:
+            answer.close()
+            answer = await self._attempt(session, request, renewed)
+        return answer
+
+    async def _attempt(
+        self, session: aiohttp.ClientSession, request: Request, credentials: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        query = f"?{urlencode(request.query, quote_via=quote)}" if request.query else ""
+        return await session.request(
+            request.method,
+            yarl.URL(f"{self._base}{request.path}{query}", encoded=True),
+            # Compressing costs an API server more than a network inside a cluster does.
+            headers={"accept-encoding": "identity", **request.headers, **credentials},
+            data=request.body or None,
+            ssl=self._ssl if self._ssl is not None else True,
+            server_hostname=self._server_hostname,
+            proxy=self._proxy,
+            allow_redirects=False,
+        )
+
+
+class HttpStream:
+    """The Stream of an HttpTransport."""
+
+    def __init__(self, request: Request, answer: aiohttp.ClientResponse) -> None:
+        self._request = request
+        self._answer = answer
+        self._headers = _lower(answer)
+
+    @property
+    def status(self) -> int:
+        return self._answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Each line without its end; the last may lack one. Raises TransportError when the connection breaks."""
+        begun: list[bytes] = []  # of a line whose end has not come
+        size = 0
+        try:
+            async for chunk in self._answer.content.iter_any():
+                first, *rest = chunk.split(b"\n")
+                begun.append(first)
+                size += len(first)
+                for part in rest:
+                    yield b"".join(begun)
+                    begun, size = [part], len(part)
+                if size > LINE_LIMIT:
+                    raise TransportError("the answer cannot be read", why=f"a line is longer than {LINE_LIMIT} bytes")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _failed(self._request, error) from error
+        if size:
+            yield b"".join(begun)
+
+
+def _lower(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in answer.headers.items()}
+
+
+def _socket(address: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+    """A socket that notices a peer which vanished without a word: a watch may be silent for minutes."""
+    family, kind, protocol, _name, _address = address
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE // 3)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    return made
+
+
+def _failed(request: Request, error: Exception) -> TransportError:
+    """Say what happened to `request`, in words that hold no header."""
+    hint = ""
+    match error:
+        case TimeoutError():
+            why = f"no answer within {request.timeout:g} s"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            why = f"TLS failed: {error}"
+            hint = "is the certificate authority in the kubeconfig the server's?"
+        case aiohttp.ClientConnectorError():
+            why = f"no connection to {error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+            hint = "is the API server running, and is its address right?"
+        case aiohttp.ServerDisconnectedError():
+            why = "the server closed the connection"
+        case aiohttp.ClientPayloadError():
+            why = "the answer broke off"
+        case aiohttp.ClientResponseError():
+            why = "the answer is not HTTP"
+        case _:
+            why = type(error).__name__
+    return TransportError("no usable answer", where=f"{request.method} {request.path}", why=why, hint=hint)
