@@ -1,0 +1,63 @@
+"""Values that have one owner as a whole: scalars, atomic maps and lists, and whatever has no schema.
+
+Inside them managedFields says nothing about single fields, yet the server fills in defaults there too: a stated
+`fieldRef: {fieldPath: metadata.name}` comes back with `apiVersion: v1`. Somebody else's change of such a value takes
+the whole of it from us, so it is noticed by ownership; what remains to be told apart is a default from a field that
+Git stated before and no longer does.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.diff.paths import child, items
+from reconciler.kube.compare import same
+from reconciler.kube.schema import Schema, Shape
+
+_FILLED_IN: Final[Mapping[str, tuple[Any, ...]]] = {
+    "apiGroup": ("rbac.authorization.k8s.io",),  # subjects and roleRef
+    "apiVersion": ("v1",),  # fieldRef, volumeClaimTemplates
+    "creationTimestamp": (None,),
+    "divisor": ("0",),  # resourceFieldRef
+    "expirationSeconds": (3600,),  # projected serviceAccountToken
+    "kind": ("PersistentVolumeClaim",),  # volumeClaimTemplates
+    "phase": ("Pending",),  # volumeClaimTemplates
+    "port": (443,),  # a webhook's service
+    "protocol": ("TCP",),  # a NetworkPolicy's ports
+    "scope": ("*",),  # rules of admission webhooks and policies
+    "volumeMode": ("Filesystem",),  # volumeClaimTemplates
+}  # defaults inside atomic values of Kubernetes' own kinds that the published description does not state
+
+
+def holds(desired: Any, live: Any, schema: Schema) -> bool:
+    """Whether `live` is `desired`, up to other spellings of the same value and defaults that the server filled in."""
+    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+        return _map_holds(desired, live, schema)
+    if isinstance(desired, list) and isinstance(live, list):
+        inner = items(schema)
+        return len(desired) == len(live) and all(holds(d, v, inner) for d, v in zip(desired, live, strict=True))
+    return same(desired, live, schema)
+
+
+def _map_holds(desired: Mapping[str, Any], live: Mapping[str, Any], schema: Schema) -> bool:
+    for name, value in desired.items():
+        there = live.get(name)
+        if there is None:
+            if value or schema.shape is not Shape.STRUCT:  # the server leaves out empty fields that it knows
+                return False
+        elif not holds(value, there, child(schema, name)):
+            return False
+    return all(_default(name, value, schema) for name, value in live.items() if desired.get(name) is None)
+
+
+def _default(name: str, value: Any, schema: Schema) -> bool:
+    """Whether the server may have put `value` there by itself."""
+    if value is None:
+        return True
+    known = schema.fields.get(name) if schema.shape is Shape.STRUCT else None
+    if known is None:
+        return False
+    if isinstance(value, Mapping):
+        return all(_default(inner, part, known) for inner, part in value.items())
+    if known.has_default and same(value, known.default, known):
+        return True
+    return not value or value in _FILLED_IN.get(name, ())

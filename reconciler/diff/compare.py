@@ -1,0 +1,224 @@
+"""One object of Git beside the same object of the cluster: what is to happen to it, and why (rules 2, 4 to 8, 13, 16)."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from reconciler.diff import managers
+from reconciler.diff.fields import EVERYTHING, Difference, Kind, differences
+from reconciler.diff.guard import PRECIOUS
+from reconciler.diff.handover import handover, planned
+from reconciler.diff.immutable import immutable
+from reconciler.diff.paths import render, under
+from reconciler.diff.unchanged import unchanged
+from reconciler.diff.yields import without, yielded
+from reconciler.kube.schema import Schema
+from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
+from reconciler.model.manifest import ANNOTATION_ADOPT, ANNOTATION_REPLACE, MANAGER, Manifest, Owner
+from reconciler.model.ownership import Ownership, mark, origin_path, ownership
+from reconciler.redact import CHANGED, REDACTED, is_secret
+
+Object = Mapping[str, Any]
+
+_LAST_APPLIED: Final = "f:kubectl.kubernetes.io/last-applied-configuration"
+
+
+def compare(
+    manifest: Manifest,
+    live: Live | None,
+    schema: Schema,
+    *,
+    owner: Owner,
+    existing: Live | None = None,
+    released: bool = False,
+) -> Change:
+    """What applying `manifest` would do to `live`: CREATE, UPDATE, NONE, REPLACE, ADOPT, HOLD or REFUSE.
+
+    `live` is the whole object, read in the manifest's own version, with its managedFields; None where our labels do not find
+    it. Then `existing` is the object of that name all the same, whole or its metadata alone (rule 2). `released`: the other
+    source of this install that it belongs to no longer states it. `manifest` comes back as it is to be applied: yielded
+    fields have their live values. A Secret's values are never in the result.
+    """
+    present = live or existing
+    if present is None:
+        if manifest.suspended:
+            return Change(manifest.identity, Action.HOLD, "suspended", manifest=manifest, hint="set suspend: false")
+        return Change(manifest.identity, Action.CREATE, "new in Git", manifest=manifest)
+    match ownership(present, owner):
+        case Ownership.OURS:
+            return _ours(manifest, present, schema, whole=live is not None or _whole(present))
+        case Ownership.OTHER_SOURCE if released:
+            why = f"moves here from source {_holder(present)}"
+            return _ours(manifest, present, schema, whole=_whole(present), why=why)
+        case Ownership.OTHER_SOURCE | Ownership.OTHER_INSTALL as other:
+            return _refused(manifest, present, other)
+        case other:
+            return _adopted(manifest, present, schema, other)
+
+
+def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: str = "") -> Change:
+    if live.metadata.get("deletionTimestamp"):
+        return _change(manifest, live, Action.HOLD, "is being deleted; made anew when it is gone")
+    if manifest.once:
+        return _change(manifest, live, Action.NONE, "runs once for each hash")
+    entry = managers.applied(live, MANAGER)
+    owned: Object = entry.fields if entry else {}
+    version = manifest.gvk.api_version
+    if live.object.get("apiVersion", version) != version:
+        return _change(manifest, live, Action.UPDATE, f"was read as {live.object['apiVersion']}, Git states {version}")
+    desired = manifest.object
+    if is_secret(desired) and "stringData" in desired:
+        desired, owned = _folded(desired), _folded_fields(owned)
+    ignored = yielded(manifest.policy.ignore, desired, live.object, schema)
+    if ignored:
+        desired = without(desired, live.object, schema, owned, ignored)
+        manifest = replace(manifest, object=without(manifest.object, live.object, schema, owned, ignored))
+    if not whole:
+        why = why or "our labels do not find it"
+        desired = {"metadata": desired["metadata"]}
+        owned = {"f:metadata": owned.get("f:metadata", {})}
+    if entry and entry.api_version != version:
+        why = why or f"moves from {entry.api_version} to {version}"
+        owned = EVERYTHING
+    elif not why and unchanged(desired, live.object, schema, owned):
+        return _change(manifest, live, Action.NONE, "as Git states it")
+    found = differences(desired, live.object, schema, owned, managers.others(live, MANAGER))
+    return _differs(manifest, live, schema, [d for d in found if not under(d.path, ignored)], Action.UPDATE, why)
+
+
+def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership) -> Change:
+    whose = "its marks are copies" if found is Ownership.COPY else "it is not ours"
+    names = sorted({name for name, _ in managers.others(live, MANAGER) if not name.endswith(")")})
+    made_by = f", made by {', '.join(names)}" if names else ""
+    if not manifest.policy.adopt:
+        return _change(
+            manifest,
+            live,
+            Action.HOLD,
+            f"exists already and {whose}{made_by}",
+            hint=f'annotate it {ANNOTATION_ADOPT}: "true", or state adopt: true for the source, to take it over',
+        )
+    if live.metadata.get("deletionTimestamp"):
+        return _change(manifest, live, Action.HOLD, "is being deleted; made anew when it is gone")
+    desired = _folded(manifest.object) if is_secret(manifest.object) else manifest.object
+    fields = differences(desired, live.object, schema, EVERYTHING) if _whole(live) else []
+    return _differs(manifest, live, schema, fields, Action.ADOPT, f"taken over{made_by}")
+
+
+def _refused(manifest: Manifest, live: Live, found: Ownership) -> Change:
+    there = origin_path(live) or "a file it does not name"
+    holder = (
+        f"source {_holder(live)}" if found is Ownership.OTHER_SOURCE else f"another install, source {_holder(live)},"
+    )
+    return _change(
+        manifest,
+        live,
+        Action.REFUSE,
+        f"{holder} has it from {there}, here it is stated in {manifest.origin}",
+        hint="state it in one place only: remove it there first, and it moves here without being deleted"
+        if found is Ownership.OTHER_SOURCE
+        else "two installs of reconciler watch this cluster: give each its own objects",
+    )
+
+
+def _differs(
+    manifest: Manifest, live: Live, schema: Schema, found: list[Difference], action: Action, why: str
+) -> Change:
+    """The change that the differences `found` ask for."""
+    if not found and not why:
+        return _change(manifest, live, Action.NONE, "as Git states it")
+    secret = is_secret(manifest.object)
+    kind = manifest.identity.group_kind
+    kept = {d.path for d in found if d.kind is Kind.REMOVED and planned(kind, d.path)}
+    fields = tuple(_field(d, secret=secret, kept=d.path in kept) for d in found)
+    frozen = immutable(kind, (d for d in found if d.path not in kept), live.object)
+    if not frozen:
+        partial = handover(manifest, live, schema) if action is Action.UPDATE else None
+        change = _change(manifest, live, action, why or _reason(found), fields)
+        return change if partial is None else replace(change, handover=partial)
+    reason = f"{_some(map(render, frozen))} {'is' if len(frozen) == 1 else 'are'} immutable"
+    if kind in PRECIOUS:
+        hint = f"a {kind.kind} is never recreated: state the old value, or a new name"
+    elif manifest.policy.replace:
+        return _change(manifest, live, Action.REPLACE, reason, fields)
+    else:
+        hint = f'annotate it {ANNOTATION_REPLACE}: "true" to delete it and create it anew'
+    return _change(manifest, live, Action.REFUSE, reason, fields, hint=hint)
+
+
+def _change(
+    manifest: Manifest,
+    live: Live,
+    action: Action,
+    reason: str,
+    fields: tuple[FieldChange, ...] = (),
+    hint: str = "",
+) -> Change:
+    return Change(manifest.identity, action, reason, fields, manifest, live.uid, live.resource_version, hint)
+
+
+def _field(difference: Difference, *, secret: bool, kept: bool) -> FieldChange:
+    before, after = difference.before, difference.after
+    holders = ", ".join(difference.holders)
+    match difference.kind:
+        case Kind.REMOVED if kept:
+            after, note = before, "kept: no longer stated, left as it is"
+        case Kind.RELEASED:
+            after, note = before, f"no longer stated, stays with {holders}"
+        case Kind.LOST:
+            note = f"taken over by {holders}" if holders else "no longer ours"
+        case _:
+            note = f"set by {holders}" if holders else ""
+    if secret and (difference.path[0] in ("f:data", "f:stringData") or difference.path[-1] == _LAST_APPLIED):
+        same = before == after
+        before = before if before is ABSENT else REDACTED
+        after = after if after is ABSENT else CHANGED if before is REDACTED and not same else REDACTED
+    return FieldChange(render(difference.path), before, after, note)
+
+
+def _reason(found: list[Difference]) -> str:
+    """One clause on what matters most among the differences."""
+    for kind, clause in (
+        (Kind.CHANGED, "differs: {}"),
+        (Kind.REMOVED, "no longer states {}"),
+        (Kind.RELEASED, "no longer states {}"),
+        (Kind.LOST, "ownership lost: {}"),
+    ):
+        if some := [render(d.path) for d in found if d.kind is kind]:
+            return clause.format(_some(some))
+    return ""
+
+
+def _some(paths: Iterable[str]) -> str:
+    first, *rest = paths
+    return f"{first} and {len(rest)} more" if rest else first
+
+
+def _holder(live: Live) -> str:
+    marked = mark(live)
+    return marked.owner.source if marked else "?"
+
+
+def _whole(live: Live) -> bool:
+    """Whether more than the metadata was read."""
+    return live.object.get("kind") != "PartialObjectMetadata" and not live.object.keys() <= {
+        "apiVersion",
+        "kind",
+        "metadata",
+    }
+
+
+def _folded(secret: Object) -> Object:
+    """A Secret as the server stores it: `stringData` goes into `data`."""
+    text = secret.get("stringData") or {}
+    data = {key: base64.b64encode(str(value).encode()).decode() for key, value in text.items() if value is not None}
+    kept = {name: value for name, value in secret.items() if name != "stringData"}
+    return {**kept, "data": {**(secret.get("data") or {}), **data}} if data else kept
+
+
+def _folded_fields(owned: Object) -> Object:
+    """FieldsV1 of such a Secret."""
+    kept = {name: value for name, value in owned.items() if name != "f:stringData"}
+    data = {**owned.get("f:data", {}), **owned.get("f:stringData", {})}
+    return {**kept, "f:data": data} if data else kept
