@@ -13,7 +13,7 @@ from reconciler.model.spec import Document, MountedFile
 from reconciler.render.refusal import Refusal
 from reconciler.render.stamp import canonical, sha256
 
-VOLUME: Final = "files"
+VOLUME: Final = "repository-files"  # not a name that a spec is likely to give one of its own
 _LIMIT: Final = 1024 * 1024  # bytes of all values, as the API server counts them
 _ODD: Final = re.compile(r"[^-._a-zA-Z0-9]")
 

@@ -5,7 +5,6 @@ What a spec does not state is absent, so Kubernetes' defaults hold; the exceptio
 golden files under tests/render/golden guard it.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,14 +14,12 @@ from reconciler.render.claim import claim_name
 from reconciler.render.environment import environment
 from reconciler.render.image import Resolver
 from reconciler.render.merge import merge_template
-from reconciler.render.refusal import Refusal
 from reconciler.render.security import container_security, pod_security
 
 Workload = DeploymentSpec | TaskSpec
 
 # Of an entry of `volumes`, these belong to the main container's mount; the rest is the pod's volume.
 _MOUNT: Final = ("mountPath", "mountPropagation", "readOnly", "recursiveReadOnly", "subPath", "subPathExpr")
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def pod_template(
@@ -36,12 +33,8 @@ def pod_template(
 ) -> dict[str, Any]:
     """The template of the workload's pods; its only labels are `labels` and those that the spec's `template` adds.
 
-    `requests` are planned ones, for what the spec leaves open. Raises Refusal for an invalid Image or a name that no
-    container can have.
+    `requests` are planned ones, for what the spec leaves open. Raises Refusal for an invalid Image.
     """
-    if not _NAME.fullmatch(document.identity.name):
-        hint = "lower-case letters, digits and dashes, at most 63: the main container is named after it"
-        raise Refusal("bad-name", "metadata.name", f'"{document.identity.name}" cannot name a container', hint=hint)
     spec: dict[str, Any] = {
         "securityContext": pod_security(workload.pod_security_context),
         "containers": [_main(document, workload, resolver, requests)],

@@ -40,8 +40,8 @@ def policy(annotations: Mapping[str, str], *, adopt: bool, drift: DriftMode) -> 
     """
     for name in annotations:
         if name.startswith(PREFIX) and name not in _STATED and name not in _STAMPED:
-            close = difflib.get_close_matches(name, _STATED, 1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(_STATED)}"
+            close = difflib.get_close_matches(name.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in _STATED], 1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else f"known are {', '.join(_STATED)}"
             raise Refusal("unknown-annotation", f"metadata.annotations[{name}]", "not an annotation of ours", hint=hint)
     return Policy(
         prune=_flag(annotations, ANNOTATION_PRUNE, default=True),

@@ -36,7 +36,7 @@ def task(document: Document, spec: TaskSpec, resolver: Resolver) -> list[Part]:
     job: dict[str, Any] = {"template": template}
     optional = {
         "backoffLimit": spec.retries,
-        "activeDeadlineSeconds": None if spec.timeout is None else _seconds(spec.timeout),
+        "activeDeadlineSeconds": None if spec.timeout is None else seconds(spec.timeout),
         "completions": spec.completions,
         "parallelism": spec.parallelism,
     }
@@ -64,13 +64,6 @@ def task_hash(document: Document, spec: TaskSpec, resolver: Resolver) -> str:
     }
     files = [(f.mount, f.name, sha256(f.content)) for f in document.files]
     return sha256(canonical((document.identity.name, stated, images, files)))[:10]
-
-
-def _seconds(duration: str) -> int:
-    try:
-        return seconds(duration)
-    except ValueError as error:
-        raise Refusal("bad-duration", "spec.timeout", str(error)) from None
 
 
 def _cron_job(identity: Identity, spec: TaskSpec, job: dict[str, Any]) -> dict[str, Any]:

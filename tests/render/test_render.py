@@ -1,0 +1,168 @@
+"""The room as a whole: caching, collisions, images."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.kube.names import Identity
+from reconciler.model.manifest import Manifests, Owner
+from reconciler.model.plan import Plan
+from reconciler.model.spec import ObjectSpec, Specs
+from reconciler.render.render import Renderer
+
+WEB = """
+apiVersion: reconciler.dev/v1
+kind: Deployment
+metadata: {name: %s, namespace: shop}
+spec: {image: web, expose: [{port: 80}]}
+"""
+IMAGE = """
+apiVersion: reconciler.dev/v1
+kind: Image
+metadata: {name: web, namespace: shop}
+spec: {repository: registry.example.com/web, tag: "%s"}
+"""
+PLAIN = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: %s, namespace: shop}
+data: {a: %s}
+"""
+
+
+@pytest.fixture
+def again(specs: Callable[..., Specs], manifests: Callable[..., Manifests]) -> Callable[..., Manifests]:
+    """Renders one text after the other with one Renderer."""
+    renderer = Renderer()
+
+    def render(*texts: str, **settings: Any) -> Manifests:
+        return manifests(specs("\n---\n".join(texts)), renderer, **settings)
+
+    return render
+
+
+def test_a_change_of_one_document_renders_one_document(again: Any) -> None:
+    texts = [PLAIN % (f"c{n}", "x") for n in range(20)]
+    first = again(*texts)
+    assert first.rendered == 20
+    assert again(*texts).rendered == 0
+    texts[7] = PLAIN % ("c7", "y")
+    changed = again(*texts)
+    assert changed.rendered == 1
+    same = [i for i in first.items if changed.items[i] is first.items[i]]
+    assert len(same) == 19
+
+
+def test_another_tag_renders_the_image_and_who_names_it(again: Any) -> None:
+    rest = [PLAIN % ("c", "x"), WEB % "one", WEB % "two"]
+    again(IMAGE % "1", *rest)
+    second = again(IMAGE % "2", *rest)
+    assert second.rendered == 3
+    images = {m.object["spec"]["template"]["spec"]["containers"][0]["image"]
+              for i, m in second.items.items() if i.kind == "Deployment"}  # fmt: skip
+    assert images == {"registry.example.com/web:2"}
+
+
+def test_an_image_that_appears_or_goes_is_noticed(again: Any) -> None:
+    def image(made: Manifests) -> str:
+        spec = made.items[Identity("apps", "Deployment", "shop", "one")].object["spec"]
+        found: str = spec["template"]["spec"]["containers"][0]["image"]
+        return found
+
+    assert image(again(WEB % "one")) == "web"
+    assert image(again(WEB % "one", IMAGE % "1")) == "registry.example.com/web:1"
+    assert image(again(WEB % "one")) == "web"
+
+
+def test_another_owner_or_setting_renders_all(again: Any) -> None:
+    again(PLAIN % ("a", "x"))
+    assert again(PLAIN % ("a", "x"), adopt=True).rendered == 1
+    assert again(PLAIN % ("a", "x"), owner=Owner("other", "shop")).rendered == 1
+
+
+def test_a_document_that_came_back_to_what_it_was_is_the_same_value(again: Any) -> None:
+    assert again(PLAIN % ("a", "x")).items == again(PLAIN % ("a", "x")).items
+
+
+def test_what_becomes_available_later_is_waited_for_without_rendering_again(again: Any) -> None:
+    pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {volumes: [{configMap: {name: a}}]}}"
+    identity = Identity("", "Pod", "shop", "p")
+    assert again(pod).items[identity].depends_on == ()
+    both = again(pod, PLAIN % ("a", "x"))
+    assert both.rendered == 1
+    assert both.items[identity].depends_on == (Identity("", "ConfigMap", "shop", "a"),)
+    assert again(pod).items[identity].depends_on == ()
+
+
+def test_five_thousand_cached_documents_cost_little(specs: Any, manifests: Any) -> None:
+    """The budget is 60 ms on two idle cores; a busy machine gets some room."""
+    (one,) = specs(PLAIN % ("a", "x")).documents.values()
+    documents = {}
+    for number in range(5000):
+        identity = Identity("", "ConfigMap", "shop", f"c{number}")
+        obj = {**one.spec.object, "metadata": {"name": identity.name, "namespace": "shop"}}
+        documents[identity] = replace(one, identity=identity, spec=ObjectSpec(obj))
+    given = replace(specs(PLAIN % ("a", "x")), documents=documents)
+    renderer = Renderer()
+    manifests(given, renderer)
+    start = time.process_time()
+    made = manifests(given, renderer)
+    assert made.rendered == 0
+    assert time.process_time() - start < 0.18
+
+
+def test_two_documents_that_make_one_object_are_both_left_out_and_named(render: Any) -> None:
+    service = "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {ports: [{port: 1}]}}"
+    found = render("\n---\n".join([WEB % "web", service, PLAIN % ("a", "x")]))
+    assert found.names() == ["ConfigMap/a"]
+    assert found.manifests.unrendered == {
+        Identity("reconciler.dev", "Deployment", "shop", "web"),
+        Identity("", "Service", "shop", "web"),
+    }
+    first, second = found.problems
+    assert first.lines() == [
+        "shop.yaml:1: Deployment/web: Service/shop/web would be made by two documents, so neither is applied",
+        "  also: shop.yaml:8",
+        "  hint: rename one of them",
+    ]
+    assert str(second.location) == "shop.yaml:8"
+
+
+def test_a_quarantined_image_keeps_its_workloads_as_they_are(render: Any) -> None:
+    """Else `image: web` would be taken for a reference, and some other web would be pulled."""
+    image = Identity("reconciler.dev", "Image", "shop", "web")
+    found = render("\n---\n".join([WEB % "web", PLAIN % ("a", "x")]), quarantined=frozenset({image}))
+    assert found.names() == ["ConfigMap/a"]
+    assert [str(p) for p in found.problems] == ["shop.yaml:1: Deployment/web spec.image: Image/web is invalid"]
+
+
+def test_a_plan_fills_in_what_the_spec_leaves_open_and_nothing_else(specs: Any, manifests: Any) -> None:
+    open_, stated = (Identity("reconciler.dev", "Deployment", "shop", name) for name in ("open", "stated"))
+    text = "\n---\n".join(
+        [WEB % "open", (WEB % "stated").replace("{image", "{replicas: 1, resources: {requests: {cpu: 1}}, image")]
+    )
+    plan = Plan(
+        replicas={open_: 7, stated: 7},
+        requests={open_: {"cpu": "2", "memory": "1Gi"}, stated: {"cpu": "2", "memory": "1Gi"}},
+    )
+    made = manifests(specs(text), plan=plan).items
+    shown = {
+        i.name: (m.object["spec"]["replicas"], m.object["spec"]["template"]["spec"]["containers"][0]["resources"])
+        for i, m in made.items()
+        if i.kind == "Deployment"
+    }
+    assert shown == {
+        "open": (7, {"requests": {"cpu": "2", "memory": "1Gi"}}),
+        "stated": (1, {"requests": {"cpu": 1, "memory": "1Gi"}}),
+    }
+
+
+def test_rendering_never_changes_its_input(specs: Any, manifests: Any) -> None:
+    text = "\n---\n".join([WEB % "web", PLAIN % ("a", "x")])
+    given = specs(text)
+    manifests(given)
+    assert given.documents == specs(text).documents
+    assert replace(given) == given
