@@ -49,8 +49,7 @@ def test_an_image_by_name_is_substituted_in_every_workload(good: Any) -> None:
 
 def test_an_image_of_another_namespace_is_not_meant(good: Any) -> None:
     spec = "spec: {containers: [{name: c, image: redis}]}"
-    text = f"{{apiVersion: v1, kind: Pod, metadata: {{name: r, namespace: other}}, {spec}}}
-"
+    text = f"{{apiVersion: v1, kind: Pod, metadata: {{name: r, namespace: other}}, {spec}}}\n"
     assert good(text + IMAGE).spec("Pod/r")["containers"][0]["image"] == "redis"
 
 
