@@ -19,7 +19,7 @@ _SMALLEST: Final = Fraction(1, 10**9)
 
 
 def parse(value: str | float) -> Fraction:
-    """The exact value; below a nano it is rounded away from zero, as the API server does. ValueError where malformed."""
+    """The exact value; below a nano it is rounded away from zero, as the API server does. ValueError if malformed."""
     if isinstance(value, bool):
         raise ValueError(f"not a quantity: {value!r}")
     return _read(str(value))[0]

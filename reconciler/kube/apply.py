@@ -1,0 +1,263 @@
+"""Server-side apply, and what every other write does to `metadata.managedFields`.
+
+    merge   live + configuration                          → what the applier wants
+    prune   less what it applied before and nobody owns   → the new object
+    compare live with the new object                      → conflicts, or who loses which fields
+
+`reset` names fields that the endpoint resets (`status` of a main resource): nobody comes to own them by this write.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from reconciler.kube import managed
+from reconciler.kube.fieldset import EMPTY, Field, FieldSet, Path, item_key, render
+from reconciler.kube.managed import BEFORE_FIRST_APPLY, Entries, Entry, Owner
+from reconciler.kube.merge import Comparison, compare, identical, merge, prune
+from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
+
+_NEVER_OWNED: Final = FieldSet.from_paths(
+    *((Field(name),) for name in ("apiVersion", "kind", "metadata")),
+    *(
+        (Field("metadata"), Field(name))
+        for name in ("name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation")
+    ),
+    *((Field("metadata"), Field(name)) for name in ("managedFields", "resourceVersion")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The object after an apply, with its managedFields. Not `changed`: neither a field nor an owner differs."""
+
+    object: dict[str, Any]
+    changed: bool
+
+
+class ApplyError(ValueError):
+    """The configuration cannot be applied: it states managedFields, or a list's items cannot be told apart."""
+
+
+class ApplyConflict(Exception):
+    """Others own fields that would change. `str()` is the API server's message, `causes` its details."""
+
+    def __init__(self, conflicts: tuple[tuple[Owner, Path], ...]) -> None:
+        self.owners = conflicts
+        self.conflicts: tuple[tuple[str, Path], ...] = tuple((owner.manager, path) for owner, path in conflicts)
+        self.causes: tuple[dict[str, str], ...] = tuple(
+            {"reason": "FieldManagerConflict", "message": f"conflict with {owner}", "field": f".{render(path)}"}
+            for owner, path in conflicts
+        )
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        if len(self.causes) == 1:
+            return f"Apply failed with 1 conflict: {self.causes[0]['message']}: {self.causes[0]['field']}"
+        lines = []
+        owner = None
+        for cause in self.causes:
+            if cause["message"] != owner:
+                owner = cause["message"]
+                lines.append(f"conflicts {owner.removeprefix('conflict ')}:")
+            lines.append(f"- {cause['field']}")
+        return f"Apply failed with {len(self.causes)} conflicts: " + "\n".join(lines)
+
+
+def apply(
+    live: Mapping[str, Any] | None,
+    applied: Mapping[str, Any],
+    schema: Schema,
+    *,
+    manager: str,
+    api_version: str,
+    time: datetime | str,
+    force: bool = False,
+    subresource: str = "",
+    reset: FieldSet = EMPTY,
+) -> Applied:
+    """The object after `manager` applied `applied` to `live` (None: to nothing).
+
+    Defaults are not filled in and values not converted: that is the caller's, before it stores the object. Raises
+    ApplyConflict where others own what would change and `force` is not set, ApplyError where `applied` is malformed,
+    ValueError where the managedFields of `live` are.
+    """
+    if (applied.get("metadata") or {}).get("managedFields") is not None:
+        raise ApplyError("metadata.managedFields must be nil")
+    has_null = _check(applied, schema, "")
+    before: Any = managed.without_managed_fields(live) if live is not None else {}
+    stored = managed.read(live) if live is not None else {}
+    entries = stored
+    if not stored and live is not None:
+        entries = _updated(
+            {},
+            compare(zero(schema), before, schema),
+            reset,
+            _updater(BEFORE_FIRST_APPLY, api_version, subresource),
+            time,
+        )
+    me = Owner(manager, "Apply", subresource)
+    last = entries[me].fields if me in entries else EMPTY
+    wanted = FieldSet.of(applied, schema).without(reset)
+    others = {owner: entry for owner, entry in entries.items() if owner != me}
+
+    after = merge(before, applied, schema)
+    if last - wanted:
+        after = prune(after, schema, last.tree, [wanted.tree, *(entry.fields.tree for entry in others.values())])
+    if has_null:
+        after = _without_nulls(after, schema)
+    same = identical(before, after)
+    result = dict(others)
+    if not same:
+        changes = compare(before, after, schema).without(reset)
+        if not force:
+            _refuse_conflicts(others, changes)
+        result = _taken(others, changes)
+    fields = wanted - _NEVER_OWNED
+    if fields:
+        previous = entries.get(me)
+        if same and previous is not None and previous.api_version == api_version and previous.fields == fields:
+            result[me] = previous
+        else:
+            unchanged_time = previous.time if previous is not None else ""
+            result[me] = Entry(api_version, fields, unchanged_time if same else managed.rfc3339(time))
+    changed = not same or {owner: entry.fields for owner, entry in result.items()} != {
+        owner: entry.fields for owner, entry in stored.items()
+    }
+    return Applied(_with_managed_fields(after, managed.write(result)), changed)
+
+
+def update(
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any],
+    schema: Schema,
+    *,
+    manager: str,
+    api_version: str,
+    time: datetime | str,
+    subresource: str = "",
+    reset: FieldSet = EMPTY,
+) -> list[dict[str, Any]]:
+    """The managedFields of `new` after a create (`old` is None), update or patch that is not an apply.
+
+    The writer comes to own what it changed; who owned that before loses it. A `new` that states managedFields edits
+    them, and an empty list there forgets all owners: from then on nobody is recorded until the first apply.
+    """
+    stated = (new.get("metadata") or {}).get("managedFields")
+    entries: Entries = {}
+    if stated not in ([], [{}]) or subresource:
+        entries = _readable(new) if not subresource else {}
+        if not entries and old is not None:
+            entries = _readable(old)
+    if not entries and old is not None:
+        return []
+    before = managed.without_managed_fields(old) if old is not None else zero(schema)
+    changes = compare(before, managed.without_managed_fields(new), schema)
+    updater = _updater(manager, api_version, subresource)
+    return managed.write(managed.capped(_updated(entries, changes, reset, updater, time)))
+
+
+@lru_cache(maxsize=1024)
+def zero(schema: Schema) -> Mapping[str, Any]:
+    """What a server's empty object of a kind looks like: structs that are always there, null for required fields."""
+    empty: dict[str, Any] = {name: None for name in schema.required if name not in schema.always}
+    for name in schema.always:
+        empty[name] = zero(schema.fields[name])
+    return empty
+
+
+def _updater(manager: str, api_version: str, subresource: str) -> Owner:
+    return Owner(manager or "unknown", "Update", subresource, api_version)
+
+
+def _readable(obj: Mapping[str, Any]) -> Entries:
+    try:
+        return managed.read(obj)
+    except ValueError:
+        return {}
+
+
+def _updated(entries: Entries, changes: Comparison, reset: FieldSet, updater: Owner, time: datetime | str) -> Entries:
+    """Who owns what after `updater` made `changes`."""
+    changes = changes.without(reset)
+    result = _taken(entries, changes)
+    fields = (changes.modified | changes.added) - _NEVER_OWNED
+    if fields:
+        if updater in result:
+            fields |= result[updater].fields
+        result[updater] = Entry(updater.api_version, fields, managed.rfc3339(time))
+    return result
+
+
+def _taken(entries: Entries, changes: Comparison) -> Entries:
+    """`entries` less what somebody else changed or removed; entries that hold nothing any more are gone."""
+    lost = changes.modified | changes.added | changes.removed
+    kept = {owner: entry.having(entry.fields - lost) for owner, entry in entries.items()}
+    return {owner: entry for owner, entry in kept.items() if entry.fields}
+
+
+def _refuse_conflicts(others: Entries, changes: Comparison) -> None:
+    changed = changes.modified | changes.added
+    conflicts = [(owner, path) for owner, entry in sorted(others.items()) for path in (entry.fields & changed).paths()]
+    if conflicts:
+        raise ApplyConflict(tuple(conflicts))
+
+
+def _with_managed_fields(obj: Mapping[str, Any], fields: list[dict[str, Any]]) -> dict[str, Any]:
+    metadata = dict(obj.get("metadata") or {})
+    if fields:
+        metadata["managedFields"] = fields
+    return {**obj, "metadata": metadata}
+
+
+def _check(value: Any, schema: Schema, path: str) -> bool:
+    """Whether there is a null in a configuration. ApplyError where items of a granular list have no or the same key."""
+    null = False
+    if isinstance(value, dict):
+        for name, member in value.items():
+            child = schema.fields.get(name, UNTYPED) if schema.shape is Shape.STRUCT else schema.element or UNTYPED
+            if member is None:
+                null = True
+            elif child.shape is not Shape.SCALAR:
+                null |= _check(member, child, f"{path}.{name}")
+    elif isinstance(value, list):
+        if schema.merge is Merge.KEYED or schema.merge is Merge.SET:
+            _check_items(value, schema, path)
+        for item in value:
+            null |= item is None or _check(item, schema.element or UNTYPED, path)
+    return null
+
+
+def _check_items(items: list[Any], schema: Schema, path: str) -> None:
+    seen = set()
+    for i, item in enumerate(items):
+        if schema.merge is Merge.KEYED:
+            if not isinstance(item, dict):
+                raise ApplyError(f"{path}: element {i}: associative list with keys may not have non-map elements")
+            if not any(key in item or key in schema.key_defaults for key in schema.keys):
+                raise ApplyError(
+                    f"{path}: element {i}: associative list with keys has an element that omits all key fields"
+                )
+        elif item is None or isinstance(item, dict | list):
+            raise ApplyError(f"{path}: element {i}: associative list without keys has an element that is no scalar")
+        key = item_key(item, schema)
+        if key in seen:
+            raise ApplyError(f"{path}: duplicate entries for key {key[2:]}")
+        seen.add(key)
+
+
+def _without_nulls(value: Any, schema: Schema) -> Any:
+    """`value` without the nulls that a typed server does not keep."""
+    if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
+        kept = {}
+        for name, member in value.items():
+            child = schema.fields.get(name, UNTYPED) if schema.shape is Shape.STRUCT else schema.element or UNTYPED
+            if member is not None or child.nullable or child.shape is Shape.UNTYPED:
+                kept[name] = _without_nulls(member, child)
+        return kept if len(kept) != len(value) or any(kept[name] is not value[name] for name in kept) else value
+    if isinstance(value, list) and schema.element is not None:
+        items = [_without_nulls(item, schema.element) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value
