@@ -1,4 +1,4 @@
-"""One object of Git beside the same object of the cluster: what is to happen to it, and why (rules 2, 4 to 8, 13, 16)."""
+"""One object of Git beside the same object of the cluster: what is to happen, and why (rules 2, 4 to 8, 13, 16)."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -35,10 +35,10 @@ def compare(
 ) -> Change:
     """What applying `manifest` would do to `live`: CREATE, UPDATE, NONE, REPLACE, ADOPT, HOLD or REFUSE.
 
-    `live` is the whole object, read in the manifest's own version, with its managedFields; None where our labels do not find
-    it. Then `existing` is the object of that name all the same, whole or its metadata alone (rule 2). `released`: the other
-    source of this install that it belongs to no longer states it. `manifest` comes back as it is to be applied: yielded
-    fields have their live values. A Secret's values are never in the result.
+    `live` is the whole object, read in the manifest's own version, with its managedFields; None where our labels do
+    not find it. Then `existing` is the object of that name all the same, whole or its metadata alone (rule 2).
+    `released`: the other source of this install that it belongs to no longer states it. The manifest comes back as it
+    is to be applied: yielded fields have their live values. A Secret's values are in no field of the result.
     """
     present = live or existing
     if present is None:
@@ -108,18 +108,13 @@ def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership) -
 
 def _refused(manifest: Manifest, live: Live, found: Ownership) -> Change:
     there = origin_path(live) or "a file it does not name"
-    holder = (
-        f"source {_holder(live)}" if found is Ownership.OTHER_SOURCE else f"another install, source {_holder(live)},"
-    )
-    return _change(
-        manifest,
-        live,
-        Action.REFUSE,
-        f"{holder} has it from {there}, here it is stated in {manifest.origin}",
-        hint="state it in one place only: remove it there first, and it moves here without being deleted"
-        if found is Ownership.OTHER_SOURCE
-        else "two installs of reconciler watch this cluster: give each its own objects",
-    )
+    holder = f"source {_holder(live)}"
+    hint = "state it in one place only: removed there, it moves here without being deleted"
+    if found is Ownership.OTHER_INSTALL:
+        holder = f"another install ({holder})"
+        hint = "two installs of reconciler share this cluster: give each its own objects"
+    reason = f"{holder} has it from {there}, here it is stated in {manifest.origin}"
+    return _change(manifest, live, Action.REFUSE, reason, hint=hint)
 
 
 def _differs(

@@ -3,14 +3,13 @@
 Deletions wait for an approval when they are more than the guard allows, when a configured path is empty or unreadable,
 and always when they would take data or other objects with them. There are two approvals, and each is exact:
 
-- A commit trailer `Reconciler-Allow-Prune: <n>` among the commits of this pass approves n deletions, once: those commits
-  are never passed again. n is the number of all deletions of the pass, as a plan counts them, or of those that are held,
-  as `status` counts them. Any other number approves nothing.
+- A commit trailer `Reconciler-Allow-Prune: <n>` among the commits of this pass approves n deletions, once: those
+  commits are never passed again. n is the number of all deletions of the pass, as a plan counts them, or of those that
+  are held, as `status` counts them. Any other number approves nothing.
 - `reconciler prune --approve` approves the very objects that it showed, by uid: a uid never returns, so it is used up.
 """
 
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,8 +27,6 @@ PRECIOUS: Final = frozenset(
     }
 )  # deleting one takes what it holds with it: these are never recreated, and never pruned without an approval
 
-_TRAILER = re.compile(rf"^{TRAILER}:[ \t]*(\d{{1,9}})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
-
 
 def guard(
     changes: Sequence[Change],
@@ -42,8 +39,8 @@ def guard(
 ) -> list[Change]:
     """`changes` with the deletions that need an approval turned into HOLD; everything else as it was, in its order.
 
-    `owned` is how many objects the source owns now, `allow` what the trailers approve, `approved` are the uids approved by
-    hand and `empty` the configured paths that hold nothing.
+    `owned` is how many objects the source owns now, `allow` the sum of the trailers, `approved` are the uids approved
+    by hand and `empty` the configured paths that hold nothing.
     """
     going = [change for change in changes if change.action is Action.PRUNE]
     limit = max(config.count, owned * config.percent // 100)
@@ -62,11 +59,6 @@ def guard(
         else change
         for change in changes
     ]
-
-
-def allowed(messages: Iterable[str]) -> int:
-    """How many deletions the commit `messages` of a pass approve: the sum of their trailers."""
-    return sum(int(number) for message in messages for number in _TRAILER.findall(message))
 
 
 def stricter(one: PruneGuard, other: PruneGuard) -> PruneGuard:

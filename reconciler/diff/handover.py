@@ -1,8 +1,8 @@
 """How fields that a planner fills in change hands without a change of value (rule 6).
 
-Dropping `replicas` from an apply resets it to 1, even beside an autoscaler that has not scaled yet. So before our own apply
-drops such a field, a second field manager applies it with its live value and holds it from then on. As an apply drops
-whatever its manager held and does not state again, each handover states everything that this manager is to hold.
+Dropping `replicas` from an apply resets it to 1, even beside an autoscaler that has not scaled yet. So before our own
+apply drops such a field, a second field manager applies it with its live value and holds it from then on. As an apply
+drops whatever its manager held and does not state again, each handover states all that this manager is to hold.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def planned(kind: GroupKind, path: Path) -> bool:
     """Whether the field at `path`, or what it is part of, is one that a planner fills in."""
     return any(
         len(path) >= len(pattern)
-        and all(part == wanted or (wanted == "k:" and part.startswith("k:")) for part, wanted in zip(path, pattern))
+        and all(part == wanted or wanted == "k:" == part[:2] for part, wanted in zip(path, pattern, strict=False))
         for pattern in _PLANNED.get(kind, ())
     )
 
@@ -49,9 +49,9 @@ def planned(kind: GroupKind, path: Path) -> bool:
 def handover(manifest: Manifest, live: Live, schema: Schema) -> dict[str, Any] | None:
     """The object for `PLANNER_MANAGER` to apply, with force, before our own apply; None where nothing changes hands.
 
-    It takes over planned fields that are solely ours and no longer stated, keeps those that it holds already, and lets go of
-    those in a container that is going. A field that it holds and Git states again gets Git's value, so that our own
-    apply meets no conflict.
+    It takes over planned fields that are solely ours and no longer stated, keeps those that it holds already, and lets
+    go of those in a container that is going. A field that it holds and Git states again gets Git's value, so that our
+    own apply meets no conflict.
     """
     kind = manifest.identity.group_kind
     ours, theirs = managers.applied(live, MANAGER), managers.applied(live, PLANNER_MANAGER)

@@ -1,7 +1,7 @@
 """Where a field is: paths in the words of `metadata.managedFields`.
 
-A path is a tuple of FieldsV1 elements: `f:<name>` a field, `k:<json object>` an item of a keyed list, `v:<json>` a value
-of a set, `i:<n>` an item of a list without keys. So it is compared with managedFields as it stands, without a parse.
+A path is a tuple of FieldsV1 elements: `f:<name>` a field, `k:<json object>` an item of a keyed list, `v:<json>` a
+value of a set, `i:<n>` an item of a list without keys. So it is compared with managedFields as it stands, unparsed.
 """
 
 import json

@@ -18,8 +18,8 @@ def yielded(pointers: Iterable[str], desired: Object, live: Object, schema: Sche
 def without(desired: Object, live: Object, schema: Schema, owned: Object, paths: Iterable[Path]) -> Object:
     """What to apply to `live` instead of `desired`, so that the fields at `paths` stay as they are.
 
-    A yielded field that we own (FieldsV1 `owned`) is applied with its live value: leaving it out would remove it. One that
-    is not ours is left out: stating it would claim it.
+    A yielded field that we own (FieldsV1 `owned`) is applied with its live value: leaving it out would remove it. One
+    that is not ours is left out: stating it would claim it.
     """
     for path in paths:
         value: Any = live

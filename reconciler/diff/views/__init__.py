@@ -1,0 +1,1 @@
+"""A plan for people and machines: terminal, Markdown, JSON."""

@@ -1,0 +1,99 @@
+"""A plan as a comment on a pull request: what needs attention first, fields collapsed, never longer than a forge takes."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from reconciler.diff.views.fields import lines, visible
+from reconciler.diff.views.summary import WORDS, ordered, sentence
+from reconciler.model.change import Action, Change
+from reconciler.model.problem import Problem, Severity
+
+LIMIT: Final = 65_000  # characters; GitHub takes 65,536
+
+_CALM: Final = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP})
+_RESERVE: Final = 400  # for the last sentence
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&])")
+
+
+def render(changes: Sequence[Change], problems: Sequence[Problem] = (), *, limit: int = LIMIT) -> str:
+    """The plan in at most `limit` characters; what did not fit is counted in the last line."""
+    shown = ordered(changes)
+    text = f"### {sentence(changes, problems)}\n"
+    cut_problems = cut_fields = cut_changes = 0
+    room = limit - _RESERVE
+    for problem in sorted(problems, key=lambda problem: (problem.severity is not Severity.ERROR, problem.location)):
+        block = _fence("\n".join(map(visible, problem.lines())))
+        if len(text) + len(block) > room:
+            cut_problems += 1
+        else:
+            text += block
+    for action, group in groupby(shown, key=lambda change: change.action):
+        members = list(group)
+        heading = f"\n#### {len(members)} {WORDS[action]}\n\n"
+        for change in members:
+            for block in (_item(change), _line(change)):
+                if len(text) + len(heading) + len(block) <= room:
+                    text += heading + block
+                    heading = ""
+                    cut_fields += len(change.fields) if change.fields and "<details>" not in block else 0
+                    break
+            else:
+                cut_changes += 1
+    return text + _cut(cut_changes, cut_fields, cut_problems)
+
+
+def _item(change: Change) -> str:
+    """A bullet; one that can be opened where there are fields to see."""
+    if not change.fields:
+        return _line(change)
+    fields = _fence("\n".join(_diff(change)), "diff")
+    hint = f"  hint: {_plain(change.hint)}\n" if change.hint else ""
+    return f"<details><summary>{_summary(change)}</summary>\n{fields}{hint}</details>\n"
+
+
+def _line(change: Change) -> str:
+    hint = f"\n  hint: {_plain(change.hint)}" if change.hint else ""
+    return f"- {_code(str(change.identity))}: {_plain(change.reason)}{hint}\n"
+
+
+def _summary(change: Change) -> str:
+    """Inside a tag Markdown is not read everywhere, so this is HTML."""
+    return f"<code>{_html(str(change.identity))}</code>: {_html(change.reason)}"
+
+
+def _diff(change: Change) -> Iterator[str]:
+    for field in change.fields:
+        for line in lines(field):
+            if line.sign == "~" and " → " in line.text:
+                path, _, values = line.text.partition(": ")
+                before, _, after = values.partition(" → ")
+                yield f"- {path}: {before}"
+                yield f"+ {path}: {after}"
+            else:
+                yield f"{'!' if line.sign == '~' else ' ' if line.sign == '=' else line.sign} {line.text}".rstrip()
+
+
+def _fence(text: str, language: str = "") -> str:
+    ticks = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, ticks + 1)
+    return f"\n{fence}{language}\n{text}\n{fence}\n"
+
+
+def _code(text: str) -> str:
+    return f"`{visible(text).replace('`', chr(39))}`"
+
+
+def _plain(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", visible(text))
+
+
+def _html(text: str) -> str:
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+
+
+def _cut(changes: int, fields: int, problems: int) -> str:
+    counted = ((changes, "change"), (fields, "field"), (problems, "problem"))
+    parts = [f"{number} {word}{'s' if number > 1 else ''}" for number, word in counted if number]
+    return f"\n_Cut for length: {', '.join(parts)}. `reconciler plan` shows everything._\n" if parts else ""
