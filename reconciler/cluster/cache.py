@@ -87,6 +87,10 @@ class LiveCache:
             if live := self.get(identity):
                 yield live
 
+    def marked(self, source: str) -> list[Identity]:
+        """The identities of what `of_source` yields, without unpacking anything."""
+        return sorted(self._sources.get(source, ()))
+
     def of_kind(self, kind: GroupKind) -> list[Identity]:
         """The identities of all cached objects of a kind, in order."""
         return sorted(self._kinds.get(kind, ()))

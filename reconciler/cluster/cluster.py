@@ -20,6 +20,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.http.retry import RetryingTransport
 from reconciler.http.transport import Transport
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.kube.resources import Resource
 from reconciler.model.change import Change, Live
 from reconciler.model.manifest import LABEL_MANAGED_BY, LABEL_SOURCE, MANAGER, PLANNER_MANAGER, Owner
 from reconciler.model.ownership import owner_of
@@ -37,7 +38,7 @@ class Cluster:
     """
 
     def __init__(self, transport: Transport, *, clock: Clock, random: Random, concurrency: int = 8) -> None:
-        self._traffic = Traffic(transport, concurrency)
+        self._traffic = self.transport = Traffic(transport, concurrency)
         api = Api(RetryingTransport(self._traffic, clock, random, lasting=lasting))
         self.cache = LiveCache()
         self.discovery = Discovery(api, clock, changed=self._discovered)
@@ -49,6 +50,15 @@ class Cluster:
     def requests(self) -> Counter[RequestKind]:
         """How often each kind of request was sent, retries counted: (verb, resource, code)."""
         return self._traffic.requests
+
+    def request_counts(self) -> Mapping[RequestKind, int]:
+        """The same, for those who want to be called."""
+        return self.requests
+
+    @property
+    def kinds(self) -> Mapping[GroupKind, Resource]:
+        """What the cluster serves, as of the last reading of its discovery."""
+        return self.discovery.resources
 
     async def close(self) -> None:
         """Stop watching and close the transport."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -11,6 +11,7 @@ from reconciler.clock import Clock
 from reconciler.cluster.api import JSON, Api, decode
 from reconciler.errors import ApiError, NotFound, TransportError
 from reconciler.kube.names import GroupKind, GroupVersionKind
+from reconciler.kube.resources import Resource, Subresource
 
 _AGGREGATED: Final = ",".join(
     f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
@@ -19,39 +20,20 @@ REFRESH_PAUSE: Final = 1.0  # seconds between two readings, at least
 STALE: Final = 30.0  # seconds after which a kind that was unknown is looked for again
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One kind that the cluster serves. `version` is the one its group prefers, `versions` are all that it has."""
-
-    group: str
-    version: str
-    kind: str
-    plural: str
-    namespaced: bool
-    verbs: tuple[str, ...]
-    versions: tuple[str, ...]
-
-    @property
-    def group_kind(self) -> GroupKind:
-        return GroupKind(self.group, self.kind)
-
-    @property
-    def api_version(self) -> str:
-        return GroupVersionKind(self.group, self.version, self.kind).api_version
-
-    def in_version(self, version: str | None) -> "Resource | None":
-        """The same in another version, None where it is not served in that one; as it is for None."""
-        if version is None or version == self.version:
-            return self
-        return replace(self, version=version) if version in self.versions else None
-
-
 class _Wire(msgspec.Struct, rename="camel"):
     pass
 
 
 class _Kind(_Wire):
+    group: str = ""
+    version: str = ""
     kind: str = ""
+
+
+class _Subresource(_Wire):
+    subresource: str
+    response_kind: _Kind | None = None
+    verbs: list[str] = []
 
 
 class _Served(_Wire):
@@ -59,6 +41,10 @@ class _Served(_Wire):
     response_kind: _Kind | None = None
     scope: str = ""
     verbs: list[str] = []
+    singular_resource: str = ""
+    short_names: list[str] = []
+    categories: list[str] = []
+    subresources: list[_Subresource] = []
 
 
 class _Version(_Wire):
@@ -98,7 +84,12 @@ class _LegacyResource(_Wire):
     name: str
     kind: str
     namespaced: bool
+    group: str = ""
+    version: str = ""
     verbs: list[str] = []
+    singular_name: str = ""
+    short_names: list[str] = []
+    categories: list[str] = []
 
 
 class _LegacyResources(_Wire):
@@ -129,8 +120,7 @@ class Discovery:
 
     def known(self, kind: GroupKind, version: str | None = None) -> Resource | None:
         """As `resource`, from the last reading alone."""
-        found = self.resources.get(kind)
-        return found.in_version(version) if found else None
+        return _in_version(self.resources.get(kind), version)
 
     async def resource(self, kind: GroupKind, version: str | None = None) -> Resource | None:
         """The kind in `version`, else in the version its group prefers; None where the cluster does not serve it.
@@ -214,36 +204,65 @@ class Discovery:
             listed = decode(body, _LegacyResources, "discovery").resources
         except (ApiError, TransportError):
             return None  # an aggregated API whose backend is down must not hide the others
-        return _Version(
-            version,
-            [
-                _Served(each.name, _Kind(each.kind), "Namespaced" if each.namespaced else "Cluster", each.verbs)
-                for each in listed
-                if "/" not in each.name
-            ],
-        )
+        return _Version(version, [_modern(each, listed) for each in listed if "/" not in each.name])
+
+
+def _modern(each: _LegacyResource, listed: Iterable[_LegacyResource]) -> _Served:
+    """A resource of the older form, with its subresources, which stand beside it there."""
+    return _Served(
+        each.name,
+        _Kind(each.group, each.version, each.kind),
+        "Namespaced" if each.namespaced else "Cluster",
+        each.verbs,
+        each.singular_name,
+        each.short_names,
+        each.categories,
+        [
+            _Subresource(sub.name.partition("/")[2], _Kind(sub.group, sub.version, sub.kind), sub.verbs)
+            for sub in listed
+            if sub.name.startswith(f"{each.name}/")
+        ],
+    )
 
 
 def _table(groups: Iterable[_Group]) -> Table:
     table: Table = {}
     for group in groups:
-        name = group.metadata.name
         for version in group.versions:
             for each in version.resources:
                 if each.response_kind is None or not each.response_kind.kind:
                     continue
-                kind = GroupKind(name, each.response_kind.kind)
+                kind = GroupKind(group.metadata.name, each.response_kind.kind)
                 known = table.get(kind)
                 if known is None:
-                    table[kind] = Resource(
-                        name,
-                        version.version,
-                        kind.kind,
-                        each.resource,
-                        each.scope == "Namespaced",
-                        tuple(each.verbs),
-                        (version.version,),
-                    )
+                    table[kind] = _resource(kind, version.version, each)
                 elif known.plural == each.resource:
                     table[kind] = replace(known, versions=(*known.versions, version.version))
     return table
+
+
+def _resource(kind: GroupKind, version: str, each: _Served) -> Resource:
+    return Resource(
+        kind.group,
+        version,
+        kind.kind,
+        each.resource,
+        each.singular_resource or kind.kind.lower(),
+        tuple(each.short_names),
+        each.scope == "Namespaced",
+        {sub.subresource: _subresource(kind, version, sub) for sub in each.subresources},
+        tuple(each.verbs),
+        tuple(each.categories),
+        (version,),
+    )
+
+
+def _subresource(kind: GroupKind, version: str, sub: _Subresource) -> Subresource:
+    of = sub.response_kind or _Kind()
+    return Subresource(sub.subresource, of.group or kind.group, of.version or version, of.kind, tuple(sub.verbs))
+
+
+def _in_version(resource: Resource | None, version: str | None) -> Resource | None:
+    if resource is None or version is None or version == resource.version:
+        return resource
+    return replace(resource, version=version) if version in resource.versions else None

@@ -29,9 +29,11 @@ async def list_objects(
     return await _read(server, kind, namespace, label_selector, JSON)
 
 
-async def list_metadata(server: Server, kind: GroupKind, namespace: str | None) -> Mapping[Identity, Live]:
+async def list_metadata(
+    server: Server, kind: GroupKind, namespace: str | None, label_selector: str = ""
+) -> Mapping[Identity, Live]:
     """The metadata of all objects of `kind` (in `namespace`), managedFields included, without spec and status."""
-    return {each.identity: each for each in await _read(server, kind, namespace, "", METADATA_LIST)}
+    return {each.identity: each for each in await _read(server, kind, namespace, label_selector, METADATA_LIST)}
 
 
 async def _read(server: Server, kind: GroupKind, namespace: str | None, label_selector: str, accept: str) -> list[Live]:

@@ -10,11 +10,11 @@ import msgspec
 from reconciler.clock import Clock
 from reconciler.cluster.api import Api, decode, object_path
 from reconciler.cluster.cache import LiveCache, Packed, pack
-from reconciler.cluster.discovery import Resource
 from reconciler.cluster.events import Event, follow
 from reconciler.cluster.paging import Item, ItemMeta, read_pages
 from reconciler.errors import ApiError, Gone, NotFound, ReconcilerError, TransportError
 from reconciler.kube.names import Identity
+from reconciler.kube.resources import Resource
 from reconciler.model.manifest import LABEL_SOURCE
 
 FIRST_PAUSE: Final = 0.5  # seconds; doubles with each attempt that comes to nothing

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from reconciler.clock import Clock
 from reconciler.cluster.api import Api, decode, object_path
-from reconciler.cluster.discovery import Discovery, Resource
+from reconciler.cluster.discovery import Discovery
 from reconciler.errors import BadRequest
 from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.kube.resources import Resource
 from reconciler.model.change import Live
 
 
@@ -32,6 +33,8 @@ class Server:
 
     async def place(self, identity: Identity, version: str = "", *, patience: float = 0.0) -> Place:
         """Where `identity` is, in `version` or the one that its group prefers. Raises NotFound for an unknown kind."""
+        if _path_like(identity.namespace) or _path_like(identity.name):
+            raise BadRequest("this is no name for an object", status=400, where=str(identity))
         gvk = GroupVersionKind(identity.group, version, identity.kind)
         resource = await self.discovery.require(gvk, patience)
         if resource.namespaced and not identity.namespace:
@@ -45,3 +48,8 @@ class Server:
 def live(body: bytes, identity: Identity) -> Live:
     """The object in an answer. Raises TransportError when it is another one, or none."""
     return Live(identity, decode(body, dict[str, Any], str(identity)))
+
+
+def _path_like(name: str) -> bool:
+    """Whether a name would lead to another path than its object's."""
+    return name in (".", "..") or "/" in name or "%" in name

@@ -8,10 +8,11 @@ from random import Random
 from reconciler.clock import Clock
 from reconciler.cluster.api import Api
 from reconciler.cluster.cache import LiveCache
-from reconciler.cluster.discovery import Discovery, Resource
+from reconciler.cluster.discovery import Discovery
 from reconciler.cluster.reflector import Reflector
 from reconciler.errors import NotFound, ReconcilerError
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.kube.resources import Resource
 
 
 @dataclass
@@ -64,10 +65,11 @@ class Watches:
         """Start what is wanted (of `kinds`), can be watched and does not run."""
         for kind in sorted(self._wanted if kinds is None else kinds):
             wanted = self._wanted.get(kind)
-            known = self._discovery.known(kind)
-            if wanted is None or known is None:
+            if wanted is None:
                 continue
-            resource = known.in_version(wanted.version) or known
+            resource = self._discovery.known(kind, wanted.version) or self._discovery.known(kind)
+            if resource is None:
+                continue
             spaces = _scopes(resource, wanted)
             for other, namespace in tuple(self._running):
                 if other == kind and namespace not in spaces:

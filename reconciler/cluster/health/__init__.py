@@ -1,0 +1,1 @@
+"""Whether an object does what it is for, read from the object alone. One file a kind; no I/O."""

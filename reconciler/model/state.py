@@ -1,0 +1,123 @@
+"""What is remembered between two lives of the daemon, and its place in the cluster.
+
+It is bounded, lies in ConfigMaps and never holds a secret's value. Everything else is made again from Git and the
+cluster.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.config import PruneGuard
+from reconciler.model.result import Outcome, SyncResult
+from reconciler.model.snapshot import Revision
+
+INSTALL_NAME: Final = "reconciler-install"  # the ConfigMap that holds the install uid
+STATE_PREFIX: Final = "reconciler-state-"  # of the ConfigMap of a source; its pieces are named <that>.<digest>
+LABEL_STATE: Final = "reconciler.dev/state"  # the source, on its ConfigMap
+LABEL_PIECE: Final = "reconciler.dev/state-piece"  # the source, on the pieces of a large state
+
+HISTORY: Final = 50  # passes that are remembered
+HELD: Final = 500  # held actions that are remembered
+MESSAGES: Final = 5  # failures that a pass remembers, each cut to MESSAGE characters
+MESSAGE: Final = 300
+
+
+def state_name(source: str) -> str:
+    """The ConfigMap of a source."""
+    return f"{STATE_PREFIX}{source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A commit, and when something was done with it."""
+
+    commit: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One action that waits for an approval. `uid` is the live object's: approving names it."""
+
+    identity: Identity
+    uid: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass in short. `done` counts by action what was done, `failed` what was not; `messages` say why."""
+
+    revision: Revision
+    started: datetime
+    finished: datetime
+    ok: bool
+    superseded: bool = False
+    done: Mapping[str, int] = field(default_factory=dict)
+    failed: int = 0
+    messages: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: SyncResult) -> "Pass":
+        done: dict[str, int] = {}
+        messages: list[str] = []
+        failed = 0
+        for identity, each in sorted(result.results.items()):
+            if each.outcome is Outcome.DONE:
+                done[str(each.action)] = done.get(str(each.action), 0) + 1
+            elif each.outcome in (Outcome.FAILED, Outcome.BLOCKED):
+                failed += 1
+                messages.append(f"{identity}: {each.message}"[:MESSAGE])
+        return cls(
+            result.revision,
+            result.started,
+            result.finished,
+            result.ok,
+            result.superseded,
+            done,
+            failed,
+            tuple(messages[:MESSAGES]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One source.
+
+    `kinds` and `namespaces` are all that the source has used and not yet been found to have left (rule 3). `seen` is
+    the last commit that a pass began with, `applied` the last one that a pass brought to its end. `guard` is the prune
+    guard in force then. `approved` are uids whose deletion was approved by hand. `ran` are Jobs that ran to their end
+    and are still stated (rule 16). `history` is oldest first.
+    """
+
+    source: str
+    kinds: frozenset[GroupKind] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+    seen: Mark | None = None
+    applied: Mark | None = None
+    suspended: bool = False
+    guard: PruneGuard | None = None
+    held: tuple[Held, ...] = ()
+    held_more: int = 0  # held actions beyond HELD
+    approved: frozenset[str] = frozenset()
+    ran: frozenset[Identity] = frozenset()
+    history: tuple[Pass, ...] = ()
+
+    def using(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> "SourceState":
+        """With `kinds` and `namespaces` recorded too."""
+        return replace(self, kinds=self.kinds | frozenset(kinds), namespaces=self.namespaces | frozenset(namespaces))
+
+    def holding(self, held: Iterable[Held]) -> "SourceState":
+        """With exactly these actions held."""
+        every = sorted(held, key=lambda each: each.identity)
+        return replace(self, held=tuple(every[:HELD]), held_more=max(0, len(every) - HELD))
+
+    def having_passed(self, done: Pass) -> "SourceState":
+        """With one more pass in the history. Saying it twice changes nothing."""
+        if any(each.started == done.started for each in self.history):
+            return self
+        return replace(self, history=(*self.history, done)[-HISTORY:])
