@@ -23,9 +23,12 @@ OBJECT_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
+_Subresource = tuple[str, str, str, str, list[str]]
+
+
 class _Data(msgspec.Struct, frozen=True):
     version: str
-    resources: list[tuple[str, str, str, str, bool, list[str], list[tuple[str, str, str, str, list[str]]]]]
+    resources: list[tuple[str, str, str, str, bool, list[str], list[_Subresource]]]
     kinds: dict[str, str]  # "group/version/kind" → name of a definition
     definitions: dict[str, msgspec.Raw]
 
@@ -37,7 +40,8 @@ class Catalog:
         self._data = msgspec.json.decode(data, type=_Data)
         self._reader = Reader(self.definition)
         self._schemas: dict[GroupVersionKind, Schema] = {}
-        self._resources: dict[GroupKind, Resource] | None = None
+        self._resources: dict[GroupKind, Resource] = {}
+        self._served: dict[GroupVersionKind, Resource] = {}
         self.version = self._data.version
 
     @property
@@ -87,34 +91,51 @@ class Catalog:
         """How the API serves a kind, in its preferred version."""
         return self._by_kind().get(kind)
 
+    def at_version(self, resource: Resource, version: str) -> Resource:
+        """The same kind as another of its versions serves it."""
+        self._by_kind()
+        return self._served[GroupVersionKind(resource.group, version, resource.kind)]
+
     def resources(self) -> tuple[Resource, ...]:
         """One Resource a kind, sorted by group and kind. Kinds that are only beta or alpha are among them."""
         return tuple(self._by_kind().values())
 
     def _by_kind(self) -> dict[GroupKind, Resource]:
-        if self._resources is None:
+        if not self._resources:
             served: dict[GroupKind, list[Resource]] = defaultdict(list)
-            for group, version, kind, plural, namespaced, verbs, subresources in self._data.resources:
-                served[GroupKind(group, kind)].append(
-                    Resource(
-                        group=group,
-                        version=version,
-                        kind=kind,
-                        plural=plural,
-                        singular=kind.lower(),
-                        short_names=SHORT_NAMES.get(kind, ()),
-                        namespaced=namespaced,
-                        subresources={s[0]: Subresource(*s[:4], verbs=tuple(s[4])) for s in subresources},
-                        verbs=tuple(verbs),
-                        categories=CATEGORIES.get(kind, ()),
-                    )
-                )
-            self._resources = {}
+            for row in self._data.resources:
+                resource = _resource(*row)
+                served[resource.group_kind].append(resource)
             for group_kind, candidates in sorted(served.items()):
                 candidates.sort(key=lambda resource: version_rank(resource.version))
                 versions = tuple(resource.version for resource in candidates)
-                self._resources[group_kind] = replace(candidates[0], versions=versions)
+                for resource in candidates:
+                    self._served[resource.gvk] = replace(resource, versions=versions)
+                self._resources[group_kind] = self._served[candidates[0].gvk]
         return self._resources
+
+
+def _resource(
+    group: str,
+    version: str,
+    kind: str,
+    plural: str,
+    namespaced: bool,
+    verbs: list[str],
+    subresources: list[_Subresource],
+) -> Resource:
+    return Resource(
+        group=group,
+        version=version,
+        kind=kind,
+        plural=plural,
+        singular=kind.lower(),
+        short_names=SHORT_NAMES.get(kind, ()),
+        namespaced=namespaced,
+        subresources={sub[0]: Subresource(*sub[:4], verbs=tuple(sub[4])) for sub in subresources},
+        verbs=tuple(verbs),
+        categories=CATEGORIES.get(kind, ()),
+    )
 
 
 @cache

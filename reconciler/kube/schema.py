@@ -37,7 +37,8 @@ class Schema:
     `merge_key` and `merge_strategy` are for strategic merge patches (`patchMergeKey`, `patchStrategy`), which differ
     from `keys` in a few places. `default` is Kubernetes' own and counts where `has_default`. `key_defaults` are what a
     key of a KEYED list stands for where an item leaves it out (`protocol: TCP`). `always` are the structs among the
-    fields that a server writes even when nothing in them is set. An UNTYPED node is shared by field like a map of
+    fields that a server writes even when nothing in them is set. `keeps_empty`: an empty list or map is stored, as in
+    custom resources; Kubernetes' own kinds drop it. An UNTYPED node is shared by field like a map of
     UNTYPED, its lists are atomic; with Merge.ATOMIC it has one owner as a whole.
 
     Recursive schemas hold cycles: compare them with `is`, not with `==`.
@@ -63,6 +64,7 @@ class Schema:
     gvk: tuple[str, str, str] | None = None
     key_defaults: Mapping[str, Any] = field(default_factory=dict)
     always: frozenset[str] = frozenset()
+    keeps_empty: bool = False
 
     def __repr__(self) -> str:
         of = "/".join(self.gvk) if self.gvk else self.type or ", ".join(self.fields)

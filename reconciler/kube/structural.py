@@ -66,7 +66,7 @@ class Reader:
             return self._limited(Schema(Shape.SCALAR, type="int-or-string"), node)
         if kind == "array":
             return self._list(node)
-        if kind == "object" or "properties" in node:
+        if kind == "object" or "properties" in node or "required" in node:
             return self._object(node)
         if not kind:
             return self._limited(UNTYPED, node)
@@ -97,23 +97,30 @@ class Reader:
             self._fill(fields, node)
             return schema
         element = self.read(extra) if isinstance(extra, Mapping) else UNTYPED
-        return self._limited(Schema(Shape.MAP, merge=_map_merge(node), element=element), node)
+        schema = Schema(Shape.MAP, merge=_map_merge(node), element=element, keeps_empty=self._definition is None)
+        return self._limited(schema, node)
 
     def _struct(self, node: Node, fields: dict[str, Schema]) -> Schema:
         preserve = node.get("x-kubernetes-preserve-unknown-fields") is True
         members: Mapping[str, Node] = node.get("properties", {})
         gvks = node.get("x-kubernetes-group-version-kind", ())
         built_in = self._definition is not None
-        always = [name for name, member in members.items() if "$ref" in member and member.get("default") == {}]
+        always: frozenset[str] = frozenset()
+        required = tuple(node.get("required", ()))
+        if built_in:
+            always = frozenset(
+                name for name in members if "$ref" in members[name] and members[name].get("default") == {}
+            )
+            required = tuple(name for name in required if members[name].get("type") != "boolean")  # absent is false
         schema = Schema(
             Shape.STRUCT,
             merge=_map_merge(node),
             fields=fields,
-            required=tuple(node.get("required", ())),
+            required=required,
             preserve_unknown=preserve,
             embedded_resource=node.get("x-kubernetes-embedded-resource") is True,
             gvk=(gvks[0]["group"], gvks[0]["version"], gvks[0]["kind"]) if len(gvks) == 1 else None,
-            always=frozenset(always) if built_in else frozenset(),
+            always=always,
         )
         return self._limited(schema, node)
 
@@ -132,6 +139,7 @@ class Reader:
             merge_strategy=node.get("x-kubernetes-patch-strategy", ""),
             element=self.read(items),
             key_defaults=self._key_defaults(items, keys) if keys else {},
+            keeps_empty=self._definition is None,
         )
         return self._limited(schema, node)
 
