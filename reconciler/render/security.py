@@ -4,16 +4,13 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-_POD: Final = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-_CONTAINER: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+from typing import Any
 
 
 def pod_security(stated: Mapping[str, Any] | None) -> dict[str, Any]:
     """The pod's security context: the defaults, and over them what the spec states, field by field."""
     stated = stated or {}
-    merged = _over(_POD, stated)
+    merged = _over({"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}, stated)
     if stated.get("runAsUser") == 0 and "runAsNonRoot" not in stated:
         del merged["runAsNonRoot"]  # somebody asked for root: a kubelet would refuse both
     return merged
@@ -22,7 +19,7 @@ def pod_security(stated: Mapping[str, Any] | None) -> dict[str, Any]:
 def container_security(stated: Mapping[str, Any] | None) -> dict[str, Any]:
     """A container's security context: the defaults, and over them what the spec states, field by field."""
     stated = stated or {}
-    merged = _over(_CONTAINER, stated)
+    merged = _over({"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}, stated)
     added = (stated.get("capabilities") or {}).get("add") or ()
     if "allowPrivilegeEscalation" not in stated and (stated.get("privileged") or "SYS_ADMIN" in added):
         del merged["allowPrivilegeEscalation"]  # the API server refuses the combination
