@@ -54,9 +54,7 @@ def parse_url(url: str, where: str = "") -> Address:
     if _CONTROL.search(url) or (not url.startswith("/") and (" " in url or _ENCODED_CONTROL.search(url))):
         raise SourceRefused("the repository URL holds a space or a control character", where=where)
     if url.startswith("-"):
-        raise SourceRefused(
-            'the repository URL begins with "-"', where=where, why="Git would take it for an option"
-        )
+        raise SourceRefused('the repository URL begins with "-"', where=where, why="Git would take it for an option")
     if "::" in url.split("/", 1)[0]:
         raise SourceRefused(
             f'the transport "{url.split("::", 1)[0]}::" is not allowed',
@@ -98,7 +96,9 @@ def _with_scheme(url: str, where: str) -> Address:
     host = parts.hostname or ""
     if scheme is Scheme.FILE:
         if host or not parts.path.startswith("/") or "@" in parts.netloc:
-            raise SourceRefused("a file URL names an absolute path and no host", where=where, hint="file:///srv/repo.git")
+            raise SourceRefused(
+                "a file URL names an absolute path and no host", where=where, hint="file:///srv/repo.git"
+            )
         return Address(url, scheme)
     if parts.password is not None or (parts.username is not None and scheme is not Scheme.SSH):
         raise SourceRefused("the repository URL holds credentials", where=where, hint=_USE_FILES)
@@ -125,7 +125,7 @@ def _check_ssh(user: str | None, host: str, path: str, where: str) -> None:
     if user is not None and not _USER.fullmatch(user):
         raise SourceRefused(f"the repository URL's user {user!r} is not a user name", where=where)
     if not path.strip("/") or path.lstrip("/").startswith("-"):
-        raise SourceRefused("the repository URL's path is empty or begins with \"-\"", where=where)
+        raise SourceRefused('the repository URL\'s path is empty or begins with "-"', where=where)
 
 
 def _is_ip(host: str) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from reconciler.errors import SourceError, SourceTooLarge
+from reconciler.errors import SourceRefused, SourceTooLarge
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -28,7 +28,7 @@ _STRANGE_SET: Final = re.compile(r"\[[^\]]*(?:\[|--|&&|\|\||~~)")  # Python warn
 class IgnoreRules:
     """Answers for one tree. `files` maps the path of each ignore file to its contents.
 
-    Raises SourceError with file:line for a line that is not a pattern, SourceTooLarge for one that is too costly:
+    Raises SourceRefused with file:line for a line that is not a pattern, SourceTooLarge for one that is too costly:
     leaving it out would apply what somebody meant to ignore.
     """
 
@@ -80,11 +80,11 @@ def _parse(path: str, content: bytes) -> "GitIgnoreSpec":
                 f"the pattern has more than {_MAX_WILDCARDS} wildcards", where=f"{path}:{number}", hint="split it"
             )
         if _STRANGE_SET.search(line):
-            raise SourceError(
+            raise SourceRefused(
                 "character classes within [] are not supported", where=f"{path}:{number}", hint="list the characters"
             )
         try:
             GitIgnoreSpec.from_lines([line])
         except ValueError:
-            raise SourceError(f"{line!r} is not a pattern of gitignore", where=f"{path}:{number}") from None
+            raise SourceRefused(f"{line!r} is not a pattern of gitignore", where=f"{path}:{number}") from None
     return GitIgnoreSpec.from_lines(lines)

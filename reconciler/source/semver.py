@@ -20,9 +20,7 @@ from typing import Final, NamedTuple
 
 _NUMBER: Final = r"(?:0|[1-9][0-9]{0,17})"
 _IDENTIFIERS: Final = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
-_VERSION: Final = re.compile(
-    rf"[vV]?({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIERS}))?(?:\+{_IDENTIFIERS})?"
-)
+_VERSION: Final = re.compile(rf"[vV]?({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIERS}))?(?:\+{_IDENTIFIERS})?")
 _PART: Final = rf"(?:{_NUMBER}|[xX*])"
 _PARTIAL: Final = rf"[vV]?{_PART}(?:\.{_PART}(?:\.{_PART}(?:-{_IDENTIFIERS})?(?:\+{_IDENTIFIERS})?)?)?"
 _OPERATOR: Final = re.compile(r"(<=|>=|<|>|=|\^|~>?)\s+")
@@ -58,7 +56,7 @@ def _identifiers(text: str | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Comparator:
-    """`operator` is one of ">=", "<", ">", "<=". A bound that we derived (the 2.0.0 of ^1.2) asks for no pre-release."""
+    """One of ">=", "<", ">", "<=", and with what. A derived bound (the 2.0.0 of ^1.2) asks for no pre-release."""
 
     operator: str
     version: Version

@@ -1,8 +1,8 @@
 """What a commit's message says to us, in its trailers: `Key: value` lines of its last paragraph.
 
-    Remove the legacy shop
+Remove the legacy shop
 
-    Reconciler-Allow-Prune: 12
+Reconciler-Allow-Prune: 12
 """
 
 import re

@@ -53,7 +53,7 @@ def build(
 ) -> Snapshot:
     """The Snapshot of the files `names`. `paths` are normal (`address.normal_path`); `read` gives blobs by id.
 
-    Raises SourceTooLarge, and SourceError for an ignore file that cannot be used.
+    Raises SourceTooLarge, and SourceRefused for an ignore file that cannot be used.
     """
     skipped: list[Skipped] = []
     files: list[tuple[str, Name]] = []
@@ -61,11 +61,13 @@ def build(
     layers = _Layers(paths)
     for name in names:
         path = name.path.decode("utf-8", "backslashreplace")
-        seen |= layers.holding(path)
-        if left_out := _left_out(path, name, limits):
-            skipped.append(left_out)
-        else:
+        left_out = _left_out(path, name, limits)
+        if left_out is None:
             files.append((path, name))
+        else:
+            skipped.append(left_out)
+        if left_out is None or left_out.reason is not SkipReason.UNSAFE_NAME:
+            seen |= layers.holding(path)
         if len(files) > limits.files:
             raise SourceTooLarge(
                 f"the repository has more than {limits.files:,} files", hint="raise limits.files of the source"
@@ -93,17 +95,19 @@ def build(
 
 
 def _left_out(path: str, name: Name, limits: GitLimits) -> Skipped | None:
+    parts = name.path.split(b"/")
+    if len(path) > _MAX_PATH or any(part in (b"", b".", b"..") or len(part) > _MAX_NAME for part in parts):
+        return Skipped(_printable(path), SkipReason.UNSAFE_NAME)
+    if not name.path.isascii() and not _is_utf8(name.path):
+        return Skipped(path, SkipReason.NOT_UTF8)
+    if not path.isprintable():
+        return Skipped(_printable(path), SkipReason.UNSAFE_NAME)
     if name.mode == Mode.SYMLINK:
         return Skipped(path, SkipReason.SYMLINK)
     if name.mode == Mode.SUBMODULE:
         return Skipped(path, SkipReason.SUBMODULE, name.id[:12])
-    if len(path) != len(name.path) and not _is_utf8(name.path):
-        return Skipped(path, SkipReason.NOT_UTF8)
-    parts = name.path.split(b"/")
-    if not path.isprintable() or len(path) > _MAX_PATH or any(len(part) > _MAX_NAME for part in parts):
-        return Skipped(_printable(path), SkipReason.UNSAFE_NAME)
-    if b".." in parts or b"." in parts or b"" in parts:
-        return Skipped(path, SkipReason.UNSAFE_NAME)
+    if name.size > MAX_BYTES and path.rpartition("/")[2] == IGNORE_FILE:
+        raise SourceTooLarge(f"the file has more than {MAX_BYTES:,} bytes", where=path)
     if name.size > limits.blob_bytes:
         return Skipped(path, SkipReason.TOO_LARGE, f"{name.size:,} bytes, more than {limits.blob_bytes:,}")
     return None
@@ -130,9 +134,6 @@ def _ignore_files(
         return {}
     if len(found) > MAX_FILES:
         raise SourceTooLarge(f"the repository has more than {MAX_FILES} files {IGNORE_FILE}")
-    for path, name in found.items():
-        if name.size > MAX_BYTES:
-            raise SourceTooLarge(f"the file has more than {MAX_BYTES:,} bytes", where=path)
     contents = read(sorted({name.id for name in found.values()}))
     return {path: contents[name.id] for path, name in found.items()}
 
@@ -141,8 +142,10 @@ class _Layers:
     """Which configured path a file belongs to. Answers are kept per directory: files of one share them."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
-        self._index = {"" if path == "." else path: index for index, path in enumerate(paths)}
-        self._all = {path: frozenset(i for i, p in enumerate(paths) if p in (path or ".",)) for path in self._index}
+        self._stated: dict[str, frozenset[int]] = {}
+        for index, path in enumerate(paths):
+            place = "" if path == "." else path
+            self._stated[place] = self._stated.get(place, frozenset()) | {index}
         self._known: dict[str, tuple[int, frozenset[int]]] = {}
 
     def of(self, path: str) -> int:
@@ -154,16 +157,16 @@ class _Layers:
         return self._find(path)[1]
 
     def _find(self, path: str) -> tuple[int, frozenset[int]]:
-        if path in self._index:  # a configured path may be a file
-            above = self._inside(path.rpartition("/")[0])
-            return self._index[path], above[1] | self._all[path]
-        return self._inside(path.rpartition("/")[0])
+        above = self._inside(path.rpartition("/")[0])
+        return self._at(path, above)  # a configured path may be a file
 
     def _inside(self, directory: str) -> tuple[int, frozenset[int]]:
         found = self._known.get(directory)
         if found is None:
             above = self._inside(directory.rpartition("/")[0]) if directory else (OUTSIDE, frozenset[int]())
-            if directory in self._index:
-                above = self._index[directory], above[1] | self._all[directory]
-            found = self._known[directory] = above
+            found = self._known[directory] = self._at(directory, above)
         return found
+
+    def _at(self, place: str, above: tuple[int, frozenset[int]]) -> tuple[int, frozenset[int]]:
+        here = self._stated.get(place)
+        return (max(here), above[1] | here) if here else above

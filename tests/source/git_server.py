@@ -1,0 +1,133 @@
+"""A real Git server for tests: `git http-backend` as CGI behind a small HTTP server on loopback, with faults to order.
+
+with GitServer(folder) as server:
+    server.url("shop.git")                # http://127.0.0.1:<port>/shop.git
+    server.fault = Fault.HANG             # what happens to every request from now on
+    server.requests                       # (method, path, authorization header or "") of each, in order
+"""
+
+import base64
+import os
+import subprocess
+import threading
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Fault(Enum):
+    NONE = "none"
+    HANG = "hang"  # take the request and never answer
+    HANG_PACK = "hang pack"  # tell the refs, then never send the objects
+    ERROR = "500"
+    DROP = "drop"  # close the connection
+    GARBAGE = "garbage"  # 200 with something that is not Git's protocol
+    REDIRECT = "redirect"  # to `redirect_to`
+
+
+class GitServer:
+    """Serves the repositories below `root` for reading. With `password` only to user "git" with it."""
+
+    def __init__(self, root: Path, password: str | None = None) -> None:
+        self.root = root
+        self.password = password
+        self.fault = Fault.NONE
+        self.redirect_to = ""
+        self.requests: list[tuple[str, str, str]] = []
+        self.released = threading.Event()
+        self.hanging = threading.Event()  # set as soon as a request hangs
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/{path}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def authorized(self, header: str) -> bool:
+        if self.password is None:
+            return True
+        return header == "Basic " + base64.b64encode(f"git:{self.password}".encode()).decode()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(b"")
+
+            def do_POST(self) -> None:
+                self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+                pass
+
+            def _answer(self, body: bytes) -> None:
+                authorization = self.headers.get("Authorization") or ""
+                outer.requests.append((self.command, self.path, authorization))
+                fault = outer.fault
+                asks_objects = self.command == "POST" and b"command=fetch" in body
+                if fault is Fault.HANG or (fault is Fault.HANG_PACK and asks_objects):
+                    outer.hanging.set()
+                    outer.released.wait()
+                    self.close_connection = True
+                elif fault is Fault.DROP:
+                    self.close_connection = True
+                elif fault is Fault.ERROR:
+                    self._reply(500, {}, b"out of order")
+                elif fault is Fault.GARBAGE:
+                    self._reply(200, {"Content-Type": "text/html"}, b"<html>please log in</html>")
+                elif fault is Fault.REDIRECT:
+                    self._reply(302, {"Location": outer.redirect_to + self.path}, b"")
+                elif not outer.authorized(authorization):
+                    self._reply(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
+                else:
+                    self._git(body)
+
+            def _git(self, body: bytes) -> None:
+                path, _, query = self.path.partition("?")
+                environment = {
+                    "PATH": os.environ["PATH"],
+                    "GIT_PROJECT_ROOT": str(outer.root),
+                    "GIT_HTTP_EXPORT_ALL": "1",
+                    "GIT_CONFIG_GLOBAL": os.devnull,
+                    "GIT_CONFIG_NOSYSTEM": "1",
+                    "REQUEST_METHOD": self.command,
+                    "PATH_INFO": path,
+                    "QUERY_STRING": query,
+                    "CONTENT_TYPE": self.headers.get("Content-Type") or "",
+                    "CONTENT_LENGTH": str(len(body)),
+                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding") or "",
+                    "GIT_PROTOCOL": self.headers.get("Git-Protocol") or "",
+                    "REMOTE_ADDR": "127.0.0.1",
+                }
+                answer = subprocess.run(
+                    ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
+                ).stdout
+                head, _, content = answer.partition(b"\r\n\r\n")
+                headers = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if ": " in line)
+                status = int(headers.pop("Status", "200").split()[0])
+                self._reply(status, headers, content)
+
+            def _reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
+                self.send_response(status)
+                for key, value in headers.items():
+                    self.send_header(key, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        return Handler
