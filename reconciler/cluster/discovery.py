@@ -20,23 +20,23 @@ REFRESH_PAUSE: Final = 1.0  # seconds between two readings, at least
 STALE: Final = 30.0  # seconds after which a kind that was unknown is looked for again
 
 
-class _Wire(msgspec.Struct, rename="camel"):
+class _Wire(msgspec.Struct, rename="camel", frozen=True):
     pass
 
 
-class _Kind(_Wire):
+class _Kind(_Wire, frozen=True):
     group: str = ""
     version: str = ""
     kind: str = ""
 
 
-class _Subresource(_Wire):
+class _Subresource(_Wire, frozen=True):
     subresource: str
     response_kind: _Kind | None = None
     verbs: list[str] = []
 
 
-class _Served(_Wire):
+class _Served(_Wire, frozen=True):
     resource: str
     response_kind: _Kind | None = None
     scope: str = ""
@@ -47,40 +47,40 @@ class _Served(_Wire):
     subresources: list[_Subresource] = []
 
 
-class _Version(_Wire):
+class _Version(_Wire, frozen=True):
     version: str
     resources: list[_Served] = []
 
 
-class _Named(_Wire):
+class _Named(_Wire, frozen=True):
     name: str = ""
 
 
-class _Group(_Wire):
+class _Group(_Wire, frozen=True):
     metadata: _Named = _Named()
     versions: list[_Version] = []
 
 
-class _Aggregated(_Wire):
+class _Aggregated(_Wire, frozen=True):
     kind: str
     items: list[_Group] = []
 
 
-class _LegacyVersion(_Wire):
+class _LegacyVersion(_Wire, frozen=True):
     version: str
 
 
-class _LegacyGroup(_Wire):
+class _LegacyGroup(_Wire, frozen=True):
     name: str
     versions: list[_LegacyVersion] = []
     preferred_version: _LegacyVersion | None = None
 
 
-class _LegacyGroups(_Wire):
+class _LegacyGroups(_Wire, frozen=True):
     groups: list[_LegacyGroup] = []
 
 
-class _LegacyResource(_Wire):
+class _LegacyResource(_Wire, frozen=True):
     name: str
     kind: str
     namespaced: bool
@@ -92,7 +92,7 @@ class _LegacyResource(_Wire):
     categories: list[str] = []
 
 
-class _LegacyResources(_Wire):
+class _LegacyResources(_Wire, frozen=True):
     resources: list[_LegacyResource] = []
 
 
