@@ -1,0 +1,29 @@
+"""What is wrong at a place in one text, before it is known which file and which document that is."""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from reconciler.model.problem import Severity
+
+
+class Mark(NamedTuple):
+    """A place in a text; both count from 1. (0, 0) is the whole text."""
+
+    line: int
+    column: int
+
+
+WHOLE: Final = Mark(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a text. `item` is the index in a List where it lies, -1 elsewhere."""
+
+    code: str
+    message: str
+    mark: Mark = WHOLE
+    hint: str = ""
+    also: Mark | None = None
+    item: int = -1
+    severity: Severity = Severity.ERROR

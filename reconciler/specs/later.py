@@ -1,0 +1,36 @@
+"""Fields of the language that this version does not act on. They are refused with a hint, never ignored.
+
+A field leaves this list in the change that acts on it and adds it to its schema.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+HINT: Final = "not acted on in this version; leave it out"
+
+_PLACEMENT: Final = ("spec.placement.pool", "spec.placement.spread", "spec.placement.zones")
+
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Image": ("spec.build", "spec.follow"),
+    "Deployment": (*_PLACEMENT, "spec.rollout.onFailure", "spec.scale"),
+    "Task": (*_PLACEMENT, "spec.onSupersede"),
+    "config": (
+        "pools",
+        "quotas",
+        "receivers",
+        "sources[].serviceAccount",
+        "sources[].verification",
+    ),
+}
+"""By kind (`config` is the daemon's configuration): paths as people write them, `[]` for any item."""
+
+VALUES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("Task", "spec.run"): ("manual", "once"),
+}
+"""Values of fields that are known."""
+
+FILES: Final[Mapping[str, str]] = {
+    "reconciler.yaml": "settings of a repository are not acted on in this version; remove the file",
+    "images.lock.yaml": "the lock file of images is not acted on in this version; remove the file",
+}
+"""Reserved file names that are not specs, and what is to be said of them."""

@@ -1,0 +1,87 @@
+"""What is wrong with a document of one of our own kinds."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from reconciler.kube.names import GroupVersionKind
+from reconciler.model.reference import ImageReference
+from reconciler.model.spec import API_VERSION
+from reconciler.specs.finding import Finding, did_you_mean, shown
+from reconciler.specs.foreign import misfits
+from reconciler.specs.schemas import KINDS, resolved, schema, structure
+from reconciler.specs.words import refusals
+
+JSON = Any
+
+_CRON_NAME: Final = 52  # Kubernetes adds 11 characters for each Job, and a Job's name is a label
+
+
+def unknown_kind(gvk: GroupVersionKind) -> Iterator[Finding]:
+    """For a version or kind of `reconciler.dev` that there is none of."""
+    if gvk.api_version != API_VERSION:
+        hint = f"this release knows {API_VERSION}"
+        yield Finding("unknown-version", ("apiVersion",), f"{shown(gvk.api_version)} is not a known version", hint)
+    if gvk.kind not in KINDS:
+        hint = did_you_mean(gvk.kind, KINDS) or f"known are {', '.join(KINDS)}"
+        yield Finding("unknown-kind", ("kind",), f"{shown(gvk.kind)} is not a kind of {gvk.group}", hint)
+
+
+def examined(value: dict[str, JSON], kind: str) -> list[Finding]:
+    """Everything that is wrong with a document of a known kind and version."""
+    found = refusals(value, kind)
+    if found:
+        return found
+    found = misfits(_kubernetes_view(value), structure(kind))
+    spec = value["spec"]
+    if kind == "Image":
+        found += _repository(spec["repository"])
+    else:
+        found += _volumes(spec.get("volumes", ()))
+    if kind == "Deployment" and spec.get("expose") and value["metadata"]["name"][0].isdigit():
+        message = "a Deployment that is exposed has a name that begins with a letter, for its Service"
+        found.append(Finding("bad-name", ("metadata", "name"), message))
+    if spec.get("run") == "schedule" and len(value["metadata"]["name"]) > _CRON_NAME:
+        message = f"the name of a scheduled task has at most {_CRON_NAME} characters"
+        found.append(Finding("bad-name", ("metadata", "name"), message))
+    return found
+
+
+def _kubernetes_view(value: dict[str, JSON]) -> dict[str, JSON]:
+    """The document without plain environment values, which are ours; what is left has Kubernetes' types."""
+    env = value["spec"].get("env")
+    if not env:
+        return value
+    sources = {name: source for name, source in env.items() if isinstance(source, dict)}
+    return {**value, "spec": {**value["spec"], "env": sources}}
+
+
+def _repository(repository: str) -> list[Finding]:
+    path = ("spec", "repository")
+    try:
+        reference = ImageReference.parse(repository)
+    except ValueError as error:
+        return [Finding("bad-image", path, f"{shown(repository)} is not a repository: {error}")]
+    if reference.tag or reference.digest:
+        part = "tag" if reference.tag else "digest"
+        return [Finding("bad-image", path, f"a repository has no {part}", f"state it as {part} beside it")]
+    return []
+
+
+def _volumes(volumes: list[dict[str, JSON]]) -> list[Finding]:
+    """An entry has one source at most; one without a source mounts an earlier volume once more."""
+    found, named = [], set()
+    own = resolved({"$ref": "common.json#/$defs/volumes"}, schema("common"))[0]["items"]["properties"].keys() - {
+        "claim"
+    }
+    for at, volume in enumerate(volumes):
+        sources = sorted(volume.keys() - own)
+        path = ("spec", "volumes", at)
+        if len(sources) > 1:
+            found.append(Finding("bad-value", path, f"a volume has one source, not {' and '.join(sources)}"))
+        if not sources and volume["name"] not in named:
+            message = f"the volume {shown(volume['name'])} has no source"
+            found.append(Finding("bad-value", path, message, "such as emptyDir: {} or claim: {size: 10Gi}"))
+        if sources and volume["name"] in named:
+            found.append(Finding("bad-value", path, f"the volume {shown(volume['name'])} is described twice"))
+        named.add(volume["name"])
+    return found
