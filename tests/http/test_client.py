@@ -1,0 +1,238 @@
+"""The real client against real sockets on the loopback."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from reconciler.errors import TransportError
+from reconciler.http.client import LINE_LIMIT, HttpTransport
+from reconciler.http.transport import Request, Stream
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def raw(answer: bytes) -> AsyncIterator[str]:
+    """A server that says `answer` to whoever connects, and hangs up."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(say, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def transport(url: str, **options: object) -> AsyncIterator[HttpTransport]:
+    made = HttpTransport(url, **options)  # type: ignore[arg-type]
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def echo(request: web.Request) -> web.Response:
+    seen = {
+        "method": request.method,
+        "path": request.raw_path,
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "body": (await request.read()).decode(),
+    }
+    return web.json_response(seen, status=201, headers={"Retry-After": "3"})
+
+
+async def test_a_request_arrives_as_it_was_made() -> None:
+    request = Request(
+        "PATCH",
+        "/api/v1/namespaces/a/configmaps/x%3Ay",
+        (("fieldManager", "reconciler"), ("labelSelector", "a=b,c in (d)")),
+        {"content-type": "application/apply-patch+yaml"},
+        b'{"a": 1}',
+    )
+    async with serving(echo) as url, transport(url + "/k8s/clusters/c-1/") as client:
+        answer = await client.send(request)
+    assert answer.status == 201
+    assert answer.headers["retry-after"] == "3"
+    seen = json.loads(answer.body)
+    assert seen["method"] == "PATCH"
+    assert seen["path"] == (
+        "/k8s/clusters/c-1/api/v1/namespaces/a/configmaps/x%3Ay"
+        "?fieldManager=reconciler&labelSelector=a%3Db%2Cc%20in%20%28d%29"
+    )
+    assert seen["headers"]["content-type"] == "application/apply-patch+yaml"
+    assert seen["body"] == '{"a": 1}'
+
+
+async def test_connections_are_reused_and_streams_stand_apart() -> None:
+    ports: set[int] = set()
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        if request.path == "/watch":
+            answer = web.StreamResponse()
+            await answer.prepare(request)
+            await answer.write(b"one\n")
+            await asyncio.sleep(30)
+            return answer
+        ports.add(request.transport.get_extra_info("peername")[1])  # type: ignore[union-attr]
+        return web.Response()
+
+    watch = Request("GET", "/watch")
+    async with (
+        serving(note) as url,
+        transport(url, limit=2) as client,
+        client.stream(watch) as stream,
+        client.stream(watch),
+    ):
+        assert await anext(stream.lines()) == b"one"  # type: ignore[call-overload]
+        await asyncio.gather(*(client.send(Request("GET", "/")) for _ in range(20)))
+    assert len(ports) <= 2
+
+
+async def test_lines_of_any_cut_and_length() -> None:
+    long = b"x" * (3 * 1024 * 1024)
+
+    async def talk(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for part in (b"a", b"b\nc\n", b"\n", long, b"\nlast"):
+            await answer.write(part)
+            await asyncio.sleep(0.01)
+        return answer
+
+    async with serving(talk) as url, transport(url) as client, client.stream(Request("GET", "/")) as stream:
+        lines = [line async for line in stream.lines()]
+    assert lines == [b"ab", b"c", b"", long, b"last"]
+
+
+async def test_a_line_without_end_is_refused() -> None:
+    async def talk(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for _ in range(LINE_LIMIT // (1024 * 1024) + 1):
+            await answer.write(b"x" * 1024 * 1024)
+        return answer
+
+    async with serving(talk) as url, transport(url) as client, client.stream(Request("GET", "/")) as stream:
+        with pytest.raises(TransportError, match="longer than"):
+            [line async for line in stream.lines()]
+
+
+async def test_a_token_is_asked_for_each_request_and_renewed_once_after_a_401() -> None:
+    asked: list[bool] = []
+    tokens = ["old"]
+
+    async def headers(refused: bool) -> Mapping[str, str]:
+        asked.append(refused)
+        if refused:
+            tokens.append("new")
+        return {"authorization": f"Bearer {tokens[-1]}"}
+
+    async def guard(request: web.Request) -> web.Response:
+        return web.Response(status=200 if request.headers["authorization"] == "Bearer new" else 401)
+
+    async with serving(guard) as url, transport(url, headers=headers) as client:
+        assert (await client.send(Request("GET", "/"))).status == 200
+        assert (await client.send(Request("GET", "/"))).status == 200
+    assert asked == [False, True, False]
+
+
+async def test_a_401_stands_when_there_is_no_other_token() -> None:
+    requests = 0
+
+    async def refuse(_request: web.Request) -> web.Response:
+        nonlocal requests
+        requests += 1
+        return web.Response(status=401)
+
+    async with serving(refuse) as url, transport(url) as client:
+        assert (await client.send(Request("GET", "/"))).status == 401
+    assert requests == 1
+
+
+async def test_credentials_do_not_follow_a_redirect() -> None:
+    async def headers(_refused: bool) -> Mapping[str, str]:
+        return {"authorization": "Bearer s3cret"}
+
+    async def elsewhere(_request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "http://127.0.0.1:1/"})
+
+    async with serving(elsewhere) as url, transport(url, headers=headers) as client:
+        assert (await client.send(Request("GET", "/"))).status == 307
+
+
+async def test_nobody_listens() -> None:
+    async with raw(b"") as url:
+        pass
+    async with transport(url) as client:
+        with pytest.raises(TransportError) as caught:
+            await client.send(Request("GET", "/api"))
+    assert str(caught.value).startswith("GET /api: no usable answer: no connection to 127.0.0.1:")
+    assert caught.value.hint
+
+
+async def test_no_answer_in_time() -> None:
+    async def sleepy(_request: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with serving(sleepy) as url, transport(url) as client:
+        with pytest.raises(TransportError, match=r"no answer within 0\.05 s"):
+            await client.send(Request("GET", "/", timeout=0.05))
+        with pytest.raises(TransportError, match=r"no answer within 0\.05 s"):
+            async with client.stream(Request("GET", "/", timeout=0.05)):
+                pass
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+    ],
+)
+async def test_what_is_not_an_answer(answer: bytes) -> None:
+    async def headers(_refused: bool) -> Mapping[str, str]:
+        return {"authorization": "Bearer s3cret"}
+
+    async with raw(answer) as url, transport(url, headers=headers) as client:
+        with pytest.raises(TransportError) as caught:
+            await client.send(Request("GET", "/api"))
+    assert "s3cret" not in "\n".join(caught.value.diagnostics())
+
+
+async def test_a_stream_that_breaks_off() -> None:
+    seen: list[bytes] = []
+
+    async def read(stream: Stream) -> None:
+        async for line in stream.lines():
+            seen.append(line)  # noqa: PERF401 - what came before the break counts
+
+    broken = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\none\n\r\nff\r\ntw"
+    async with raw(broken) as url, transport(url) as client, client.stream(Request("GET", "/")) as stream:
+        with pytest.raises(TransportError):
+            await read(stream)
+    assert seen == [b"one"]
