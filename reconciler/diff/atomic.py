@@ -30,7 +30,7 @@ _FILLED_IN: Final[Mapping[str, tuple[Any, ...]]] = {
 
 def holds(desired: Any, live: Any, schema: Schema) -> bool:
     """Whether `live` is `desired`, up to other spellings of the same value and defaults that the server filled in."""
-    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+    if isinstance(desired, dict) and isinstance(live, dict):
         return _map_holds(desired, live, schema)
     if isinstance(desired, list) and isinstance(live, list):
         inner = items(schema)
@@ -56,7 +56,7 @@ def _default(name: str, value: Any, schema: Schema) -> bool:
     known = schema.fields.get(name) if schema.shape is Shape.STRUCT else None
     if known is None:
         return False
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return all(_default(inner, part, known) for inner, part in value.items())
     if known.has_default and same(value, known.default, known):
         return True

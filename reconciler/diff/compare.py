@@ -65,7 +65,7 @@ def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: s
     entry = managers.applied(live, MANAGER)
     owned: Object = entry.fields if entry else {}
     version = manifest.gvk.api_version
-    if live.object.get("apiVersion", version) != version:
+    if whole and live.object.get("apiVersion", version) != version:
         return _change(manifest, live, Action.UPDATE, f"was read as {live.object['apiVersion']}, Git states {version}")
     desired = manifest.object
     if is_secret(desired) and "stringData" in desired:

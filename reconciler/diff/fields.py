@@ -4,13 +4,13 @@ What Git states is compared with what the cluster has, and with what our field m
 state and we do not own is nobody's business here: defaults, other managers' fields, status.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
 from reconciler.diff.atomic import holds
-from reconciler.diff.paths import Path, child, is_items, is_map, items, owns, step
+from reconciler.diff.paths import Path, child, is_items, is_map, items, keys_of, owns, step
 from reconciler.kube.fieldset import item_key
 from reconciler.kube.schema import Schema, Shape
 from reconciler.model.change import ABSENT
@@ -50,6 +50,7 @@ EVERYTHING: Final[Object] = _Everything()
 _NAMES: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace")})
 _ORIGIN: Final = ("f:metadata", "f:annotations", f"f:{ANNOTATION_ORIGIN}")
 _STATUS: Final = ("f:status",)
+_ORDERED: Final = frozenset({"f:containers", "f:env", "f:initContainers"})  # keyed lists whose order means something
 
 
 def differences(
@@ -86,7 +87,7 @@ class _Walk:
         if live is None:
             if not left_out(value, schema, owned):
                 yield Difference(path, Kind.CHANGED, ABSENT, value, self.holders(path))
-        elif value and is_map(schema, value) and isinstance(live, Mapping):
+        elif value and is_map(schema, value) and isinstance(live, dict):
             yield from self.map(path, value, live, schema, owned or {})
         elif value and is_items(schema, value) and isinstance(live, list):
             yield from self.items(path, value, live, schema, owned or {})
@@ -112,6 +113,10 @@ class _Walk:
             elif len(stated) != len(found) or not all(map(self._holds, stated, found, [inner] * len(stated))):
                 # Twice the same key: nobody owns the inside of such items, they count as one.
                 yield Difference(at, Kind.CHANGED, found, stated, self.holders(at))
+        if path[-1] in _ORDERED:
+            order = [part for part in there if part in wanted]
+            if order != [part for part in wanted if part in there]:
+                yield Difference(path, Kind.CHANGED, _names(order), _names(wanted), self.holders(path))
         yield from self.unstated(path, set(wanted), live, schema, owned)
 
     def _holds(self, stated: Any, found: Any, schema: Schema) -> bool:
@@ -151,6 +156,11 @@ def left_out(value: Any, schema: Schema, owned: Object | None) -> bool:
 def _passed_over(path: Path, owned: Object) -> bool:
     """The object's name, its origin, and a `status` that the server did not take from us."""
     return path in _NAMES or path == _ORIGIN or (path == _STATUS and path[0] not in owned)
+
+
+def _names(parts: Iterable[str]) -> list[Any]:
+    """Items in their order, each by its key alone."""
+    return [next(iter(keys_of(part).values()), part) if part[0] == "k" else part for part in parts]
 
 
 def _grouped(values: list[Any], schema: Schema) -> dict[str, list[Any]]:

@@ -16,16 +16,17 @@ Path = tuple[str, ...]
 
 def is_map(schema: Schema, value: Any) -> bool:
     """Whether appliers share `value` field by field."""
+    shape = schema.shape  # asked of everything in every pass: `in` a set of enum members would cost as much again
     return (
-        isinstance(value, Mapping)
+        isinstance(value, dict)
         and schema.merge is not Merge.ATOMIC
-        and schema.shape in (Shape.STRUCT, Shape.MAP, Shape.UNTYPED)
+        and (shape is Shape.STRUCT or shape is Shape.MAP or shape is Shape.UNTYPED)
     )
 
 
 def is_items(schema: Schema, value: Any) -> bool:
     """Whether appliers share `value` item by item: a keyed list or a set."""
-    return isinstance(value, list) and schema.shape is Shape.LIST and schema.merge in (Merge.KEYED, Merge.SET)
+    return isinstance(value, list) and (schema.merge is Merge.KEYED or schema.merge is Merge.SET)
 
 
 def child(schema: Schema, name: str) -> Schema:
@@ -48,7 +49,7 @@ def step(value: Any, schema: Schema, part: str) -> tuple[Any, Schema]:
     """What `part` leads to in `value`, and its schema. Raises KeyError where there is nothing."""
     kind, text = part[:2], part[2:]
     if kind == "f:":
-        if not isinstance(value, Mapping) or value.get(text) is None:
+        if not isinstance(value, dict) or value.get(text) is None:
             raise KeyError(part)
         return value[text], child(schema, text)
     if isinstance(value, list):
@@ -79,7 +80,7 @@ def resolve(pointer: str, value: Any, schema: Schema) -> Path | None:
             value, schema = item, items(schema)
         else:
             path.append("f:" + name)
-            value, schema = (value.get(name) if isinstance(value, Mapping) else None), child(schema, name)
+            value, schema = (value.get(name) if isinstance(value, dict) else None), child(schema, name)
     return tuple(path)
 
 
@@ -89,9 +90,11 @@ def under(path: Path, prefixes: Iterable[Path]) -> bool:
 
 
 def owns(fields: Mapping[str, Any], path: Path) -> bool:
-    """Whether a FieldsV1 document `fields` owns the node at `path` or anything below it."""
+    """Whether a FieldsV1 document `fields` owns the node at `path`, anything below it, or a whole that it is part of."""
     node: Any = fields
-    for part in path:
+    for depth, part in enumerate(path):
+        if not node:
+            return depth > 0
         node = node.get(part)
         if node is None:
             return False

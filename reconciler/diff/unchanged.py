@@ -59,7 +59,7 @@ def _node(value: Any, live: Any, schema: Schema, owned: Object | None) -> bool:
     if not value:
         return holds(value, live, schema)
     if is_map(schema, value):
-        return isinstance(live, Mapping) and _map(value, live, schema, owned)
+        return isinstance(live, dict) and _map(value, live, schema, owned)
     if is_items(schema, value):
         return isinstance(live, list) and _items(value, live, schema, owned)
     return holds(value, live, schema)
@@ -70,19 +70,21 @@ def _items(desired: list[Any], live: list[Any], schema: Schema, owned: Object) -
     if len(there) != len(live):
         return False
     inner = items(schema)
-    stated = set()
+    stated: list[str] = []
     for item in desired:
         name = item_key(item, schema)
         ours = owned.get(name)
-        if ours is None or name not in there or name in stated:
+        if ours is None or name not in there:
             return False
-        stated.add(name)
+        stated.append(name)
         if is_map(inner, item):
             if not _map(item, there[name], inner, ours):
                 return False
         elif not holds(item, there[name], inner):
             return False
-    return _all_seen(len(desired), owned)
+    if len(there) > len(stated):
+        there = {name: item for name, item in there.items() if name in stated}
+    return list(there) == stated and _all_seen(len(desired), owned)
 
 
 def _all_seen(seen: int, owned: Object) -> bool:

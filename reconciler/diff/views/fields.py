@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from reconciler.model.change import ABSENT, FieldChange
+from reconciler.redact import CHANGED, REDACTED
 
 INLINE: Final = 80  # characters of a value that still stands on its field's own line
 _LARGE: Final = 20_000  # characters of JSON above which the fine comparison takes too long
@@ -18,10 +19,15 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u20
 
 
 class Line(NamedTuple):
-    """One line: `sign` is "+", "-", "~" (both), "=" (stays) or " " (context, a heading)."""
+    """One line: `sign` is "+", "-", "~" (both), "=" (stays) or " " (context).
+
+    A value that fits on the line in both its states is in `became`, after the `text`; a `note` comes last.
+    """
 
     sign: str
     text: str
+    became: tuple[str, str] | None = None
+    note: str = ""
 
 
 def visible(text: str) -> str:
@@ -33,83 +39,62 @@ def lines(field: FieldChange) -> Iterator[Line]:
     """A field as `path: before → after`; long texts as a unified diff, large new or removed parts as YAML."""
     note = f"  ({visible(field.note)})" if field.note else ""
     path = visible(field.path)
-    if _same(field.before, field.after):
-        yield Line("=", f"{path}: {_value(field.before)}{note}" if field.note else f"{path}: {_value(field.before)}")
-        return
-    if field.before is ABSENT or field.after is ABSENT:
-        yield from _one_sided(path, field, note)
-        return
-    parts = list(_parts(field.before, field.after))
-    if isinstance(field.before, str) and isinstance(field.after, str) and _long(field.before, field.after):
-        yield Line("~", f"{path}:{note}")
-        yield from _unified(field.before, field.after)
-    elif len(parts) == 1 and parts[0][0] == "" and not _inline(field.before, field.after):
-        yield Line("~", f"{path}:{note}")
-        yield from _unified(_block(field.before), _block(field.after))
+    before, after = field.before, field.after
+    if before is ABSENT or after is ABSENT:
+        yield from _one_sided(path, "+" if before is ABSENT else "-", after if before is ABSENT else before, note)
+    elif type(before) is type(after) and before == after:
+        yield Line("=", f"{path}: {_value(before)}", note=note)
+    elif isinstance(before, dict | list) and (parts := _parts(before, after)):
+        for below, was, now in parts:
+            yield from lines(FieldChange(path + below, was, now, field.note))
+    elif _inline(before, after):
+        yield Line("~", f"{path}: ", (_value(before), _value(after)), note)
     else:
-        for below, before, after in parts:
-            if before is ABSENT:
-                yield Line("+", f"{path}{below}: {_value(after)}{note}")
-            elif after is ABSENT:
-                yield Line("-", f"{path}{below}: {_value(before)}{note}")
-            else:
-                yield Line("~", f"{path}{below}: {_value(before)} → {_value(after)}{note}")
+        yield Line("~", f"{path}:", note=note)
+        yield from _unified(_block(before), _block(after))
 
 
-def _one_sided(path: str, field: FieldChange, note: str) -> Iterator[Line]:
-    sign, value = ("+", field.after) if field.before is ABSENT else ("-", field.before)
+def _one_sided(path: str, sign: str, value: Any, note: str) -> Iterator[Line]:
     if _inline(value):
-        yield Line(sign, f"{path}: {_value(value)}{note}")
+        yield Line(sign, f"{path}: {_value(value)}", note=note)
     else:
-        yield Line(sign, f"{path}:{note}")
+        yield Line(sign, f"{path}:", note=note)
         yield from (Line(sign, f"  {visible(line)}") for line in _block(value).splitlines())
 
 
 def _parts(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
-    """What differs inside two values that are compared as a whole: (path below, before, after).
+    """What differs inside two containers that are compared as a whole: (path below, before, after).
 
-    One part with the path "" where the values are scalars, too large, or different nearly everywhere.
+    Empty where they are too large to look into, or so different that one line a difference would hide the picture.
     """
-    whole = [("", before, after)]
-    if not isinstance(before, dict | list) or type(before) is not type(after):
-        return whole
-    if len(json.dumps(before)) + len(json.dumps(after)) > _LARGE:
-        return whole
+    if type(before) is not type(after) or len(json.dumps(before)) + len(json.dumps(after)) > _LARGE:
+        return []
     from deepdiff import DeepDiff  # it takes a while to load, and most plans have no such value
 
-    found = []
-    for level in DeepDiff(before, after, view="tree", verbose_level=2).values():
+    found: list[tuple[str, Any, Any]] = []
+    for category, level in DeepDiff(before, after, view="tree", verbose_level=2).items():
         for part in level:
             below = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in part.path(output_format="list"))
-            sides = [ABSENT if _missing(side) else side for side in (part.t1, part.t2)]
-            found.append((below, *sides))
-    if not 0 < len(found) <= _MANY or not all(_inline(b) and _inline(a) for _, b, a in found):
-        return whole
-    return sorted(found, key=lambda part: part[0])
-
-
-def _missing(side: Any) -> bool:
-    return type(side).__name__ == "NotPresent" or repr(side) == "not present"
-
-
-def _same(before: Any, after: Any) -> bool:
-    return type(before) is type(after) and before == after
-
-
-def _long(*texts: str) -> bool:
-    return any(len(text) > INLINE or "\n" in text for text in texts)
+            was = ABSENT if category.endswith("_added") else part.t1
+            now = ABSENT if category.endswith("_removed") else part.t2
+            found.append((below, was, now))
+    fits = len(found) <= _MANY and all(below and _inline(was, now) for below, was, now in found)
+    return sorted(found, key=lambda part: part[0]) if fits else []
 
 
 def _inline(*values: Any) -> bool:
-    return all(value is ABSENT or len(_value(value)) <= INLINE for value in values)
+    return all(
+        value is ABSENT or (len(_value(value)) <= INLINE and not (isinstance(value, str) and "\n" in value))
+        for value in values
+    )
 
 
 def _value(value: Any) -> str:
     """On one line, as YAML would have it: quotes only where they are needed."""
     if isinstance(value, str) and (_BARE.fullmatch(value) and not _UNBARE.fullmatch(value)):
         return value
-    if isinstance(value, str) and value.startswith("(") and value.endswith(")"):
-        return visible(value)  # a mark in place of a secret's value
+    if value in (REDACTED, CHANGED):
+        return str(value)
     return visible(json.dumps(value, ensure_ascii=False, sort_keys=True))
 
 

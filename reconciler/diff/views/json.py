@@ -1,4 +1,4 @@
-"""A plan for machines. The format is described in docs/plan-json.md; fields are added to it, never changed or removed."""
+"""A plan for machines. The format is described in docs/plan-json.md; fields are added, never changed or removed."""
 
 import json
 from collections.abc import Sequence

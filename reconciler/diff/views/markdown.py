@@ -1,4 +1,4 @@
-"""A plan as a comment on a pull request: what needs attention first, fields collapsed, never longer than a forge takes."""
+"""A plan as a comment on a pull request: danger first, fields collapsed, never longer than a forge takes."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,12 @@ from typing import Final
 
 from reconciler.diff.views.fields import lines, visible
 from reconciler.diff.views.summary import WORDS, ordered, sentence
-from reconciler.model.change import Action, Change
+from reconciler.model.change import Change
 from reconciler.model.problem import Problem, Severity
 
 LIMIT: Final = 65_000  # characters; GitHub takes 65,536
 
-_CALM: Final = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP})
+_DIFF_SIGNS: Final = {"~": "!", "=": " "}  # what a forge colours in a diff
 _RESERVE: Final = 400  # for the last sentence
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&])")
 
@@ -66,13 +66,11 @@ def _summary(change: Change) -> str:
 def _diff(change: Change) -> Iterator[str]:
     for field in change.fields:
         for line in lines(field):
-            if line.sign == "~" and " → " in line.text:
-                path, _, values = line.text.partition(": ")
-                before, _, after = values.partition(" → ")
-                yield f"- {path}: {before}"
-                yield f"+ {path}: {after}"
+            if line.became is None:
+                yield f"{_DIFF_SIGNS.get(line.sign, line.sign)} {line.text}".rstrip()
             else:
-                yield f"{'!' if line.sign == '~' else ' ' if line.sign == '=' else line.sign} {line.text}".rstrip()
+                yield f"- {line.text}{line.became[0]}{line.note}"
+                yield f"+ {line.text}{line.became[1]}{line.note}"
 
 
 def _fence(text: str, language: str = "") -> str:

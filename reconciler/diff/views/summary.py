@@ -47,10 +47,11 @@ _SPOKEN: Final = (
 _RANK: Final = {action: rank for rank, action in enumerate(WORDS)}
 
 
-def ordered(changes: Iterable[Change]) -> list[Change]:
-    """The changes that are worth showing, what needs attention first, then by identity."""
+def ordered(changes: Iterable[Change], *, calm_first: bool = False) -> list[Change]:
+    """The changes that are worth showing: by action, what needs attention first (or last), then by identity."""
+    turn = -1 if calm_first else 1
     shown = (change for change in changes if change.action is not Action.NONE)
-    return sorted(shown, key=lambda change: (_RANK[change.action], change.identity))
+    return sorted(shown, key=lambda change: (turn * _RANK[change.action], change.identity))
 
 
 def counts(changes: Iterable[Change]) -> dict[Action, int]:

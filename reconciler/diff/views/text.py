@@ -44,7 +44,7 @@ def render(changes: Sequence[Change], problems: Sequence[Problem] = (), *, color
 
 
 def _lines(changes: Sequence[Change], problems: Sequence[Problem]) -> Iterator[Text]:
-    for change in reversed(_calm_last(ordered(changes))):
+    for change in ordered(changes, calm_first=True):
         yield from _change(change)
     for problem in sorted(problems, key=lambda problem: (problem.severity is Severity.ERROR, problem.location)):
         style = "bold red" if problem.severity is Severity.ERROR else "yellow"
@@ -52,14 +52,6 @@ def _lines(changes: Sequence[Change], problems: Sequence[Problem]) -> Iterator[T
         yield Text(visible(first), style)
         yield from (Text(visible(line), "dim") for line in rest)
     yield Text(sentence(changes, problems), "bold")
-
-
-def _calm_last(changes: list[Change]) -> list[Change]:
-    """Actions stay in their order, identities within an action turn round: the caller reads it backwards."""
-    by_action: dict[Action, list[Change]] = {}
-    for change in changes:
-        by_action.setdefault(change.action, []).insert(0, change)
-    return [change for group in by_action.values() for change in group]
 
 
 def _change(change: Change) -> Iterator[Text]:
@@ -70,6 +62,7 @@ def _change(change: Change) -> Iterator[Text]:
     yield head
     for field in change.fields:
         for line in lines(field):
-            yield Text(f"    {line.sign} {line.text}".rstrip(), _SIGN_STYLES[line.sign])
+            became = "" if line.became is None else " → ".join(line.became)
+            yield Text(f"    {line.sign} {line.text}{became}{line.note}".rstrip(), _SIGN_STYLES[line.sign])
     if change.hint:
         yield Text(f"    hint: {visible(change.hint)}", "dim")
