@@ -1,7 +1,7 @@
 """A folder of specs through the first half of the pipeline: what validate, plan and apply have in common."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from reconciler.model.spec import Specs
 from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
 from reconciler.source.directory import DirectorySource
+from reconciler.source.repository import Poll
 from reconciler.specs.load import Loader
 
 
@@ -20,6 +21,25 @@ from reconciler.specs.load import Loader
 class Folder:
     snapshot: Snapshot
     specs: Specs
+
+
+class FolderRepository:
+    """A folder where the engine wants a repository: one revision, and no history."""
+
+    def __init__(self, source: DirectorySource) -> None:
+        self._source = source
+
+    async def poll(self) -> Poll:
+        return Poll(await self._source.snapshot(), changed=True, error=None, delay=float("inf"))
+
+    async def messages(self, _old: str, _new: str) -> tuple[str, ...]:
+        return ()
+
+    async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        return await self._source.read(ids)
+
+    async def close(self) -> None:
+        """A folder holds nothing open."""
 
 
 def directory(args: argparse.Namespace, name: str = "folder") -> DirectorySource:

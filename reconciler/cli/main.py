@@ -11,7 +11,6 @@ from reconciler.cli.exits import ERROR
 from reconciler.errors import ReconcilerError
 
 
-
 class _Parser(argparse.ArgumentParser):
     """Wrong usage is an error like others: exit code 2 is taken by "there are changes"."""
 
@@ -20,7 +19,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ERROR, f"{self.prog}: {message}\n")
 
 
-_EPILOG = """exit codes: 0 done, nothing to do · 1 something is wrong, wrong usage too · 2 there are changes (plan, diff)
+_EPILOG = """exit codes: 0 done, nothing to do · 1 something is wrong · 2 there are changes (plan, diff)
 first steps: `reconciler demo` shows the whole story, `reconciler init` starts a repository of your own"""
 
 

@@ -106,16 +106,25 @@ class StateStore:
         """
         if configured:
             return configured
-        if stored := await self._maps.read(INSTALL_NAME):
-            return stored.data["uid"]
+        if stored := await self.installed():
+            return stored
         found = await find_install(self._cluster.server, sources)
         uid = found or f"{self._cluster.server.random.getrandbits(64):016x}"
         try:
             await self._maps.create(INSTALL_NAME, {"uid": uid}, {})
         except AlreadyExists:  # another one started at the same time
-            stored = await self._maps.read(INSTALL_NAME)
-            return stored.data["uid"] if stored else uid
+            return await self.installed() or uid
         return uid
+
+    async def installed(self) -> str | None:
+        """The uid that is kept in the cluster, if there is one."""
+        stored = await self._maps.read(INSTALL_NAME)
+        return stored.data["uid"] if stored else None
+
+    async def reload(self, source: str) -> SourceState:
+        """The state as the cluster has it now, with changes that are not written yet."""
+        await self._reload(self._slots[source])
+        return self.get(source)
 
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Until cancelled: take in what other processes write, and tell `changed` the source."""

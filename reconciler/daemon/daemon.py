@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -47,12 +48,14 @@ class Daemon:
 
     def waiting_for(self) -> list[str]:
         """What keeps the daemon from being ready, in words; empty when it is."""
-        return [f"source {name} has not been synced yet" for name, r in sorted(self._reconcilers.items()) if not r.synced]
+        return [
+            f"source {name} has not been synced yet" for name, r in sorted(self._reconcilers.items()) if not r.synced
+        ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then end what is in flight, keep the state, and return."""
         for name, reconciler in self._reconcilers.items():
-            reconciler.on_suspect = lambda delay, name=name: self._soon(Key(Verb.SYNC, name), delay)
+            reconciler.on_suspect = partial(self._soon, Key(Verb.SYNC, name))
             await self._queue.add(Key(Verb.POLL, name))
         self._scheduler.start()
         dispatching = asyncio.create_task(self._dispatch())

@@ -45,7 +45,6 @@ async def endpoints(listen: str, metrics: Metrics, waiting_for: Callable[[], lis
             await site.start()
         except OSError as error:
             raise ConfigError(f"cannot listen on {listen}", why=error.strerror or str(error)) from None
-        bound = site._server.sockets[0].getsockname()[1] if site._server else port  # noqa: SLF001
-        yield f"http://{host}:{bound}"
+        yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

@@ -1,15 +1,16 @@
 """What the daemon counts, in Prometheus' conventions. docs/metrics.md lists every name; a test compares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reconciler.cluster.traffic import RequestKind
 from reconciler.model.event import Event, EventType
 from reconciler.model.result import SyncResult
 
-RequestCounts = Callable[[], dict[tuple[str, str, int], int]]
+RequestCounts = Callable[[], Mapping[RequestKind, int]]
 
 
 class _Requests(Collector):

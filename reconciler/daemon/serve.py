@@ -50,7 +50,7 @@ async def keep(
     ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
     """Keep `cluster` as the sources say until `stop` is set."""
-    metrics = Metrics(cluster.request_counts)
+    metrics = Metrics(lambda: cluster.requests)
 
     def emit(event: Event) -> None:
         metrics.happened(event)

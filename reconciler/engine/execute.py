@@ -18,7 +18,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.health import Health
-from reconciler.model.manifest import Manifest
+from reconciler.model.manifest import Manifest, Owner
 from reconciler.model.result import ObjectResult, Outcome
 
 T = TypeVar("T")
@@ -45,6 +45,7 @@ class Execution:
         self,
         cluster: Cluster,
         manifests: Mapping[Identity, Manifest],
+        owner: Owner,
         *,
         concurrency: int,
         wait_timeout: float,
@@ -54,6 +55,7 @@ class Execution:
     ) -> None:
         self._cluster = cluster
         self._manifests = manifests
+        self._owner = owner
         self._wait_timeout = wait_timeout
         self._superseded = superseded
         self._finished = finished
@@ -112,20 +114,19 @@ class Execution:
         """Wait for one dependency. One that no source states is left to Kubernetes, whose pods wait by themselves."""
         if other not in self._manifests:
             return
-        if pending := self._pending.get(other):
-            result = pending.result() if pending.done() else await self._unless_superseded(asyncio.shield(pending))
-        else:
-            result = self._results.get(other)
+        if (pending := self._pending.get(other)) is not None and not pending.done():
+            await self._unless_superseded(asyncio.shield(pending))
+        result = self._results.get(other)
         if result is not None and result.outcome is not Outcome.DONE:
             raise _Blocked(f"{other} {result.outcome}: {result.message}")
         condition = ready if explicit else usable
-        if condition(other, self._cluster.cache.get(other)).ready:
+        if condition(self._cluster.cache.get(other)).ready:
             return
         try:
             async with asyncio.timeout(self._wait_timeout):
                 health = await self._unless_superseded(self._readiness.wait(other, condition))
         except TimeoutError:
-            health = condition(other, self._cluster.cache.get(other))
+            health = condition(self._cluster.cache.get(other))
             raise _Blocked(f"{other} was not ready after {self._wait_timeout:.0f} s: {health.message}") from None
         if not health.ready:
             raise _Blocked(f"{other} is {health.status}: {health.message}")
@@ -148,11 +149,11 @@ class Execution:
                 self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
                 return
             try:
-                live = await perform(self._cluster, change, forced=self._forced(change))
+                live = await perform(self._cluster, change, owner=self._owner, forced=self._forced(change))
             except ReconcilerError as error:
                 self._finish(change, Outcome.FAILED, str(error), hint=error.hint)
             else:
-                self._finish(change, Outcome.DONE, change.reason, health=ready(change.identity, live) if live else None)
+                self._finish(change, Outcome.DONE, change.reason, health=ready(live) if live else None)
 
     async def _prune(self, changes: list[Change]) -> None:
         unsure = {
@@ -178,6 +179,7 @@ class Execution:
     ) -> None:
         result = ObjectResult(change.identity, change.action, outcome, message, health, change, hint or change.hint)
         self._results[change.identity] = result
-        if (pending := self._pending.get(change.identity)) and not pending.done():
+        pending = self._pending.get(change.identity)
+        if pending is not None and not pending.done():
             pending.set_result(result)
         self._finished(result)

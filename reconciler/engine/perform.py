@@ -3,15 +3,17 @@
 from reconciler.cluster.cluster import Cluster
 from reconciler.errors import Conflict, NotFound
 from reconciler.model.change import Action, Change, Live
+from reconciler.model.manifest import Owner
 
 
-async def perform(cluster: Cluster, change: Change, *, forced: bool) -> Live | None:
+async def perform(cluster: Cluster, change: Change, *, owner: Owner, forced: bool) -> Live | None:
     """Write `change` to the cluster and return the object as the server answered it; None after a deletion.
 
-    `forced` takes stated fields from other managers (rule 5: only healing and adopting do). Raises ReconcilerError.
+    A deletion happens only while `owner` still owns the object. `forced` takes stated fields from other managers
+    (rule 5: only healing and adopting do). Raises ReconcilerError.
     """
     if change.action is Action.PRUNE:
-        await cluster.delete(change)
+        await cluster.delete(change, owner=owner)
         return None
     manifest = change.manifest
     if manifest is None:

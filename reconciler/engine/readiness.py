@@ -11,17 +11,17 @@ from reconciler.kube.names import Identity
 from reconciler.model.change import Live
 from reconciler.model.health import Health, Status
 
-Condition = Callable[[Identity, Live | None], Health]
+Condition = Callable[[Live | None], Health]
 
 
-def usable(identity: Identity, live: Live | None) -> Health:
+def usable(live: Live | None) -> Health:
     """Whether what refers to an object may be applied: it exists, and Kubernetes has taken it into service."""
-    if live is not None and identity.kind not in ("Namespace", "CustomResourceDefinition"):
+    if live is not None and live.identity.kind not in ("Namespace", "CustomResourceDefinition"):
         return Health(Status.HEALTHY)
-    return ready(identity, live)
+    return ready(live)
 
 
-def ready(identity: Identity, live: Live | None) -> Health:
+def ready(live: Live | None) -> Health:
     """Whether an object does what it is for."""
     return Health(Status.MISSING, "it is not there") if live is None else assess(live.object)
 
@@ -53,7 +53,7 @@ class Readiness:
         self._waiters.setdefault(identity, []).append(event)
         try:
             while True:
-                health = condition(identity, self._cache.get(identity))
+                health = condition(self._cache.get(identity))
                 if health.ready or health.status is Status.DEGRADED:
                     return health
                 event.clear()

@@ -15,6 +15,7 @@ class EventType(StrEnum):
     APPLIED = "applied"
     PRUNED = "pruned"
     HELD = "held"
+    FAILED = "failed"  # one object
     DRIFTED = "drifted"
     HEALED = "healed"
     UNHEALTHY = "unhealthy"

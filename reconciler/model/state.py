@@ -40,12 +40,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One action that waits for an approval. `uid` is the live object's: approving names it."""
+    """One action that waits for a person. `uid` is the live object's: approving a `deletion` names it."""
 
     identity: Identity
     uid: str
     reason: str
     hint: str = ""
+    deletion: bool = False
 
 
 @dataclass(frozen=True, slots=True)

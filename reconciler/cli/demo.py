@@ -1,0 +1,21 @@
+"""`reconciler demo`: the whole story on an embedded cluster, over a real HTTP API. Nothing outside a temporary folder
+is touched, and nothing is left running unless you ask for it."""
+
+import argparse
+
+from reconciler.cli.arguments import Verbs
+
+
+def add(verbs: Verbs) -> None:
+    parser = verbs.add_parser("demo", help="the whole story in ten seconds", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="go on until ctrl-c, to look around with kubectl")
+    parser.add_argument("--port", type=int, default=0, help="of the embedded API server; default: a free one")
+    parser.set_defaults(verb=demo)
+
+
+def demo(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from reconciler.cli.story import tell
+
+    return asyncio.run(tell(keep=args.keep, port=args.port))

@@ -1,0 +1,142 @@
+"""`reconciler explain KIND/NAME`: whose an object is, who set each field, and which line of Git wanted it."""
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from reconciler.cli.arguments import Verbs, cluster_flags
+from reconciler.cli.exits import OK
+
+if TYPE_CHECKING:
+    from reconciler.cli.session import Session
+    from reconciler.kube.names import GroupKind
+    from reconciler.model.change import Live
+
+
+def add(verbs: Verbs) -> None:
+    parser = verbs.add_parser("explain", help="where an object came from and why it is so", description=__doc__)
+    parser.add_argument("object", metavar="KIND/NAME", help="deployment/web, Deployment/shop/web, services/web")
+    parser.add_argument("--namespace", "-n", default="default", help="default: %(default)s")
+    parser.add_argument(
+        "--repo", metavar="URL", help="the source's repository (a folder will do): adds commit and author"
+    )
+    parser.add_argument("--ref", default="main", help="of --repo (default: %(default)s)")
+    parser.add_argument("--paths", metavar="A,B", default=".", help="of --repo, as the source has them")
+    cluster_flags(parser)
+    parser.set_defaults(verb=explain)
+
+
+def explain(args: argparse.Namespace) -> int:
+    import asyncio
+
+    return asyncio.run(_explain(args))
+
+
+async def _explain(args: argparse.Namespace) -> int:
+    from reconciler.cli.session import session
+    from reconciler.cli.show import out
+    from reconciler.cluster.health.assess import assess
+    from reconciler.model.manifest import ANNOTATION_SPEC
+    from reconciler.model.ownership import mark, origin_path
+
+    async with session(args) as it:
+        live = await _find(it, args)
+        health = assess(live.object)
+        out(f"{live.identity} is {health.status}{f': {health.message}' if health.message else ''}")
+        claimed = mark(live)
+        if claimed is None:
+            out("  not managed by reconciler: nothing in Git states it")
+        else:
+            made_by = live.annotations.get(ANNOTATION_SPEC) or str(live.identity)
+            out(f"  owned by source {claimed.owner.source} of install {claimed.owner.install}")
+            out(f"  stated by {made_by} in {origin_path(live)}")
+            state = await it.state(claimed.owner.source)
+            if done := state.applied:
+                out(f"  the source is at commit {done.commit[:12]}, applied {done.time:%Y-%m-%d %H:%M:%S} UTC")
+            if args.repo:
+                out(f"  {await _blame(args, claimed.owner.source, made_by, state.applied and state.applied.commit)}")
+        for line in _managers(live.metadata):
+            out(f"  {line}")
+    return OK
+
+
+async def _find(it: "Session", args: argparse.Namespace) -> "Live":
+    from reconciler.errors import ConfigError
+    from reconciler.kube.names import Identity
+
+    parts = args.object.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise ConfigError(f"{args.object!r} names no object", hint="write KIND/NAME or KIND/NAMESPACE/NAME")
+    await it.cluster.discovery.refresh()
+    kind = _kind(it, parts[0])
+    namespaced = it.cluster.discovery.resources[kind].namespaced
+    namespace = (parts[1] if len(parts) == 3 else args.namespace) if namespaced else ""
+    identity = Identity(kind.group, kind.kind, namespace, parts[-1])
+    if (live := await it.cluster.get(identity)) is None:
+        raise ConfigError(f"there is no {identity}", hint="name its namespace: -n NAMESPACE, or KIND/NAMESPACE/NAME")
+    return live
+
+
+def _kind(it: "Session", word: str) -> "GroupKind":
+    from difflib import get_close_matches
+
+    from reconciler.errors import ConfigError
+
+    resources = it.cluster.discovery.resources
+    found = sorted(
+        kind
+        for kind, served in resources.items()
+        if word.lower() in (kind.kind.lower(), served.plural, str(kind).lower())
+    )
+    if found:
+        return next((kind for kind in found if kind.group in ("", "apps", "batch")), found[0])
+    close = get_close_matches(word.lower(), [kind.kind.lower() for kind in resources], 1)
+    raise ConfigError(f"the cluster serves no kind {word!r}", hint=f"did you mean {close[0]}?" if close else "")
+
+
+async def _blame(args: argparse.Namespace, source: str, document: str, commit: str | None) -> str:
+    """Which line of which file states `document`, and who wrote it when."""
+    from pathlib import Path
+    from random import Random
+    from tempfile import TemporaryDirectory
+
+    from reconciler.clock import SystemClock
+    from reconciler.errors import SourceError
+    from reconciler.model.config import SourceConfig
+    from reconciler.source.repository import GitSource
+    from reconciler.specs.load import Loader
+
+    url = str(Path(args.repo).resolve()) if Path(args.repo).is_dir() else args.repo  # noqa: ASYNC240 - once, at the start
+    config = SourceConfig(name=source, url=url, ref=args.ref, paths=tuple(args.paths.split(",")))
+    with TemporaryDirectory() as cache:
+        repository = GitSource(config, Path(cache), clock=SystemClock(), random=Random(0))  # noqa: S311 - jitter
+        try:
+            poll = await repository.poll()
+            if poll.snapshot is None:
+                return f"{args.repo} cannot be read: {poll.error}"
+            snapshot = await repository.snapshot(commit) if commit else poll.snapshot
+            specs = await Loader().load(snapshot, repository, namespace=args.namespace)
+            found = next((d for i, d in specs.documents.items() if document in (str(i), str(i.group_kind))), None)
+            if found is None:
+                return f"no longer stated in {args.repo} at {snapshot.revision.short}"
+            wrote = await repository.trace(found.origin.path, found.origin.line, snapshot.revision.commit)
+            last = (await repository.log(found.origin.path, 1))[:1]
+            text = f"{found.origin}: written by {wrote.author} in {wrote.short} ({wrote.subject})"
+            return text + "".join(f"; file last changed by {r.author} in {r.short} ({r.subject})" for r in last)
+        except SourceError as error:
+            return f"{args.repo} cannot be read: {error}"
+        finally:
+            await repository.close()
+
+
+def _managers(metadata: Mapping[str, Any]) -> list[str]:
+    """Who owns how many fields, from managedFields."""
+    from reconciler.kube.fieldset import FieldSet
+
+    lines: Counter[str] = Counter()
+    for entry in metadata.get("managedFields") or ():
+        name = str(entry.get("manager"))
+        part = f" ({entry['subresource']})" if entry.get("subresource") else ""
+        lines[f"{name}{part}"] += len(list(FieldSet.from_v1(entry.get("fieldsV1") or {}).leaves()))
+    return [f"{count} fields set by {name}" for name, count in sorted(lines.items())]

@@ -1,0 +1,61 @@
+"""How verbs print: to a terminal in colour, to a pipe without, always through the same views."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from reconciler.model.change import Change
+from reconciler.model.problem import Problem
+from reconciler.model.snapshot import Skipped, SkipReason
+
+
+def out(text: str) -> None:
+    """To standard output, with exactly one line end."""
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def changes(found: Sequence[Change], problems: Sequence[Problem], *, output: str) -> None:
+    """A plan in one of its views."""
+    if output == "json":
+        from reconciler.diff.views import json as view
+
+        out(view.render(found, problems))
+    elif output == "markdown":
+        from reconciler.diff.views import markdown
+
+        out(markdown.render(found, problems))
+    else:
+        from reconciler.diff.views import text
+
+        out(text.render(found, problems, color=sys.stdout.isatty()))
+
+
+def problems(found: Sequence[Problem], skipped: Sequence[Skipped], *, documents: int, output: str) -> None:
+    """What `validate` says."""
+    left_out = [each for each in skipped if each.reason is not SkipReason.IGNORED]
+    if output == "json":
+        from reconciler.diff.views.json import document
+
+        body = {
+            "problems": document((), found)["problems"],
+            "skipped": [{"path": s.path, "reason": s.reason.value, "detail": s.detail} for s in left_out],
+            "documents": documents,
+        }
+        out(json.dumps(body, indent=2))
+        return
+    for problem in found:
+        out("\n".join(problem.lines()))
+    for each in left_out:
+        out(f"{each.path}: skipped: {each.reason.value}{f' ({each.detail})' if each.detail else ''}")
+    errors = sum(1 for problem in found if problem.severity == "error")
+    warnings = len(found) - errors
+    out(f"{documents} documents are valid; {errors} errors, {warnings} warnings")
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: str = "") -> str:
+    """Rows in aligned columns; the first row is the heading."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))] if rows else []
+    lines = [
+        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,267 @@
+"""The demo's story, chapter by chapter. Everything it shows is read from the cluster's API; nothing is staged."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from git import Actor, Repo
+from rich.console import Console
+from rich.table import Table
+
+from reconciler.cli.embedded import embedded
+from reconciler.cli.examples import copy_example
+from reconciler.cli.exits import ERROR, OK
+from reconciler.clock import SystemClock
+from reconciler.cluster.cluster import Cluster
+from reconciler.cluster.connect import connect
+from reconciler.daemon.serve import keep as keep_converged
+from reconciler.diff.views import text
+from reconciler.engine.preview import offline
+from reconciler.engine.readiness import ready
+from reconciler.errors import ReconcilerError
+from reconciler.http.client import HttpTransport
+from reconciler.http.transport import Request
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.change import Live
+from reconciler.model.config import DaemonConfig, SourceConfig
+from reconciler.model.event import Event, EventType
+from reconciler.model.manifest import DriftMode, Owner
+from reconciler.planner.identity import plan
+from reconciler.render.render import Renderer
+from reconciler.sandbox.kubeconfig import kubeconfig
+from reconciler.source.directory import DirectorySource
+from reconciler.specs.load import Loader
+
+_SOURCE: Final = "shop"
+_PATHS: Final = ("base", "env/prod")
+_AUTHOR: Final = Actor("Ann Author", "ann@shop.example.com")
+_PATIENCE: Final = 60.0  # seconds for one chapter; a machine that needs more has another problem
+_WEB: Final = Identity("apps", "Deployment", "shop", "web")
+
+
+async def tell(*, keep: bool, port: int) -> int:
+    """Tell the story; returns the exit code."""
+    console = Console(highlight=False, soft_wrap=True)
+    began = time.monotonic()
+    with TemporaryDirectory(prefix="reconciler-demo-") as folder:
+        async with AsyncExitStack() as stack:
+            url = await stack.enter_async_context(embedded(port=port))
+            story = Story(console, Path(folder), url)
+            await stack.enter_async_context(story.daemon())
+            try:
+                await story.first_commit()
+                await story.second_commit()
+                await story.hand_edit()
+                await story.removal()
+            except (TimeoutError, ReconcilerError) as error:
+                console.print(f"[bold red]the demo failed:[/] {error or 'it took too long'}")
+                return ERROR
+            story.summary(time.monotonic() - began)
+            if keep:
+                await story.stay()
+    return OK
+
+
+class Story:
+    """One telling: a repository in `folder`, the API server at `url`, and a daemon between them."""
+
+    def __init__(self, console: Console, folder: Path, url: str) -> None:
+        self._console = console
+        self._url = url
+        self._work = folder / "shop"
+        self._kubeconfig = folder / "kubeconfig"
+        self._kubeconfig.write_text(kubeconfig(url))
+        copy_example(self._work)
+        self._repo = Repo.init(self._work, initial_branch="main")
+        self._events: list[Event] = []
+        self._changed = asyncio.Event()
+        self._cluster: Cluster | None = None
+        self._healed_ms = 0.0
+        self._config = DaemonConfig(
+            sources=(SourceConfig(name=_SOURCE, url=str(self._work), paths=_PATHS, interval=0.5),),
+            install="demo",
+            state_namespace="default",
+            cache_dir=str(folder / "cache"),
+            listen="127.0.0.1:0",
+        )
+
+    @property
+    def cluster(self) -> Cluster:
+        assert self._cluster is not None  # noqa: S101 - for the type checker: `daemon` runs
+        return self._cluster
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[None]:
+        """The same daemon that `reconciler run` starts, in this process."""
+        clock, random = SystemClock(), Random()  # noqa: S311 - jitter
+        self._cluster = await connect(str(self._kubeconfig), clock=clock, random=random)
+        self._cluster.cache.subscribe(self._seen)
+        stop = asyncio.Event()
+        running: asyncio.Task[None] | None = None
+
+        def start() -> None:
+            nonlocal running
+            working = keep_converged(self._config, self.cluster, self._heard, stop, clock=clock, random=random)
+            running = asyncio.create_task(working)
+
+        self._start = start
+        try:
+            yield
+        finally:
+            stop.set()
+            if running is not None:
+                await running
+            await self._cluster.close()
+            self._repo.close()
+
+    def _heard(self, event: Event) -> None:
+        self._events.append(event)
+        self._changed.set()
+
+    def _seen(self, _identity: Identity, _old: Live | None, _new: Live | None) -> None:
+        self._changed.set()
+
+    async def _until(self, happened: Callable[[], bool]) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            while not happened():
+                self._changed.clear()
+                await self._changed.wait()
+
+    # -- the chapters -------------------------------------------------------------------------------------------------
+
+    async def first_commit(self) -> None:
+        self._title("A commit", f"a small shop in {_PATHS[0]}/ and {_PATHS[1]}/, and what a plan says of it")
+        await self._plan()
+        self._commit("Open the shop")
+        self._start()
+        await self._converged()
+        self._say("The daemon saw the commit and applied it, each object as soon as what it needs was there:")
+        for event in self._events:
+            if event.type is EventType.APPLIED:
+                self._say(f"  [green]✓[/] {event.identity}")
+        self._title("Running", "where the pods are; controllers, scheduler and kubelets are the sandbox's")
+        await self._pods()
+
+    async def second_commit(self) -> None:
+        self._title("A release", "one line of Git: the tag of Image/web goes from 1.4.2 to 1.5.0")
+        path = self._work / "base" / "images.yaml"
+        path.write_text(path.read_text().replace('tag: "1.4.2"', 'tag: "1.5.0"'))
+        before = self.cluster.requests.copy()
+        self._commit("Release web 1.5.0")
+        await self._converged()
+        writes = sum((self.cluster.requests - before)[kind] for kind in self.cluster.requests if kind.verb == "apply")
+        images = await self._images()
+        self._say(f"  {writes} object was sent; the pods were replaced a few at a time and now run {images}")
+
+    async def hand_edit(self) -> None:
+        self._title("A hand edit", "somebody runs: kubectl set image deployment/web web=evil.example.com/web:hacked")
+        image = "evil.example.com/web:hacked"
+        began = time.monotonic()
+        await self._edit(_WEB, {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}})
+        await self._until(lambda: any(event.type is EventType.HEALED for event in self._events))
+        self._healed_ms = (time.monotonic() - began) * 1000
+        drift = next(event for event in self._events if event.type is EventType.DRIFTED)
+        self._say(f"  noticed: {drift.identity} {drift.message}")
+        await self._until(self._all_ready)
+        self._say(f"  healed {self._healed_ms:.0f} ms after the edit; it runs {await self._images()} again")
+
+    async def removal(self) -> None:
+        self._title("Something goes", "NetworkPolicy/redis is removed from Git, so it is removed from the cluster")
+        path = self._work / "base" / "cart.yaml"
+        documents = path.read_text().split("---\n")
+        path.write_text("---\n".join(part for part in documents if "kind: NetworkPolicy" not in part))
+        self._commit("Open redis to everybody")
+        await self._until(lambda: any(event.type is EventType.PRUNED for event in self._events))
+        gone = next(event for event in self._events if event.type is EventType.PRUNED)
+        self._say(f"  [red]✗[/] {gone.identity}  {gone.message}")
+        self._say("  Deleting a namespace, a volume, or more than a fifth of it all would have waited for an approval.")
+
+    def summary(self, seconds: float) -> None:
+        events = Counter(event.type for event in self._events)
+        done = (f"{events[kind]} {kind}" for kind in (EventType.APPLIED, EventType.HEALED, EventType.PRUNED))
+        requests = sum(self.cluster.requests.values())
+        self._title("That was it", f"objects: {', '.join(done)}; {requests} API requests; {seconds:.1f} s")
+        self._say("Look further:")
+        self._say("  reconciler demo --keep        the same, and stays up for kubectl")
+        self._say("  examples/repo/README.md       the shop's files, a tutorial")
+        self._say("  reconciler init my-shop       a repository of your own; reconciler validate my-shop")
+        self._say("  reconciler --help             all verbs")
+
+    async def stay(self) -> None:
+        self._say(f"\nStill running. In another terminal:\n  export KUBECONFIG={self._kubeconfig}")
+        self._say(f"  kubectl -n shop get pods      and edit files in {self._work}, then commit them")
+        self._say("  reconciler status --state-namespace default\nctrl-c ends it and removes everything.")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self._say("")
+
+    # -- what they are made of ----------------------------------------------------------------------------------------
+
+    def _title(self, title: str, subtitle: str) -> None:
+        self._console.print(f"\n[bold cyan]{title}[/]  [dim]{subtitle}[/]")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line)
+
+    def _commit(self, message: str) -> None:
+        self._repo.git.add(all=True)
+        commit = self._repo.index.commit(message, author=_AUTHOR, committer=_AUTHOR)
+        self._say(f"  git commit {commit.hexsha[:8]} “{message}”")
+
+    async def _plan(self) -> None:
+        source = DirectorySource(self._work, _PATHS, _SOURCE)
+        specs = await Loader().load(await source.snapshot(), source, namespace="default")
+        owner = Owner("demo", _SOURCE)
+        manifests = Renderer().render(specs, plan(specs), owner=owner, adopt=False, drift=DriftMode.HEAL)
+        shown = text.render(offline(manifests), specs.problems, color=False)
+        for line in shown.splitlines():
+            self._console.print(f"  {line}", markup=False)
+
+    async def _converged(self) -> None:
+        """Wait until the newest commit is applied and everything is healthy."""
+        commit = self._repo.head.commit.hexsha
+        await self._until(lambda: any(e.type is EventType.SYNC_FINISHED and e.revision == commit for e in self._events))
+        await self._until(self._all_ready)
+
+    def _all_ready(self) -> bool:
+        return all(ready(self.cluster.cache.get(identity)).ready for identity in self.cluster.cache.marked(_SOURCE))
+
+    async def _pods(self) -> None:
+        nodes = {node.identity.name: node for node in await self.cluster.list(GroupKind("", "Node"))}
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for column in ("  POD", "STATUS", "NODE", "ZONE"):
+            table.add_column(column)
+        for pod in await self.cluster.list(GroupKind("", "Pod"), "shop"):
+            name = str((pod.object.get("spec") or {}).get("nodeName", ""))
+            zone = nodes[name].labels.get("topology.kubernetes.io/zone", "") if name in nodes else ""
+            table.add_row(f"  {pod.identity.name}", str((pod.object.get("status") or {}).get("phase")), name, zone)
+        self._console.print(table)
+
+    async def _images(self) -> str:
+        pods = await self.cluster.list(GroupKind("", "Pod"), "shop", "app.kubernetes.io/name=web")
+        found = {
+            container["image"]
+            for pod in pods
+            if not pod.metadata.get("deletionTimestamp")
+            for container in pod.object["spec"]["containers"]
+        }
+        return ", ".join(sorted(found))
+
+    async def _edit(self, identity: Identity, patch: dict[str, object]) -> None:
+        """As another person's kubectl would: another client, another field manager."""
+        other = HttpTransport(self._url)
+        try:
+            path = f"/apis/{identity.group}/v1/namespaces/{identity.namespace}/deployments/{identity.name}"
+            headers = {"content-type": "application/strategic-merge-patch+json"}
+            query = (("fieldManager", "kubectl-set"),)
+            await other.send(Request("PATCH", path, query, headers, json.dumps(patch).encode()))
+        finally:
+            await other.close()

@@ -1,0 +1,58 @@
+"""What a pass would do, without doing it: the first half of `Reconciler.reconcile`, read-only."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reconciler.cluster.cluster import Cluster
+from reconciler.engine.claims import Claims
+from reconciler.engine.decide import Decider
+from reconciler.errors import ApiError
+from reconciler.model.change import Action, Change
+from reconciler.model.config import SourceConfig
+from reconciler.model.manifest import Manifests, Owner
+from reconciler.model.snapshot import Snapshot
+from reconciler.model.spec import Specs
+from reconciler.model.state import SourceState
+
+
+def offline(manifests: Manifests) -> list[Change]:
+    """Against an empty cluster: everything would be made."""
+    return [
+        Change(identity, Action.CREATE, "new in Git", manifest=manifest)
+        for identity, manifest in manifests.items.items()
+    ]
+
+
+async def preview(
+    snapshot: Snapshot,
+    specs: Specs,
+    manifests: Manifests,
+    *,
+    cluster: Cluster,
+    config: SourceConfig,
+    owner: Owner,
+    state: SourceState,
+    messages: Iterable[str] = (),
+) -> list[Change]:
+    """What a pass would do to each object that is not as Git states it.
+
+    What seems to differ is confirmed by a server-side dry-run, so that the server's own spelling of a value is not
+    shown as a change, and what the server would refuse is shown as refused (rules 13 and 15).
+    """
+    kinds = {manifest.gvk for manifest in manifests.items.values()}
+    left = state.kinds - {gvk.group_kind for gvk in kinds}
+    await cluster.watch([*kinds, *left], namespaces=config.namespaces)
+    decider = Decider(config, owner, cluster, Claims())
+    changes: list[Change] = []
+    for change in await decider.changes(manifests.items, ran=state.ran):
+        if change.action is Action.UPDATE:
+            try:
+                if not await decider.confirmed(change):
+                    continue
+            except ApiError as error:
+                change = replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
+        changes.append(change)
+    prunes = decider.prunes(
+        snapshot, specs, manifests, changes, messages=messages, approved=state.approved, before=state.guard
+    )
+    return [*changes, *prunes]

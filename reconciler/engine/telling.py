@@ -1,0 +1,92 @@
+"""What the engine says while it works: events in words, a repeated failure only once."""
+
+from collections import Counter
+
+from reconciler.clock import Clock
+from reconciler.errors import ReconcilerError
+from reconciler.kube.names import Identity
+from reconciler.model.change import Action, Change
+from reconciler.model.event import Event, EventType, Sink
+from reconciler.model.problem import Severity
+from reconciler.model.result import ObjectResult, Outcome, SyncResult
+from reconciler.model.snapshot import Snapshot
+
+_QUIET = frozenset({Action.NONE, Action.KEEP})
+
+
+class Teller:
+    """Turns what happens to one source into events."""
+
+    def __init__(self, source: str, clock: Clock, emit: Sink) -> None:
+        self._source = source
+        self._clock = clock
+        self._emit = emit
+        self._revision = ""
+        self._unreachable = False
+        self._said: dict[Identity, str] = {}  # what was last said to be wrong with an object
+
+    def _say(self, kind: EventType, message: str, identity: Identity | None = None) -> None:
+        self._emit(Event(kind, self._clock.now(), self._source, message, identity, self._revision))
+
+    def polled(self, error: ReconcilerError | None) -> None:
+        """Git answered, or did not: said when it begins and when it ends."""
+        if error is not None and not self._unreachable:
+            self._say(EventType.SOURCE_UNREACHABLE, str(error))
+        elif error is None and self._unreachable:
+            self._say(EventType.SOURCE_RECOVERED, "the repository answers again")
+        self._unreachable = error is not None
+
+    def started(self, snapshot: Snapshot) -> None:
+        self._revision = snapshot.revision.commit
+        self._say(EventType.SYNC_STARTED, snapshot.revision.subject)
+
+    def finished(self, result: ObjectResult) -> None:
+        """One object's change ended."""
+        if result.outcome is Outcome.DONE:
+            self._said.pop(result.identity, None)
+            if result.action is Action.PRUNE:
+                self._say(EventType.PRUNED, result.message, result.identity)
+            elif result.action not in _QUIET:
+                self._say(EventType.APPLIED, f"{result.action}: {result.message}", result.identity)
+        elif result.outcome is not Outcome.SUPERSEDED and self._said.get(result.identity) != result.message:
+            self._said[result.identity] = result.message
+            kind = EventType.HELD if result.outcome is Outcome.HELD else EventType.FAILED
+            self._say(kind, result.message, result.identity)
+
+    def ended(self, result: SyncResult) -> None:
+        """A pass ended."""
+        for problem in result.problems:
+            if problem.severity is Severity.ERROR:
+                self._say(EventType.INVALID, str(problem), problem.identity)
+        if not result.superseded:
+            self._say(EventType.SYNC_FINISHED if result.ok else EventType.SYNC_FAILED, summary(result))
+
+    def failed(self, snapshot: Snapshot | None, error: ReconcilerError) -> None:
+        """A pass could not be made."""
+        if snapshot is not None:
+            self._revision = snapshot.revision.commit
+        self._say(EventType.SYNC_FAILED, str(error))
+
+    def drifted(self, change: Change) -> None:
+        self._say(EventType.DRIFTED, change.reason, change.identity)
+
+    def healed(self, change: Change, *, fight: bool) -> None:
+        """An object was made again what Git states; `fight` when somebody keeps changing it back."""
+        self._say(EventType.DRIFTED, change.reason, change.identity)
+        self._say(EventType.HEALED, "as Git states it again", change.identity)
+        if fight:
+            notes = sorted({field.note for field in change.fields if field.note})
+            self._say(
+                EventType.DRIFTED,
+                "; ".join(("changed back again and again, healed with growing pauses from now on", *notes)),
+                change.identity,
+            )
+
+
+def summary(result: SyncResult) -> str:
+    """A pass in one line: "3 create, 1 update, 2 prune; 1 held; 1 failed"."""
+    done = {action: result.count(action) for action in Action if action not in _QUIET}
+    parts = [", ".join(f"{count} {action}" for action, count in done.items() if count) or "nothing to do"]
+    outcomes = Counter(each.outcome for each in result.results.values())
+    parts += [f"{outcomes[o]} {o}" for o in (Outcome.HELD, Outcome.BLOCKED, Outcome.FAILED) if outcomes[o]]
+    return "; ".join(parts)
