@@ -23,7 +23,6 @@ class Assembly:
     def __init__(self, renderings: Renderings, quarantined: Collection[Identity]) -> None:
         self._renderings = renderings
         self._quarantined = quarantined
-        self._makers: dict[Identity, Identity] = {}  # object → the document that makes it
         self._groups: dict[str, set[str]] = defaultdict(set)
         self.problems = {i: r.problem for i, r in renderings.items() if r.problem is not None}
         self._refuse_collisions()
@@ -48,17 +47,22 @@ class Assembly:
         return items
 
     def _refuse_collisions(self) -> None:
-        """Neither wins: which one lives now cannot be told here, and taking the wrong one would replace it."""
-        twice: dict[Identity, list[Identity]] = {}
+        """Neither wins: which one lives now cannot be told here, and taking the wrong one would replace it.
+
+        A quarantined document counts as the maker of its own object, which is kept as it is.
+        """
+        makers = {identity: identity for identity in self._quarantined}
+        twice: dict[Identity, set[Identity]] = {}
         for document, rendering in self._renderings.items():
             for made in rendering.made:
                 identity = made.manifest.identity
-                first = self._makers.setdefault(identity, document)
+                first = makers.setdefault(identity, document)
                 if first != document:
-                    twice.setdefault(identity, [first]).append(document)
+                    twice.setdefault(identity, {first}).add(document)
         for identity, documents in twice.items():
-            for document in documents:
-                places = tuple(location(self._renderings[d].document) for d in documents if d != document)
+            for document in self._renderings.keys() & documents:
+                others = sorted(self._renderings.keys() & documents - {document})
+                places = tuple(location(self._renderings[other].document) for other in others)
                 message = f"{identity} would be made by two documents, so neither is applied"
                 self._refuse(document, Refusal("made-twice", "", message, hint="rename one of them", also=places))
 
@@ -66,12 +70,12 @@ class Assembly:
         """Objects that each document's main objects wait for, because it says so.
 
         Who waits for a document that is left out is left out itself: a workload is not to start before the migration
-        that it names. So leaving one out may take more with it, and the circle ends when nothing more goes.
+        that it names. Leaving one out may take more with it; it ends when nothing more goes.
         """
         waiting = {i: r for i, r in self._renderings.items() if r.waits and i not in self.problems}
         if not waiting:
             return {}
-        for identity in self._makers:
+        for identity in (*self._renderings, *self._quarantined):
             self._groups[identity.kind].add(identity.group)
         while True:
             after = {}
@@ -87,21 +91,15 @@ class Assembly:
             waiting = {i: r for i, r in waiting.items() if i in after}
 
     def _meant(self, text: str, waiter: Identity) -> list[Identity]:
-        """The objects that the reference `text` in document `waiter` leads to."""
-        try:
-            reference = ObjectReference.parse(text)
-        except ValueError as error:
-            raise Refusal("bad-reference", "dependsOn", f'"{text}": {error}') from None
-        groups = (GROUP, *sorted(self._groups[reference.kind]))
-        for identity in reference.candidates(waiter.namespace, groups):
-            document = identity if identity in self._renderings else self._makers.get(identity)
-            if identity in self._quarantined or (document is not None and document in self.problems):
-                raise Refusal("depends-on-invalid", "dependsOn", f"{text} is invalid", hint="repair that first")
+        """The main objects of the document that `text` refers to, seen from `waiter`; ours before any other kind's."""
+        reference = ObjectReference.parse(text)
+        groups = sorted(self._groups[reference.kind], key=lambda group: (group != GROUP, group))
+        for identity in reference.candidates(waiter.namespace, tuple(groups)):
+            if identity in self._quarantined or identity in self.problems:
+                break
             if identity in self._renderings:
-                return [m.manifest.identity for m in self._renderings[identity].made if m.main and identity != waiter]
-            if identity in self._makers:
-                return [identity]
-        raise Refusal("unknown-reference", "dependsOn", f"there is no {text} in this source")
+                return [made.manifest.identity for made in self._renderings[identity].made if made.main]
+        raise Refusal("depends-on-invalid", "dependsOn", f"{text} is invalid", hint="repair that first")
 
     def _refuse(self, document: Identity, refusal: Refusal) -> None:
         self.problems.setdefault(document, refusal.problem(self._renderings[document].document))

@@ -10,24 +10,16 @@ from collections import Counter
 from typing import Any, Final
 
 from reconciler.model.spec import Document, MountedFile
-from reconciler.render.refusal import Refusal
 from reconciler.render.stamp import canonical, sha256
 
 VOLUME: Final = "repository-files"  # not a name that a spec is likely to give one of its own
-_LIMIT: Final = 1024 * 1024  # bytes of all values, as the API server counts them
 _ODD: Final = re.compile(r"[^-._a-zA-Z0-9]")
 
 
 def config_map(document: Document) -> dict[str, Any] | None:
-    """The immutable ConfigMap `<name>-files-<hash8>`; None where the document mounts no files.
-
-    Raises Refusal where the files are larger than a ConfigMap may be.
-    """
+    """The immutable ConfigMap `<name>-files-<hash8>`; None where the document mounts no files."""
     if not document.files:
         return None
-    if (size := sum(len(f.content) for f in document.files)) > _LIMIT:
-        message = f"the files have {size:,} bytes, a ConfigMap holds {_LIMIT:,}"
-        raise Refusal("files-too-large", "spec.files", message, hint="put large files into the image or a volume")
     data: dict[str, str] = {}
     binary: dict[str, str] = {}
     for key, file in _keys(document).items():

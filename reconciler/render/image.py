@@ -1,13 +1,9 @@
 """From the image that a spec names to the reference that a kubelet pulls."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from reconciler.kube.names import Identity
 from reconciler.model.spec import GROUP, ImageSpec, Specs
-from reconciler.render.refusal import Refusal
-
-INVALID: Final = ""  # what an Image that is quarantined resolves to
 
 Images = Mapping[Identity, str]
 
@@ -20,12 +16,8 @@ def reference(image: ImageSpec) -> str:
 
 
 def images(specs: Specs) -> Images:
-    """Every Image document with its reference; those that are quarantined with INVALID."""
-    found = {i: INVALID for i in specs.quarantined if i.group == GROUP and i.kind == "Image"}
-    for identity, document in specs.documents.items():
-        if isinstance(document.spec, ImageSpec):
-            found[identity] = reference(document.spec)
-    return found
+    """Every Image document with its reference."""
+    return {i: reference(d.spec) for i, d in specs.documents.items() if isinstance(d.spec, ImageSpec)}
 
 
 class Resolver:
@@ -36,15 +28,11 @@ class Resolver:
         self._namespace = namespace
         self.read: dict[Identity, str | None] = {}
 
-    def resolve(self, image: str, field: str = "spec.image") -> str:
+    def resolve(self, image: str) -> str:
         """The reference for `image`: an Image document's where one of that name is in the namespace, else `image`.
 
-        Raises Refusal where that Image is invalid: the plain word would pull something else than was meant.
+        A document that names an invalid Image does not come here: the specs room quarantines it too.
         """
         identity = Identity(GROUP, "Image", self._namespace, image)
         found = self.read[identity] = self._images.get(identity)
-        if found is None:
-            return image
-        if found == INVALID:
-            raise Refusal("image-invalid", field, f"Image/{image} is invalid", hint="repair that Image first")
-        return found
+        return image if found is None else found

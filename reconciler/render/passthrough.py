@@ -38,7 +38,7 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
 
     Left out: status and other fields of the server; the rules of an aggregated ClusterRole, which its controller
     owns; replicas where an autoscaler of the source owns them (`scaled`). An Image by name in a workload's containers
-    becomes its reference. Raises Refusal for an invalid Image.
+    becomes its reference.
     """
     metadata = {name: value for name, value in obj["metadata"].items() if name not in _LEFT_OUT}
     made = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
@@ -63,11 +63,11 @@ def _containers(spec: JsonObject, resolver: Resolver) -> JsonObject:
     made = dict(spec)
     for field in ("containers", "initContainers"):
         if isinstance(containers := spec.get(field), list):
-            made[field] = [_container(c, resolver, f"{field}[{i}].image") for i, c in enumerate(containers)]
+            made[field] = [_container(container, resolver) for container in containers]
     return made
 
 
-def _container(container: Any, resolver: Resolver, field: str) -> Any:
+def _container(container: Any, resolver: Resolver) -> Any:
     if not isinstance(container, dict) or not isinstance(image := container.get("image"), str):
         return container
-    return {**container, "image": resolver.resolve(image, field)}
+    return {**container, "image": resolver.resolve(image)}

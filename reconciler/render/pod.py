@@ -33,19 +33,16 @@ def pod_template(
 ) -> dict[str, Any]:
     """The template of the workload's pods; its only labels are `labels` and those that the spec's `template` adds.
 
-    `requests` are planned ones, for what the spec leaves open. Raises Refusal for an invalid Image.
+    `requests` are planned ones, for what the spec leaves open.
     """
     spec: dict[str, Any] = {
         "securityContext": pod_security(workload.pod_security_context),
         "containers": [_main(document, workload, resolver, requests)],
     }
-    inits = [_beside(c, resolver, f"spec.initContainers[{i}]") for i, c in enumerate(workload.init_containers)]
+    inits = [_beside(container, resolver) for container in workload.init_containers]
     # A native sidecar is an init container that goes on. It starts after the plain ones; who needs it earlier writes it
     # among initContainers.
-    inits += [
-        {**_beside(c, resolver, f"spec.sidecars[{i}]"), "restartPolicy": "Always"}
-        for i, c in enumerate(workload.sidecars)
-    ]
+    inits += [{**_beside(container, resolver), "restartPolicy": "Always"} for container in workload.sidecars]
     placement = workload.placement or Placement()
     volumes = [*_volumes(document, workload), *config.volumes(document)]
     optional: dict[str, Any] = {
@@ -99,11 +96,11 @@ def _main(
     }
 
 
-def _beside(container: Mapping[str, Any], resolver: Resolver, field: str) -> dict[str, Any]:
+def _beside(container: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:
     """An init container or sidecar: Kubernetes' own fields, with an Image by name and the safe defaults."""
     made = {**container, "securityContext": container_security(container.get("securityContext"))}
     if isinstance(image := container.get("image"), str):
-        made["image"] = resolver.resolve(image, f"{field}.image")
+        made["image"] = resolver.resolve(image)
     return made
 
 

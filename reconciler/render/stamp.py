@@ -16,10 +16,10 @@ from reconciler.model.manifest import (
     MANAGER,
     Owner,
 )
-from reconciler.model.spec import Document
-from reconciler.render.policy import PREFIX
+from reconciler.model.spec import GROUP, Document
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_PREFIX: Final = f"{GROUP}/"
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"  # the old tool's memory, not the user's word
 
 
@@ -52,7 +52,7 @@ def stamp(
     }
     annotations = {
         **metadata.get("annotations", {}),
-        **{k: v for k, v in document.annotations.items() if (main or k.startswith(PREFIX)) and k != _LAST_APPLIED},
+        **{k: v for k, v in document.annotations.items() if (main or k.startswith(_PREFIX)) and k != _LAST_APPLIED},
         ANNOTATION_ID: owner.id_of(identity),
         ANNOTATION_SPEC: str(document.identity),
         ANNOTATION_ORIGIN: document.origin.path,

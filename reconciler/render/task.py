@@ -17,19 +17,18 @@ from reconciler.render.config import config_map
 from reconciler.render.image import Resolver
 from reconciler.render.part import Part
 from reconciler.render.pod import pod_template
-from reconciler.render.refusal import Refusal
 from reconciler.render.stamp import canonical, sha256
 
 # These say when a task may start and what is kept of it, not what runs: changing them runs nothing again.
 _AROUND: Final = ("dependsOn", "keep", "suspend")
-_CRON_NAME: Final = 52  # Kubernetes adds 11 characters for each Job, and a Job's name is a label
+_NAME: Final = 52  # of the 63 that a Job's name may have, since it is a label, the hash takes 11
 
 
 def task(document: Document, spec: TaskSpec, resolver: Resolver) -> list[Part]:
     """All objects of one Task document.
 
     A suspended CronJob says so itself. A suspended `onChange` task is a Part with `suspended`: its Job is not to be
-    created, because Kubernetes has no Job that waits without losing the pods of one that runs. Raises Refusal.
+    created, because Kubernetes has no Job that waits without losing the pods of one that runs.
     """
     labels = {LABEL_TASK: document.identity.name}
     template = pod_template(document, spec, resolver, labels, restart_policy="Never")
@@ -44,7 +43,7 @@ def task(document: Document, spec: TaskSpec, resolver: Resolver) -> list[Part]:
     if spec.run == "schedule":
         made = [Part(_cron_job(document.identity, spec, job), main=True)]
     else:
-        name = f"{document.identity.name[:_CRON_NAME].rstrip('-')}-{task_hash(document, spec, resolver)}"
+        name = f"{document.identity.name[:_NAME].rstrip('-')}-{task_hash(document, spec, resolver)}"
         metadata = {"name": name, "namespace": document.identity.namespace, "labels": labels}
         obj = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": job}
         made = [Part(obj, main=True, once=True, suspended=bool(spec.suspend))]
@@ -67,9 +66,6 @@ def task_hash(document: Document, spec: TaskSpec, resolver: Resolver) -> str:
 
 
 def _cron_job(identity: Identity, spec: TaskSpec, job: dict[str, Any]) -> dict[str, Any]:
-    if len(identity.name) > _CRON_NAME:
-        message = f"the name of a scheduled task has at most {_CRON_NAME} characters, this one {len(identity.name)}"
-        raise Refusal("name-too-long", "metadata.name", message)
     labels = {LABEL_TASK: identity.name}
     body: dict[str, Any] = {"schedule": spec.schedule, "jobTemplate": {"metadata": {"labels": labels}, "spec": job}}
     optional = {

@@ -54,9 +54,3 @@ def test_files_of_one_name_in_two_folders_are_both_kept(good: Any) -> None:
 def test_a_deployment_and_a_task_of_one_name_may_mount_the_same_files(good: Any) -> None:
     made = good(f"{WEB}---\n{WEB.replace('Deployment', 'Task')}", files={"./config/a": b"x"})
     assert len([name for name in made.names() if name.startswith("ConfigMap/web-files-")]) == 2
-
-
-def test_files_that_no_config_map_can_hold_are_a_problem(render: Any) -> None:
-    problem = render(WEB, files={"./config/big": b"x" * (1024 * 1024 + 1)}).problems[0]
-    assert problem.code == "files-too-large"
-    assert "1,048,577 bytes" in problem.message

@@ -38,25 +38,3 @@ def test_the_sources_settings_hold_where_an_annotation_does_not_say_otherwise(sp
 
     assert policy("") == Policy(adopt=True, drift=DriftMode.IGNORE)
     assert policy('reconciler.dev/adopt: "false", reconciler.dev/drift: heal') == Policy()
-
-
-@pytest.mark.parametrize(
-    ("annotations", "message", "hint"),
-    [
-        ("reconciler.dev/prune: never", '"never" means nothing here', 'write "true" or "false"'),
-        ("reconciler.dev/drift: shout", '"shout" means nothing here', "write one of heal, alert, ignore"),
-        ("reconciler.dev/ignore: spec.x", '"spec.x" means nothing here', 'begins with "/"'),
-        ('reconciler.dev/prun: "false"', "not an annotation of ours", "did you mean reconciler.dev/prune?"),
-        ("reconciler.dev/colour: red", "not an annotation of ours", "known are reconciler.dev/adopt"),
-    ],
-)
-def test_a_value_that_means_nothing_quarantines_the_document(
-    render: Any, annotations: str, message: str, hint: str
-) -> None:
-    """Guessing could end in a deletion: `prune: never`."""
-    found = render(OBJECT % annotations)
-    (problem,) = found.problems
-    assert message in problem.message
-    assert hint in problem.hint
-    assert found.names() == []
-    assert found.manifests.unrendered == {problem.identity}

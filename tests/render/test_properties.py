@@ -34,13 +34,14 @@ exposed = st.builds(
     st.integers(1, 65535),
     st.one_of(st.none(), names),
 )
+exposures = st.lists(exposed, max_size=3, unique_by=lambda e: e["port"])
 deployments = st.fixed_dictionaries(
-    {"image": names},
-    optional=shared | {"replicas": st.integers(0, 5), "expose": st.lists(exposed, max_size=3, unique_by=lambda e: e["port"])},
-)  # fmt: skip
+    {"image": names}, optional=shared | {"replicas": st.integers(0, 5), "expose": exposures}
+)
 tasks = st.fixed_dictionaries(
-    {"image": names}, optional=shared | {"retries": st.integers(0, 3), "timeout": st.just("5m"), "suspend": st.booleans()}
-)  # fmt: skip
+    {"image": names},
+    optional=shared | {"retries": st.integers(0, 3), "timeout": st.just("5m"), "suspend": st.booleans()},
+)
 
 
 def written(kind: str, name: str, spec: dict[str, Any]) -> str:

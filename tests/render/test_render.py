@@ -131,12 +131,11 @@ def test_two_documents_that_make_one_object_are_both_left_out_and_named(render: 
     assert str(second.location) == "shop.yaml:8"
 
 
-def test_a_quarantined_image_keeps_its_workloads_as_they_are(render: Any) -> None:
-    """Else `image: web` would be taken for a reference, and some other web would be pulled."""
-    image = Identity("reconciler.dev", "Image", "shop", "web")
-    found = render("\n---\n".join([WEB % "web", PLAIN % ("a", "x")]), quarantined=frozenset({image}))
-    assert found.names() == ["ConfigMap/a"]
-    assert [str(p) for p in found.problems] == ["shop.yaml:1: Deployment/web spec.image: Image/web is invalid"]
+def test_an_object_whose_own_document_is_quarantined_is_not_made_by_another(render: Any) -> None:
+    """The broken document may be the one that made what lives."""
+    found = render(WEB % "web", quarantined=frozenset({Identity("", "Service", "shop", "web")}))
+    assert found.names() == []
+    assert [p.code for p in found.problems] == ["made-twice"]
 
 
 def test_a_plan_fills_in_what_the_spec_leaves_open_and_nothing_else(specs: Any, manifests: Any) -> None:

@@ -100,11 +100,6 @@ def test_a_schedule_is_a_cron_job(good: Any) -> None:
     }
 
 
-def test_a_scheduled_task_keeps_within_kubernetes_limit_for_names(render: Any) -> None:
-    text = (TASK % '  run: schedule\n  schedule: "0 3 * * *"').replace("name: migrate", f"name: {'m' * 53}")
-    assert render(text).problems[0].code == "name-too-long"
-
-
 def test_a_tasks_pods_are_not_a_services_pods(good: Any) -> None:
     """A Deployment and a Task may have one name; the Service must not send traffic to a migration."""
     web = """---
