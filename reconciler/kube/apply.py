@@ -48,7 +48,11 @@ class ApplyConflict(Exception):
         self.owners = conflicts
         self.conflicts: tuple[tuple[str, Path], ...] = tuple((owner.manager, path) for owner, path in conflicts)
         self.causes: tuple[dict[str, str], ...] = tuple(
-            {"reason": "FieldManagerConflict", "message": f"conflict with {owner}", "field": f".{render(path)}"}
+            {
+                "reason": "FieldManagerConflict",
+                "message": f"conflict with {owner}",
+                "field": f".{render(path, quoted=True)}",
+            }
             for owner, path in conflicts
         )
         super().__init__(self._message())
@@ -91,42 +95,44 @@ def apply(
     stored = managed.read(live) if live is not None else {}
     entries = stored
     if not stored and live is not None:
-        entries = _updated(
-            {},
-            compare(zero(schema), before, schema),
-            reset,
-            _updater(BEFORE_FIRST_APPLY, api_version, subresource),
-            time,
-        )
+        earlier = _updater(BEFORE_FIRST_APPLY, api_version, subresource)
+        entries = _updated({}, compare(zero(schema), before, schema), reset, earlier, time)
     me = Owner(manager, "Apply", subresource)
-    last = entries[me].fields if me in entries else EMPTY
-    wanted = FieldSet.of(applied, schema).without(reset)
+    previous = entries.get(me)
     others = {owner: entry for owner, entry in entries.items() if owner != me}
+    wanted = FieldSet.of(applied, schema).without(reset)
 
     after = merge(before, applied, schema)
-    if last - wanted:
-        after = prune(after, schema, last.tree, [wanted.tree, *(entry.fields.tree for entry in others.values())])
-    if has_null:
-        after = _without_nulls(after, schema)
-    same = identical(before, after)
-    result = dict(others)
-    if not same:
+    if previous is not None and previous.fields - wanted:
+        owned = [wanted.tree, *(entry.fields.tree for entry in others.values())]
+        after = prune(after, schema, previous.fields.tree, owned)
+    if not identical(before, after):
         changes = compare(before, after, schema).without(reset)
         if not force:
             _refuse_conflicts(others, changes)
-        result = _taken(others, changes)
-    fields = wanted - _NEVER_OWNED
-    if fields:
-        previous = entries.get(me)
-        if same and previous is not None and previous.api_version == api_version and previous.fields == fields:
-            result[me] = previous
-        else:
-            unchanged_time = previous.time if previous is not None else ""
-            result[me] = Entry(api_version, fields, unchanged_time if same else managed.rfc3339(time))
-    changed = not same or {owner: entry.fields for owner, entry in result.items()} != {
-        owner: entry.fields for owner, entry in stored.items()
-    }
-    return Applied(_with_managed_fields(after, managed.write(result)), changed)
+        others = _taken(others, changes)
+        if has_null:
+            after = _without_nulls(after, schema)
+    same = identical(before, after)
+    if fields := wanted - _NEVER_OWNED:
+        others[me] = _entry(previous, Entry(api_version, fields, managed.rfc3339(time)), same=same)
+    changed = not same or _fields(others) != _fields(stored)
+    return Applied(_with_managed_fields(after, managed.write(others)), changed)
+
+
+def _entry(previous: Entry | None, new: Entry, *, same: bool) -> Entry:
+    """An applier's entry. It keeps its time where the object stays as it was: an owner who only joined has none."""
+    if not same:
+        return new
+    if previous is None:
+        return Entry(new.api_version, new.fields)
+    if (previous.api_version, previous.fields) == (new.api_version, new.fields):
+        return previous
+    return Entry(new.api_version, new.fields, previous.time)
+
+
+def _fields(entries: Entries) -> dict[Owner, tuple[str, FieldSet]]:
+    return {owner: (entry.api_version, entry.fields) for owner, entry in entries.items()}
 
 
 def update(

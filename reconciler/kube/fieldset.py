@@ -54,17 +54,21 @@ Element: TypeAlias = Field | Key | Value | Index
 Path: TypeAlias = tuple[Element, ...]
 
 
-def render(path: Path) -> str:
-    """A path as people read it: `spec.template.spec.containers[name=web].image`."""
+def render(path: Path, *, quoted: bool = False) -> str:
+    """A path as people read it: `spec.template.spec.containers[name=web].image`.
+
+    `quoted` as the API server writes it in a conflict, less the dot before it: `…containers[name="web"].image`.
+    """
+    show = _json if quoted else _plain
     parts = []
     for element in path:
         match element:
             case Field(name):
                 parts.append(f".{name}")
             case Key(fields):
-                parts.append(f"[{','.join(f'{name}={_plain(value)}' for name, value in fields)}]")
+                parts.append(f"[{','.join(f'{name}={show(value)}' for name, value in fields)}]")
             case Value(value):
-                parts.append(f"[={_plain(value)}]")
+                parts.append(f"[={show(value)}]")
             case Index(index):
                 parts.append(f"[{index}]")
     return "".join(parts).removeprefix(".")

@@ -227,13 +227,49 @@ def _prune_one(
     value: Any, schema: Schema, key: str, last: Tree, owned: Sequence[Tree], *, covered: bool, gone: bool, named: bool
 ) -> Any:
     """The value at `key`, pruned, or _DROPPED. A `named` field of a struct counts as owned with anything below it."""
-    nodes = [node for tree in owned if (node := tree.get(key)) is not None]
+    nodes = _at(owned, key)
     claimed = named or is_member(last)
     covered = covered or claimed
-    gone = gone or (covered and not (nodes if named else any(map(is_member, nodes))))
-    if claimed and gone and not (value == [] and _shared_by_item(schema)):
+    gone = gone or (covered and not _is_owned(nodes, named=named))
+    if (
+        claimed
+        and (gone or (named and not _shows(value, schema, nodes)))
+        and (not named or _shows(value, schema, None))
+    ):
         return _DROPPED
     return _prune(value, schema, last, nodes, covered=covered, gone=gone) if last else value
+
+
+def _at(owned: Sequence[Tree], key: str) -> list[Tree]:
+    return [node for tree in owned if (node := tree.get(key)) is not None]
+
+
+def _is_owned(nodes: Sequence[Tree], *, named: bool) -> bool:
+    return bool(nodes) if named else any(map(is_member, nodes))
+
+
+def _shows(value: Any, schema: Schema, owned: Sequence[Tree] | None) -> bool:
+    """Whether a field of a struct shows in the field set of its object, were only that left of it which is `owned`.
+
+    An empty granular list does not, nor a struct that holds nothing else. None: all of it is left.
+    """
+    contents = _contents(value, schema)
+    if contents is None or value is None:
+        return True
+    if isinstance(contents, list):
+        return any(owned is None or _is_owned(_at(owned, item_key(item, schema)), named=False) for item in contents)
+    empty = True
+    for name, member in contents.items():
+        known = schema.fields.get(name) if schema.shape is Shape.STRUCT else None
+        below = None if owned is None else _at(owned, "f:" + name)
+        if known is None:
+            if below is None or _is_owned(below, named=False):
+                return True
+        elif below is None or below or not _shows(member, known, None):
+            if _shows(member, known, below):
+                return True
+            empty = False
+    return empty
 
 
 class _Dropped:

@@ -51,11 +51,11 @@ def document_v3(catalog: Catalog, group: str, version: str, crds: Iterable[Mappi
             name = catalog.definition_of(resource.gvk)
             listed = catalog.definition_of(GroupVersionKind(group, version, f"{resource.kind}List"))
             waiting += [found for found in (name, listed) if found]
-    for resource, name, definition in _custom(crds):
+    for resource, name, custom in _custom(crds):
         if (resource.group, resource.version) == (group, version):
             paths.update(_paths(resource, version=3))
-            schemas[name] = _v3(definition)
-            waiting += _references(definition)
+            schemas[name] = _v3(custom)
+            waiting += _references(custom)
     while waiting:
         name = waiting.pop()
         if name not in schemas:
