@@ -18,7 +18,7 @@ from reconciler.cluster.configmaps import ConfigMaps, Stored
 from reconciler.errors import AlreadyExists, ConfigError, Conflict, NotFound
 from reconciler.model.state import LABEL_PIECE, LABEL_STATE, SourceState, state_name
 
-PIECE: Final = 128 * 1024  # characters; of four bytes each that is 512 KiB, the most that one ConfigMap of ours holds
+PIECE: Final = 120 * 1024  # characters; of four bytes each that is 480 KiB, and no ConfigMap of ours exceeds 512
 _FORMAT: Final = "1"
 _ATTEMPTS: Final = 3
 _LEFT_OVER: Final = timedelta(hours=1)  # a younger piece may belong to a state that is being written
