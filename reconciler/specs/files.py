@@ -1,61 +1,44 @@
-"""`files:` of a workload: names of the repository's files, relative to the document that states them."""
+"""`files:` of workloads: names of the repository's files, relative to the document that states them."""
 
-import posixpath
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
-from reconciler.model.snapshot import Entry, Snapshot
-from reconciler.specs.finding import Finding, did_you_mean, shown
+from reconciler.kube.names import Identity
+from reconciler.model.snapshot import Snapshot
+from reconciler.specs.check import Checked
+from reconciler.specs.finding import Finding
+from reconciler.specs.ledger import Ledger
 from reconciler.specs.limits import Limits
-from reconciler.specs.read import Path
+from reconciler.specs.overlay import source_of
+from reconciler.specs.tree import Mount, Tree
+
+Mounts = Mapping[Identity, tuple[Mount, ...]]
 
 
-class Mount(NamedTuple):
-    """A file to mount: the folder and the name in the container, and the repository's file."""
-
-    folder: str
-    name: str
-    entry: Entry
-
-
-class Tree:
-    """The files of a snapshot by path and by folder."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._files = {entry.path: entry for entry in snapshot.entries}
-        self._folders: dict[str, list[Entry]] = defaultdict(list)
-        for path, entry in self._files.items():
-            self._folders[posixpath.dirname(path)].append(entry)
-        self._skipped = {skipped.path: skipped for skipped in snapshot.skipped}
-
-    def mounts(self, path: Path, target: str, stated: str, document: str) -> list[Mount] | Finding:
-        """What to mount at `target` for what `document` states: a file, or a folder with its direct files."""
-        if stated.startswith("/"):
-            return Finding("bad-path", path, f"{shown(stated)} is not relative", "paths are relative to this document")
-        real = posixpath.normpath(posixpath.join(posixpath.dirname(document), stated))
-        if real == ".." or real.startswith("../"):
-            return Finding("bad-path", path, f"{shown(stated)} leads out of the repository")
-        if (entry := self._files.get(real)) is not None:
-            folder, name = posixpath.split(target)
-            return [Mount(folder or "/", name, entry)]
-        if (skipped := self._skipped.get(real)) is not None:
-            return Finding("bad-path", path, f"{real} is not read: {skipped.reason}", skipped.detail)
-        if found := self._folders.get("" if real == "." else real):
-            return [
-                Mount(target, posixpath.basename(entry.path), entry) for entry in sorted(found, key=lambda e: e.path)
-            ]
-        return Finding("no-such-file", path, f"there is no file {shown(real)} in this revision", self._hint(real))
-
-    def _hint(self, path: str) -> str:
-        if any(folder.startswith(f"{path}/") for folder in self._folders):
-            return "of a folder the direct files are mounted, and this one has none"
-        folder = posixpath.dirname(path)
-        return did_you_mean(path, [entry.path for entry in self._folders.get(folder, ())])
+def mounts_of(checked: Mapping[Identity, Checked], snapshot: Snapshot, ledger: Ledger, limits: Limits) -> Mounts:
+    """For each workload with `files` what it mounts; what cannot be mounted goes to the ledger."""
+    mounting = {identity: one for identity, one in checked.items() if one.files}
+    tree = Tree(snapshot) if mounting else None
+    return {identity: _mounts(one, tree, ledger, limits) for identity, one in mounting.items() if tree}
 
 
-def too_large(mounts: Iterable[Mount], limits: Limits) -> str:
-    """Why the files cannot be mounted together, "" where they can."""
+def _mounts(one: Checked, tree: Tree, ledger: Ledger, limits: Limits) -> tuple[Mount, ...]:
+    mounts: list[Mount] = []
+    values = [candidate.part.value for candidate in one.candidates]
+    for path, stated in one.files:
+        document = one.candidates[source_of(path, one.value, values)[0]].path
+        found = tree.mounts(path, str(path[-1]), stated, document)
+        if isinstance(found, Finding):
+            ledger.found(one, found)
+        else:
+            mounts += found
+    if message := _too_large(mounts, limits):
+        hint = "put large files into the image or a volume"
+        ledger.found(one, Finding("files-too-large", ("spec", "files"), message, hint))
+    return tuple(mounts)
+
+
+def _too_large(mounts: Iterable[Mount], limits: Limits) -> str:
+    """Why the files cannot be mounted together; "" where they can."""
     size = sum(mount.entry.size for mount in mounts)
     if size <= limits.mounted_bytes:
         return ""

@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.schema import UNTYPED, Schema, Shape
 from reconciler.model.problem import Severity
 from reconciler.model.reference import ImageReference
 from reconciler.specs.candidate import is_secret
 from reconciler.specs.finding import Finding, did_you_mean, shown
 from reconciler.specs.read import Path
-from reconciler.specs.scope import Kinds
 
 if TYPE_CHECKING:
     from reconciler.kube.validate import Violation
@@ -125,23 +123,6 @@ def path_of(value: JSON, text: str) -> tuple[Path, str]:
             return path, rest
         value, rest, path = value[step], rest[length:], (*path, step)
     return path, ""
-
-
-def unknown_kind_hint(gvk: GroupVersionKind, kinds: Kinds) -> str:
-    """What may have been meant by a kind that is not known."""
-    if versions := kinds.versions(gvk.group_kind):
-        return f"known versions: {', '.join(versions)}"
-    everything = kinds.everything()
-    if same := sorted({other.api_version for other in everything if other.kind == gvk.kind}):
-        return f"did you mean apiVersion: {' or '.join(same)}?"
-    group = [other.kind for other in everything if other.group == gvk.group]
-    if group:
-        return did_you_mean(gvk.kind, group)
-    return (
-        "its CustomResourceDefinition is not in this snapshot"
-        if "." in gvk.group
-        else did_you_mean(gvk.kind, {k.kind for k in everything})
-    )
 
 
 def images_of(value: dict[str, JSON]) -> Iterator[tuple[Path, str]]:

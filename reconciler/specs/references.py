@@ -10,11 +10,32 @@ from reconciler.model.reference import ImageReference, ObjectReference
 from reconciler.model.spec import GROUP
 from reconciler.specs.check import Checked
 from reconciler.specs.finding import Finding, did_you_mean, shown
+from reconciler.specs.ledger import Ledger
 
 _MADE: Final = {
     "Deployment": ("Service", "Ingress", "ConfigMap", "PodDisruptionBudget"),
     "Task": ("Job", "CronJob", "ConfigMap"),
 }
+
+
+def refer(checked: Mapping[Identity, Checked], ledger: Ledger) -> None:
+    """Look up every name; what is not there, or goes in a circle, goes to the ledger."""
+    names = Names(checked, frozenset(ledger.broken), ledger.unread)
+    referring = [one for one in checked.values() if one.images or one.depends_on]
+    for one in referring:
+        if one.identity in ledger.broken:
+            continue
+        found = [names.image(path, image, one) for path, image in one.images]
+        found += [names.dependency(path, text, one) for path, text in one.depends_on]
+        for finding in found:
+            if finding is not None:
+                ledger.found(one, finding)
+    graph = edges(referring, names)
+    for circle in cycles(graph):
+        way = " → ".join(str(identity) for identity in (*circle, circle[0]))
+        path = graph[circle[0]][circle[1]]
+        ledger.found(checked[circle[0]], Finding("cycle", path, f"dependencies in a circle: {way}"))
+        ledger.broken.update(circle)
 
 
 class Names:

@@ -22,7 +22,7 @@ class Kinds:
 
         self._catalog = catalog()
         self._scopes = scopes
-        self._custom: dict[GroupVersionKind, tuple["Resource", Schema]] = {}
+        self._custom: dict[GroupVersionKind, tuple[Resource, Schema]] = {}
         for definition in definitions:
             try:
                 for resource, schema in crd_resources(without_nulls(definition)):

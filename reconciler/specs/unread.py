@@ -5,11 +5,14 @@ Both are left as they are in the cluster until the file can be read.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.kube.names import Identity
+from reconciler.model.problem import Location, Problem, Severity
 from reconciler.specs.candidate import Candidate
+from reconciler.specs.ledger import Ledger
 
 _SEPARATOR: Final = re.compile(r"^---.*$", re.MULTILINE)
 _KIND: Final = re.compile(r"^kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
@@ -18,8 +21,35 @@ _NAME: Final = re.compile(
 )
 
 
-def in_doubt(
-    text: str | None, layer: int, candidates: Mapping[Identity, Sequence[Candidate]], read: frozenset[Identity]
+def hold_what_is_in_doubt(
+    groups: Mapping[Identity, Sequence[Candidate]], mounted: Collection[str], ledger: Ledger
+) -> None:
+    """Say what is wrong with unreadable files, and take out of use what they leave in doubt.
+
+    A file that a workload mounts, and in which no document was found, is a configuration file and no spec at all.
+    """
+    read: dict[str, set[Identity]] = defaultdict(set)
+    for identity, group in groups.items() if ledger.unread else ():
+        for candidate in group:
+            read[candidate.path].add(identity)
+    for path in sorted(ledger.unread):
+        unread = ledger.unread[path]
+        if path in mounted and path not in read:
+            del ledger.unread[path]
+            continue
+        ledger.problems += unread.problems
+        if unread.layer is None:
+            continue
+        held = sorted(set(_in_doubt(unread.text, unread.layer, groups, read[path])) - ledger.broken)
+        if held:
+            ledger.broken.update(held)
+            names = ", ".join(str(identity) for identity in held[:3]) + (", …" if len(held) > 3 else "")
+            message = f"until this file can be read, what it may be merged with is left as it is: {names}"
+            ledger.problems.append(Problem(Severity.ERROR, "held", Location(path), message))
+
+
+def _in_doubt(
+    text: str | None, layer: int, candidates: Mapping[Identity, Sequence[Candidate]], read: Collection[Identity]
 ) -> Iterator[Identity]:
     """Identities of other layers that a broken file of `layer` may concern; `read` are those that were read from it.
 

@@ -1,0 +1,133 @@
+"""The daemon's configuration: read, checked and typed, with refusals as good as those of specs."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from reconciler.errors import ConfigError
+from reconciler.model.config import DaemonConfig
+from reconciler.model.duration import seconds
+from reconciler.model.problem import Location, Problem, Severity
+from reconciler.specs.finding import Finding, dotted, shown
+from reconciler.specs.limits import Limits
+from reconciler.specs.overlay import without_nulls
+from reconciler.specs.parts import Text, read_file
+from reconciler.specs.read import Path as Trail
+from reconciler.specs.schemas import schema
+from reconciler.specs.words import refusals
+
+__all__ = ["ConfigRefused", "load_config", "read_config", "schema"]
+
+JSON = Any
+
+_DURATIONS: Final = ("interval", "timeout", "waitTimeout")
+
+
+class ConfigRefused(ConfigError):
+    """Everything that is wrong with a configuration. As an error it is the first of its `problems`."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        first = problems[0]
+        what = f"{first.subject}: {first.message}" if first.subject else first.message
+        super().__init__(what, where=str(first.location), hint=first.hint)
+        self.problems = problems
+
+    def diagnostics(self) -> Iterator[str]:
+        """All problems, each with its place, excerpt and hint."""
+        for problem in self.problems:
+            yield from problem.lines()
+
+
+def read_config(path: str) -> DaemonConfig:
+    """The configuration in the file `path`. Raises ConfigError."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError("the configuration cannot be read", where=path, why=error.strerror or "") from None
+    return _load(content, path)
+
+
+def load_config(text: str, path: str) -> DaemonConfig:
+    """The configuration that `text` holds, YAML or JSON by the name `path`. Raises ConfigError with file:line."""
+    return _load(text.encode("utf-8", "surrogatepass"), path)
+
+
+def _load(content: bytes, path: str) -> DaemonConfig:
+    limits = Limits()
+    file = read_file(content, limits, json=path.endswith(".json"))
+    text = Text(file, limits)
+    if file.fault is not None:
+        raise ConfigRefused(
+            (_problem(path, text, file.fault.code, file.fault.message, file.fault.mark, file.fault.hint),)
+        )
+    if len(file.parts) != 1:
+        what = (
+            "there is no configuration in this file"
+            if not file.parts
+            else "there is more than one document in this file"
+        )
+        raise ConfigError(what, where=path)
+    part = file.parts[0]
+    problems = [_problem(path, text, fault.code, fault.message, fault.mark, fault.hint) for fault in part.faults]
+    value = without_nulls(part.value)
+    findings = [] if problems else (refusals(value, "config") or list(_beyond(value)))
+    for finding in findings:
+        mark = text.mark(part, finding.path, key=finding.key)
+        secret = _holds_secret(finding.path)
+        problems.append(
+            _problem(path, text, finding.code, finding.message, mark, finding.hint, dotted(finding.path), secret=secret)
+        )
+    if problems:
+        raise ConfigRefused(tuple(sorted(problems, key=lambda p: (p.location, p.message))))
+    return msgspec.convert(_in_seconds(value), DaemonConfig)
+
+
+def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
+    """What a schema cannot say."""
+    names: dict[str, int] = {}
+    for at, source in enumerate(value["sources"]):
+        first = names.setdefault(source["name"], at)
+        if first != at:
+            message = f"{shown(source['name'])} is the name of sources[{first}] already"
+            yield Finding("described-twice", ("sources", at, "name"), message, "names of sources are unique")
+        namespaces = source.get("namespaces")
+        if namespaces and source.get("namespace", "default") not in namespaces:
+            message = f"the source's namespace {source.get('namespace', 'default')} is not among its namespaces"
+            yield Finding(
+                "bad-value", ("sources", at, "namespaces"), message, "add it, or set namespace to one of them"
+            )
+    port = str(value.get("listen", ":1")).rpartition(":")[2]
+    if not 0 < int(port) < 65536:
+        yield Finding("bad-value", ("listen",), f"{port} is not a port from 1 to 65535")
+
+
+def _in_seconds(value: JSON) -> JSON:
+    """Durations as numbers; everything else as it is."""
+    if isinstance(value, dict):
+        return {
+            name: float(seconds(child)) if name in _DURATIONS and isinstance(child, str) else _in_seconds(child)
+            for name, child in value.items()
+        }
+    return [_in_seconds(child) for child in value] if isinstance(value, list) else value
+
+
+def _holds_secret(path: Trail) -> bool:
+    """Whether somebody may have put a password at `path`: the line is not repeated, then."""
+    return any(step in ("url", "credentials") for step in path)
+
+
+def _problem(
+    path: str,
+    text: Text,
+    code: str,
+    message: str,
+    mark: tuple[int, int],
+    hint: str,
+    subject: str = "",
+    *,
+    secret: bool = False,
+) -> Problem:
+    excerpt = "" if secret else text.line(mark[0])
+    return Problem(Severity.ERROR, code, Location(path, *mark), message, subject=subject, excerpt=excerpt, hint=hint)

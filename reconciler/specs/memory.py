@@ -1,0 +1,76 @@
+"""What the last loads worked out, so that a load pays only for what changed."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from reconciler.kube.names import GroupKind
+from reconciler.model.snapshot import Entry
+from reconciler.specs.parts import File
+from reconciler.specs.scope import Kinds
+
+if TYPE_CHECKING:
+    from reconciler.model.spec import Document
+    from reconciler.specs.candidate import Candidate
+    from reconciler.specs.check import Checked
+    from reconciler.specs.tree import Mount
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+FileKey = tuple[str, bool]
+
+
+class Generations(Generic[K, V]):
+    """Keeps what this load or the one before it used; the rest is forgotten."""
+
+    def __init__(self) -> None:
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def turn(self) -> None:
+        """A new load begins."""
+        self._old, self._young = self._young, {}
+
+    def get(self, key: K) -> V | None:
+        found = self._young.get(key)
+        if found is None and (found := self._old.get(key)) is not None:
+            self._young[key] = found
+        return found
+
+    def put(self, key: K, value: V) -> None:
+        self._young[key] = value
+
+
+class Memory:
+    """Answers by what they depend on: a file by its blob, a document by the candidates that state it."""
+
+    def __init__(self) -> None:
+        self.files: Generations[FileKey, File] = Generations()
+        self.candidates: Generations[tuple[Entry, str, Kinds], tuple[Candidate, ...]] = Generations()
+        self.checked: Generations[tuple[Candidate, ...], Checked] = Generations()
+        self.documents: Generations[tuple[Checked, tuple[Mount, ...]], Document] = Generations()
+        self.contents: Generations[str, bytes] = Generations()
+        self._kinds: tuple[object, Kinds] | None = None
+
+    def turn(self) -> None:
+        """A new load begins."""
+        for memory in (self.files, self.candidates, self.checked, self.documents, self.contents):
+            memory.turn()
+
+    def file(self, entry: Entry) -> File:
+        """The file of an entry, which was read before."""
+        file = self.files.get(file_key(entry))
+        assert file is not None  # noqa: S101 - the load begins with reading every entry
+        return file
+
+    def kinds(self, entries: Iterable[Entry], scopes: Mapping[GroupKind, bool]) -> Kinds:
+        """What is known of kinds. It changes only with a CustomResourceDefinition or with the cluster."""
+        defining = tuple(file for entry in entries if (file := self.file(entry)).definitions)
+        key = (frozenset(scopes.items()), defining)
+        if self._kinds is None or self._kinds[0] != key:
+            self._kinds = (key, Kinds(scopes, [definition for file in defining for definition in file.definitions]))
+        return self._kinds[1]
+
+
+def file_key(entry: Entry) -> FileKey:
+    """Equal blobs are equal files, but for the language that the name says they are in."""
+    return entry.blob, entry.path.endswith(".json")
