@@ -1,16 +1,14 @@
 """From renderings to one set of manifests: no object twice, and each with its place in the order."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.names import Identity
 from reconciler.model.manifest import Manifest
 from reconciler.model.reference import ObjectReference
 from reconciler.model.spec import GROUP
 from reconciler.render.refusal import Refusal, location
 from reconciler.render.rendering import Made, Renderings
-
-_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 class Assembly:
@@ -35,7 +33,7 @@ class Assembly:
             if identity not in self.problems:
                 for one in rendering.made:
                     made[one.manifest.identity] = (one, identity)
-        crds = _crds(made)
+        crds = {one.defines: identity for identity, (one, _) in made.items() if one.defines is not None}
         items = {}
         for identity in sorted(made):
             one, document = made[identity]
@@ -103,14 +101,3 @@ class Assembly:
 
     def _refuse(self, document: Identity, refusal: Refusal) -> None:
         self.problems.setdefault(document, refusal.problem(self._renderings[document].document))
-
-
-def _crds(made: Mapping[Identity, tuple[Made, Identity]]) -> dict[GroupKind, Identity]:
-    """The CustomResourceDefinition of each kind that the source defines itself."""
-    found = {}
-    for identity, (one, _) in made.items():
-        if identity.group == _CRD.group and identity.kind == _CRD.kind:
-            spec = one.manifest.object.get("spec") or {}
-            names = spec.get("names") or {}
-            found[GroupKind(str(spec.get("group") or ""), str(names.get("kind") or ""))] = identity
-    return found

@@ -1,5 +1,6 @@
 """Specs → Manifests. Pure: no clock, no network, no files; the same values in give the same values out."""
 
+from reconciler.kube.names import Identity
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.plan import Plan
 from reconciler.model.spec import Specs
@@ -18,7 +19,9 @@ class Renderer:
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
+        self._quarantined: frozenset[Identity] = frozenset()
         self._renderings: Renderings = {}
+        self._last = Manifests({})
 
     def render(self, specs: Specs, plan: Plan, *, owner: Owner, adopt: bool, drift: DriftMode) -> Manifests:
         """All objects of `specs`, complete, stamped and in order; `adopt` and `drift` are the source's settings.
@@ -30,19 +33,42 @@ class Renderer:
         kept = self._renderings if settings == self._settings else {}
         around = Surroundings(specs, plan)
         renderings = {}
-        rendered = 0
+        anew = []
         for identity, document in specs.documents.items():
             view = around.view(document)
             rendering = kept.get(identity)
             if rendering is None or not rendering.holds(document, view, around):
                 rendering = render_document(document, view, around, settings)
-                rendered += 1
+                anew.append(identity)
             renderings[identity] = rendering
-        self._settings, self._renderings = settings, renderings
-        assembly = Assembly(renderings, specs.quarantined)
-        return Manifests(
-            items=assembly.items(),
-            problems=tuple(sorted(assembly.problems.values(), key=lambda p: (p.location, p.message))),
-            rendered=rendered,
-            unrendered=frozenset(assembly.problems),
+        fits = (
+            settings == self._settings
+            and len(kept) == len(renderings)
+            and not self._last.problems
+            and self._quarantined == specs.quarantined
+            and all(identity in kept and kept[identity].shape == renderings[identity].shape for identity in anew)
         )
+        manifests = _exchange(self._last, renderings, anew) if fits else _assemble(specs, renderings, len(anew))
+        self._settings, self._quarantined = settings, specs.quarantined
+        self._renderings, self._last = renderings, manifests
+        return manifests
+
+
+def _assemble(specs: Specs, renderings: Renderings, rendered: int) -> Manifests:
+    assembly = Assembly(renderings, specs.quarantined)
+    return Manifests(
+        items=assembly.items(),
+        problems=tuple(sorted(assembly.problems.values(), key=lambda p: (p.location, p.message))),
+        rendered=rendered,
+        unrendered=frozenset(assembly.problems),
+    )
+
+
+def _exchange(last: Manifests, renderings: Renderings, anew: list[Identity]) -> Manifests:
+    """`last` with the objects of some documents exchanged for others that take the same places."""
+    items = dict(last.items)
+    for identity in anew:
+        for made in renderings[identity].made:
+            old = items[made.manifest.identity]
+            items[made.manifest.identity] = made.placed(old.depends_on, old.after)
+    return Manifests(items, rendered=len(anew))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.manifest import ANNOTATION_DEPENDS_ON, DriftMode, Manifest, Owner
 from reconciler.model.problem import Problem
 from reconciler.model.reference import references as listed
@@ -33,10 +33,12 @@ class Settings(NamedTuple):
 @dataclass(slots=True)
 class Made:
     """One object. `manifest.depends_on` has all that the object refers to, in the source or not; `last` is the manifest
-    as it was handed out, kept so that an unchanged one stays the very same value."""
+    as it was handed out, kept so that an unchanged one stays the very same value. `defines` is a
+    CustomResourceDefinition's kind."""
 
     manifest: Manifest
     main: bool
+    defines: GroupKind | None
     last: Manifest
 
     def placed(self, depends_on: tuple[Identity, ...], after: tuple[Identity, ...]) -> Manifest:
@@ -56,6 +58,12 @@ class Rendering:
     made: tuple[Made, ...] = ()
     waits: tuple[str, ...] = ()
     problem: Problem | None = None
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """All that the other documents' places depend on: equal shapes fit into one another's place."""
+        made = [(m.manifest.identity, m.manifest.depends_on, m.main, m.defines) for m in self.made]
+        return (made, self.waits, self.problem)
 
     def holds(self, document: Document, view: View, around: Surroundings) -> bool:
         """Whether rendering `document` again would give the same."""
@@ -91,7 +99,7 @@ def render_document(document: Document, view: View, around: Surroundings, settin
                 once=part.once,
                 suspended=part.suspended,
             )
-            made.append(Made(manifest, part.main, manifest))
+            made.append(Made(manifest, part.main, _defines(manifest), manifest))
     except Refusal as refusal:
         return Rendering(document, view, resolver.read, problem=refusal.problem(document))
     return Rendering(document, view, resolver.read, tuple(made), _waits(document))
@@ -107,6 +115,13 @@ def _parts(document: Document, resolver: Resolver, view: View) -> list[Part]:
         obj = passthrough(spec.object, document.identity.group_kind, resolver, scaled=view.scaled)
         return [Part(obj, main=True)]
     return []  # an Image is read by others
+
+
+def _defines(manifest: Manifest) -> GroupKind | None:
+    if manifest.identity.kind != "CustomResourceDefinition" or manifest.identity.group != "apiextensions.k8s.io":
+        return None
+    spec = manifest.object.get("spec") or {}
+    return GroupKind(str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or ""))
 
 
 def _waits(document: Document) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.kube.names import Identity
 from reconciler.model.manifest import Manifests, Owner
@@ -95,6 +97,47 @@ def test_what_becomes_available_later_is_waited_for_without_rendering_again(agai
     assert both.rendered == 1
     assert both.items[identity].depends_on == (Identity("", "ConfigMap", "shop", "a"),)
     assert again(pod).items[identity].depends_on == ()
+
+
+# Documents that read each other in every way there is: images, autoscalers, budgets, collisions, explicit order.
+_PARTS = (
+    IMAGE % "1",
+    IMAGE % "2",
+    WEB % "web",
+    (WEB % "web").replace("{image", "{replicas: 3, image"),
+    (WEB % "web").replace("expose", "dependsOn: [ConfigMap/a], expose"),
+    (WEB % "web").replace("expose", "dependsOn: [Deployment/second], expose"),
+    WEB % "second",
+    (WEB % "second").replace("expose", "envFrom: [{configMapRef: {name: a}}], expose"),
+    PLAIN % ("a", "x"),
+    PLAIN % ("a", "y"),
+    "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}}",
+    "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}",
+    "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h, namespace: shop}, "
+    "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}",
+    "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: p, namespace: shop}, "
+    "spec: {selector: {matchLabels: {app.kubernetes.io/name: web}}}}",
+    "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: t}, "
+    "spec: {group: g, names: {kind: T}}}",
+    "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: t}, "
+    "spec: {group: g, names: {kind: U}}}",
+    "{apiVersion: g/v1, kind: T, metadata: {name: t, namespace: shop}}",
+)
+
+
+@given(st.lists(st.sets(st.sampled_from(_PARTS), min_size=1), min_size=2, max_size=5), st.data())
+def test_what_was_rendered_before_never_shows(
+    specs: Any, manifests: Any, revisions: list[set[str]], data: st.DataObject
+) -> None:
+    renderer = Renderer()
+    for parts in revisions:
+        gone = data.draw(st.sampled_from([frozenset(), frozenset({Identity("", "ConfigMap", "shop", "a")})]))
+        given_specs = specs("\n---\n".join(sorted(parts)), quarantined=gone)
+        adopt = data.draw(st.booleans())
+        cached = manifests(given_specs, renderer, adopt=adopt)
+        fresh = manifests(given_specs, Renderer(), adopt=adopt)
+        assert replace(cached, rendered=0) == replace(fresh, rendered=0)
+        assert list(cached.items) == sorted(cached.items)
 
 
 def test_five_thousand_cached_documents_cost_little(specs: Any, manifests: Any) -> None:
