@@ -90,7 +90,7 @@ def under(path: Path, prefixes: Iterable[Path]) -> bool:
 
 
 def owns(fields: Mapping[str, Any], path: Path) -> bool:
-    """Whether a FieldsV1 document `fields` owns the node at `path`, anything below it, or a whole that it is part of."""
+    """Whether a FieldsV1 document `fields` owns the node at `path`, anything below it, or a whole around it."""
     node: Any = fields
     for depth, part in enumerate(path):
         if not node:

@@ -56,8 +56,8 @@ def _node(value: Any, live: Any, schema: Schema, owned: Object | None) -> bool:
         return False
     if live is None:
         return left_out(value, schema, owned)
-    if not value:
-        return holds(value, live, schema)
+    if not value and isinstance(value, dict | list):
+        return not live and type(value) is type(live)
     if is_map(schema, value):
         return isinstance(live, dict) and _map(value, live, schema, owned)
     if is_items(schema, value):

@@ -89,7 +89,7 @@ class Bench:
         return self.apply(None, self.stamped(obj, owner=owner, path=path))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bench() -> Bench:
     return Bench()
 

@@ -67,9 +67,9 @@ def _diff(change: Change) -> Iterator[str]:
     for field in change.fields:
         for line in lines(field):
             if line.became is None:
-                yield f"{_DIFF_SIGNS.get(line.sign, line.sign)} {line.text}".rstrip()
+                yield f"{_DIFF_SIGNS.get(line.sign, line.sign)} {line.text}{line.note}".rstrip()
             else:
-                yield f"- {line.text}{line.became[0]}{line.note}"
+                yield f"- {line.text}{line.became[0]}"
                 yield f"+ {line.text}{line.became[1]}{line.note}"
 
 
@@ -84,7 +84,10 @@ def _code(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", visible(text))
+    """Text that Markdown leaves alone; what stands between two backquotes stays code."""
+    *pairs, last = re.split("`([^`\n]*)`", visible(text).replace("\n", " "))
+    shown = (_code(part) if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(pairs))
+    return "".join(shown) + _SPECIAL.sub(r"\\\1", last)
 
 
 def _html(text: str) -> str:
