@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.kube.openapi import catalog
+from reconciler.kube.validate import unknown_fields, validate
 from reconciler.render.stamp import canonical, sha256
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,6 +38,14 @@ def test_specs_become_the_objects_in_the_golden_file(good: Any, name: str) -> No
     if os.environ.get("RECONCILER_GOLDEN") == "write":
         golden.write_text(text)
     assert text == golden.read_text()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_objects_fit_kubernetes_schema(good: Any, name: str) -> None:
+    for manifest in case(good, name):
+        schema = catalog().schema(manifest.gvk)
+        assert [str(v) for v in validate(manifest.object, schema)] == []
+        assert unknown_fields(manifest.object, schema) == []
 
 
 def test_rule_18_pod_templates_of_unchanged_specs_do_not_change(good: Any) -> None:

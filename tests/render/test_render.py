@@ -113,14 +113,22 @@ _PARTS = (
     PLAIN % ("a", "y"),
     "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}}",
     "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}",
-    "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h, namespace: shop}, "
-    "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}",
-    "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: p, namespace: shop}, "
-    "spec: {selector: {matchLabels: {app.kubernetes.io/name: web}}}}",
-    "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: t}, "
-    "spec: {group: g, names: {kind: T}}}",
-    "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: t}, "
-    "spec: {group: g, names: {kind: U}}}",
+    (
+        "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h, namespace: shop}, "
+        "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}"
+    ),
+    (
+        "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: p, namespace: shop}, "
+        "spec: {selector: {matchLabels: {app.kubernetes.io/name: web}}}}"
+    ),
+    (
+        "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: t}, "
+        "spec: {group: g, names: {kind: T}}}"
+    ),
+    (
+        "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: t}, "
+        "spec: {group: g, names: {kind: U}}}"
+    ),
     "{apiVersion: g/v1, kind: T, metadata: {name: t, namespace: shop}}",
 )
 

@@ -1,0 +1,105 @@
+"""The manifests that run the daemon."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.kube.names import GroupVersionKind
+from reconciler.kube.openapi import catalog
+from reconciler.kube.validate import unknown_fields, validate
+from reconciler.specs.config import load_config
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+FILES = sorted(DEPLOY.glob("*/*.yaml"))
+
+
+def objects(path: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def the(kind: str, name: str = "reconciler") -> dict[str, Any]:
+    (found,) = (o for f in FILES[:4] for o in objects(f) if (o["kind"], o["metadata"]["name"]) == (kind, name))
+    return found
+
+
+def rules_of(*paths: Path) -> list[dict[str, Any]]:
+    return [rule for path in paths for obj in objects(path) for rule in obj.get("rules", [])]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_manifests_fit_kubernetes_schema(path: Path) -> None:
+    for obj in objects(path):
+        gvk = GroupVersionKind.of(obj)
+        assert catalog().knows(gvk)
+        assert [str(v) for v in validate(obj, catalog().schema(gvk))] == []
+        assert unknown_fields(obj, catalog().schema(gvk)) == []
+
+
+def test_the_files_are_named_in_the_order_in_which_they_can_be_applied() -> None:
+    assert objects(FILES[0])[0]["kind"] == "Namespace"
+    assert objects(FILES[3])[0]["kind"] == "Deployment"
+
+
+def test_the_configuration_is_one_that_the_daemon_reads() -> None:
+    config = load_config(the("ConfigMap")["data"]["config.yaml"], "config.yaml")
+    assert config.state_namespace == the("Namespace", "reconciler-system")["metadata"]["name"]
+    mounts = {
+        m["name"]: m["mountPath"]
+        for m in the("Deployment")["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+    }
+    assert config.cache_dir == mounts["cache"]
+    assert config.listen.endswith(":8080")
+
+
+def test_the_daemon_runs_alone_and_without_rights_on_its_node() -> None:
+    spec = the("Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_every_right_is_one_that_the_daemon_uses() -> None:
+    """No update, no subresource, no wildcard; and nothing that grants more than it has."""
+    rules = [
+        rule for f in FILES for o in objects(f) if o["kind"] in ("ClusterRole", "Role") for rule in o.get("rules", [])
+    ]
+    assert rules
+    for rule in rules:
+        assert not [r for r in rule["resources"] if "/" in r or r == "*"]
+        assert not {"*", "bind", "escalate", "impersonate", "deletecollection"} & {*rule["verbs"], *rule["apiGroups"]}
+        if rule["resources"] != ["configmaps"]:
+            assert rule["verbs"] == ["get", "list", "watch", "create", "patch", "delete"]
+
+
+def test_the_rights_cover_all_that_documents_of_ours_become() -> None:
+    rules = rules_of(DEPLOY / "tenant" / "access.yaml")
+    allowed = {(group, resource) for rule in rules for group in rule["apiGroups"] for resource in rule["resources"]}
+    assert allowed >= {
+        ("", "configmaps"),
+        ("", "persistentvolumeclaims"),
+        ("", "services"),
+        ("apps", "deployments"),
+        ("batch", "cronjobs"),
+        ("batch", "jobs"),
+        ("networking.k8s.io", "ingresses"),
+        ("policy", "poddisruptionbudgets"),
+    }
+
+
+def test_rules_name_kinds_that_there_are() -> None:
+    known = {(r.group, r.plural) for r in catalog().resources()}
+    rules = [
+        rule for f in FILES for o in objects(f) if o["kind"] in ("ClusterRole", "Role") for rule in o.get("rules", [])
+    ]
+    assert {(g, r) for rule in rules for g in rule["apiGroups"] for r in rule["resources"]} <= known
