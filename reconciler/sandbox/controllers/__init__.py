@@ -1,0 +1,1 @@
+"""The controllers of kube-controller-manager, simulated: one file a controller, decisions apart from requests."""
