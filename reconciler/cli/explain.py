@@ -55,7 +55,7 @@ async def _explain(args: argparse.Namespace) -> int:
             if done := state.applied:
                 out(f"  the source is at commit {done.commit[:12]}, applied {done.time:%Y-%m-%d %H:%M:%S} UTC")
             if args.repo:
-                out(f"  {await _blame(args, claimed.owner.source, made_by, state.applied and state.applied.commit)}")
+                out(f"  {await _blame(args, claimed.owner.source, made_by, state.applied.commit if state.applied else None)}")
         for line in _managers(live.metadata):
             out(f"  {line}")
     return OK

@@ -60,8 +60,11 @@ async def tell(*, keep: bool, port: int) -> int:
                 await story.second_commit()
                 await story.hand_edit()
                 await story.removal()
-            except (TimeoutError, ReconcilerError) as error:
-                console.print(f"[bold red]the demo failed:[/] {error or 'it took too long'}")
+            except TimeoutError:
+                console.print(f"[bold red]the demo failed:[/] a chapter took more than {_PATIENCE:.0f} s")
+                return ERROR
+            except ReconcilerError as error:
+                console.print(f"[bold red]the demo failed:[/] {error}")
                 return ERROR
             story.summary(time.monotonic() - began)
             if keep:
