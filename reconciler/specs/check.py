@@ -9,9 +9,10 @@ import msgspec
 
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.patch import PatchError
+from reconciler.kube.schema import Schema
 from reconciler.model.manifest import ANNOTATION_DEPENDS_ON
 from reconciler.model.problem import Problem, Severity
-from reconciler.model.reference import references
+from reconciler.model.reference import ObjectReference, references
 from reconciler.model.spec import (
     API_VERSION,
     GROUP,
@@ -47,7 +48,7 @@ _WORKLOADS: Final = frozenset(("", "apps", "batch"))  # groups whose kinds run p
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checked:
-    """What the candidates of one identity come to. `document` is None where they are invalid.
+    """What the candidates of one identity come to. `document` is None where they are invalid, or `removed`.
 
     `images`, `depends_on` and `files` are names that only the whole snapshot can resolve; its files are not in the
     document yet. `unknown` is the kind where nothing is known of it.
@@ -56,12 +57,17 @@ class Checked:
     identity: Identity
     candidates: tuple[Candidate, ...]
     value: dict[str, JSON]
-    document: Document | None
+    document: Document | None = None
     problems: tuple[Problem, ...] = ()
     images: Named = ()
     depends_on: Named = ()
     files: Named = ()
     unknown: GroupVersionKind | None = None
+
+    @property
+    def removed(self) -> bool:
+        """Whether an overlay takes the document out, with `$patch: delete`."""
+        return not self.value and not any(problem.severity is Severity.ERROR for problem in self.problems)
 
 
 def check(candidates: tuple[Candidate, ...], kinds: Kinds, teller: Teller) -> Checked:
@@ -74,75 +80,78 @@ def check(candidates: tuple[Candidate, ...], kinds: Kinds, teller: Teller) -> Ch
         for fault in c.part.faults
     ]
     gvk = candidates[-1].gvk
-    ours = gvk.group == GROUP
-    if ours and (gvk.api_version != API_VERSION or gvk.kind not in KINDS):
-        told += teller.findings(unknown_kind(gvk), candidates, candidates[-1].part.value)
-        return Checked(identity, candidates, {}, None, tuple(told))
-    schema = structure(gvk.kind) if ours else kinds.schema(gvk)
+    if gvk.group == GROUP and (gvk.api_version != API_VERSION or gvk.kind not in KINDS):
+        told += teller.findings(unknown_kind(gvk), candidates[-1:], candidates[-1].part.value)
+        return Checked(identity, candidates, {}, problems=tuple(told))
+    schema = structure(gvk.kind) if gvk.group == GROUP else kinds.schema(gvk)
+    try:
+        value, findings, noted = _examined(candidates, identity, gvk, schema, teller)
+    except PatchError as error:
+        finding = Finding("bad-overlay", (), f"this cannot be merged over {candidates[0].location}: {error}")
+        told += teller.findings([finding], candidates[-1:], candidates[-1].part.value)
+        return Checked(identity, candidates, {}, problems=tuple(told))
+    told += teller.findings(findings, candidates, value)
+    for candidate, finding in noted:
+        told += teller.findings([finding], (candidate,), candidate.part.value)
+    if not value:
+        return Checked(identity, candidates, value, problems=tuple(told))
+    return Checked(
+        identity,
+        candidates,
+        value,
+        None if any(problem.severity is Severity.ERROR for problem in told) else _document(value, identity, candidates),
+        tuple(told),
+        tuple(_images(value, gvk)),
+        tuple(_dependencies(value, gvk)),
+        tuple(_files(value, gvk)),
+        gvk if schema is None and not kinds.live(gvk.group_kind) else None,
+    )
+
+
+def _examined(
+    candidates: Sequence[Candidate], identity: Identity, gvk: GroupVersionKind, schema: Schema | None, teller: Teller
+) -> tuple[dict[str, JSON], list[Finding], list[tuple[Candidate, Finding]]]:
+    """The merged value, what is wrong with it, and warnings about single candidates. Raises PatchError."""
     values = [candidate.part.value for candidate in candidates]
-    noted: list[Finding] = []
+    noted: list[tuple[Candidate, Finding]] = []
 
     def settle() -> None:
         for number, candidate in enumerate(candidates):
             if schema is not None:
                 values[number], found = settled(candidate, schema, teller.text(candidate.file))
-                noted.extend(found)
+                noted.extend((candidate, finding) for finding in found)
 
-    try:
-        if any(candidate.part.dubious for candidate in candidates):
-            settle()
-        value = merged(values, schema)
-        findings = list(_findings(value, identity, gvk, kinds))
-        if any(f.severity is Severity.ERROR for f in findings) and not noted:
-            settle()
-            if noted:
-                value = merged(values, schema)
-                findings = list(_findings(value, identity, gvk, kinds))
-    except PatchError as error:
-        finding = Finding("bad-overlay", (), f"this cannot be merged over {candidates[0].location}: {error}")
-        told += teller.findings([finding], candidates[-1:], candidates[-1].part.value)
-        return Checked(identity, candidates, {}, None, tuple(told))
-    if not identity.namespace and value["metadata"].get("namespace"):
+    if any(candidate.part.dubious for candidate in candidates):
+        settle()
+    value = merged(values, schema)
+    findings = list(_findings(value, identity, gvk, schema)) if value else []
+    if not noted and any(finding.severity is Severity.ERROR for finding in findings):
+        settle()  # a number may stand where a text is wanted
+        if noted:
+            value = merged(values, schema)
+            findings = list(_findings(value, identity, gvk, schema))
+    if value and not identity.namespace and value["metadata"].get("namespace"):
         message = f"a {identity.kind} is in no namespace; this one is left out"
         findings.append(
             Finding("cluster-scoped", ("metadata", "namespace"), message, key=True, severity=Severity.WARNING)
         )
-    value = _placed(value, identity)
-    told += teller.findings([*findings, *noted], candidates, value)
-    unknown = gvk if schema is None and not kinds.live(gvk.group_kind) else None
-    if any(problem.severity is Severity.ERROR for problem in told):
-        return Checked(identity, candidates, value, None, tuple(told), unknown=unknown)
-    document = _document(value, identity, candidates, ours=ours)
-    named = _images(value, ours=ours)
-    return Checked(
-        identity,
-        candidates,
-        value,
-        document,
-        tuple(told),
-        named,
-        tuple(_dependencies(value, document, ours=ours)),
-        tuple((("spec", "files", mount), file) for mount, file in sorted(_files(document).items())),
-        unknown,
-    )
+    return _placed(value, identity) if value else value, findings, noted
 
 
-def _findings(value: dict[str, JSON], identity: Identity, gvk: GroupVersionKind, kinds: Kinds) -> Iterator[Finding]:
+def _findings(
+    value: dict[str, JSON], identity: Identity, gvk: GroupVersionKind, schema: Schema | None
+) -> Iterator[Finding]:
     if gvk.group == GROUP:
         found = examined(value, gvk.kind)
     else:
-        schema = kinds.schema(gvk)
         from reconciler.kube.openapi import catalog
 
         found = misfits(value, schema if schema is not None else catalog().untyped)
     yield from found
-    metadata = value.get("metadata")
-    if any(f.path[:1] == ("metadata",) and f.severity is Severity.ERROR for f in found) or not isinstance(
-        metadata, dict
-    ):
+    if any(f.path[:1] == ("metadata",) and f.severity is Severity.ERROR for f in found):
         return  # their types are wrong: more would only be noise
-    yield from names(identity, known=kinds.schema(gvk) is not None or gvk.group == GROUP)
-    yield from marks(metadata)
+    yield from names(identity, known=schema is not None)
+    yield from marks(value["metadata"])
     if gvk.group in _WORKLOADS and not found:
         yield from image_warnings(value)
 
@@ -158,21 +167,14 @@ def _placed(value: dict[str, JSON], identity: Identity) -> dict[str, JSON]:
     return {**value, "metadata": metadata}
 
 
-def _document(value: dict[str, JSON], identity: Identity, candidates: Sequence[Candidate], *, ours: bool) -> Document:
+def _document(value: dict[str, JSON], identity: Identity, candidates: Sequence[Candidate]) -> Document:
+    ours = identity.group == GROUP
     spec: Spec = msgspec.convert(value["spec"], _TYPES[identity.kind]) if ours else ObjectSpec(value)
     metadata = value["metadata"]
     base, *over = candidates
     origin = Origin(base.path, base.part.line, _text_hash(candidates), tuple(c.path for c in over))
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    digest = digest_of(
-        identity,
-        origin.path,
-        origin.text_hash,
-        origin.overlays,
-        labels,
-        annotations,
-        value if not ours else value["spec"],
-    )
+    digest = digest_of(identity, origin.path, origin.text_hash, origin.overlays, value)
     return Document(identity, origin, spec, labels, annotations, digest)
 
 
@@ -186,26 +188,44 @@ def _text_hash(candidates: Sequence[Candidate]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
 
 
-def _images(value: dict[str, JSON], *, ours: bool) -> Named:
-    if not ours:
-        return tuple(images_of(value)) if GroupVersionKind.of(value).group in _WORKLOADS else ()
-    if (spec := value["spec"]).get("repository"):
-        return ()
-    beside = (
-        (("spec", field, at, "image"), container["image"])
-        for field in ("initContainers", "sidecars")
-        for at, container in enumerate(spec.get(field, ()))
-    )
-    return ((("spec", "image"), spec["image"]), *beside)
+# The value may be invalid here: what it names is looked up all the same, so that everything is said at once.
 
 
-def _dependencies(value: dict[str, JSON], document: Document, *, ours: bool) -> Iterator[tuple[Path, str]]:
-    if ours:
-        for at, reference in enumerate(value["spec"].get("dependsOn", ())):
-            yield ("spec", "dependsOn", at), reference
-    for reference in references(document.annotations.get(ANNOTATION_DEPENDS_ON, "")):
-        yield ("metadata", "annotations", ANNOTATION_DEPENDS_ON), reference
+def _images(value: dict[str, JSON], gvk: GroupVersionKind) -> Iterator[tuple[Path, str]]:
+    if gvk.group in _WORKLOADS:
+        yield from images_of(value)
+    if gvk.group != GROUP or not isinstance(spec := value.get("spec"), dict):
+        return
+    if isinstance(image := spec.get("image"), str) and image:
+        yield ("spec", "image"), image
+    for field in ("initContainers", "sidecars"):
+        containers = spec.get(field)
+        for at, container in enumerate(containers if isinstance(containers, list) else ()):
+            if isinstance(container, dict) and isinstance(image := container.get("image"), str):
+                yield ("spec", field, at, "image"), image
 
 
-def _files(document: Document) -> dict[str, str]:
-    return document.spec.files if isinstance(document.spec, DeploymentSpec | TaskSpec) else {}
+def _dependencies(value: dict[str, JSON], gvk: GroupVersionKind) -> Iterator[tuple[Path, str]]:
+    stated: list[tuple[Path, JSON]] = []
+    if gvk.group == GROUP and isinstance(spec := value.get("spec"), dict):
+        listed = spec.get("dependsOn")
+        stated += (
+            (("spec", "dependsOn", at), one) for at, one in enumerate(listed if isinstance(listed, list) else ())
+        )
+    annotations = value["metadata"].get("annotations")
+    listed = annotations.get(ANNOTATION_DEPENDS_ON) if isinstance(annotations, dict) else None
+    if isinstance(listed, str):
+        stated += ((("metadata", "annotations", ANNOTATION_DEPENDS_ON), one) for one in references(listed))
+    for path, one in stated:
+        try:
+            ObjectReference.parse(one)
+        except (AttributeError, ValueError):
+            continue  # its own refusal says so
+        yield path, one
+
+
+def _files(value: dict[str, JSON], gvk: GroupVersionKind) -> Iterator[tuple[Path, str]]:
+    if gvk.group == GROUP and isinstance(spec := value.get("spec"), dict) and isinstance(spec.get("files"), dict):
+        for mount, file in sorted(spec["files"].items()):
+            if isinstance(file, str) and file:
+                yield ("spec", "files", mount), file

@@ -42,7 +42,9 @@ def note_what_is_missing(snapshot: Snapshot, ledger: Ledger) -> None:
         ledger.problems.append(Problem(Severity.ERROR, "missing-path", Location(path), message))
     for entry in snapshot.entries:
         if entry.layer >= 0 and (said := later.FILES.get(posixpath.basename(entry.path))):
-            ledger.problems.append(Problem(Severity.ERROR, "not-yet", Location(entry.path), said, hint=later.HINT))
+            ledger.problems.append(
+                Problem(Severity.ERROR, "not-yet", Location(entry.path), said, hint="remove the file")
+            )
     for skipped in snapshot.skipped:
         spec = skipped.path.endswith(_SUFFIXES) or skipped.reason is SkipReason.SUBMODULE
         if spec and skipped.reason is not SkipReason.IGNORED and _under(skipped.path, snapshot.paths):

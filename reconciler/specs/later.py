@@ -30,7 +30,7 @@ VALUES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 """Values of fields that are known."""
 
 FILES: Final[Mapping[str, str]] = {
-    "reconciler.yaml": "settings of a repository are not acted on in this version; remove the file",
-    "images.lock.yaml": "the lock file of images is not acted on in this version; remove the file",
+    "reconciler.yaml": "settings of a repository are not acted on in this version",
+    "images.lock.yaml": "the lock file of images is not acted on in this version",
 }
 """Reserved file names that are not specs, and what is to be said of them."""

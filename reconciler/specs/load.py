@@ -114,7 +114,7 @@ class Loader:
             checked = check(stated, kinds, ledger.teller)
             self._memory.checked.put(stated, checked)
         ledger.problems += checked.problems
-        if checked.document is None:
+        if checked.document is None and not checked.removed:
             ledger.broken.add(identity)
         return checked
 
@@ -132,9 +132,9 @@ class Loader:
     ) -> Iterator[tuple[Identity, Document]]:
         for identity in sorted(checked.keys() - ledger.broken):
             document = checked[identity].document
-            assert document is not None  # noqa: S101 - what has none is broken
-            mounted = mounts.get(identity)
-            yield identity, self._with_files(checked[identity], document, mounted) if mounted else document
+            if document is not None:
+                mounted = mounts.get(identity)
+                yield identity, self._with_files(checked[identity], document, mounted) if mounted else document
 
     def _with_files(self, checked: Checked, document: Document, mounts: tuple[Mount, ...]) -> Document:
         found = self._memory.documents.get((checked, mounts))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from reconciler.kube.names import GroupVersionKind
+from reconciler.model.problem import Severity
 from reconciler.model.reference import ImageReference
 from reconciler.model.spec import API_VERSION
 from reconciler.specs.finding import Finding, did_you_mean, shown
@@ -29,9 +30,17 @@ def unknown_kind(gvk: GroupVersionKind) -> Iterator[Finding]:
 def examined(value: dict[str, JSON], kind: str) -> list[Finding]:
     """Everything that is wrong with a document of a known kind and version."""
     found = refusals(value, kind)
-    if found:
-        return found
-    found = misfits(_kubernetes_view(value), structure(kind))
+    if isinstance(value.get("spec"), dict):
+        refused = {finding.path for finding in found}
+        found += [
+            finding for finding in misfits(_kubernetes_view(value), structure(kind)) if finding.path not in refused
+        ]
+    return found if any(f.severity is Severity.ERROR for f in found) else [*found, *_beyond(value, kind)]
+
+
+def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
+    """What a schema cannot say of a document that it accepts."""
+    found = []
     spec = value["spec"]
     if kind == "Image":
         found += _repository(spec["repository"])
@@ -46,10 +55,15 @@ def examined(value: dict[str, JSON], kind: str) -> list[Finding]:
     return found
 
 
+def _partial(finding: Finding) -> bool:
+    """Whether something is missing from the escape hatch, which states what is to be merged and no more."""
+    return finding.code == "missing-field" and finding.path[:2] == ("spec", "template")
+
+
 def _kubernetes_view(value: dict[str, JSON]) -> dict[str, JSON]:
     """The document without plain environment values, which are ours; what is left has Kubernetes' types."""
     env = value["spec"].get("env")
-    if not env:
+    if not isinstance(env, dict):
         return value
     sources = {name: source for name, source in env.items() if isinstance(source, dict)}
     return {**value, "spec": {**value["spec"], "env": sources}}

@@ -280,7 +280,7 @@ class _Builder:
             values.append(self._value(event, below, depth + 1))
         if listed:
             self._item = -1
-        self.end = event.end_mark
+        self._close(event)
         return values
 
     def _mapping(self, path: Path, depth: int) -> dict[str, JSON]:
@@ -309,10 +309,14 @@ class _Builder:
             if self.places is not None:
                 self.places[below] = Place(_mark(event), _mark(following), self._plain(below))
             values[key] = value
-        self.end = event.end_mark
+        self._close(event)
         for value, start in merged:
             self._merge(values, value, start)
         return values
+
+    def _close(self, event: Any) -> None:
+        if event.end_mark.index > event.start_mark.index:  # a bracket; else it is the place of what comes next
+            self.end = event.end_mark
 
     def _plain(self, path: Path) -> str | None:
         return self.places[path].plain if self.places else None

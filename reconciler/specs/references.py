@@ -20,11 +20,10 @@ _MADE: Final = {
 
 def refer(checked: Mapping[Identity, Checked], ledger: Ledger) -> None:
     """Look up every name; what is not there, or goes in a circle, goes to the ledger."""
-    names = Names(checked, frozenset(ledger.broken), ledger.unread)
+    there = (identity for identity, one in checked.items() if not one.removed)
+    names = Names(there, frozenset(ledger.broken), ledger.unread)
     referring = [one for one in checked.values() if one.images or one.depends_on]
     for one in referring:
-        if one.identity in ledger.broken:
-            continue
         found = [names.image(path, image, one) for path, image in one.images]
         found += [names.dependency(path, text, one) for path, text in one.depends_on]
         for finding in found:

@@ -54,9 +54,10 @@ def dubious(text: str) -> bool:
         return True
     if not text or text[0] not in _NUMERIC_STARTS:
         return False
-    return bool(_BASE_60.fullmatch(text)) or (
-        isinstance(resolve(text), int) and not re.fullmatch(r"-?(?:0|[1-9][0-9]*)", text)
-    )
+    if _BASE_60.fullmatch(text):
+        return True
+    value = resolve(text)
+    return not isinstance(value, str) and str(value) != text
 
 
 def _integer(text: str, digits: str, base: int) -> int | str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -80,7 +81,7 @@ def _structure(node: Node, document: Node, known: Mapping[str, Schema]) -> Schem
         fields = {**inherited, **{name: inherited.get(name, child) for name, child in own.items()}, **known}
         return Schema(Shape.STRUCT, fields=fields, merge_strategy=strategy)
     if part is not None:
-        return part
+        return replace(part, merge_strategy=strategy) if strategy else part
     if node.get("type") == "array":
         element = _structure(node.get("items", {}), document, {})
         key = node.get("x-kubernetes-patch-merge-key", "")

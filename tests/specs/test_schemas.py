@@ -1,0 +1,150 @@
+"""schemas/ and the typed structs agree, and an editor can complete every field."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from reconciler.model import config, spec
+from reconciler.specs import later
+from reconciler.specs.schemas import KINDS, acceptor, resolved, schema, structure, validator
+
+Node = Mapping[str, Any]
+
+STRUCTS = [
+    ("Image", "spec", spec.ImageSpec),
+    ("Deployment", "spec", spec.DeploymentSpec),
+    ("Deployment", "spec.expose[]", spec.Expose),
+    ("Deployment", "spec.rollout", spec.Rollout),
+    ("Deployment", "spec.placement", spec.Placement),
+    ("Task", "spec", spec.TaskSpec),
+    ("Task", "spec.keep", spec.Keep),
+    ("Task", "spec.placement", spec.Placement),
+    ("config", "", config.DaemonConfig),
+    ("config", "sources[]", config.SourceConfig),
+    ("config", "sources[].credentials", config.GitCredentials),
+    ("config", "sources[].limits", config.GitLimits),
+    ("config", "sources[].guard", config.PruneGuard),
+]
+
+
+def at(kind: str, path: str) -> Node:
+    node, document = resolved(schema(kind), schema(kind))
+    for step in path.split(".") if path else ():
+        node, document = resolved(node["properties"][step.removesuffix("[]")], document)
+        if step.endswith("[]"):
+            node, document = resolved(node["items"], document)
+    return node
+
+
+def properties(kind: str) -> Iterator[tuple[str, Node]]:
+    """Every property of a schema, with its path."""
+
+    def walk(node: Node, document: Node, path: str) -> Iterator[tuple[str, Node]]:
+        node, document = resolved(node, document)
+        for name, child in node.get("properties", {}).items():
+            full, inner = resolved(child, document)
+            yield f"{path}.{name}".lstrip("."), full
+            yield from walk(full, inner, f"{path}.{name}")
+        if isinstance(node.get("items"), dict):
+            yield from walk(node["items"], document, f"{path}[]")
+
+    yield from walk(schema(kind), schema(kind), "")
+
+
+EVERYTHING = [(kind, path, node) for kind in (*KINDS, "config") for path, node in properties(kind)]
+
+
+@pytest.mark.parametrize(("kind", "path", "struct"), STRUCTS)
+def test_structs_and_schemas_have_the_same_fields(kind: str, path: str, struct: type[msgspec.Struct]) -> None:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    node = at(kind, path)
+    assert node["properties"].keys() == fields.keys()
+    assert set(node.get("required", ())) == {name for name, field in fields.items() if field.required}
+    assert node["additionalProperties"] is False
+
+
+def test_every_struct_is_compared() -> None:
+    bases = {spec.ObjectSpec}
+    found = {
+        struct
+        for module in (spec, config)
+        for name, struct in vars(module).items()
+        if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and not name.startswith("_")
+    }
+    assert found - bases == {struct for _, _, struct in STRUCTS}
+
+
+@pytest.mark.parametrize(("kind", "path", "node"), EVERYTHING, ids=[f"{kind}:{path}" for kind, path, _ in EVERYTHING])
+def test_every_property_is_described_by_example(kind: str, path: str, node: Node) -> None:
+    assert re.fullmatch(r"[A-Z0-9/].{8,}\.", node["description"]), "a sentence"
+    assert node["examples"]
+    for example in node["examples"]:
+        assert validator(kind).evolve(schema=_inlined(node, schema("common"))).is_valid(example), example
+
+
+def _inlined(node: Any, document: Node) -> Any:
+    """A node that stands alone: `examples` are checked against it."""
+    if isinstance(node, list):
+        return [_inlined(item, document) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node, document = resolved(node, document)
+    return {key: value if key == "examples" else _inlined(value, document) for key, value in node.items()}
+
+
+def test_every_pattern_has_words_for_a_refusal() -> None:
+    def walk(node: Any) -> Iterator[Node]:
+        if isinstance(node, dict):
+            if isinstance(node.get("pattern"), str):
+                yield node
+            yield from itertools.chain.from_iterable(walk(child) for child in node.values())
+        elif isinstance(node, list):
+            yield from itertools.chain.from_iterable(walk(child) for child in node)
+
+    for kind in (*KINDS, "config", "common"):
+        assert all("x-is" in node for node in walk(schema(kind)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_parts_of_kubernetes_exist(kind: str) -> None:
+    fields = structure(kind).fields["spec"].fields
+    assert fields.keys() == at(kind, "spec")["properties"].keys()
+    if kind != "Image":
+        assert fields["readinessProbe"].fields["httpGet"].fields["port"].type == "int-or-string"
+        assert fields["volumes"].merge_key == "name"
+        volume = fields["volumes"].element
+        assert volume is not None
+        assert {"emptyDir", "configMap", "claim", "mountPath"} <= volume.fields.keys()
+        assert "containers" in fields["template"].fields["spec"].fields
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "config"])
+def test_fields_of_later_versions_are_not_in_the_schema(kind: str) -> None:
+    known = {path for path, _ in properties(kind)}
+    assert not known & set(later.FIELDS[kind])
+    for path in later.FIELDS[kind]:
+        parent = path.rpartition(".")[0]
+        assert not parent or parent.removesuffix("[]") in known
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_validators_agree_on_the_examples(kind: str) -> None:
+    document = {
+        "apiVersion": "reconciler.dev/v1",
+        "kind": kind,
+        "metadata": {"name": "web"},
+        "spec": at(kind, "spec")["examples"][0],
+    }
+    assert acceptor(kind)(document)
+    assert validator(kind).is_valid(document)
+    assert not acceptor(kind)({**document, "spec": {}})
+
+
+def test_schemas_name_no_host_but_examples() -> None:
+    for kind in (*KINDS, "config", "common"):
+        hosts = re.findall(r"//([a-z0-9.-]+)", str(schema(kind)))
+        assert set(hosts) <= {"json-schema.org", "git.example.com"}
