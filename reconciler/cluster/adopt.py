@@ -1,6 +1,6 @@
 """Taking over an object that was made by hand or by `kubectl apply`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.cluster.api import JSON_PATCH
@@ -8,11 +8,13 @@ from reconciler.cluster.apply import apply
 from reconciler.cluster.read import get
 from reconciler.cluster.server import Server
 from reconciler.errors import Conflict
+from reconciler.kube.fieldset import Field, FieldSet
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.change import Live
 from reconciler.model.manifest import MANAGER
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_ANNOTATION: Final = FieldSet.from_paths((Field("metadata"), Field("annotations"), Field(LAST_APPLIED)))
 _ATTEMPTS: Final = 5
 
 # Whose fields were stated as a whole, as Git states them now: (manager, operation).
@@ -66,10 +68,12 @@ def migration(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
     ours = [entry for entry in entries if _is(entry, MANAGER, "Apply")]
     rest = [entry for entry in entries if entry not in theirs and entry not in ours]
     if theirs:
-        fields = _union(entry.get("fieldsV1") or {} for entry in (*theirs, *ours))
-        fields.get("f:metadata", {}).get("f:annotations", {}).pop(f"f:{LAST_APPLIED}", None)
+        fields = FieldSet()
+        for entry in (*theirs, *ours):
+            fields |= FieldSet.from_v1(entry.get("fieldsV1"))
+        fields -= _ANNOTATION
         latest = (ours or theirs)[-1]
-        ours = [{**latest, "manager": MANAGER, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields}]
+        ours = [{**latest, "manager": MANAGER, "operation": "Apply", "fieldsV1": fields.to_v1()}]
     patch: list[dict[str, Any]] = [
         {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")},
         {"op": "replace", "path": "/metadata/managedFields", "value": [*rest, *ours]},
@@ -89,14 +93,4 @@ def _applier(entry: Mapping[str, Any]) -> bool:
         return False
     if (entry.get("manager"), entry.get("operation")) in _APPLIERS:
         return True
-    annotations = (entry.get("fieldsV1") or {}).get("f:metadata", {}).get("f:annotations", {})
-    return entry.get("operation") == "Update" and f"f:{LAST_APPLIED}" in annotations
-
-
-def _union(sets: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """All fields of several sets in the FieldsV1 form, where a set is a tree and what is in it is a key."""
-    union: dict[str, Any] = {}
-    for each in sets:
-        for key, below in each.items():
-            union[key] = _union((union.get(key) or {}, below or {}))
-    return union
+    return entry.get("operation") == "Update" and bool(FieldSet.from_v1(entry.get("fieldsV1")) & _ANNOTATION)

@@ -19,6 +19,7 @@ from reconciler.cluster.traffic import kind_of
 from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.patch import json_patch
 from reconciler.kube.selector import LabelSelector
 
 Outcome = Response | Exception | list[bytes]  # lines: a watch that says these and ends
@@ -222,6 +223,8 @@ class ScriptedServer:
             return _ok(live)
         if verb == "delete":
             return self._delete(live, json.loads(request.body or b"{}"))
+        if verb == "patch":
+            return self._write(verb, live, json_patch(live, json.loads(request.body)))
         return self._write(verb, live, json.loads(request.body))
 
     def _create(self, obj: dict[str, Any]) -> Response:

@@ -5,7 +5,7 @@ from reconciler.model.health import Health, Status
 
 
 def assess(obj: Object) -> Health:
-    """Healthy once it is there: several ingress controllers never publish an address, so waiting for one may not end."""
+    """Healthy once it is there: some ingress controllers never publish an address, so waiting for one may not end."""
     addresses = [
         str(each.get("hostname") or each.get("ip"))
         for each in (status(obj).get("loadBalancer") or {}).get("ingress") or ()
