@@ -14,6 +14,7 @@ from reconciler.render.claim import claim_name
 from reconciler.render.environment import environment
 from reconciler.render.image import Resolver
 from reconciler.render.merge import merge_template
+from reconciler.render.refusal import Refusal
 from reconciler.render.security import container_security, pod_security
 
 Workload = DeploymentSpec | TaskSpec
@@ -33,7 +34,8 @@ def pod_template(
 ) -> dict[str, Any]:
     """The template of the workload's pods; its only labels are `labels` and those that the spec's `template` adds.
 
-    `requests` are planned ones, for what the spec leaves open.
+    `requests` are planned ones, for what the spec leaves open. Raises Refusal where two containers have
+    one name.
     """
     spec: dict[str, Any] = {
         "securityContext": pod_security(workload.pod_security_context),
@@ -43,6 +45,7 @@ def pod_template(
     # A native sidecar is an init container that goes on. It starts after the plain ones; who needs it earlier writes it
     # among initContainers.
     inits += [{**_beside(container, resolver), "restartPolicy": "Always"} for container in workload.sidecars]
+    _refuse_one_name_twice([container["name"] for container in (*spec["containers"], *inits)])
     placement = workload.placement or Placement()
     volumes = [*_volumes(document, workload), *config.volumes(document)]
     optional: dict[str, Any] = {
@@ -94,6 +97,13 @@ def _main(
         "securityContext": container_security(workload.security_context),
         **_stated(optional),
     }
+
+
+def _refuse_one_name_twice(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            hint = "the main container is named after the document; give the others names of their own"
+            raise Refusal("container-name-twice", "spec", f'two containers are named "{name}"', hint=hint)
 
 
 def _beside(container: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:

@@ -85,6 +85,12 @@ def test_sidecars_are_init_containers_that_go_on_after_the_plain_ones(good: Any)
     assert names == [("wait", None), ("proxy", "Always")]
 
 
+@pytest.mark.parametrize("beside", ["initContainers: [{name: web, image: w}]", "sidecars: [{name: a}, {name: a}]"])
+def test_two_containers_of_one_name_are_a_problem(render: Any, beside: str) -> None:
+    found = render(f"{HEAD}  {beside}")
+    assert [p.code for p in found.problems] == ["container-name-twice"]
+
+
 def test_a_volume_is_split_into_the_pods_source_and_the_containers_mount(good: Any) -> None:
     volumes = """  volumes:
     - {name: cache, mountPath: /cache, readOnly: true, emptyDir: {medium: Memory}}

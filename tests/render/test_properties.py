@@ -16,18 +16,27 @@ names = st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z0-9]", fullmatch=True)
 values = st.one_of(
     st.text(max_size=12), st.integers(), st.booleans(), st.just({"secretKeyRef": {"name": "s", "key": "k"}})
 )
-containers = st.fixed_dictionaries({"name": names, "image": names}, optional={"args": st.lists(names, max_size=2)})
+
+
+def containers(prefix: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+    named = {"name": names.map(lambda name: f"{prefix}-{name}"), "image": names}
+    one = st.fixed_dictionaries(named, optional={"args": st.lists(names, max_size=2)})
+    return st.lists(one, max_size=2, unique_by=lambda container: container["name"])
+
+
 shared = {
     "command": st.lists(names, max_size=3),
     "env": st.dictionaries(st.from_regex(r"[A-Z][A-Z_]{0,5}", fullmatch=True), values, max_size=4),
     "resources": st.just({"requests": {"cpu": "1"}}),
-    "initContainers": st.lists(containers, max_size=2, unique_by=lambda c: c["name"]),
-    "sidecars": st.lists(containers, max_size=2, unique_by=lambda c: c["name"]),
+    "initContainers": containers("init"),
+    "sidecars": containers("side"),
     "securityContext": st.sampled_from(
         [{}, {"privileged": True}, {"runAsUser": 0}, {"capabilities": {"add": ["CHOWN"]}}]
     ),
     "podSecurityContext": st.sampled_from([{}, {"runAsUser": 0}, {"fsGroup": 1}]),
-    "volumes": st.lists(st.builds(lambda n: {"name": n, "mountPath": f"/{n}", "emptyDir": {}}, names), max_size=2),
+    "volumes": st.lists(
+        st.builds(lambda n: {"name": n, "mountPath": f"/{n}", "emptyDir": {}}, names), max_size=2, unique_by=str
+    ),
     "placement": st.just({"nodeSelector": {"a": "b"}}),
     "template": st.sampled_from([{}, {"metadata": {"labels": {"reconciler.dev/variant": "x", "l": "m"}}}]),
 }
