@@ -1,0 +1,73 @@
+"""Reading an object of a kind: type checks, what is unknown, one canonical form, defaults."""
+
+from typing import Any, Protocol
+
+from reconciler.kube import validate
+from reconciler.kube.schema import Schema
+from reconciler.sandbox import gotypes
+from reconciler.sandbox.gotypes import Struct, TypeMismatch
+
+Value = dict[str, Any]
+
+
+class Codec(Protocol):
+    def read(self, value: Any, unknown: list[str]) -> Value:
+        """A clean copy; paths of unknown fields are added to `unknown`. Raises TypeMismatch."""
+        ...
+
+    def default(self, value: Value) -> None:
+        """Complete a clean value in place."""
+        ...
+
+
+class BuiltinCodec:
+    """For the kinds that the server compiles in."""
+
+    def __init__(self, struct: Struct) -> None:
+        self.struct = struct
+
+    def read(self, value: Any, unknown: list[str]) -> Value:
+        names: list[str] = []
+        clean = self.struct.read(value, names)
+        if names:
+            unknown.extend(self.struct.unknown_paths(value))
+        return clean
+
+    def default(self, value: Value) -> None:
+        self.struct.default(value)
+
+
+class CustomCodec:
+    """For kinds that are known by a schema only: custom resources. Types are checked later, as a 422."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._metadata = gotypes.struct("meta/v1.ObjectMeta")
+
+    def read(self, value: Any, unknown: list[str]) -> Value:
+        if not isinstance(value, dict):
+            raise TypeMismatch(gotypes.kind_of(value), "map[string]interface {}")
+        names: list[str] = []
+        metadata = value.get("metadata") or {}
+        try:
+            clean_metadata = self._metadata.read(metadata, names)
+        except TypeMismatch as mismatch:
+            mismatch.path.append("metadata")
+            raise
+        if names:
+            unknown.extend(self._metadata.unknown_paths(metadata, "metadata"))
+        body = {name: part for name, part in value.items() if name != "metadata"}
+        clean = validate.prune_unknown(body, self.schema)
+        if clean is not body:
+            unknown.extend(validate.unknown_fields(body, self.schema))
+        for name in ("apiVersion", "kind"):
+            if not isinstance(value.get(name, ""), str):
+                mismatch = TypeMismatch(gotypes.kind_of(value[name]), "string")
+                mismatch.path.append(name)
+                raise mismatch
+        return {**clean, "metadata": clean_metadata}
+
+    def default(self, value: Value) -> None:
+        filled = validate.set_defaults(value, self.schema)
+        if filled is not value:
+            value.update(filled)

@@ -1,0 +1,430 @@
+"""How the server reads, writes and completes an object of its own kinds.
+
+A Kubernetes API server decodes a body into Go structs and encodes it again. That drops nulls and empty optional fields,
+adds the fields that are always written, spells quantities and times in one way, and refuses what does not fit a type.
+`data/gotypes.json` says for each struct field what its type is and when it is written; this module does the same walk
+over JSON values. Defaults hang on types, too (`reconciler.sandbox.defaults`).
+
+A field's type is written `string`, `int32`, `bytes`, `time`, `quantity`, `any`, `[]T`, `map:T`, `either:T` (a T, or
+anything that is not an object) or the name of a struct, "apps/v1.DeploymentSpec".
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final
+
+import msgspec
+
+from reconciler.kube import quantity
+from reconciler.kube.names import GroupVersionKind
+
+Reader = Callable[[Any, list[str]], Any]
+Defaulter = Callable[[dict[str, Any]], None]
+
+_LIMITS: Final = {
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "int": (-(2**63), 2**63 - 1),
+    "uint16": (0, 2**16 - 1),
+    "uint32": (0, 2**32 - 1),
+    "uint64": (0, 2**64 - 1),
+}
+_ZERO: Final[dict[str, Any]] = {
+    "string": "",
+    "bool": False,
+    "float64": 0,
+    "quantity": "0",
+    "intorstring": 0,
+    "duration": "0s",
+}
+
+
+class TypeMismatch(Exception):
+    """A value that its field's Go type cannot hold. `path` is filled from the inside outwards."""
+
+    def __init__(self, found: str, wanted: str) -> None:
+        super().__init__(found, wanted)
+        self.found = found
+        self.wanted = wanted
+        self.path: list[str | int] = []
+
+    def where(self) -> str:
+        """`spec.template.spec.containers[0].name`, as field errors write it."""
+        text = ""
+        for part in reversed(self.path):
+            text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        return text.removeprefix(".")
+
+
+def kind_of(value: Any) -> str:
+    """What Go's JSON decoder calls a value."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, int | float):
+        return "number"
+    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "null"
+
+
+def _string(value: Any, _unknown: list[str]) -> Any:
+    if type(value) is not str:
+        raise TypeMismatch(kind_of(value), "string")
+    return value
+
+
+def _bool(value: Any, _unknown: list[str]) -> Any:
+    if type(value) is not bool:
+        raise TypeMismatch(kind_of(value), "bool")
+    return value
+
+
+def _integer(name: str) -> Reader:
+    low, high = _LIMITS[name]
+
+    def read(value: Any, _unknown: list[str]) -> Any:
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is not int:
+            raise TypeMismatch(f"number {value}" if type(value) is float else kind_of(value), name)
+        if not low <= value <= high:
+            raise TypeMismatch(f"number {value}", name)
+        return value
+
+    return read
+
+
+def _float(value: Any, _unknown: list[str]) -> Any:
+    if type(value) not in (int, float):
+        raise TypeMismatch(kind_of(value), "float64")
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def _any(value: Any, _unknown: list[str]) -> Any:
+    return value
+
+
+def _bytes(value: Any, _unknown: list[str]) -> Any:
+    if type(value) is not str:
+        raise TypeMismatch(kind_of(value), "[]uint8")
+    try:
+        return base64.b64encode(base64.b64decode(value.replace("\n", "").replace("\r", ""), validate=True)).decode()
+    except (binascii.Error, ValueError):
+        raise TypeMismatch("illegal base64 data", "[]uint8") from None
+
+
+def _time(value: Any, _unknown: list[str]) -> Any:
+    return _moment(value, "seconds")
+
+
+def _microtime(value: Any, _unknown: list[str]) -> Any:
+    return _moment(value, "microseconds")
+
+
+def _moment(value: Any, precision: str) -> str:
+    try:
+        when = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise TypeMismatch(kind_of(value), "time.Time") from None
+    if when.tzinfo is None:
+        raise TypeMismatch(kind_of(value), "time.Time")
+    return when.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _int_or_string(value: Any, _unknown: list[str]) -> Any:
+    if type(value) not in (int, str):
+        raise TypeMismatch(kind_of(value), "int32")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _canonical(value: str | int | float) -> str:
+    return quantity.canonical(value)
+
+
+def _quantity(value: Any, _unknown: list[str]) -> Any:
+    if type(value) not in (str, int, float):
+        raise TypeMismatch(kind_of(value), "resource.Quantity")
+    try:
+        return _canonical(value)
+    except ValueError:
+        raise TypeMismatch("a string that is not a quantity", "resource.Quantity") from None
+
+
+_DURATION: Final = re.compile(r"[-+]?(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+|0")
+
+
+def _duration(value: Any, _unknown: list[str]) -> Any:
+    if type(value) is not str or not _DURATION.fullmatch(value):
+        raise TypeMismatch(kind_of(value), "time.Duration")
+    return value
+
+
+_SCALARS: Final[dict[str, Reader]] = {
+    "string": _string,
+    "bool": _bool,
+    "float64": _float,
+    "any": _any,
+    "bytes": _bytes,
+    "time": _time,
+    "microtime": _microtime,
+    "intorstring": _int_or_string,
+    "quantity": _quantity,
+    "duration": _duration,
+    **{name: _integer(name) for name in _LIMITS},
+}
+
+
+class Struct:
+    """One Go struct, its fields compiled on first use."""
+
+    __slots__ = ("_always", "_defaulters", "_fields", "_paths", "fixed", "name", "types")
+
+    def __init__(self, name: str, encoded: dict[str, str], fixed: dict[str, Any]) -> None:
+        self.name = name
+        self.types = {field: tuple(text.split("|", 1)) for field, text in encoded.items()}
+        self.fixed = fixed
+        self._fields: dict[str, tuple[Reader, bool, bool]] | None = None
+        self._always: list[tuple[str, Callable[[], Any]]] = []
+        self._paths: list[tuple[str, Callable[[Any], None]]] | None = None
+        self._defaulters: tuple[Defaulter, ...] = ()
+
+    def _compile(self) -> dict[str, tuple[Reader, bool, bool]]:
+        fields: dict[str, tuple[Reader, bool, bool]] = {}
+        for field, (flags, kind) in self.types.items():
+            is_struct = kind in _table()
+            pointer = "p" in flags
+            by_value = not pointer and (
+                is_struct or kind in ("quantity", "intorstring", "time", "microtime", "duration")
+            )
+            drop_empty = "o" in flags and not pointer and not by_value
+            fields[field] = (_reader(kind), drop_empty, "z" in flags)
+            if "z" in flags or (not by_value and "o" in flags):
+                continue
+            if is_struct and not pointer:
+                self._always.append((field, _zero_struct(kind)))
+            else:
+                zero = (
+                    None
+                    if pointer or kind.startswith(("[]", "map:"))
+                    else _ZERO.get(kind, 0 if kind in _LIMITS else None)
+                )
+                self._always.append((field, lambda zero=zero: zero))
+        self._fields = fields
+        return fields
+
+    def read(self, value: Any, unknown: list[str]) -> dict[str, Any]:
+        """A clean copy of `value`; the names of fields that do not exist are added to `unknown`."""
+        if type(value) is not dict:
+            raise TypeMismatch(kind_of(value), self.name)
+        fields = self._fields or self._compile()
+        out: dict[str, Any] = {}
+        for name, raw in value.items():
+            field = fields.get(name)
+            if field is None:
+                unknown.append(name)
+                continue
+            if raw is None:
+                continue
+            reader, drop_empty, drop_zero = field
+            try:
+                found = reader(raw, unknown)
+            except TypeMismatch as mismatch:
+                mismatch.path.append(name)
+                raise
+            if (drop_empty or drop_zero) and not found:
+                continue
+            out[name] = found
+        for name, zero in self._always:
+            if name not in out:
+                out[name] = zero()
+        return out
+
+    def default(self, value: dict[str, Any]) -> None:
+        """Complete a clean value in place: its own defaults first, then its parts'."""
+        if self._paths is None:
+            self._compile_defaults()
+        for name, fixed in self.fixed.items():
+            if value.get(name) in (None, ""):
+                value[name] = fixed
+        for defaulter in self._defaulters:
+            defaulter(value)
+        for name, walk in self._paths or ():
+            part = value.get(name)
+            if part:
+                walk(part)
+            elif part is not None and type(part) is dict:
+                walk(part)
+
+    def _compile_defaults(self) -> None:
+        from reconciler.sandbox.defaults import DEFAULTS
+
+        self._paths = []
+        if own := DEFAULTS.get(self.name):
+            self._defaulters = (own,)
+        for field, (_, kind) in self.types.items():
+            if (walk := _default_walk(kind)) is not None:
+                self._paths.append((field, walk))
+
+    def unknown_paths(self, value: Any, prefix: str = "") -> list[str]:
+        """Where fields are that do not exist: `spec.foo`, `spec.containers[0].bar`."""
+        if type(value) is not dict:
+            return []
+        found: list[str] = []
+        for name, raw in value.items():
+            path = f"{prefix}.{name}" if prefix else name
+            if name not in self.types:
+                found.append(path)
+            else:
+                found.extend(_unknown_paths(self.types[name][1], raw, path))
+        return found
+
+
+def _unknown_paths(kind: str, value: Any, path: str) -> list[str]:
+    if kind.startswith("[]") and isinstance(value, list):
+        return [p for i, item in enumerate(value) for p in _unknown_paths(kind[2:], item, f"{path}[{i}]")]
+    if kind.startswith("map:") and isinstance(value, dict):
+        return [p for key, item in value.items() for p in _unknown_paths(kind[4:], item, f"{path}.{key}")]
+    table = _table()
+    struct = table.get(kind.removeprefix("either:"))
+    return struct.unknown_paths(value, path) if struct else []
+
+
+def _zero_struct(kind: str) -> Callable[[], Any]:
+    def zero() -> Any:
+        return _table()[kind].read({}, [])
+
+    return zero
+
+
+def _null(kind: str) -> Any:
+    """What a null element of a list or map becomes."""
+    if kind in _table():
+        return _table()[kind].read({}, [])
+    return _ZERO.get(kind, 0 if kind in _LIMITS else None)
+
+
+@lru_cache(maxsize=None)
+def _reader(kind: str) -> Reader:
+    if kind.startswith("[]"):
+        return _list_reader(kind[2:])
+    if kind.startswith("map:"):
+        return _map_reader(kind[4:])
+    if kind.startswith("either:"):
+        struct = _table()[kind.removeprefix("either:")]
+        return lambda value, unknown: struct.read(value, unknown) if type(value) is dict else value
+    if (struct_or_none := _table().get(kind)) is not None:
+        return struct_or_none.read
+    return _SCALARS[kind]
+
+
+def _list_reader(kind: str) -> Reader:
+    element: Reader | None = None
+
+    def read(value: Any, unknown: list[str]) -> Any:
+        nonlocal element
+        if type(value) is not list:
+            raise TypeMismatch(kind_of(value), f"[]{kind}")
+        if element is None:
+            element = _reader(kind)
+        out = []
+        for index, item in enumerate(value):
+            try:
+                out.append(element(item, unknown) if item is not None else _null(kind))
+            except TypeMismatch as mismatch:
+                mismatch.path.append(index)
+                raise
+        return out
+
+    return read
+
+
+def _map_reader(kind: str) -> Reader:
+    element: Reader | None = None
+
+    def read(value: Any, unknown: list[str]) -> Any:
+        nonlocal element
+        if type(value) is not dict:
+            raise TypeMismatch(kind_of(value), f"map[string]{kind}")
+        if element is None:
+            element = _reader(kind)
+        out = {}
+        for key, item in value.items():
+            try:
+                out[key] = element(item, unknown) if item is not None else _null(kind)
+            except TypeMismatch as mismatch:
+                mismatch.path.append(key)
+                raise
+        return out
+
+    return read
+
+
+@lru_cache(maxsize=None)
+def _has_defaults(kind: str) -> bool:
+    """Whether a type or anything that it can hold has defaults."""
+    from reconciler.sandbox.defaults import DEFAULTS
+
+    seen: set[str] = set()
+    open_types = [kind]
+    while open_types:
+        name = re.sub(r"^(\[\]|map:|either:)+", "", open_types.pop())
+        struct = _table().get(name)
+        if struct is None or name in seen:
+            continue
+        if name in DEFAULTS or struct.fixed:
+            return True
+        seen.add(name)
+        open_types.extend(part for _, part in struct.types.values())
+    return False
+
+
+def _default_walk(kind: str) -> Callable[[Any], None] | None:
+    if not _has_defaults(kind):
+        return None
+    if kind.startswith("[]"):
+        return _each_default(kind[2:])
+    if kind.startswith("map:"):
+        each = _each_default(kind[4:])
+        return lambda value: each(value.values())
+    return _table()[kind.removeprefix("either:")].default
+
+
+def _each_default(kind: str) -> Callable[[Any], None]:
+    element: Callable[[Any], None] | None = None
+
+    def walk(values: Any) -> None:
+        nonlocal element
+        if element is None:
+            element = _default_walk(kind)
+        if element is not None:
+            for value in values:
+                element(value)
+
+    return walk
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Struct]:
+    text = resources.files("reconciler.sandbox").joinpath("data/gotypes.json").read_bytes()
+    data = msgspec.json.decode(text)
+    defaults = data["defaults"]
+    return {name: Struct(name, fields, defaults.get(name, {})) for name, fields in data["structs"].items()}
+
+
+def struct_of(gvk: GroupVersionKind) -> Struct | None:
+    """The Go struct of a built-in kind; None for kinds that are not described."""
+    package = gvk.group.split(".", 1)[0] or "core"
+    if gvk.group == "meta.k8s.io":
+        package = "meta"
+    return _table().get(f"{package}/{gvk.version}.{gvk.kind}")
+
+
+def struct(name: str) -> Struct:
+    """By its own name, as "meta/v1.ObjectMeta"."""
+    return _table()[name]

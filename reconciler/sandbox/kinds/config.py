@@ -1,0 +1,132 @@
+"""Namespaces, ConfigMaps, Secrets, ServiceAccounts, quotas and limits."""
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.kube.names import GroupKind
+from reconciler.sandbox import naming
+from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.core import Core
+
+Value = dict[str, Any]
+
+_SIZE_LIMIT: Final = 1024 * 1024
+_FROZEN: Final = "field is immutable when `immutable` is set"
+_DOCKER_KEYS: Final = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
+
+
+def _namespace_before_create(namespace: Value, _core: "Core") -> None:
+    finalizers = namespace["spec"].setdefault("finalizers", [])
+    if "kubernetes" not in finalizers:
+        finalizers.append("kubernetes")
+    namespace["status"] = {"phase": "Active"}
+    _name_label(namespace)
+
+
+def _name_label(namespace: Value) -> None:
+    about = namespace["metadata"]
+    about["labels"] = {**(about.get("labels") or {}), "kubernetes.io/metadata.name": about["name"]}
+
+
+def _namespace_before_update(namespace: Value, old: Value, _core: "Core") -> None:
+    if "finalizers" in old["spec"]:
+        namespace["spec"]["finalizers"] = old["spec"]["finalizers"]
+    else:
+        namespace["spec"].pop("finalizers", None)
+    _name_label(namespace)
+
+
+def _config_map(value: Value, causes: Causes) -> None:
+    data, binary = value.get("data") or {}, value.get("binaryData") or {}
+    size = 0
+    for key, text in data.items():
+        causes.words(f"data[{key}]", key, naming.data_key(key))
+        if key in binary:
+            causes.invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
+        size += len(text.encode())
+    for key, text in binary.items():
+        causes.words(f"binaryData[{key}]", key, naming.data_key(key))
+        size += len(text) * 3 // 4
+    if size > _SIZE_LIMIT:
+        causes.too_long("", _SIZE_LIMIT)
+
+
+def _frozen(new: Value, old: Value, names: tuple[str, ...], causes: Causes) -> None:
+    if not old.get("immutable"):
+        return
+    if not new.get("immutable"):
+        causes.forbidden("immutable", _FROZEN)
+    for name in names:
+        if (new.get(name) or {}) != (old.get(name) or {}):
+            causes.forbidden(name, _FROZEN)
+
+
+def _config_map_update(new: Value, old: Value, causes: Causes) -> None:
+    _frozen(new, old, ("data", "binaryData"), causes)
+
+
+def take_string_data(secret: Value) -> None:
+    """`stringData` is written only: it becomes part of `data`."""
+    for key, text in (secret.pop("stringData", None) or {}).items():
+        secret.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
+
+
+def _secret(value: Value, causes: Causes) -> None:
+    data = value.get("data") or {}
+    for key in data:
+        causes.words(f"data[{key}]", key, naming.data_key(key))
+    if sum(len(text) * 3 // 4 for text in data.values()) > _SIZE_LIMIT:
+        causes.too_long("data", _SIZE_LIMIT)
+    kind = value.get("type", "")
+    if kind in _DOCKER_KEYS:
+        _docker(data, _DOCKER_KEYS[kind], causes)
+    elif kind == "kubernetes.io/tls":
+        for key in ("tls.crt", "tls.key"):
+            if key not in data:
+                causes.required(f"data[{key}]")
+    elif kind == "kubernetes.io/basic-auth":
+        if "username" not in data and "password" not in data:
+            causes.required("data[username]")
+            causes.required("data[password]")
+    elif kind == "kubernetes.io/ssh-auth":
+        if not data.get("ssh-privatekey"):
+            causes.required("data[ssh-privatekey]")
+    elif kind == "kubernetes.io/service-account-token":
+        if not (value["metadata"].get("annotations") or {}).get("kubernetes.io/service-account.name"):
+            causes.required("metadata.annotations[kubernetes.io/service-account.name]")
+
+
+def _docker(data: Value, key: str, causes: Causes) -> None:
+    if key not in data:
+        causes.required(f"data[{key}]")
+        return
+    try:
+        json.loads(base64.b64decode(data[key]))
+    except ValueError:
+        causes.invalid(f"data[{key}]", "<secret contents redacted>", "it is not JSON")
+
+
+def _secret_update(new: Value, old: Value, causes: Causes) -> None:
+    if new.get("type") != old.get("type"):
+        causes.invalid("type", new.get("type"), IMMUTABLE)
+    _frozen(new, old, ("data",), causes)
+
+
+RULES: Final = {
+    GroupKind("", "Namespace"): Rules(
+        name=naming.dns_label,
+        before_create=_namespace_before_create,
+        before_update=_namespace_before_update,
+        returns_deleted=True,
+        collected=False,
+    ),
+    GroupKind("", "ConfigMap"): Rules(validate=_config_map, validate_update=_config_map_update),
+    GroupKind("", "Secret"): Rules(validate=_secret, validate_update=_secret_update),
+    GroupKind("", "ServiceAccount"): Rules(returns_deleted=True),
+    GroupKind("", "ResourceQuota"): Rules(returns_deleted=True),
+    GroupKind("", "LimitRange"): Rules(create_on_update=True),
+    GroupKind("", "Endpoints"): Rules(create_on_update=True),
+}

@@ -1,0 +1,246 @@
+"""CustomResourceDefinitions: what may be defined, and how a definition becomes an API."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.kube.apply import update as owners_after
+from reconciler.kube.names import GroupKind
+from reconciler.sandbox import naming
+from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.core import Core
+
+Value = dict[str, Any]
+
+DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
+_TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
+_COLUMN_TYPES: Final = ("boolean", "date", "integer", "number", "string")
+_LISTS: Final = ("atomic", "map", "set")
+
+
+def _before_create(crd: Value, _core: "Core") -> None:
+    stored = [v["name"] for v in crd["spec"].get("versions") or () if v.get("storage")][:1]
+    crd["status"] = {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
+
+
+def _before_update(crd: Value, _old: Value, _core: "Core") -> None:
+    status = crd["status"]
+    for version in crd["spec"].get("versions") or ():
+        if version.get("storage") and version["name"] not in (status.get("storedVersions") or ()):
+            crd["status"] = {**status, "storedVersions": [*(status.get("storedVersions") or ()), version["name"]]}
+
+
+def _validate(crd: Value, causes: Causes) -> None:
+    spec = crd["spec"]
+    group, names = spec.get("group", ""), spec["names"]
+    expected = f"{names.get('plural', '')}.{group}"
+    if crd["metadata"].get("name") != expected:
+        causes.invalid("metadata.name", crd["metadata"].get("name"), f'must be spec.names.plural+"."+spec.group')
+    if not group:
+        causes.required("spec.group")
+    else:
+        problems = naming.dns_subdomain(group)
+        causes.words("spec.group", group, problems)
+        if not problems and "." not in group:
+            causes.invalid("spec.group", group, "should be a domain with at least one dot")
+    if spec.get("scope") not in ("Cluster", "Namespaced"):
+        if not spec.get("scope"):
+            causes.required("spec.scope")
+        else:
+            causes.unsupported("spec.scope", spec["scope"], ("Cluster", "Namespaced"))
+    _names(names, causes)
+    versions = spec.get("versions") or []
+    _versions(versions, causes)
+    if spec.get("preserveUnknownFields"):
+        causes.invalid(
+            "spec.preserveUnknownFields",
+            True,
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+        )
+
+
+def _names(names: Value, causes: Causes) -> None:
+    for name in ("plural", "singular", "kind", "listKind"):
+        text = names.get(name)
+        if not text:
+            causes.required(f"spec.names.{name}")
+        else:
+            causes.words(f"spec.names.{name}", text, naming.dns_1035_label(text.lower() if "ind" in name else text))
+    for group in ("shortNames", "categories"):
+        for index, text in enumerate(names.get(group) or ()):
+            causes.words(f"spec.names.{group}[{index}]", text, naming.dns_1035_label(text))
+    if names.get("kind") and names.get("kind") == names.get("listKind"):
+        causes.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
+
+
+def _versions(versions: list[Value], causes: Causes) -> None:
+    seen: set[str] = set()
+    for index, version in enumerate(versions):
+        field = f"spec.versions[{index}]"
+        causes.words(f"{field}.name", version.get("name", ""), naming.dns_1035_label(version.get("name", "")))
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is None:
+            causes.required(f"{field}.schema.openAPIV3Schema", "schemas are required")
+        else:
+            _schema(schema, f"{field}.schema.openAPIV3Schema", causes, root=True)
+        for position, column in enumerate(version.get("additionalPrinterColumns") or ()):
+            path = f"{field}.additionalPrinterColumns[{position}]"
+            if not column.get("name"):
+                causes.required(f"{path}.name")
+            if column.get("type") not in _COLUMN_TYPES:
+                causes.invalid(f"{path}.type", column.get("type", ""), f"must be one of {','.join(_COLUMN_TYPES)}")
+            if not column.get("jsonPath"):
+                causes.required(f"{path}.JSONPath")
+        seen.add(version.get("name", ""))
+    if len(seen) != len(versions):
+        causes.invalid("spec.versions", versions, "must contain unique version names")
+    if sum(1 for version in versions if version.get("storage")) != 1:
+        causes.invalid("spec.versions", versions, "must have exactly one version marked as storage version")
+
+
+def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) -> None:
+    """The structural rules: every node has a type, and no node mixes what excludes each other."""
+    kind = schema.get("type", "")
+    preserve = schema.get("x-kubernetes-preserve-unknown-fields")
+    if root and kind != "object":
+        if kind:
+            causes.invalid(f"{field}.type", kind, "must be object at the root")
+        else:
+            causes.required(f"{field}.type", "must not be empty at the root")
+    elif kind and kind not in _TYPES:
+        causes.unsupported(f"{field}.type", kind, _TYPES)
+    elif not kind and not preserve and not schema.get("x-kubernetes-int-or-string"):
+        causes.required(f"{field}.type", "must not be empty for specified object fields")
+    if schema.get("uniqueItems"):
+        causes.forbidden(
+            f"{field}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
+        )
+    if schema.get("properties") and schema.get("additionalProperties") not in (None, False):
+        causes.forbidden(f"{field}.additionalProperties", "additionalProperties and properties are mutual exclusive")
+    listed = schema.get("x-kubernetes-list-type")
+    if listed is not None:
+        if kind != "array":
+            causes.invalid(f"{field}.type", kind, "must be array if x-kubernetes-list-type is specified")
+        podspec.supported(causes, f"{field}.x-kubernetes-list-type", listed, _LISTS)
+        if listed == "map" and not schema.get("x-kubernetes-list-map-keys"):
+            causes.required(f"{field}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
+    for name, part in (schema.get("properties") or {}).items():
+        if not (root and name in ("metadata", "apiVersion", "kind")):
+            _schema(part, f"{field}.properties[{name}]", causes)
+    if isinstance(items := schema.get("items"), dict):
+        _schema(items, f"{field}.items", causes)
+    elif kind == "array":
+        causes.required(f"{field}.items", "must be specified")
+    if isinstance(extra := schema.get("additionalProperties"), dict):
+        _schema(extra, f"{field}.additionalProperties", causes)
+
+
+def _validate_update(new: Value, old: Value, causes: Causes) -> None:
+    established = any(
+        c.get("type") == "Established" and c.get("status") == "True"
+        for c in (old.get("status") or {}).get("conditions") or ()
+    )
+    if established:
+        for field, path in (("scope", ("scope",)), ("names.kind", ("names", "kind"))):
+            after, before = new["spec"], old["spec"]
+            for part in path:
+                after, before = after.get(part), before.get(part)
+            if after != before:
+                causes.invalid(f"spec.{field}", after, IMMUTABLE)
+    for field in ("group", "names.plural"):
+        after, before = new["spec"], old["spec"]
+        for part in field.split("."):
+            after, before = after.get(part), before.get(part)
+        if after != before:
+            causes.invalid(f"spec.{field}", after, IMMUTABLE)
+    present = {version["name"] for version in new["spec"].get("versions") or ()}
+    for index, name in enumerate((new.get("status") or {}).get("storedVersions") or ()):
+        if name not in present:
+            why = (
+                f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions"
+            )
+            causes.invalid(f"status.storedVersions[{index}]", name, why)
+
+
+def _conflict(crd: Value, core: "Core") -> str:
+    """Which name another resource of the group has already; "" where none is."""
+    spec = crd["spec"]
+    names = spec["names"]
+    wanted = {names["plural"], names["singular"], *(names.get("shortNames") or ())}
+    for kind in core.registry.kinds():
+        if kind.group != spec["group"] or kind.plural == names["plural"]:
+            continue
+        taken = {kind.plural, kind.resource.singular, *kind.resource.short_names}
+        if both := sorted(wanted & taken):
+            return f'"{both[0]}" is already in use'
+        if kind.resource.kind == names["kind"]:
+            return f'"{names["kind"]}" is already in use'
+    return ""
+
+
+def _condition(kind: str, status: bool, reason: str, message: str, now: str) -> Value:
+    word = "True" if status else "False"
+    return {"type": kind, "status": word, "lastTransitionTime": now, "reason": reason, "message": message}
+
+
+def _after_write(crd: Value, core: "Core") -> None:
+    """Accept the names, serve the API and say so in the status: a second write, as the real server's controllers make."""
+    if "deletionTimestamp" in crd["metadata"]:
+        return
+    problem = _conflict(crd, core)
+    now = core.now()
+    kept = {c["type"]: c for c in (crd.get("status") or {}).get("conditions") or ()}
+    if problem:
+        conditions = [
+            _condition("NamesAccepted", False, "NamesConflict", problem, now),
+            _condition("Established", False, "NotAccepted", "not all names are accepted", now),
+        ]
+    else:
+        conditions = [
+            _condition("NamesAccepted", True, "NoConflicts", "no conflicts found", now),
+            _condition("Established", True, "InitialNamesAccepted", "the initial names have been accepted", now),
+        ]
+        core.registry.add_crd(crd)
+    conditions = [kept[c["type"]] if kept.get(c["type"], {}).get("status") == c["status"] else c for c in conditions]
+    others = [c for kind, c in kept.items() if kind not in ("NamesAccepted", "Established")]
+    status = {**crd["status"], "conditions": [*conditions, *others]}
+    if not problem:
+        status["acceptedNames"] = crd["spec"]["names"]
+    if status == crd["status"]:
+        return
+    kind = core.registry.kind(DEFINITION)
+    if kind is None:
+        return
+    changed = {**crd, "metadata": dict(crd["metadata"]), "status": status}
+    fields = owners_after(
+        crd,
+        changed,
+        kind.schema,
+        manager="kube-apiserver",
+        api_version=kind.api_version,
+        time=now,
+        subresource="status",
+    )
+    if fields:
+        changed["metadata"]["managedFields"] = fields
+    core.save(kind, changed)
+
+
+def _after_delete(crd: Value, core: "Core") -> None:
+    core.registry.remove_crd(crd)
+
+
+RULES: Final = {
+    DEFINITION: Rules(
+        generation=True,
+        unconditional_update=False,
+        before_create=_before_create,
+        before_update=_before_update,
+        validate=_validate,
+        validate_update=_validate_update,
+        after_write=_after_write,
+        after_delete=_after_delete,
+    )
+}

@@ -1,0 +1,202 @@
+"""Deployments, ReplicaSets, StatefulSets, DaemonSets and ReplicationControllers."""
+
+from typing import Any, Final
+
+from reconciler.kube.names import GroupKind
+from reconciler.kube.selector import LabelSelector
+from reconciler.sandbox import naming
+from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
+
+Value = dict[str, Any]
+
+_STATEFUL_CHANGEABLE: Final = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+
+
+def _counts(spec: Value, *names: str, causes: Causes) -> None:
+    for name in names:
+        podspec.not_negative(causes, f"spec.{name}", spec.get(name))
+
+
+def selector_and_template(value: Value, what: str, causes: Causes) -> None:
+    """The selector is there, selects something, and selects what the template makes."""
+    spec = value["spec"]
+    selector = spec.get("selector")
+    template = spec.get("template") or {}
+    if selector is None:
+        causes.required("spec.selector")
+    elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        causes.invalid("spec.selector", selector, f"empty selector is invalid for {what}")
+    else:
+        try:
+            found = LabelSelector.of(selector)
+        except ValueError as error:
+            causes.invalid("spec.selector", selector, str(error))
+        else:
+            labels = (template.get("metadata") or {}).get("labels") or {}
+            if not found.matches(labels):
+                causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+    podspec.validate_template(template, "spec.template", causes)
+    pod = template.get("spec") or {}
+    if pod.get("restartPolicy") in ("OnFailure", "Never"):
+        causes.unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ["Always"])
+    if "activeDeadlineSeconds" in pod:
+        causes.forbidden(
+            "spec.template.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {what} is not Supported"
+        )
+
+
+def int_or_percent(field: str, value: Any, causes: Causes) -> float:
+    """A count, or a share; returns its amount, counting a percent as one."""
+    if isinstance(value, str):
+        if not (value.endswith("%") and value[:-1].isdigit()):
+            causes.invalid(
+                field,
+                value,
+                "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+            )
+            return 1
+        return int(value[:-1])
+    if value is not None and value < 0:
+        causes.invalid(field, value, podspec.NOT_NEGATIVE)
+    return value or 0
+
+
+def _deployment(value: Value, causes: Causes) -> None:
+    spec = value["spec"]
+    selector_and_template(value, "deployment", causes)
+    _counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds", causes=causes)
+    strategy = spec["strategy"]
+    rolling = strategy.get("rollingUpdate")
+    path = "spec.strategy.rollingUpdate"
+    if strategy["type"] == "Recreate":
+        if rolling is not None:
+            causes.forbidden(path, "may not be specified when strategy `type` is 'Recreate'")
+    elif strategy["type"] == "RollingUpdate":
+        rolling = rolling or {}
+        unavailable = int_or_percent(f"{path}.maxUnavailable", rolling.get("maxUnavailable"), causes)
+        surge = int_or_percent(f"{path}.maxSurge", rolling.get("maxSurge"), causes)
+        if not unavailable and not surge:
+            causes.invalid(f"{path}.maxUnavailable", rolling.get("maxUnavailable"), "may not be 0 when `maxSurge` is 0")
+        if isinstance(rolling.get("maxUnavailable"), str) and unavailable > 100:
+            causes.invalid(f"{path}.maxUnavailable", rolling["maxUnavailable"], "must not be greater than 100%")
+    else:
+        causes.unsupported("spec.strategy", strategy, ("Recreate", "RollingUpdate"))
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
+        causes.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
+
+
+def _selector_fixed(new: Value, old: Value, causes: Causes) -> None:
+    if new["spec"].get("selector") != old["spec"].get("selector"):
+        causes.invalid("spec.selector", new["spec"].get("selector"), IMMUTABLE)
+
+
+def _deployment_status(new: Value, old: Value) -> None:
+    labels = old["metadata"].get("labels")
+    if labels:
+        new["metadata"]["labels"] = labels
+    else:
+        new["metadata"].pop("labels", None)
+
+
+def _replica_set(value: Value, causes: Causes) -> None:
+    selector_and_template(value, "deployment", causes)
+    _counts(value["spec"], "replicas", "minReadySeconds", causes=causes)
+
+
+def _replication_controller(value: Value, causes: Causes) -> None:
+    spec = value["spec"]
+    if not spec.get("selector"):
+        causes.required("spec.selector")
+    if "template" not in spec:
+        causes.required("spec.template")
+    else:
+        labels = (spec["template"].get("metadata") or {}).get("labels") or {}
+        if any(labels.get(key) != text for key, text in (spec.get("selector") or {}).items()):
+            causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        podspec.validate_template(spec["template"], "spec.template", causes)
+    _counts(spec, "replicas", "minReadySeconds", causes=causes)
+
+
+def _stateful_set(value: Value, causes: Causes) -> None:
+    spec = value["spec"]
+    pod = (spec.get("template") or {}).get("spec") or {}
+    made = [{"name": c["metadata"].get("name", ""), "emptyDir": {}} for c in spec.get("volumeClaimTemplates") or ()]
+    if made:  # claims become volumes of the pods
+        others = [v for v in pod.get("volumes") or () if v.get("name") not in {m["name"] for m in made}]
+        pod = {**pod, "volumes": [*others, *made]}
+        value = {**value, "spec": {**spec, "template": {**spec["template"], "spec": pod}}}
+    selector_and_template(value, "statefulset", causes)
+    _counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit", causes=causes)
+    if spec["podManagementPolicy"] not in ("OrderedReady", "Parallel"):
+        causes.invalid("spec.podManagementPolicy", spec["podManagementPolicy"], "must be 'OrderedReady' or 'Parallel'")
+    strategy = spec["updateStrategy"]
+    if strategy["type"] == "OnDelete" and "rollingUpdate" in strategy:
+        why = "only allowed for updateStrategy 'RollingUpdate'"
+        causes.invalid("spec.updateStrategy.rollingUpdate", strategy["rollingUpdate"], why)
+    elif strategy["type"] == "RollingUpdate":
+        podspec.not_negative(
+            causes,
+            "spec.updateStrategy.rollingUpdate.partition",
+            (strategy.get("rollingUpdate") or {}).get("partition"),
+        )
+    elif strategy["type"] != "OnDelete":
+        causes.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'")
+    for name, policy in spec["persistentVolumeClaimRetentionPolicy"].items():
+        podspec.supported(causes, f"spec.persistentVolumeClaimRetentionPolicy.{name}", policy, ("Delete", "Retain"))
+
+
+def _stateful_set_update(new: Value, old: Value, causes: Causes) -> None:
+    after = {name: part for name, part in new["spec"].items() if name not in _STATEFUL_CHANGEABLE}
+    before = {name: part for name, part in old["spec"].items() if name not in _STATEFUL_CHANGEABLE}
+    if after != before:
+        names = [f"'{name}'" for name in _STATEFUL_CHANGEABLE]
+        listed = f"{', '.join(names[:-1])} and {names[-1]}"
+        causes.forbidden("spec", f"updates to statefulset spec for fields other than {listed} are forbidden")
+
+
+def _daemon_set(value: Value, causes: Causes) -> None:
+    spec = value["spec"]
+    selector_and_template(value, "daemonset", causes)
+    _counts(spec, "minReadySeconds", "revisionHistoryLimit", causes=causes)
+    strategy = spec["updateStrategy"]
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.get("rollingUpdate") or {}
+        path = "spec.updateStrategy.rollingUpdate"
+        unavailable = int_or_percent(f"{path}.maxUnavailable", rolling.get("maxUnavailable"), causes)
+        surge = int_or_percent(f"{path}.maxSurge", rolling.get("maxSurge"), causes)
+        if unavailable and surge:
+            causes.invalid(f"{path}.maxSurge", rolling["maxSurge"], "may not be set when maxUnavailable is non-zero")
+        elif not unavailable and not surge:
+            causes.required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0")
+    elif strategy["type"] != "OnDelete":
+        causes.unsupported("spec.updateStrategy", strategy, ("OnDelete", "RollingUpdate"))
+
+
+RULES: Final = {
+    GroupKind("apps", "Deployment"): Rules(
+        generation=True,
+        generation_also=("annotations",),
+        before_status=_deployment_status,
+        validate=_deployment,
+        validate_update=_selector_fixed,
+    ),
+    GroupKind("apps", "ReplicaSet"): Rules(generation=True, validate=_replica_set, validate_update=_selector_fixed),
+    GroupKind("apps", "StatefulSet"): Rules(
+        generation=True,
+        name=naming.dns_label,
+        validate=_stateful_set,
+        validate_update=_stateful_set_update,
+    ),
+    GroupKind("apps", "DaemonSet"): Rules(generation=True, validate=_daemon_set, validate_update=_selector_fixed),
+    GroupKind("", "ReplicationController"): Rules(generation=True, orphans=True, validate=_replication_controller),
+}

@@ -1,0 +1,94 @@
+"""What the server itself writes into `metadata`, and what it refuses there, alike for all kinds."""
+
+from typing import Any, Final
+
+from reconciler.sandbox import naming
+from reconciler.sandbox.rules import Causes, Rules
+
+Value = dict[str, Any]
+
+ORPHAN: Final = "orphan"
+FOREGROUND: Final = "foregroundDeletion"
+_ANNOTATIONS_LIMIT: Final = 256 * 1024
+
+
+def validate(metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes, creating: bool = True) -> None:
+    """For a new object, and again for an updated one."""
+    name = metadata.get("name", "")
+    if creating and (prefix := metadata.get("generateName")) and (stem := prefix.rstrip("-")):
+        causes.words("metadata.generateName", prefix, rules.name(stem))
+    if not name:
+        causes.required("metadata.name", "name or generateName is required")
+    elif creating:
+        causes.words("metadata.name", name, rules.name(name))
+    if namespaced and not metadata.get("namespace"):
+        causes.required("metadata.namespace")
+    elif not namespaced and metadata.get("namespace"):
+        causes.forbidden("metadata.namespace", "not allowed on this type")
+    labels(metadata.get("labels") or {}, "metadata.labels", causes)
+    _annotations(metadata.get("annotations") or {}, causes)
+    _owners(metadata.get("ownerReferences") or (), causes)
+    finalizers = metadata.get("finalizers") or ()
+    for finalizer in finalizers:
+        causes.words("metadata.finalizers", finalizer, naming.qualified_name(finalizer))
+    if ORPHAN in finalizers and FOREGROUND in finalizers:
+        why = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
+        causes.invalid("metadata.finalizers", list(finalizers), why)
+
+
+def labels(found: Value, field: str, causes: Causes) -> None:
+    for key, value in found.items():
+        causes.words(field, key, naming.qualified_name(key))
+        causes.words(field, value, naming.label_value(value))
+
+
+def _annotations(annotations: Value, causes: Causes) -> None:
+    size = 0
+    for key, value in annotations.items():
+        causes.words("metadata.annotations", key, naming.qualified_name(key.lower()))
+        size += len(key.encode()) + len(value.encode())
+    if size > _ANNOTATIONS_LIMIT:
+        causes.too_long("metadata.annotations", _ANNOTATIONS_LIMIT)
+
+
+def _owners(references: Any, causes: Causes) -> None:
+    field = "metadata.ownerReferences"
+    controller = ""
+    for reference in references:
+        if not reference.get("apiVersion"):
+            causes.invalid(f"{field}.apiVersion", "", "version must not be empty")
+        for name in ("kind", "name", "uid"):
+            if not reference.get(name):
+                causes.invalid(f"{field}.{name}", "", "must not be empty")
+        if reference.get("controller"):
+            this = f"{reference['kind']}/{reference['name']}"
+            if controller:
+                why = 'Only one reference can have Controller set to true. Found "true" in references for'
+                causes.invalid(field, list(references), f"{why} {controller} and {this}")
+            else:
+                controller = this
+
+
+def carry_over(new: Value, old: Value) -> None:
+    """Give an updated object what an update can never take away or need not say."""
+    if not new.get("uid"):
+        new["uid"] = old["uid"]
+    for name in ("creationTimestamp", "deletionTimestamp", "generation"):
+        if name in old:
+            new[name] = old[name]
+        else:
+            new.pop(name, None) if name == "generation" else None
+    if "deletionGracePeriodSeconds" in old:
+        new.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
+    new.pop("selfLink", None)
+
+
+def validate_update(new: Value, old: Value, causes: Causes) -> None:
+    if "deletionTimestamp" in old:
+        extra = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
+        if extra:
+            why = "no new finalizers can be added if the object is being deleted, found new finalizers"
+            causes.forbidden("metadata.finalizers", f"{why} {extra}")
+    for name in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
+        if new.get(name) != old.get(name):
+            causes.invalid(f"metadata.{name}", new.get(name), "field is immutable")

@@ -1,0 +1,177 @@
+"""PATCH in four types: JSON patch, merge patch, strategic merge patch and server-side apply."""
+
+from typing import Any, Final
+
+from reconciler.http.transport import Response
+from reconciler.kube import patch as patches
+from reconciler.kube.names import GroupKind
+from reconciler.sandbox import content
+from reconciler.sandbox.gotypes import TypeMismatch
+from reconciler.sandbox.refusals import Refusal, bad_request, conflict, internal, invalid, unsupported_media_type
+from reconciler.sandbox.rules import Causes
+from reconciler.sandbox.verbs import ownership, write
+from reconciler.sandbox.verbs.call import Call, mismatch_text
+
+Value = dict[str, Any]
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE: Final = "application/merge-patch+json"
+STRATEGIC: Final = "application/strategic-merge-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
+
+
+def patch(call: Call) -> Response:
+    media = content.media_type(call.request.headers)
+    accepted = [JSON_PATCH, MERGE, APPLY] if call.kind.custom else [JSON_PATCH, MERGE, STRATEGIC, APPLY]
+    if media not in accepted:
+        raise unsupported_media_type(accepted)
+    if media == APPLY:
+        return _apply(call)
+    if "force" in call.query:
+        causes = Causes()
+        causes.forbidden("force", "may not be specified for non-apply patch")
+        raise invalid(GroupKind("meta.k8s.io", "PatchOptions"), "", causes)
+    core, kind = call.core, call.kind
+    entry = call.entry()
+    old = core.read(entry, kind)
+    new = read_patched(call, merge(call, old, media))
+    _same_name(call, new)
+    ownership.record(call, old, new)
+    status = call.route.subresource == "status"
+    return call.answer(write.update(core, kind, entry, old, new, dry_run=call.dry_run, status=status))
+
+
+def merge(call: Call, old: Value, media: str) -> Any:
+    """The patched document. Raises Refusal (400, 422)."""
+    document = content.decode_json(call.request.body)
+    try:
+        if media == JSON_PATCH:
+            if not isinstance(document, list):
+                raise bad_request("error decoding patch: a JSON patch is a list of operations")
+            return patches.json_patch(old, document)
+        if not isinstance(document, dict):
+            raise bad_request("error decoding patch: a patch is an object")
+        if media == MERGE:
+            return patches.merge_patch(old, document)
+        return patches.strategic_merge(old, document, call.kind.schema)
+    except patches.PatchError as error:
+        if media == JSON_PATCH:
+            raise Refusal(
+                422, "Invalid", f"the server rejected our request due to an error in our request: {error}", {}
+            ) from None
+        raise bad_request(str(error)) from None
+
+
+def read_patched(call: Call, document: Any) -> Value:
+    """A patched document as a clean, completed object; what does not fit is blamed on the patch (422)."""
+    unknown: list[str] = []
+    try:
+        clean = call.kind.codec.read(document, unknown)
+    except TypeMismatch as mismatch:
+        raise _blame(mismatch_text(mismatch)) from None
+    if unknown:
+        try:
+            call.report_unknown(unknown, "")
+        except Refusal as refusal:
+            raise _blame(refusal.message) if refusal.code == 400 else refusal from None
+    stated = (clean.get("apiVersion"), clean.get("kind"))
+    expected = (call.kind.api_version, call.kind.resource.kind)
+    if stated != expected:
+        raise bad_request(
+            f"the API version in the data ({stated[0]}) does not match the expected API version ({expected[0]})"
+        )
+    clean.setdefault("metadata", {})
+    call.kind.codec.default(clean)
+    return clean
+
+
+def _blame(why: str) -> Refusal:
+    causes = Causes()
+    causes.invalid("patch", "", why)
+    return invalid(GroupKind("", ""), "", causes)
+
+
+def _same_name(call: Call, value: Value) -> None:
+    about = value["metadata"]
+    if not about.get("name"):
+        raise bad_request(
+            f"the name of the object ({call.name} based on URL) was undeterminable: name must be provided"
+        )
+    if about["name"] != call.name:
+        raise bad_request(f"the name of the object ({about['name']}) does not match the name on the URL ({call.name})")
+    write.place(call.kind, value, call.namespace)
+
+
+def _apply(call: Call) -> Response:
+    core, kind = call.core, call.kind
+    manager = call.query.get("fieldManager", "")
+    if not manager:
+        causes = Causes()
+        causes.required("fieldManager", "is required for apply patch")
+        raise invalid(GroupKind("meta.k8s.io", "PatchOptions"), "", causes)
+    applied = content.decode_yaml(call.request.body)
+    if not isinstance(applied, dict):
+        raise bad_request("error decoding YAML: an object is expected")
+    _check_applied(call, applied)
+    status = call.route.subresource == "status"
+    entry = core.find(kind, call.namespace, call.name)
+    if entry is None and status:
+        call.entry()
+    old = core.read(entry, kind) if entry else None
+    about = applied["metadata"]
+    if old is None:
+        if about.get("uid"):
+            why = f"uid mismatch: the provided object specified uid {about['uid']}, and no existing object was found"
+            raise conflict(kind.group, kind.plural, call.name, why)
+    elif about.get("resourceVersion") and about["resourceVersion"] != old["metadata"]["resourceVersion"]:
+        raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
+    merged, changed = ownership.apply(call, old, applied, manager=call.manager)
+    if not changed and old is not None:
+        return call.answer(old)
+    new = _read_merged(call, merged)
+    _same_name(call, new)
+    if entry is None or old is None:
+        new["metadata"].pop("resourceVersion", None)
+        return call.answer(write.create(core, kind, new, dry_run=call.dry_run), 201)
+    return call.answer(write.update(core, kind, entry, old, new, dry_run=call.dry_run, status=status))
+
+
+def _check_applied(call: Call, applied: Value) -> None:
+    """Refuse what cannot be merged: another version or kind, a field that does not exist, a value of another type."""
+    kind = call.kind
+    if applied.get("apiVersion") != kind.api_version:
+        raise bad_request(
+            "Incorrect version specified in apply patch. Specified patch version: "
+            f"{applied.get('apiVersion') or ''}, expected: {kind.api_version}"
+        )
+    if applied.get("kind") != kind.resource.kind:
+        raise bad_request(f"the kind in the data ({applied.get('kind') or ''}) does not match {kind.resource.kind}")
+    about = applied.get("metadata")
+    if about is None:
+        about = applied["metadata"] = {}
+    where = f"({call.namespace}/{call.name}; {kind.api_version}, Kind={kind.resource.kind})"
+    if not isinstance(about, dict):
+        raise internal(
+            f"failed to create typed patch object {where}: .metadata: expected map, got a {type(about).__name__}"
+        )
+    if about.get("managedFields") is not None:
+        raise bad_request("metadata.managedFields must be nil")
+    if about.get("name") and about["name"] != call.name:
+        raise bad_request(f"the name of the object ({about['name']}) does not match the name on the URL ({call.name})")
+    if kind.custom:
+        return
+    unknown: list[str] = []
+    try:
+        kind.codec.read(applied, unknown)
+    except TypeMismatch as mismatch:
+        detail = f".{mismatch.where()}: expected {mismatch.wanted}, got {mismatch.found}"
+        raise internal(f"failed to create typed patch object {where}: {detail}") from None
+    if unknown:
+        errors = "\n".join(f".{path}: field not declared in schema" for path in unknown)
+        raise internal(f"failed to create typed patch object {where}: {errors}")
+
+
+def _read_merged(call: Call, merged: Value) -> Value:
+    clean = call.clean(merged, "")
+    call.kind.codec.default(clean)
+    return clean

@@ -1,0 +1,135 @@
+"""The scale subresource: one number of an object, seen as an autoscaling/v1 Scale."""
+
+from typing import Any, Final
+
+from reconciler.http.transport import Response
+from reconciler.kube import apply as structured
+from reconciler.kube.names import GroupVersionKind
+from reconciler.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
+from reconciler.sandbox import content
+from reconciler.sandbox.refusals import bad_request, conflict, invalid, unsupported_media_type
+from reconciler.sandbox.registry import Kind
+from reconciler.sandbox.rules import Causes
+from reconciler.sandbox.tables.column import dig
+from reconciler.sandbox.verbs import patch, write
+from reconciler.sandbox.verbs.call import Call
+
+Value = dict[str, Any]
+
+SCALE: Final = GroupVersionKind("autoscaling", "v1", "Scale")
+
+
+def scale(call: Call) -> Response:
+    """GET, PUT and PATCH of `/scale`."""
+    core, kind = call.core, call.kind
+    entry = call.entry()
+    old = core.read(entry, kind)
+    before = _seen(kind, old)
+    if call.request.method == "GET":
+        return call.respond(before)
+    after = _wanted(call, before)
+    stated = (after.get("metadata") or {}).get("resourceVersion")
+    if stated and stated != old["metadata"]["resourceVersion"]:
+        raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
+    replicas = (after.get("spec") or {}).get("replicas", 0)
+    if type(replicas) is not int:
+        raise bad_request(
+            f"json: cannot unmarshal {type(replicas).__name__} into Go struct field ScaleSpec.spec.replicas of type int32"
+        )
+    if replicas < 0:
+        causes = Causes()
+        causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid(SCALE.group_kind, call.name, causes)
+    new = _with(old, _path(kind, "specReplicasPath", "spec.replicas"), replicas)
+    fields = structured.update(
+        old,
+        new,
+        kind.schema,
+        manager=call.manager,
+        api_version=kind.api_version,
+        time=core.now(),
+        subresource="scale",
+    )
+    new["metadata"] = {**new["metadata"], **({"managedFields": fields} if fields else {})}
+    stored = write.update(core, kind, entry, old, new, dry_run=call.dry_run)
+    return call.respond(_seen(kind, stored))
+
+
+def _wanted(call: Call, before: Value) -> Value:
+    media = content.media_type(call.request.headers)
+    if call.request.method == "PUT":
+        after = call.body()
+    else:
+        if media == patch.APPLY:
+            document = content.decode_yaml(call.request.body)
+            media = patch.MERGE
+        else:
+            document = content.decode_json(call.request.body)
+        try:
+            if media == patch.JSON_PATCH:
+                after = json_patch(before, document)
+            elif media == patch.MERGE:
+                after = merge_patch(before, document)
+            elif media == patch.STRATEGIC:
+                after = strategic_merge(before, document, call.core.registry.catalog.schema(SCALE))
+            else:
+                raise unsupported_media_type([patch.JSON_PATCH, patch.MERGE, patch.STRATEGIC, patch.APPLY])
+        except PatchError as error:
+            raise bad_request(str(error)) from None
+    if not isinstance(after, dict):
+        raise bad_request("the body is not an object")
+    return after
+
+
+def _path(kind: Kind, name: str, default: str) -> list[str]:
+    """Where a Scale's field lies in the object."""
+    stated = (kind.custom_scale or {}).get(name, "")
+    return (stated.removeprefix(".") or default).split(".")
+
+
+def _seen(kind: Kind, value: Value) -> Value:
+    about = value["metadata"]
+    names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    status: Value = {"replicas": dig(value, *_path(kind, "statusReplicasPath", "status.replicas")) or 0}
+    if selector := _selector(kind, value):
+        status["selector"] = selector
+    spec: Value = {}
+    if replicas := dig(value, *_path(kind, "specReplicasPath", "spec.replicas")):
+        spec["replicas"] = replicas
+    return {
+        "kind": SCALE.kind,
+        "apiVersion": SCALE.api_version,
+        "metadata": {name: about[name] for name in names if name in about},
+        "spec": spec,
+        "status": status,
+    }
+
+
+def _selector(kind: Kind, value: Value) -> str:
+    if kind.custom:
+        path = (kind.custom_scale or {}).get("labelSelectorPath", "")
+        return str(dig(value, *path.removeprefix(".").split(".")) or "") if path else ""
+    found = dig(value, "spec", "selector") or {}
+    if "matchLabels" not in found and "matchExpressions" not in found:
+        found = {"matchLabels": found}
+    parts = [f"{key}={text}" for key, text in sorted((found.get("matchLabels") or {}).items())]
+    for expression in found.get("matchExpressions") or ():
+        key, operator, values = (
+            expression["key"],
+            expression["operator"],
+            ",".join(sorted(expression.get("values") or ())),
+        )
+        words = {
+            "In": f"{key} in ({values})",
+            "NotIn": f"{key} notin ({values})",
+            "Exists": key,
+            "DoesNotExist": f"!{key}",
+        }
+        parts.append(words.get(operator, key))
+    return ",".join(parts)
+
+
+def _with(value: Value, path: list[str], new: Any) -> Value:
+    """A copy of an object in which one field is set."""
+    name, *rest = path
+    return {**value, name: _with(value.get(name) or {}, rest, new) if rest else new}
