@@ -1,6 +1,7 @@
 """Specs from YAML text, without a repository: what a loader would hand over, built by hand."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,8 +9,10 @@ import msgspec
 import pytest
 import yaml
 
-from reconciler.clock import LoopClock
-from reconciler.kube.names import Identity
+from reconciler.clock import LoopClock, SystemClock
+from reconciler.http.transport import Request
+from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.kube.openapi import catalog
 from reconciler.model.manifest import DriftMode, Manifest, Manifests, Owner
 from reconciler.model.plan import IDENTITY
 from reconciler.model.snapshot import Revision
@@ -25,6 +28,7 @@ from reconciler.model.spec import (
     TaskSpec,
 )
 from reconciler.render.render import Renderer
+from reconciler.sandbox.server import Sandbox
 
 KINDS: dict[str, Any] = {"Deployment": DeploymentSpec, "Image": ImageSpec, "Task": TaskSpec}
 OWNER = Owner("install-1", "shop")
@@ -117,6 +121,31 @@ class Rendered:
 
     def after(self, name: str) -> list[str]:
         return [f"{i.kind}/{i.name}" for i in self.manifest(name).after]
+
+
+class Server:
+    """The embedded API server, as far as applying goes."""
+
+    def __init__(self) -> None:
+        self._sandbox = Sandbox(clock=SystemClock())
+
+    def apply(self, obj: Mapping[str, Any]) -> dict[str, Any]:
+        """The object as the server has it then; the server's words where it refuses."""
+        gvk = GroupVersionKind.of(obj)
+        resource = catalog().resource(gvk.group_kind)
+        assert resource is not None
+        path = resource.path(obj["metadata"].get("namespace", ""), obj["metadata"]["name"], version=gvk.version)
+        headers = {"content-type": "application/apply-patch+yaml"}
+        query = (("fieldManager", "reconciler"),)
+        response = self._sandbox.answer(Request("PATCH", path, query, headers, json.dumps(obj).encode()))
+        answer: dict[str, Any] = json.loads(response.body)
+        assert response.status < 300, answer["message"]
+        return answer
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
 
 
 @pytest.fixture(scope="session")

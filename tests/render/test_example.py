@@ -75,3 +75,10 @@ def test_production_is_merged_over_base(example: Manifests) -> None:
 def test_the_raw_stateful_set_gets_the_image_by_name(example: Manifests) -> None:
     pod = of(example, "apps", "StatefulSet", "redis").object["spec"]["template"]["spec"]
     assert pod["containers"][0]["image"].startswith("registry.example.com/mirror/redis@sha256:")
+
+
+@layers
+def test_a_server_takes_every_object_and_a_second_apply_changes_nothing(example: Manifests, server: Any) -> None:
+    in_order = sorted(example.items.values(), key=lambda m: m.identity.kind != "Namespace")
+    first, second = ([server.apply(manifest.object) for manifest in in_order] for _ in range(2))
+    assert first == second
