@@ -19,7 +19,8 @@ from reconciler.model.config import GitCredentials, GitLimits
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.source import tree
 from reconciler.source.address import normal_path
-from reconciler.source.process import Damaged, GitFailed, GitJob, Settings, environment
+from reconciler.source.environment import Settings, environment
+from reconciler.source.process import GitFailed, GitJob
 from reconciler.source.tree import Mode, Name
 
 _GIT: Final = ".git"
@@ -91,20 +92,10 @@ class DirectorySource:
 
     def _tracked(self) -> set[str] | None:
         """What Git tracks or would offer to add; None outside a work tree."""
-        from git import Repo
-        from git.exc import InvalidGitRepositoryError, NoSuchPathError
-
+        git = GitJob(self._root, Settings(environment(None, GitCredentials())), bare=False)
         try:
-            with Repo(self._root, search_parent_directories=True) as repo:
-                top, directory = repo.working_tree_dir, Path(repo.git_dir)
-            if top is None:
-                return None
-            job = GitJob(directory, Settings(environment(None, GitCredentials())))
-            output = job.run(
-                *("-C", str(self._root), f"--work-tree={top}", "ls-files", "-z"),
-                *("--cached", "--others", "--exclude-standard", "--deduplicate", "--", "."),
-            )
-        except (InvalidGitRepositoryError, NoSuchPathError, GitFailed, Damaged):
+            output = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", ".")
+        except GitFailed:
             return None
         return {os.fsdecode(path).rstrip("/") for path in output.split(b"\0")[:-1]}
 

@@ -12,8 +12,8 @@ The hash covers name and URL, so two sources never share a mirror. A kill at any
 adds a ref last), or leftovers that the next holder of the lock removes, or a mirror that cannot be read: then it is
 fetched anew beside the old one, which stays until that is complete.
 
-History is full, not shallow: `messages` and `trace` read it, and a shallow fetch makes the server count objects at
-each change. docs/testing.md has the figures.
+History is full, not shallow: `messages` and `trace` read it. Measured on 5,000 files with 5,000 commits: the first
+fetch takes 0.4 s and 4.7 MB instead of 0.1 s and 0.5 MB at depth 1; a fetch of one more commit takes the same.
 """
 
 import contextlib
@@ -185,14 +185,7 @@ def _create(path: Path) -> None:
 
 
 def _is_repository(path: Path) -> bool:
-    from git import Repo
-    from git.exc import InvalidGitRepositoryError, NoSuchPathError
-
-    try:
-        with Repo(path) as repo:
-            return repo.bare
-    except (InvalidGitRepositoryError, NoSuchPathError, OSError, ValueError):
-        return False
+    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
 
 
 def _sweep(path: Path) -> None:

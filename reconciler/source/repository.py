@@ -34,8 +34,9 @@ from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.source import history, objects, tree
 from reconciler.source.address import check_revision, normal_path, parse_url
 from reconciler.source.backoff import Backoff
+from reconciler.source.environment import Settings, environment
 from reconciler.source.mirror import Mirror, directory_name
-from reconciler.source.process import Damaged, GitJob, Settings, Stopped, environment
+from reconciler.source.process import Damaged, GitJob, Stopped
 from reconciler.source.refs import Ref, Target, find
 
 T = TypeVar("T")

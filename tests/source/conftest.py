@@ -101,6 +101,11 @@ def cache(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def mirrors(cache: Path) -> Callable[[], list[Path]]:
+    return lambda: sorted(cache.glob("*.git"))
+
+
+@pytest.fixture
 def source(repository: Repository, cache: Path, commands: Commands) -> Callable[..., GitSource]:
     """Makes a source of `repository`; keyword arguments go into its configuration."""
 

@@ -1,7 +1,6 @@
 """What a poll answers while all is well."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from reconciler.model.snapshot import Entry, SkipReason
 from reconciler.source.repository import GitSource
@@ -181,11 +180,11 @@ async def test_a_restart_begins_with_the_last_good_snapshot(repository, source: 
     assert commands["fetch"] == 0
 
 
-async def test_two_sources_never_share_a_mirror(repository, source: Make, cache: Path) -> None:
+async def test_two_sources_never_share_a_mirror(repository, source: Make, mirrors) -> None:
     repository.commit({"a.yaml": "1"})
     for name in ("shop", "Shop", "sh/op"):
         assert (await source(name=name).poll()).error is None
-    assert len(list(cache.glob("*.git"))) == 3
+    assert len(mirrors()) == 3
 
 
 async def test_no_configuration_of_the_caller_reaches_git(repository, source: Make, monkeypatch, tmp_path) -> None:
