@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.diff.paths import child, items
-from reconciler.kube.compare import same
+from reconciler.kube.compare import is_absent, same
 from reconciler.kube.schema import Schema, Shape
 
 _FILLED_IN: Final[Mapping[str, tuple[Any, ...]]] = {
@@ -27,6 +27,10 @@ _FILLED_IN: Final[Mapping[str, tuple[Any, ...]]] = {
     "volumeMode": ("Filesystem",),  # volumeClaimTemplates
 }  # defaults inside atomic values of Kubernetes' own kinds that the published description does not state
 
+_OBJECTS: Final = frozenset(
+    {"metadata", "resources", "status"}
+)  # objects that it writes even when there is nothing in them
+
 
 def holds(desired: Any, live: Any, schema: Schema) -> bool:
     """Whether `live` is `desired`, up to other spellings of the same value and defaults that the server filled in."""
@@ -40,24 +44,27 @@ def holds(desired: Any, live: Any, schema: Schema) -> bool:
 
 def _map_holds(desired: Mapping[str, Any], live: Mapping[str, Any], schema: Schema) -> bool:
     for name, value in desired.items():
-        there = live.get(name)
+        there, known = live.get(name), child(schema, name)
         if there is None:
-            if value or schema.shape is not Shape.STRUCT:  # the server leaves out empty fields that it knows
+            if not _left_out(value, known):
                 return False
-        elif not holds(value, there, child(schema, name)):
+        elif not holds(value, there, known):
             return False
-    return all(_default(name, value, schema) for name, value in live.items() if desired.get(name) is None)
+    return all(_filled_in(name, value, schema) for name, value in live.items() if desired.get(name) is None)
 
 
-def _default(name: str, value: Any, schema: Schema) -> bool:
+def _left_out(value: Any, schema: Schema) -> bool:
+    """Whether the server stores nothing for `value`. An empty object means something: `podSelector: {}` is all pods."""
+    return is_absent(value, schema) or (schema.shape is Shape.SCALAR and (value is False or value == ""))
+
+
+def _filled_in(name: str, value: Any, schema: Schema) -> bool:
     """Whether the server may have put `value` there by itself."""
+    known = schema.fields.get(name) if schema.shape is Shape.STRUCT else None
     if value is None:
         return True
-    known = schema.fields.get(name) if schema.shape is Shape.STRUCT else None
     if known is None:
         return False
     if isinstance(value, dict):
-        return all(_default(inner, part, known) for inner, part in value.items())
-    if known.has_default and same(value, known.default, known):
-        return True
-    return not value or value in _FILLED_IN.get(name, ())
+        return name in _OBJECTS and all(_filled_in(inner, part, known) for inner, part in value.items())
+    return (known.has_default and same(value, known.default, known)) or value in _FILLED_IN.get(name, ())

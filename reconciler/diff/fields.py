@@ -146,10 +146,13 @@ class _Walk:
 
 
 def left_out(value: Any, schema: Schema, owned: Object | None) -> bool:
-    """Whether the server may have taken `value` and not stored it, because it is empty.
+    """Whether the server may have taken `value` and not stored it, because it or all in it is empty.
 
     That the field is still ours says that nobody removed it; an empty list of shared items has no owner in any case.
     """
+    if value and is_map(schema, value):
+        inside = owned or {}
+        return all(left_out(part, child(schema, name), inside.get("f:" + name)) for name, part in value.items())
     return not value and schema.shape is not Shape.UNTYPED and (owned is not None or is_items(schema, value))
 
 

@@ -372,3 +372,31 @@ def test_string_data_is_compared_as_the_server_stores_it(bench: Any) -> None:
     live = Live(live.identity, {**stored, "data": {"a": "b2xk"}})
     assert decide(bench, secret(stringData={"a": "old"}), live).action is Action.NONE
     assert fields(decide(bench, secret(stringData={"a": "new"}), live)) == {"data.a": ("(secret)", "(changed)")}
+
+
+@pytest.mark.parametrize(("old", "new"), [({}, {"podSelector": {}}), ({"podSelector": {}}, {})])
+def test_an_empty_selector_is_not_no_selector(bench: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def policy(peer: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "x", "namespace": "shop"},
+            "spec": {"podSelector": {}, "ingress": [{"from": [peer]}]},
+        }
+
+    assert decide(bench, policy(new), bench.live(policy(old))).action is Action.UPDATE
+
+
+def test_what_the_server_fills_in_into_claim_templates_is_no_change(bench: Any) -> None:
+    claim = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    stated = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db", "namespace": "shop"},
+        "spec": {"serviceName": "db", "volumeClaimTemplates": [claim]},
+    }
+    live = bench.live(stated)
+    (template,) = live.object["spec"]["volumeClaimTemplates"]
+    template.update(apiVersion="v1", kind="PersistentVolumeClaim", status={"phase": "Pending"})
+    template["spec"]["volumeMode"] = "Filesystem"
+    assert decide(bench, stated, live).action is Action.NONE
