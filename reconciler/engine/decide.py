@@ -115,18 +115,19 @@ class Decider:
         ran: frozenset[Identity],
     ) -> Change:
         identity = manifest.identity
-        live = self._cluster.cache.get(identity) or existing.get(identity)
-        if live is None and identity in ran:
+        cached = self._cluster.cache.get(identity)
+        present = cached or existing.get(identity)
+        if present is None and identity in ran:
             return Change(identity, Action.NONE, "ran already", manifest=manifest)
-        if live is None and not self._served(identity):
+        if present is None and not self._served(identity):
             return Change(identity, Action.UNCONFIRMED, "its kind is not served yet", manifest=manifest)
         change = compare(
             manifest,
-            self._cluster.cache.get(identity),
+            cached,
             self._schemas.of(manifest.gvk),
             owner=self._owner,
             existing=existing.get(identity),
-            released=identity in existing and self._released(existing[identity]),
+            released=present is not None and self._released(present),
         )
         namespace = Identity("", "Namespace", "", identity.namespace)
         if change.action is Action.CREATE and namespace in manifests and namespace not in self._cluster.cache:

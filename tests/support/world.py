@@ -1,13 +1,14 @@
 """A whole world for the engine: a sandbox in this process, a repository in memory, one or more sources."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
 import msgspec
 from memory_repository import MemoryRepository
+from texts import NAMESPACE
 
 from reconciler.clock import LoopClock
 from reconciler.cluster.cluster import Cluster
@@ -22,15 +23,13 @@ from reconciler.model.result import SyncResult
 from reconciler.sandbox.server import Sandbox
 from reconciler.sandbox.simulation import Simulation
 
-NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
-
 
 class World:
     """What a test holds in its hands."""
 
-    def __init__(self, transport: Transport, clock: LoopClock, sandbox: Sandbox | None = None) -> None:
-        self.transport = transport
-        self.sandbox = sandbox
+    def __init__(self, connect: Callable[[], Transport], clock: LoopClock) -> None:
+        self.connect = connect
+        self.transport = connect()  # for other clients than ours
         self.clock = clock
         self.events: list[Event] = []
         self.repositories: dict[str, MemoryRepository] = {}
@@ -41,7 +40,7 @@ class World:
         self.claims = Claims()
 
     def new_cluster(self) -> Cluster:
-        return Cluster(self.transport, clock=self.clock, random=self.random)
+        return Cluster(self.connect(), clock=self.clock, random=self.random)
 
     def source(self, name: str = "shop", *, install: str = "test", **config: Any) -> MemoryRepository:
         """Add a source; its repository has no commit yet."""
@@ -62,12 +61,20 @@ class World:
         self.sources[name] = Reconciler(settings, repository, around)
         return repository
 
+    async def started(self, files: Mapping[str, str], name: str = "shop", **config: Any) -> MemoryRepository:
+        """A source with `files` and the namespace, synced once without a failure."""
+        repository = self.source(name, **config)
+        repository.commit({"namespace.yaml": NAMESPACE, **files}, "Start")
+        result = await self.sync(name)
+        assert result.ok, {str(i): r.message for i, r in result.results.items() if r.outcome != "done"}
+        return repository
+
     async def sync(self, name: str = "shop") -> SyncResult:
         """Poll and make the pass that is due."""
         reconciler = self.sources[name]
         await reconciler.poll()
         result = await reconciler.work()
-        assert result is not None, "no pass was due"
+        assert result is not None, self.events[-1:]
         return result
 
     async def restart(self) -> None:
@@ -125,7 +132,7 @@ async def world(*, controllers: bool = False) -> AsyncIterator[World]:
     """A sandbox with the namespace `default`; with `controllers` also simulated controllers and nodes."""
     clock = LoopClock()
     sandbox = Sandbox(clock=clock)
-    made = World(sandbox.transport(), clock, sandbox)
+    made = World(sandbox.transport, clock)
     try:
         if controllers:
             async with Simulation(sandbox.transport(), clock=clock, random=Random(3)):
