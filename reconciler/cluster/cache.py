@@ -114,6 +114,11 @@ class LiveCache:
         """Say that one of them came."""
         self._unlisted[kind] -= 1
 
+    def at(self, identity: Identity, version: str) -> Packed | None:
+        """The object, if it is here in exactly this state."""
+        packed = self._objects.get(identity)
+        return packed if packed is not None and packed.version == version else None
+
     def put(self, identity: Identity, packed: Packed) -> None:
         """Take in one state of an object, unless a later one is here."""
         old = self._objects.get(identity)

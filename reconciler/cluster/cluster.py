@@ -108,8 +108,9 @@ class Cluster:
         self, obj: Mapping[str, Any], *, force: bool = False, manager: str = MANAGER, dry_run: bool = False
     ) -> Live:
         """Server-side apply. Raises Conflict, naming other managers and their fields, unless `force`."""
-        patience = _CRD_PATIENCE if self._defined(Identity.of(obj)) else 0.0
-        live = await apply.apply(self.server, obj, manager=manager, force=force, dry_run=dry_run, patience=patience)
+        live = await apply.apply(
+            self.server, obj, manager=manager, force=force, dry_run=dry_run, patience=self._patience(Identity.of(obj))
+        )
         if not dry_run:
             self._learn(live)
         return live
@@ -151,7 +152,7 @@ class Cluster:
 
     def _learn(self, live: Live) -> None:
         """Have our own write in the cache before the watch brings it, so that it is never taken for drift."""
-        if self._watches.covers(live.identity):
+        if self._watches.covers(live):
             self.cache.put(
                 live.identity,
                 pack(
@@ -163,9 +164,12 @@ class Cluster:
             )
             self._watches.ensure((live.identity.group_kind,))
 
-    def _defined(self, identity: Identity) -> bool:
-        """Whether the cache has a CustomResourceDefinition of the group."""
-        return any(crd.name.endswith(f".{identity.group}") for crd in self.cache.of_kind(_CRD))
+    def _patience(self, identity: Identity) -> float:
+        """Seconds to wait for a kind to be served: its CustomResourceDefinition may have come a moment ago."""
+        if self.discovery.known(identity.group_kind):
+            return 0.0
+        defined = any(crd.name.endswith(f".{identity.group}") for crd in self.cache.of_kind(_CRD))
+        return _CRD_PATIENCE if defined else 0.0
 
     def _discovered(self) -> None:
         self._watches.ensure()

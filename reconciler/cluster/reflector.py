@@ -65,7 +65,7 @@ class Reflector:
         self._path = object_path(resource.api_version, resource.plural, namespace)
         self._subject = f"{resource.kind} in {namespace}" if namespace else resource.kind
         self._version = ""  # of the state that the cache has; "" when it has to be listed
-        self._heard = False  # whether the present attempt brought a word from the server
+        self._moved = False  # whether the present attempt brought the cache forward
 
     async def run(self) -> None:
         """Follow the objects until cancelled, or until the API server does not serve the kind (NotFound in `error`).
@@ -75,7 +75,7 @@ class Reflector:
         failures = 0
         while True:
             began = self._clock.monotonic()
-            self._heard = False
+            self._moved = False
             error = await self._attempt()
             if isinstance(error, NotFound):
                 self.error = error
@@ -83,7 +83,7 @@ class Reflector:
                 return
             if isinstance(error, Gone):  # the state is too old to watch from
                 self._version, error = "", None
-            if self._heard or self._clock.monotonic() - began >= HELD:
+            if self._moved or self._clock.monotonic() - began >= HELD:
                 failures = 0
                 if error is None:
                     continue
@@ -140,18 +140,20 @@ class Reflector:
         self.error = None
 
     def _take(self, event: Event) -> None:
-        self._heard = True
         if event.type == "BOOKMARK":
-            self._version = decode(event.object, _Bookmark).metadata.resource_version
-            return
-        if (packed := self._packed(event.object)) is None:
-            return
-        identity, state = packed
-        if event.type == "DELETED":
-            self._cache.remove(identity, state.version)
-        else:
-            self._cache.put(identity, state)
-        self._version = state.version or self._version
+            self._move(decode(event.object, _Bookmark).metadata.resource_version)
+        elif packed := self._packed(event.object):
+            identity, state = packed
+            if event.type == "DELETED":
+                self._cache.remove(identity, state.version)
+            else:
+                self._cache.put(identity, state)
+            self._move(state.version)
+
+    def _move(self, version: str) -> None:
+        if version and version != self._version:
+            self._version = version
+            self._moved = True
 
     def _query(self) -> tuple[tuple[str, str], ...]:
         return (("labelSelector", self._selector),) if self._selector else ()
@@ -164,5 +166,7 @@ class Reflector:
             logger.warning("an object of %s is skipped: %s", self._subject, error)
             return None
         identity = Identity(self.resource.group, self.resource.kind, meta.namespace, meta.name)
+        if known := self._cache.at(identity, meta.resource_version):  # our own write, or a list of what we have
+            return identity, known
         source = (meta.labels or {}).get(LABEL_SOURCE, "")
         return identity, pack(data, version=meta.resource_version, source=source, api_version=self.resource.api_version)

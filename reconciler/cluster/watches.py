@@ -11,8 +11,10 @@ from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.discovery import Discovery
 from reconciler.cluster.reflector import Reflector
 from reconciler.errors import NotFound, ReconcilerError
-from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.kube.names import GroupKind, GroupVersionKind
 from reconciler.kube.resources import Resource
+from reconciler.kube.selector import LabelSelector
+from reconciler.model.change import Live
 
 
 @dataclass
@@ -78,11 +80,14 @@ class Watches:
             if any(started):
                 self._cache.expect(kind, sum(not reflector.listed for reflector in self._of({kind})))
 
-    def covers(self, identity: Identity) -> bool:
-        """Whether `identity` is of a kind and namespace that is to be watched, now or when it is served."""
+    def covers(self, live: Live) -> bool:
+        """Whether `live` is among what is to be watched, now or when its kind is served."""
+        identity = live.identity
         wanted = self._wanted.get(identity.group_kind)
-        return wanted is not None and (
-            not identity.namespace or "" in wanted.namespaces or identity.namespace in wanted.namespaces
+        return (
+            wanted is not None
+            and (not identity.namespace or not wanted.namespaces.isdisjoint(("", identity.namespace)))
+            and LabelSelector.parse(wanted.selector).matches(live.labels)
         )
 
     def failing(self, kinds: Iterable[GroupKind] | None = None) -> Mapping[GroupKind, ReconcilerError]:

@@ -225,6 +225,27 @@ def test_a_watch_that_ends_at_once_is_no_hot_loop(scripted: Any, cluster_on: Any
     run_virtual(main())
 
 
+def test_nor_is_one_that_says_the_same_nonsense_each_time(scripted: Any, cluster_on: Any) -> None:
+    async def main() -> None:
+        server = scripted()
+        version = server.put("web")
+        for line in (
+            b'{"type":"ADDED","object":{}}',
+            b'{"type":"ADDED","object":{"metadata":{"name":"web","namespace":"shop","resourceVersion":"%d"}}}'
+            % version,
+            b'{"type":"ERROR","object":{"code":410}}',
+        ):
+            server.always("watch", [line])
+            cluster = cluster_on(server)
+            await cluster.watch({CONFIG_MAP})
+            server.sent.clear()
+            await asyncio.sleep(3600)
+            assert len(server.sent) <= 300
+            await cluster.close()
+
+    run_virtual(main())
+
+
 def test_a_kind_that_fails_does_not_stop_another(scripted: Any, cluster_on: Any, failure: Any) -> None:
     async def main() -> None:
         server = scripted()
