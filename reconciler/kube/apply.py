@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 from reconciler.kube import managed
-from reconciler.kube.fieldset import EMPTY, Field, FieldSet, Path, item_key, render
+from reconciler.kube.fieldset import EMPTY, FieldSet
 from reconciler.kube.managed import BEFORE_FIRST_APPLY, Entries, Entry, Owner
 from reconciler.kube.merge import Comparison, compare, identical, merge, prune
+from reconciler.kube.path import Field, Path, item_key, render
 from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
 
 _NEVER_OWNED: Final = FieldSet.from_paths(
@@ -96,7 +97,7 @@ def apply(
     entries = stored
     if not stored and live is not None:
         earlier = _updater(BEFORE_FIRST_APPLY, api_version, subresource)
-        entries = _updated({}, compare(zero(schema), before, schema), reset, earlier, time)
+        entries = _updated({}, compare(_nothing(schema), before, schema), reset, earlier, time)
     me = Owner(manager, "Apply", subresource)
     previous = entries.get(me)
     others = {owner: entry for owner, entry in entries.items() if owner != me}
@@ -159,7 +160,7 @@ def update(
             entries = _readable(old)
     if not entries and old is not None:
         return []
-    before = managed.without_managed_fields(old) if old is not None else zero(schema)
+    before = managed.without_managed_fields(old) if old is not None else _nothing(schema)
     changes = compare(before, managed.without_managed_fields(new), schema)
     updater = _updater(manager, api_version, subresource)
     return managed.write(managed.capped(_updated(entries, changes, reset, updater, time)))
@@ -172,6 +173,11 @@ def zero(schema: Schema) -> Mapping[str, Any]:
     for name in schema.always:
         empty[name] = zero(schema.fields[name])
     return empty
+
+
+def _nothing(schema: Schema) -> Mapping[str, Any]:
+    """What an object is before it is created. Custom resources have no structs that are always there."""
+    return zero(schema) if schema.always else {}
 
 
 def _updater(manager: str, api_version: str, subresource: str) -> Owner:

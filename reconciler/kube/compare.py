@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.kube import quantity
-from reconciler.kube.fieldset import item_key
+from reconciler.kube.path import item_key
 from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
 
 

@@ -5,77 +5,31 @@ A set is kept as the tree that FieldsV1 is: nested dicts whose keys are path ele
 So reading and writing FieldsV1 costs one walk, and union, difference and intersection compare strings.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from reconciler.kube.path import Field, Index, Key, Path, Value, decode, encode, item_key, rank, render
 from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
+
+__all__ = [
+    "EMPTY",
+    "Field",
+    "FieldSet",
+    "Index",
+    "Key",
+    "Path",
+    "Tree",
+    "Value",
+    "decode",
+    "encode",
+    "item_key",
+    "render",
+]
 
 Tree: TypeAlias = dict[str, Any]
 """A node of FieldsV1. Trees are shared between sets: never change one that you did not make."""
 
 SELF: Final = "."
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of an object by name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class Key:
-    """An item of a keyed list by its key fields, sorted by name: `Key({"name": "web"})`."""
-
-    fields: tuple[tuple[str, Any], ...]
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        object.__setattr__(self, "fields", tuple(sorted(fields.items())))
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An item of a set by its value."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An item of an atomic list by its place."""
-
-    index: int
-
-
-Element: TypeAlias = Field | Key | Value | Index
-Path: TypeAlias = tuple[Element, ...]
-
-
-def render(path: Path, *, quoted: bool = False) -> str:
-    """A path as people read it: `spec.template.spec.containers[name=web].image`.
-
-    `quoted` as the API server writes it in a conflict, less the dot before it: `…containers[name="web"].image`.
-    """
-    show = _json if quoted else _plain
-    parts = []
-    for element in path:
-        match element:
-            case Field(name):
-                parts.append(f".{name}")
-            case Key(fields):
-                parts.append(f"[{','.join(f'{name}={show(value)}' for name, value in fields)}]")
-            case Value(value):
-                parts.append(f"[={show(value)}]")
-            case Index(index):
-                parts.append(f"[{index}]")
-    return "".join(parts).removeprefix(".")
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else _json(value)
 
 
 class FieldSet:
@@ -175,82 +129,6 @@ EMPTY: Final = FieldSet()
 def is_member(node: Tree) -> bool:
     """Whether a node, as a child of another, belongs to the set itself."""
     return not node or SELF in node
-
-
-def encode(element: Element) -> str:
-    """An element as a key of FieldsV1."""
-    match element:
-        case Field(name):
-            return f"f:{name}"
-        case Key(fields):
-            return f"k:{_json(dict(fields))}"
-        case Value(value):
-            return f"v:{_json(value)}"
-        case Index(index):
-            return f"i:{index}"
-
-
-@lru_cache(maxsize=8192)
-def decode(text: str) -> Element | None:
-    """The element of a key of FieldsV1; None for a type that we do not know. ValueError where malformed."""
-    kind, rest = text[:2], text[2:]
-    if kind == "f:":
-        return Field(rest)
-    if kind == "k:":
-        fields = json.loads(rest)
-        if not isinstance(fields, dict):
-            raise ValueError(f"not a key: {text!r}")
-        return Key(fields)
-    if kind == "v:":
-        return Value(json.loads(rest))
-    if kind == "i:":
-        return Index(int(rest))
-    if kind[1:] != ":":
-        raise ValueError(f"not an element of a path: {text!r}")
-    return None
-
-
-def _json(value: Any) -> str:
-    """As Go writes it: compact, sorted, with the characters escaped that are special in HTML."""
-    text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    if not _ESCAPED.isdisjoint(text):
-        for character in _ESCAPED:
-            text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-_ESCAPED: Final = frozenset("<>&\u2028\u2029")
-
-
-@lru_cache(maxsize=8192, typed=True)
-def _key(*parts: Any) -> str:
-    """The key of an item from alternating names and values."""
-    return f"k:{_json(dict(zip(parts[::2], parts[1::2], strict=True)))}"
-
-
-@lru_cache(maxsize=8192, typed=True)
-def _value(value: Any) -> str:
-    return f"v:{_json(value)}"
-
-
-def item_key(item: Any, schema: Schema) -> str:
-    """How an item of a granular list is known, as a key of FieldsV1. A key field left out counts by its default."""
-    try:
-        if schema.merge is Merge.SET or not isinstance(item, dict):
-            return _value(item)
-        if len(schema.keys) == 1:
-            name = schema.keys[0]
-            if name in item:
-                return _key(name, item[name])
-        parts: list[Any] = []
-        for name in schema.keys:
-            if name in item:
-                parts += (name, item[name])
-            elif name in schema.key_defaults:
-                parts += (name, schema.key_defaults[name])
-        return _key(*parts)
-    except TypeError:  # a list or an object where a scalar belongs: it does not pass validation, but it has a name
-        return f"v:{_json(item)}"
 
 
 def _children(value: Mapping[str, Any], schema: Schema) -> Tree:
@@ -362,12 +240,12 @@ def _read(fields: Mapping[str, Any], *, root: bool) -> Tree:
     for text, below in fields.items():
         if text == SELF:
             continue
-        element = decode(text)
-        if element is None:
-            continue
         if not isinstance(below, Mapping):
             raise ValueError(f"not a field set: {text!r}")
-        if type(element) is not Field:
+        if not text.startswith("f:"):
+            element = decode(text)
+            if element is None:
+                continue
             text = encode(element)
         tree[text] = _read(below, root=False) if below else {}
     if tree and not root and SELF in fields:
@@ -380,32 +258,8 @@ def _sorted(tree: Tree) -> Tree:
         return {key: _sorted(node) if node else {} for key, node in tree.items()}
     keys = sorted(tree)
     if keys[-1] > "f;":  # there are more than field names
-        keys.sort(key=_rank)
+        keys.sort(key=rank)
     return {key: _sorted(tree[key]) if tree[key] else {} for key in keys}
-
-
-@lru_cache(maxsize=8192)
-def _rank(text: str) -> tuple[Any, ...]:
-    """The API server's order: fields, keys, values, places; numbers before texts before booleans."""
-    element = decode(text) if text != SELF else None
-    match element:
-        case Field(name):
-            return (1, name)
-        case Key(fields):
-            return (2, *((name, *_order(value)) for name, value in fields))
-        case Value(value):
-            return (3, *_order(value))
-        case Index(index):
-            return (4, index)
-    return (0,)
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    if isinstance(value, bool):
-        return (3, value)
-    if isinstance(value, int | float):
-        return (1, value)
-    return (2, value) if isinstance(value, str) else (4, _json(value))
 
 
 def _paths(prefix: Path, tree: Tree, *, every: bool) -> Iterator[Path]:

@@ -7,7 +7,8 @@ with what they were made of, so "unchanged" is mostly an identity check; nothing
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reconciler.kube.fieldset import SELF, FieldSet, Tree, is_member, item_key
+from reconciler.kube.fieldset import SELF, FieldSet, Tree, is_member
+from reconciler.kube.path import item_key
 from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
 
 

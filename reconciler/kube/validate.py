@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from reconciler.kube import quantity
-from reconciler.kube.fieldset import item_key
+from reconciler.kube.path import item_key
 from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
 from reconciler.kube.structural import Reader
 
@@ -188,8 +188,8 @@ def _expected(value: Any, schema: Schema) -> str:
         case "boolean":
             return "" if isinstance(value, bool) else "boolean"
         case "integer":
-            whole = number and value == int(value) and -_INTEGERS.get(schema.format, 2**63) <= value
-            return "" if whole and value < _INTEGERS.get(schema.format, 2**63) else "integer"
+            bound = _INTEGERS.get(schema.format, 2**63)
+            return "" if number and float(value).is_integer() and -bound <= value < bound else "integer"
         case "number":
             return "" if number else "number"
         case "int-or-string":
