@@ -27,10 +27,6 @@ _FILLED_IN: Final[Mapping[str, tuple[Any, ...]]] = {
     "volumeMode": ("Filesystem",),  # volumeClaimTemplates
 }  # defaults inside atomic values of Kubernetes' own kinds that the published description does not state
 
-_OBJECTS: Final = frozenset(
-    {"metadata", "resources", "status"}
-)  # objects that it writes even when there is nothing in them
-
 
 def holds(desired: Any, live: Any, schema: Schema) -> bool:
     """Whether `live` is `desired`, up to other spellings of the same value and defaults that the server filled in."""
@@ -66,5 +62,5 @@ def _filled_in(name: str, value: Any, schema: Schema) -> bool:
     if known is None:
         return False
     if isinstance(value, dict):
-        return name in _OBJECTS and all(_filled_in(inner, part, known) for inner, part in value.items())
+        return name in schema.always and all(_filled_in(inner, part, known) for inner, part in value.items())
     return (known.has_default and same(value, known.default, known)) or value in _FILLED_IN.get(name, ())
