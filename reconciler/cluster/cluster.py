@@ -51,10 +51,6 @@ class Cluster:
         """How often each kind of request was sent, retries counted: (verb, resource, code)."""
         return self._traffic.requests
 
-    def request_counts(self) -> Mapping[RequestKind, int]:
-        """The same, for those who want to be called."""
-        return self.requests
-
     @property
     def kinds(self) -> Mapping[GroupKind, Resource]:
         """What the cluster serves, as of the last reading of its discovery."""

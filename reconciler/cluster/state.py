@@ -123,19 +123,19 @@ class StateStore:
 
     async def reload(self, source: str) -> SourceState:
         """The state as the cluster has it now, with changes that are not written yet."""
-        await self._reload(self._slots[source])
-        return self.get(source)
+        slot = self._slots[source]
+        async with slot.lock:
+            await self._merge(slot)
+        return slot.state
 
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Until cancelled: take in what other processes write, and tell `changed` the source."""
         cache = LiveCache()
-        stale: asyncio.Queue[str] = asyncio.Queue()
+        news: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
         def seen(_identity: Identity, _old: Live | None, new: Live | None) -> None:
-            source = new.labels.get(LABEL_STATE, "") if new else ""
-            slot = self._slots.get(source)
-            if new is not None and slot is not None and new.resource_version != slot.version.resource_version:
-                stale.put_nowait(source)
+            if new is not None and (source := new.labels.get(LABEL_STATE, "")) in self._slots:
+                news.put_nowait((source, new.resource_version))
 
         cache.subscribe(seen)
         reflector = Reflector(
@@ -151,9 +151,9 @@ class StateStore:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(reflector.run())
             while True:
-                source = await stale.get()
+                source, version = await news.get()
                 try:
-                    if await self._reload(self._slots[source]):
+                    if await self._learn(self._slots[source], version):
                         changed(source)
                 except ReconcilerError as error:
                     logger.warning("the state of %s was not read again: %s", source, error)
@@ -203,9 +203,11 @@ class StateStore:
                     return
             raise Conflict("others keep writing the same state", status=409, where=state_name(slot.state.source))
 
-    async def _reload(self, slot: _Slot) -> bool:
-        """Take in what is in the cluster; whether it was news."""
+    async def _learn(self, slot: _Slot, version: str) -> bool:
+        """Take in what somebody wrote as resourceVersion `version`, if it was not us; whether it was news."""
         async with slot.lock:
+            if version == slot.version.resource_version:
+                return False
             before = slot.state
             await self._merge(slot)
             return slot.state != before

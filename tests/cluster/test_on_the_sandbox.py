@@ -4,19 +4,23 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from reconciler.clock import LoopClock, run_virtual
+from reconciler.clock import LoopClock, SystemClock, run_virtual
 from reconciler.cluster.cluster import Cluster
+from reconciler.cluster.connect import connect
 from reconciler.cluster.health.assess import assess
 from reconciler.cluster.state import StateStore
 from reconciler.errors import ConfigError, Conflict, Invalid, NotFound
 from reconciler.http.transport import Request, Response, Transport
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.manifest import Owner
+from reconciler.sandbox.http import serve
+from reconciler.sandbox.kubeconfig import write_kubeconfig
 from reconciler.sandbox.server import Sandbox
 
 DEPLOYMENT = GroupKind("apps", "Deployment")
@@ -354,3 +358,24 @@ def test_rule_1_a_lost_install_is_recovered_from_any_owned_object() -> None:
         assert await store.install(None) == "prod"
 
     in_a_world(main)
+
+
+async def test_the_same_over_http_from_a_kubeconfig(tmp_path: Path) -> None:
+    """Everything real but the server: sockets, the kubeconfig, the clock."""
+    async with serve(Sandbox(clock=SystemClock())) as url:
+        write_kubeconfig(tmp_path / "config", url)
+        cluster = await connect(str(tmp_path / "config"), clock=SystemClock(), random=Random(1))
+        assert await cluster.watch({DEPLOYMENT, CONFIG_MAP}) == {}
+        metadata = {"name": "shop"}
+        await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        arrived = asyncio.Event()
+        await asyncio.gather(*(cluster.apply(config_map(f"c{number}", a="1")) for number in range(50)))
+        assert len(cluster.cache) == 50
+        cluster.cache.subscribe(lambda identity, _old, new: arrived.set() if new is None else None)
+        live = cluster.cache.get(Identity("", "ConfigMap", "shop", "c7"))
+        assert live is not None
+        await cluster.delete(live)
+        async with asyncio.timeout(5):
+            await arrived.wait()
+        assert len(cluster.cache) == 49
+        await cluster.close()

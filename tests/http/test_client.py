@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -222,6 +223,17 @@ async def test_what_is_not_an_answer(answer: bytes) -> None:
         with pytest.raises(TransportError) as caught:
             await client.send(Request("GET", "/api"))
     assert "s3cret" not in "\n".join(caught.value.diagnostics())
+
+
+async def test_tls_with_somebody_who_does_not_speak_it() -> None:
+    context = ssl.create_default_context()
+    async with (
+        raw(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url,
+        transport(url.replace("http:", "https:"), ssl=context) as client,
+    ):
+        with pytest.raises(TransportError, match="TLS failed") as caught:
+            await client.send(Request("GET", "/api"))
+    assert "certificate authority" in caught.value.hint
 
 
 async def test_a_stream_that_breaks_off() -> None:
