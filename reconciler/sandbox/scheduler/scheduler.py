@@ -17,7 +17,6 @@ from reconciler.sandbox.client import (
     NAMESPACES,
     NODES,
     PODS,
-    PRIORITY_CLASSES,
     STORAGE_CLASSES,
     Key,
     Object,
@@ -66,7 +65,6 @@ class Scheduler(Controller):
         self._retry_planned = False
         self._last_retry = float("-inf")
         self._classes = self.informers.of(STORAGE_CLASSES)
-        self._priorities = self.informers.of(PRIORITY_CLASSES)
         self._claims = self.informers.of(CLAIMS)
         self._claims.subscribe(lambda _old, _new: self._retry())
         self.informers.of(NAMESPACES).subscribe(self._namespace_changed)
@@ -118,15 +116,8 @@ class Scheduler(Controller):
         if uid in self._queued or not _is_mine(pod) or self._cluster.is_placed(uid):
             return
         self._queued.add(uid)
-        heapq.heappush(self._heap, (-self._priority(pod), next(self._order), key_of(pod), uid))
+        heapq.heappush(self._heap, (-(pod["spec"].get("priority") or 0), next(self._order), key_of(pod), uid))
         self._wake.set()
-
-    def _priority(self, pod: Object) -> int:
-        stated = pod["spec"].get("priority")
-        if stated is not None:
-            return int(stated)
-        named = self._priorities.get(Key("", pod["spec"].get("priorityClassName") or ""))
-        return int(named["value"]) if named else 0
 
     def _retry(self) -> None:
         """Something changed that may help: try again what fits nowhere, soon, and not more than once a second."""
