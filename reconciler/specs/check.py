@@ -16,20 +16,17 @@ from reconciler.model.reference import ObjectReference, references
 from reconciler.model.spec import (
     API_VERSION,
     GROUP,
-    DeploymentSpec,
     Document,
-    ImageSpec,
     ObjectSpec,
     Origin,
     Spec,
-    TaskSpec,
 )
 from reconciler.specs.candidate import Candidate, Teller, subject_of
 from reconciler.specs.finding import Finding
 from reconciler.specs.foreign import image_warnings, images_of, misfits
 from reconciler.specs.metadata import marks, names
 from reconciler.specs.overlay import merged
-from reconciler.specs.own import examined, unknown_kind
+from reconciler.specs.own import examined, typed, unknown_kind
 from reconciler.specs.read import Path
 from reconciler.specs.schemas import KINDS, structure
 from reconciler.specs.scope import Kinds
@@ -38,11 +35,6 @@ from reconciler.specs.settle import settled
 JSON = Any
 Named = tuple[tuple[Path, str], ...]
 
-_TYPES: Final[dict[str, type[ImageSpec | DeploymentSpec | TaskSpec]]] = {
-    "Deployment": DeploymentSpec,
-    "Image": ImageSpec,
-    "Task": TaskSpec,
-}
 _WORKLOADS: Final = frozenset(("", "apps", "batch"))  # groups whose kinds run pods and get images by name
 
 
@@ -83,9 +75,9 @@ def check(candidates: tuple[Candidate, ...], kinds: Kinds, teller: Teller) -> Ch
     if gvk.group == GROUP and (gvk.api_version != API_VERSION or gvk.kind not in KINDS):
         told += teller.findings(unknown_kind(gvk), candidates[-1:], candidates[-1].part.value)
         return Checked(identity, candidates, {}, problems=tuple(told))
-    schema = structure(gvk.kind) if gvk.group == GROUP else kinds.schema(gvk)
+    known = structure(gvk.kind) if gvk.group == GROUP else kinds.schema(gvk)
     try:
-        value, findings, noted = _examined(candidates, identity, gvk, schema, teller)
+        value, findings, noted = _examined(candidates, identity, gvk, known, kinds.untyped, teller)
     except PatchError as error:
         finding = Finding("bad-overlay", (), f"this cannot be merged over {candidates[0].location}: {error}")
         told += teller.findings([finding], candidates[-1:], candidates[-1].part.value)
@@ -104,32 +96,37 @@ def check(candidates: tuple[Candidate, ...], kinds: Kinds, teller: Teller) -> Ch
         tuple(_images(value, gvk)),
         tuple(_dependencies(value, gvk)),
         tuple(_files(value, gvk)),
-        gvk if schema is None and not kinds.live(gvk.group_kind) else None,
+        gvk if known is None and not kinds.live(gvk.group_kind) else None,
     )
 
 
 def _examined(
-    candidates: Sequence[Candidate], identity: Identity, gvk: GroupVersionKind, schema: Schema | None, teller: Teller
+    candidates: Sequence[Candidate],
+    identity: Identity,
+    gvk: GroupVersionKind,
+    known: Schema | None,
+    untyped: Schema,
+    teller: Teller,
 ) -> tuple[dict[str, JSON], list[Finding], list[tuple[Candidate, Finding]]]:
     """The merged value, what is wrong with it, and warnings about single candidates. Raises PatchError."""
+    schema = known or untyped
     values = [candidate.part.value for candidate in candidates]
     noted: list[tuple[Candidate, Finding]] = []
 
     def settle() -> None:
         for number, candidate in enumerate(candidates):
-            if schema is not None:
-                values[number], found = settled(candidate, schema, teller.text(candidate.file))
-                noted.extend((candidate, finding) for finding in found)
+            values[number], found = settled(candidate, schema, teller.text(candidate.file))
+            noted.extend((candidate, finding) for finding in found)
 
     if any(candidate.part.dubious for candidate in candidates):
         settle()
-    value = merged(values, schema)
-    findings = list(_findings(value, identity, gvk, schema)) if value else []
+    value = merged(values, known)
+    findings = list(_findings(value, identity, gvk, schema, strange=known is None)) if value else []
     if not noted and any(finding.severity is Severity.ERROR for finding in findings):
         settle()  # a number may stand where a text is wanted
         if noted:
-            value = merged(values, schema)
-            findings = list(_findings(value, identity, gvk, schema))
+            value = merged(values, known)
+            findings = list(_findings(value, identity, gvk, schema, strange=known is None))
     if value and not identity.namespace and value["metadata"].get("namespace"):
         message = f"a {identity.kind} is in no namespace; this one is left out"
         findings.append(
@@ -139,18 +136,13 @@ def _examined(
 
 
 def _findings(
-    value: dict[str, JSON], identity: Identity, gvk: GroupVersionKind, schema: Schema | None
+    value: dict[str, JSON], identity: Identity, gvk: GroupVersionKind, schema: Schema, *, strange: bool
 ) -> Iterator[Finding]:
-    if gvk.group == GROUP:
-        found = examined(value, gvk.kind)
-    else:
-        from reconciler.kube.openapi import catalog
-
-        found = misfits(value, schema if schema is not None else catalog().untyped)
+    found = examined(value, gvk.kind) if gvk.group == GROUP else misfits(value, schema)
     yield from found
     if any(f.path[:1] == ("metadata",) and f.severity is Severity.ERROR for f in found):
         return  # their types are wrong: more would only be noise
-    yield from names(identity, known=schema is not None)
+    yield from names(identity, known=not strange)
     yield from marks(value["metadata"])
     if gvk.group in _WORKLOADS and not found:
         yield from image_warnings(value)
@@ -169,7 +161,7 @@ def _placed(value: dict[str, JSON], identity: Identity) -> dict[str, JSON]:
 
 def _document(value: dict[str, JSON], identity: Identity, candidates: Sequence[Candidate]) -> Document:
     ours = identity.group == GROUP
-    spec: Spec = msgspec.convert(value["spec"], _TYPES[identity.kind]) if ours else ObjectSpec(value)
+    spec: Spec = typed(value["spec"], identity.kind) if ours else ObjectSpec(value)
     metadata = value["metadata"]
     base, *over = candidates
     origin = Origin(base.path, base.part.line, _text_hash(candidates), tuple(c.path for c in over))

@@ -11,7 +11,6 @@ from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.snapshot import Entry, SkipReason, Snapshot
 from reconciler.specs import later
 from reconciler.specs.candidate import Candidate
-from reconciler.specs.fault import Fault
 from reconciler.specs.identify import unidentified
 from reconciler.specs.ledger import Ledger
 from reconciler.specs.limits import Limits
@@ -99,15 +98,8 @@ class Collector:
         if identity is not None or any(fault.severity is Severity.ERROR for fault in part.faults):
             return candidate
         # A name such as 123 is a text that lacks its quotes.
-        text = self._ledger.teller.text(file)
-        value, findings = settled(candidate, self._kinds.untyped, text)
-        identity = identity_of(value, self._kinds, self._namespace)
-        if identity is None:
-            return candidate
-        noted = tuple(
-            Fault(f.code, f.message, text.mark(part, f.path, key=False), f.hint, severity=f.severity) for f in findings
-        )
-        return Candidate(entry.path, entry.layer, file, replace(part, value=value, faults=noted), identity)
+        value, _ = settled(candidate, self._kinds.untyped, self._ledger.teller.text(file))
+        return replace(candidate, identity=identity_of(value, self._kinds, self._namespace))
 
     def _unidentified(self, entry: Entry, candidate: Candidate) -> None:
         teller, part = self._ledger.teller, candidate.part

@@ -1,19 +1,26 @@
 """What is wrong with a document of one of our own kinds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+import msgspec
 
 from reconciler.kube.names import GroupVersionKind
 from reconciler.model.problem import Severity
 from reconciler.model.reference import ImageReference
-from reconciler.model.spec import API_VERSION
+from reconciler.model.spec import API_VERSION, DeploymentSpec, ImageSpec, TaskSpec
 from reconciler.specs.finding import Finding, did_you_mean, shown
-from reconciler.specs.foreign import misfits
+from reconciler.specs.foreign import misfits, path_of
 from reconciler.specs.schemas import KINDS, resolved, schema, structure
 from reconciler.specs.words import refusals
 
 JSON = Any
 
+_TYPES: Final[Mapping[str, type[DeploymentSpec | ImageSpec | TaskSpec]]] = {
+    "Deployment": DeploymentSpec,
+    "Image": ImageSpec,
+    "Task": TaskSpec,
+}
 _CRON_NAME: Final = 52  # Kubernetes adds 11 characters for each Job, and a Job's name is a label
 
 
@@ -40,8 +47,8 @@ def examined(value: dict[str, JSON], kind: str) -> list[Finding]:
 
 def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
     """What a schema cannot say of a document that it accepts."""
-    found = []
     spec = value["spec"]
+    found = _untypable(spec, kind)
     if kind == "Image":
         found += _repository(spec["repository"])
     else:
@@ -67,6 +74,21 @@ def _kubernetes_view(value: dict[str, JSON]) -> dict[str, JSON]:
         return value
     sources = {name: source for name, source in env.items() if isinstance(source, dict)}
     return {**value, "spec": {**value["spec"], "env": sources}}
+
+
+def typed(spec: JSON, kind: str) -> DeploymentSpec | ImageSpec | TaskSpec:
+    """A valid spec as its struct."""
+    return msgspec.convert(spec, _TYPES[kind])
+
+
+def _untypable(spec: JSON, kind: str) -> list[Finding]:
+    """To JSON Schema 3.0 is an integer, to everybody else it is not."""
+    try:
+        typed(spec, kind)
+    except msgspec.ValidationError as error:
+        path, _ = path_of(spec, str(error).rpartition("`$.")[2].rstrip("`"))
+        return [Finding("wrong-type", ("spec", *path), "the value is of another type than it should be", str(error))]
+    return []
 
 
 def _repository(repository: str) -> list[Finding]:

@@ -96,7 +96,7 @@ class Text:
         if self._lines is None:
             self._lines = split_lines(self._text)
         line = self._lines[number - 1].rstrip() if 0 < number <= len(self._lines) else ""
-        return line if len(line) <= 160 else f"{line[:157]}…"
+        return line if len(line) <= 160 else f"{line[:159]}…"
 
 
 def _parts(number: int, doc: Doc) -> Iterator[Part]:

@@ -85,10 +85,7 @@ def _structure(node: Node, document: Node, known: Mapping[str, Schema]) -> Schem
     if node.get("type") == "array":
         element = _structure(node.get("items", {}), document, {})
         key = node.get("x-kubernetes-patch-merge-key", "")
-        merge = Merge.KEYED if key else Merge.ATOMIC
-        return Schema(
-            Shape.LIST, merge=merge, keys=(key,) if key else (), merge_key=key, merge_strategy=strategy, element=element
-        )
+        return Schema(Shape.LIST, merge=Merge.ATOMIC, merge_key=key, merge_strategy=strategy, element=element)
     if node.get("type") == "object":
         values = node.get("additionalProperties", {})
         return Schema(Shape.MAP, element=_structure(values, document, {}) if isinstance(values, Mapping) else UNTYPED)
