@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from reconciler.kube import managed
+from reconciler.kube import last_applied, managed
 from reconciler.kube.fieldset import EMPTY, FieldSet
 from reconciler.kube.managed import BEFORE_FIRST_APPLY, Entries, Entry, Owner
 from reconciler.kube.merge import Comparison, compare, identical, merge, prune
@@ -110,14 +110,17 @@ def apply(
     if not identical(before, after):
         changes = compare(before, after, schema).without(reset)
         if not force:
-            _refuse_conflicts(others, changes)
+            conceded = last_applied.conceded(before, schema, api_version) if manager == last_applied.MANAGER else EMPTY
+            _refuse_conflicts(others, changes, conceded)
         others = _taken(others, changes)
         if has_null:
             after = _without_nulls(after, schema)
     same = identical(before, after)
     if fields := wanted - _NEVER_OWNED:
         others[me] = _entry(previous, Entry(api_version, fields, managed.rfc3339(time)), same=same)
-    changed = not same or _fields(others) != _fields(stored)
+    if manager == last_applied.MANAGER:
+        after = last_applied.refreshed(after, applied)
+    changed = not identical(before, after) or _fields(others) != _fields(stored)
     return Applied(_with_managed_fields(after, managed.write(others)), changed)
 
 
@@ -210,8 +213,8 @@ def _taken(entries: Entries, changes: Comparison) -> Entries:
     return {owner: entry for owner, entry in kept.items() if entry.fields}
 
 
-def _refuse_conflicts(others: Entries, changes: Comparison) -> None:
-    changed = changes.modified | changes.added
+def _refuse_conflicts(others: Entries, changes: Comparison, conceded: FieldSet) -> None:
+    changed = (changes.modified | changes.added) - conceded
     conflicts = [(owner, path) for owner, entry in sorted(others.items()) for path in (entry.fields & changed).paths()]
     if conflicts:
         raise ApplyConflict(tuple(conflicts))

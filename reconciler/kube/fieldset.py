@@ -240,7 +240,7 @@ def _read(fields: Mapping[str, Any], *, root: bool) -> Tree:
     for text, below in fields.items():
         if text == SELF:
             continue
-        if not isinstance(below, Mapping):
+        if not isinstance(below, dict):
             raise ValueError(f"not a field set: {text!r}")
         if not text.startswith("f:"):
             element = decode(text)
