@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
+from reconciler.errors import SourceError
 from reconciler.model.config import GitCredentials
 from reconciler.source.address import Address, Scheme
 
@@ -87,6 +90,13 @@ def environment(address: Address | None, credentials: GitCredentials, ssh: str =
         shown[f"GIT_CONFIG_VALUE_{number}"] = value
     shown["GIT_CONFIG_COUNT"] = str(len(config))
     return shown
+
+
+def check_readable(credentials: GitCredentials) -> None:
+    """Raises SourceError for a file of `credentials` that cannot be read: Git would only say that it was refused."""
+    for name, path in msgspec.structs.asdict(credentials).items():
+        if name.endswith("_file") and path and not os.access(path, os.R_OK):
+            raise SourceError("a file of the source's credentials cannot be read", where=path)
 
 
 def _ssh(program: str, credentials: GitCredentials) -> str:

@@ -8,7 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 from reconciler.errors import SourceError, SourceMissing, SourceRefused, SourceUnreachable
-from reconciler.source.process import GitFailed
+from reconciler.source.process import GitFailed, printable
 
 
 class _Rule(NamedTuple):
@@ -28,6 +28,11 @@ _RULES: Final = (
         SourceError,
         "the mirror cannot be written",
         "the cache directory needs space",
+    ),
+    _rule(
+        r"cannot run |not a git command|unable to find remote helper|: \d+: \S+: not found|command not found",
+        SourceError,
+        "a program that Git needs for this URL is not installed",
     ),
     _rule(
         r"host key verification failed|no .* host key is known",
@@ -79,6 +84,12 @@ _RULES: Final = (
         "there is no repository at the URL",
     ),
     _rule(
+        r"is this a git repository|invalid server response",
+        SourceUnreachable,
+        "the server's answer is not Git's protocol",
+        "is the URL that of a repository, and no login page in between?",
+    ),
+    _rule(
         r"could not resolve|connection (refused|reset|timed out|closed)|failed to connect|couldn't connect"
         r"|network is unreachable|no route to host|operation timed out|hung up|early eof|empty reply"
         r"|returned error: (429|5\d\d)|rpc failed|expected flush|unexpected disconnect|unable to access"
@@ -103,4 +114,4 @@ def _sentence(stderr: str, position: int) -> str:
     line = stderr[start:].partition("\n")[0].strip()
     for prefix in ("fatal: ", "error: ", "remote: "):
         line = line.removeprefix(prefix)
-    return "".join(letter for letter in line if letter.isprintable())[:300]
+    return printable(line)

@@ -37,7 +37,10 @@ def messages(git: GitJob, old: str, new: str) -> tuple[str, ...]:
     """The whole messages of the commits in old..new, newest first; at most MAX_COMMITS.
 
     Empty when `old` is not known (any more): nothing can be told of the way from there, so nothing was approved on it.
+    Raises SourceMissing when `new` is not known.
     """
+    if resolve(git, new) is None:
+        raise SourceMissing(f"the mirror has no commit {new[:12]}")
     if resolve(git, old) is None:
         return ()
     output = local(git, "log", "-z", f"--max-count={MAX_COMMITS}", "--format=%B", f"{old}..{new}", "--")

@@ -190,6 +190,6 @@ def _is_repository(path: Path) -> bool:
 
 def _sweep(path: Path) -> None:
     """Remove half-received packs and locks of commands that were killed. Only for the holder of our lock."""
-    for pattern in (*_TEMPORARY, "*.lock", "refs/**/*.lock", "objects/info/*.lock"):
+    for pattern in (*_TEMPORARY, "*.lock", "gc.pid", "refs/**/*.lock", "objects/info/*.lock"):
         for leftover in path.glob(pattern):
             leftover.unlink(missing_ok=True)

@@ -39,8 +39,13 @@ class GitFailed(SourceError):
     """Git ended with an error. `stderr` is what it said, for `faults.explain`."""
 
     def __init__(self, what: str, *, stderr: str) -> None:
-        super().__init__(what, why=stderr.strip().rpartition("\n")[2][:300])
+        super().__init__(what, why=printable(stderr.strip().rpartition("\n")[2]))
         self.stderr = stderr
+
+
+def printable(text: str) -> str:
+    """What a stranger wrote, fit to be shown on one line."""
+    return "".join(letter for letter in text if letter.isprintable())[:300]
 
 
 class Damaged(SourceError):

@@ -100,7 +100,10 @@ def _missing(git: GitJob, url: str, text: str) -> SourceMissing:
     refs = advertised(git, url, "--heads", "--tags")
     names = sorted({name.split("/", 2)[2] for name in refs if not name.endswith(_PEELED)})
     if not names:
-        return SourceMissing("the repository is empty: it has no commit", hint=f"push a commit to {text!r}")
+        return SourceMissing(
+            "the repository is empty: it has no commit",
+            hint=f"push a commit to {text!r}; if it has one, is the URL right?",
+        )
     near = difflib.get_close_matches(text, names[:5000], n=1)
     branches = [name.removeprefix("refs/heads/") for name in refs if name.startswith("refs/heads/")]
     guess = near or (branches if len(branches) == 1 else [])

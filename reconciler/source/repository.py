@@ -2,16 +2,17 @@
 
 An unchanged poll is one `git ls-remote` and nothing else. What each outcome means:
 
-    a new commit           its snapshot comes into force
-    a force-push           the same; `notice` says that history was rewritten
-    a moved tag            the same; `notice` says so
-    branch or tag deleted  \\
-    empty repository        | `error` is set (SourceMissing), the last good snapshot stays in force, nothing is pruned
-    repository disappears  /
-    server unreachable, hangs, answers garbage    the same with SourceUnreachable; a hanging Git is killed
-    credentials refused, unsafe objects           the same with SourceError or SourceRefused
-    a huge repository      the same with SourceTooLarge; that commit is not downloaded again
-    a corrupt mirror       fetched anew in the same poll; until that succeeds the old mirror stays
+    a new commit                its snapshot comes into force
+    a force-push, a moved tag   the same, and `notice` says so
+    a corrupt mirror            fetched anew in the same poll; until that succeeds the old mirror stays
+
+In all other cases `error` is set, the last good snapshot stays in force and so nothing is pruned:
+
+    branch or tag deleted, empty repository, no repository    SourceMissing
+    server unreachable, hanging, answering garbage            SourceUnreachable; a hanging Git is killed
+    redirects, objects that are unsafe                        SourceRefused
+    credentials refused, host key or certificate unknown      SourceError
+    a repository above the limits                             SourceTooLarge; that commit is not fetched again
 
 "Stays in force" holds across a restart: the last good commit is a ref of the mirror. While `error` is set the delay
 doubles up to ten minutes; the first success brings it back to the interval.
@@ -34,7 +35,7 @@ from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.source import history, objects, tree
 from reconciler.source.address import check_revision, normal_path, parse_url
 from reconciler.source.backoff import Backoff
-from reconciler.source.environment import Settings, environment
+from reconciler.source.environment import Settings, check_readable, environment
 from reconciler.source.mirror import Mirror, directory_name
 from reconciler.source.process import Damaged, GitJob, Stopped
 from reconciler.source.refs import Ref, Target, find
@@ -203,6 +204,7 @@ class GitSource:
 
     def _look(self, git: GitJob) -> _Seen:
         """One poll: what the ref means now, and if that is new, its snapshot."""
+        check_readable(self._config.credentials)
         mirror = self._mirror(git)
         if self._damaged:
             mirror.prepare()

@@ -89,7 +89,7 @@ class GitServer:
                 elif fault is Fault.ERROR:
                     self._reply(500, {}, b"out of order")
                 elif fault is Fault.GARBAGE:
-                    self._reply(200, {"Content-Type": "text/html"}, b"<html>please log in</html>")
+                    self._reply(200, {"Content-Type": "text/html"}, b"<html>\n<p>Please log in.</p>\n</html>\n")
                 elif fault is Fault.REDIRECT:
                     self._reply(302, {"Location": outer.redirect_to + self.path}, b"")
                 elif not outer.authorized(authorization):

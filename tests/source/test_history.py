@@ -29,6 +29,8 @@ async def test_rule_11_an_old_approval_is_not_in_the_messages_of_a_first_sync(re
     assert await shop.messages("", commit) == ()
     assert await shop.messages("0123456789" * 4, commit) == ()
     assert await shop.messages(commit, commit) == ()
+    with pytest.raises(SourceMissing):
+        await shop.messages(commit, "0123456789" * 4)
 
 
 async def test_messages_after_a_force_push_are_the_new_ones(repository, source: Make) -> None:

@@ -179,7 +179,8 @@ async def test_a_server_that_answers_something_else(repository, source: Make, se
     repository.commit({"a.yaml": "1"})
     server.fault = servers.Fault.GARBAGE
     poll = await source(url=server.url("shop/.git")).poll()
-    assert isinstance(poll.error, SourceError)
+    assert isinstance(poll.error, SourceUnreachable)
+    assert "login page" in poll.error.hint
     assert poll.snapshot is None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from reconciler.clock import LoopClock, run_virtual
 from reconciler.model.snapshot import Entry, SkipReason
 from reconciler.source.repository import GitSource
 
@@ -199,3 +200,21 @@ async def test_no_configuration_of_the_caller_reaches_git(repository, source: Ma
     monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
     assert (await source().poll()).error is None
     assert not (tmp_path / "trace").exists()
+
+
+def test_it_works_in_virtual_time(repository, source: Make) -> None:
+    repository.commit({"a.yaml": "1"})
+
+    async def an_hour() -> list[bool]:
+        clock = LoopClock()
+        shop = source()
+        polls = []
+        while clock.monotonic() < 3600:
+            polls.append(await shop.poll())
+            await clock.sleep(polls[-1].delay * 10)
+        return [poll.changed for poll in polls]
+
+    first, *later = run_virtual(an_hour())
+    assert first
+    assert later
+    assert not any(later)
