@@ -136,7 +136,10 @@ async def test_a_password_never_goes_to_another_server(
 
 @pytest.fixture
 def ssh(tmp_path: Path) -> Path:
-    """Stands in for ssh: notes its arguments and runs the server's command here."""
+    """Stands in for ssh: notes its arguments and runs the server's command here.
+
+    No real sshd is asked: that ssh refuses an unknown host key or a wrong key is ssh's own, given these arguments.
+    """
     program = tmp_path / "fake ssh"
     program.write_text(
         f"#!{sys.executable}\nimport os, sys\n"
