@@ -1,10 +1,13 @@
-"""Writes reconciler/sandbox/data/gotypes.json: how a Kubernetes API server reads and writes each field of its own kinds.
+"""Writes reconciler/sandbox/data/gotypes.json: how a Kubernetes API server reads and writes fields of its kinds.
 
     python tools/generate_sandbox_types.py PATH_TO_GO_MODULE_CACHE/k8s.io
 
-Takes the structure (never the text) of the types of k8s.io/api, k8s.io/apimachinery and k8s.io/apiextensions-apiserver, all
-Apache-2.0: for every struct its JSON field names, whether a field is left out when empty, and its type. An OpenAPI description
-does not tell these apart, and without them an answer differs from the real server's in its empty fields.
+Takes the structure (never the text) of the types of k8s.io/api, k8s.io/apimachinery and k8s.io/apiextensions-apiserver,
+all Apache-2.0: for every struct its JSON field names, whether a field is left out when empty, its type and its number
+in protobuf. An OpenAPI description does not tell these, and without them an answer differs from the real server's.
+
+A field is written "flags|type|number"; flags: o left out when empty, z left out when zero, p a pointer. "+number" is a
+struct whose fields are the outer struct's own in JSON and a message of their own in protobuf.
 """
 
 import json
@@ -35,12 +38,12 @@ SPECIAL = {
     "interface{}": "any",
 }
 
-STRUCT = re.compile(r"^type (\w+) struct ?\{(?:\}|\n(.*?)^\})", re.M | re.S)
-ALIAS = re.compile(r"^type (\w+) (=?\s*[^\s{]+)$", re.M)
-CONST = re.compile(r"^\s*(\w+)\s+(?:\w+\s+)?=\s+(\"[^\"]*\")", re.M)
-FIELD = re.compile(r'^(?:(\w+)\s+)?(\*?[\w\[\]\.\*\{\}]+)\s+`json:"([^"]*)"')
+STRUCT = re.compile(r"^type (\w+) struct ?\{(?:\}|\n(.*?)^\})", re.MULTILINE | re.DOTALL)
+ALIAS = re.compile(r"^type (\w+) (=?\s*[^\s{]+)$", re.MULTILINE)
+CONST = re.compile(r"^\s*(\w+)\s+(?:\w+\s+)?=\s+(\"[^\"]*\")", re.MULTILINE)
+FIELD = re.compile(r'^(?:(\w+)\s+)?(\*?[\w\[\]\.\*\{\}]+)\s+`json:"([^"]*)"(?:.*?protobuf:"\w+,(\d+),)?')
 IMPORT = re.compile(
-    r'^\s*(\w+)?\s*"k8s\.io/(?:api|apimachinery/pkg|kubernetes/pkg|apiextensions-apiserver/pkg)/([\w/]+)"', re.M
+    r'^\s*(\w+)?\s*"k8s\.io/(?:api|apimachinery/pkg|kubernetes/pkg|apiextensions-apiserver/pkg)/([\w/]+)"', re.MULTILINE
 )
 
 
@@ -68,7 +71,7 @@ class Reader:
             imports[alias or path.rsplit("/", 1)[-1]] = short
         for name, literal in CONST.findall(text):
             self.constants[name] = json.loads(literal)
-        text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
         for name, body in STRUCT.findall(text):
             self.structs[f"{package}.{name}"] = list(self._fields(body, imports))
         for name, target in ALIAS.findall(text):
@@ -82,13 +85,13 @@ class Reader:
             if stripped.startswith("// +default="):
                 default = stripped.removeprefix("// +default=")
             if match := FIELD.match(stripped):
-                _, kind, tag = match.groups()
+                _, kind, tag, number = match.groups()
                 name, *options = tag.split(",")
                 flags = ("o" if "omitempty" in options else "") + ("z" if "omitzero" in options else "")
                 flags += "i" if "inline" in options or not name else ""
                 if kind.startswith("*"):
                     flags, kind = flags + "p", kind[1:]
-                yield name, flags, self._type(kind, imports), default, ""
+                yield name, flags, self._type(kind, imports), default, number or ""
                 default = ""
 
     def _type(self, kind: str, imports: dict[str, str]) -> str:
@@ -130,15 +133,19 @@ class Reader:
             if name in structs:
                 return
             fields = structs.setdefault(name, {})
-            for field, flags, kind, default, _ in self.structs[name]:
+            for field, flags, kind, default, number in self.structs[name]:
                 resolved = self.resolve(kind)
                 if "i" in flags:
                     flatten(resolved)
-                    fields.update(structs[resolved])
+                    for key, text in structs[resolved].items():
+                        if not key.startswith("+"):
+                            fields[key] = text.rpartition("|")[0] + "|" if number else text
+                    if number:
+                        fields[f"+{number}"] = resolved
                     if resolved in defaults:
                         defaults.setdefault(name, {}).update(defaults[resolved])
                     continue
-                fields[field] = f"{flags}|{resolved}"
+                fields[field] = f"{flags}|{resolved}|{number}"
                 if default:
                     value = self.default(default)
                     if value not in ("", 0, False, {}) or "p" in flags:
@@ -149,7 +156,8 @@ class Reader:
         known = {**structs}
         for fields in structs.values():
             for encoded in fields.values():
-                leaf = re.sub(r"^(\[\]|map:|either:)*", "", encoded.split("|", 1)[1])
+                kind = encoded.split("|")[1] if "|" in encoded else encoded
+                leaf = re.sub(r"^(\[\]|map:|either:)*", "", kind)
                 if leaf not in known and "." in leaf:
                     raise SystemExit(f"unresolved type {leaf}")
         return {"defaults": dict(sorted(defaults.items())), "structs": structs}

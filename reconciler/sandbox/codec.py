@@ -62,9 +62,9 @@ class CustomCodec:
             unknown.extend(validate.unknown_fields(body, self.schema))
         for name in ("apiVersion", "kind"):
             if not isinstance(value.get(name, ""), str):
-                mismatch = TypeMismatch(gotypes.kind_of(value[name]), "string")
-                mismatch.path.append(name)
-                raise mismatch
+                wrong = TypeMismatch(gotypes.kind_of(value[name]), "string")
+                wrong.path.append(name)
+                raise wrong
         return {**clean, "metadata": clean_metadata}
 
     def default(self, value: Value) -> None:

@@ -5,11 +5,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from reconciler.sandbox import protobuf
 from reconciler.sandbox.refusals import bad_request, not_acceptable, unsupported_media_type
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
-ACCEPTED: Final = (JSON, YAML, "application/vnd.kubernetes.protobuf")
+ACCEPTED: Final = (JSON, YAML, protobuf.MEDIA)
 
 
 class Accept(NamedTuple):
@@ -64,6 +65,11 @@ def decode(body: bytes, media: str = JSON) -> Any:
     """A body as a JSON value. Raises Refusal (400, 415)."""
     if media == JSON:
         return decode_json(body)
+    if media == protobuf.MEDIA:
+        try:
+            return protobuf.decode(body)
+        except protobuf.Malformed as error:
+            raise bad_request(str(error)) from None
     if media in (YAML, "application/apply-patch+yaml", "text/yaml"):
         return decode_yaml(body)
     raise unsupported_media_type(ACCEPTED)

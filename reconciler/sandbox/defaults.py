@@ -1,9 +1,10 @@
 """What the server fills in where an object says nothing, by the Go type it belongs to.
 
-Fixed defaults of single fields that the types themselves declare are in `data/gotypes.json`. Each function here completes
-one value in place; the walk (`gotypes.Struct.default`) calls it before those of the value's parts.
+Fixed defaults of single fields that the types themselves declare are in `data/gotypes.json`. Each function here
+completes one value in place; the walk (`gotypes.Struct.default`) calls it before those of the value's parts.
 """
 
+import base64
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -196,7 +197,7 @@ def _job(value: Value) -> None:
     spec.setdefault("manualSelector", False)
 
 
-_SCALE_UP: Final = {
+_SCALE_UP: Final[Value] = {
     "stabilizationWindowSeconds": 0,
     "selectPolicy": "Max",
     "policies": [
@@ -204,7 +205,10 @@ _SCALE_UP: Final = {
         {"type": "Percent", "value": 100, "periodSeconds": 15},
     ],
 }
-_SCALE_DOWN: Final = {"selectPolicy": "Max", "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}
+_SCALE_DOWN: Final[Value] = {
+    "selectPolicy": "Max",
+    "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+}
 
 
 def _horizontal_pod_autoscaler(value: Value) -> None:
@@ -218,6 +222,22 @@ def _horizontal_pod_autoscaler(value: Value) -> None:
             own = behavior.get(name) or {}
             policies = [dict(policy) for policy in own.get("policies") or rules["policies"]]
             behavior[name] = {**rules, **own, "policies": policies}
+
+
+def _secret(value: Value) -> None:
+    """`stringData` is written only: it becomes part of `data`."""
+    value.setdefault("type", "Opaque")
+    for key, text in (value.pop("stringData", None) or {}).items():
+        value.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
+
+
+def _host_path(value: Value) -> None:
+    value.setdefault("type", "")
+
+
+def _slice_port(value: Value) -> None:
+    value.setdefault("name", "")
+    value.setdefault("protocol", "TCP")
 
 
 def _network_policy(value: Value) -> None:
@@ -316,7 +336,7 @@ DEFAULTS: Final[dict[str, Callable[[Value], None]]] = {
     "core/v1.EndpointPort": _fixed(protocol="TCP"),
     "core/v1.EphemeralContainer": _container,
     "core/v1.HTTPGetAction": _fixed(path="/", scheme="HTTP"),
-    "core/v1.HostPathVolumeSource": lambda value: value.setdefault("type", "") and None,
+    "core/v1.HostPathVolumeSource": _host_path,
     "core/v1.LimitRangeItem": _limit_range_item,
     "core/v1.Namespace": _namespace,
     "core/v1.NamespaceStatus": _fixed(phase="Active"),
@@ -332,15 +352,13 @@ DEFAULTS: Final[dict[str, Callable[[Value], None]]] = {
     "core/v1.ReplicationController": _replication_controller,
     "core/v1.ResourceQuotaSpec": _resource_list("hard"),
     "core/v1.ResourceRequirements": _RESOURCES,
-    "core/v1.Secret": _fixed(type="Opaque"),
+    "core/v1.Secret": _secret,
     "core/v1.SecretVolumeSource": _FILE_MODE,
     "core/v1.Service": _service,
     "core/v1.ServiceAccountTokenProjection": _fixed(expirationSeconds=3600),
     "core/v1.Volume": _volume,
     "core/v1.VolumeResourceRequirements": _RESOURCES,
-    "discovery/v1.EndpointPort": lambda value: (
-        (value.setdefault("name", ""), value.setdefault("protocol", "TCP")) and None
-    ),
+    "discovery/v1.EndpointPort": _slice_port,
     "networking/v1.IngressClass": _ingress_class,
     "networking/v1.NetworkPolicy": _network_policy,
     "networking/v1.NetworkPolicyPort": _fixed(protocol="TCP"),

@@ -14,7 +14,7 @@ import binascii
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -143,7 +143,7 @@ def _int_or_string(value: Any, _unknown: list[str]) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _canonical(value: str | int | float) -> str:
+def _canonical(value: str | float) -> str:
     return quantity.canonical(value)
 
 
@@ -183,11 +183,20 @@ _SCALARS: Final[dict[str, Reader]] = {
 class Struct:
     """One Go struct, its fields compiled on first use."""
 
-    __slots__ = ("_always", "_defaulters", "_fields", "_paths", "fixed", "name", "types")
+    __slots__ = ("_always", "_defaulters", "_fields", "_paths", "fixed", "name", "numbers", "types")
 
     def __init__(self, name: str, encoded: dict[str, str], fixed: dict[str, Any]) -> None:
         self.name = name
-        self.types = {field: tuple(text.split("|", 1)) for field, text in encoded.items()}
+        self.types: dict[str, tuple[str, str]] = {}
+        self.numbers: dict[int, tuple[str, str]] = {}  # in protobuf; no name: the fields are this struct's own
+        for field, text in encoded.items():
+            if field.startswith("+"):
+                self.numbers[int(field)] = ("", text)
+                continue
+            flags, kind, number = text.split("|")
+            self.types[field] = (flags, kind)
+            if number:
+                self.numbers[int(number)] = (field, kind)
         self.fixed = fixed
         self._fields: dict[str, tuple[Reader, bool, bool]] | None = None
         self._always: list[tuple[str, Callable[[], Any]]] = []
@@ -214,7 +223,7 @@ class Struct:
                     if pointer or kind.startswith(("[]", "map:"))
                     else _ZERO.get(kind, 0 if kind in _LIMITS else None)
                 )
-                self._always.append((field, lambda zero=zero: zero))
+                self._always.append((field, _constant(zero)))
         self._fields = fields
         return fields
 
@@ -256,9 +265,7 @@ class Struct:
             defaulter(value)
         for name, walk in self._paths or ():
             part = value.get(name)
-            if part:
-                walk(part)
-            elif part is not None and type(part) is dict:
+            if part or (part is not None and type(part) is dict):
                 walk(part)
 
     def _compile_defaults(self) -> None:
@@ -295,6 +302,10 @@ def _unknown_paths(kind: str, value: Any, path: str) -> list[str]:
     return struct.unknown_paths(value, path) if struct else []
 
 
+def _constant(value: Any) -> Callable[[], Any]:
+    return lambda: value
+
+
 def _zero_struct(kind: str) -> Callable[[], Any]:
     def zero() -> Any:
         return _table()[kind].read({}, [])
@@ -309,7 +320,7 @@ def _null(kind: str) -> Any:
     return _ZERO.get(kind, 0 if kind in _LIMITS else None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _reader(kind: str) -> Reader:
     if kind.startswith("[]"):
         return _list_reader(kind[2:])
@@ -365,7 +376,7 @@ def _map_reader(kind: str) -> Reader:
     return read
 
 
-@lru_cache(maxsize=None)
+@cache
 def _has_defaults(kind: str) -> bool:
     """Whether a type or anything that it can hold has defaults."""
     from reconciler.sandbox.defaults import DEFAULTS

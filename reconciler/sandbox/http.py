@@ -5,6 +5,7 @@ Kubernetes. It takes what HTTP clients of Kubernetes send; anything odd is answe
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -17,6 +18,13 @@ from reconciler.sandbox.server import Sandbox
 _HEAD_LIMIT: Final = 64 * 1024
 _BODY_LIMIT: Final = 8 * 1024 * 1024
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
+_LOG: Final = logging.getLogger(__name__)
+_FAULT: Final = Response(
+    500,
+    {"content-type": "application/json"},
+    b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"Internal error occurred",'
+    b'"reason":"InternalError","code":500}',
+)
 _BAD: Final = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_LARGE: Final = b"HTTP/1.1 413 Request Entity Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -166,7 +174,11 @@ class _Connection(asyncio.Protocol):
         if self._sandbox.is_stream(request):
             self._streaming = asyncio.get_running_loop().create_task(self._stream(request))
             return
-        response = self._sandbox.answer(request)
+        try:
+            response = self._sandbox.answer(request)
+        except Exception:  # noqa: BLE001  a fault of ours costs one request, not the connections of others
+            _LOG.exception("%s %s", request.method, request.path)
+            response = _FAULT
         self._send(response, close=head.close, head_only=head.method == "HEAD")
 
     def _send(self, response: Response, *, close: bool, head_only: bool = False) -> None:

@@ -14,28 +14,13 @@ _ENVIRONMENT: Final = re.compile(r"[ -<>-~]+")
 _PORT_NAME: Final = re.compile(r"[-a-z0-9]+")
 
 _SUBDOMAIN_WORDS: Final = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+    "must be lower case letters, digits, '-' and '.', with a letter or digit at both ends of each part"
 )
-_LABEL_WORDS: Final = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
-    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-_LABEL_1035_WORDS: Final = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
-    "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
-_QUALIFIED_WORDS: Final = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-)
+_LABEL_WORDS: Final = "must be lower case letters, digits and '-', with a letter or digit at both ends"
+_LABEL_1035_WORDS: Final = "must be lower case letters, digits and '-', with a letter first and a letter or digit last"
+_QUALIFIED_WORDS: Final = "name part must be letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 _VALUE_WORDS: Final = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end "
-    "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+    "a label's value must be empty, or letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 )
 
 
@@ -79,12 +64,7 @@ def qualified_name(text: str) -> tuple[str, ...]:
     prefix, slash, name = text.rpartition("/")
     found: list[str] = []
     if "/" in prefix:
-        return (
-            "a qualified name "
-            + _QUALIFIED_WORDS.removeprefix("name part ")
-            + " with an optional DNS subdomain prefix and "
-            "'/' (e.g. 'example.com/MyName')",
-        )
+        return (f"{_QUALIFIED_WORDS}, after at most one prefix and '/'",)
     if slash and not prefix:
         found.append("prefix part must be non-empty")
     elif slash:
@@ -108,10 +88,7 @@ def data_key(text: str) -> list[str]:
     """A key of a ConfigMap or Secret."""
     found = [_too_long(253)] if len(text) > 253 else []
     if not _KEY.fullmatch(text):
-        found.append(
-            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
-            "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
-        )
+        found.append("must be letters, digits, '-', '_' and '.'")
     elif text == ".":
         found.append("must not be '.'")
     elif text.startswith(".."):
@@ -121,10 +98,7 @@ def data_key(text: str) -> list[str]:
 
 def environment_name(text: str) -> list[str]:
     if not _ENVIRONMENT.fullmatch(text):
-        return [
-            "a valid environment variable name must consist only of printable ASCII characters other than '=' "
-            "(regex used for validation is '[ -<>-~]+')"
-        ]
+        return ["must be printable ASCII characters other than '='"]
     return []
 
 

@@ -252,7 +252,7 @@ class Sandbox:
 
     def _version(self) -> Value:
         text = self._core.registry.catalog.version.removeprefix("v")
-        major, minor = (text.split(".") + ["0"])[:2]
+        major, minor = [*text.split("."), "0"][:2]
         return {
             "major": major,
             "minor": minor,

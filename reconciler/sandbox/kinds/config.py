@@ -68,12 +68,6 @@ def _config_map_update(new: Value, old: Value, causes: Causes) -> None:
     _frozen(new, old, ("data", "binaryData"), causes)
 
 
-def take_string_data(secret: Value) -> None:
-    """`stringData` is written only: it becomes part of `data`."""
-    for key, text in (secret.pop("stringData", None) or {}).items():
-        secret.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
-
-
 def _secret(value: Value, causes: Causes) -> None:
     data = value.get("data") or {}
     for key in data:
@@ -87,16 +81,15 @@ def _secret(value: Value, causes: Causes) -> None:
         for key in ("tls.crt", "tls.key"):
             if key not in data:
                 causes.required(f"data[{key}]")
-    elif kind == "kubernetes.io/basic-auth":
-        if "username" not in data and "password" not in data:
-            causes.required("data[username]")
-            causes.required("data[password]")
-    elif kind == "kubernetes.io/ssh-auth":
-        if not data.get("ssh-privatekey"):
-            causes.required("data[ssh-privatekey]")
+    elif kind == "kubernetes.io/basic-auth" and "username" not in data and "password" not in data:
+        causes.required("data[username]")
+        causes.required("data[password]")
+    elif kind == "kubernetes.io/ssh-auth" and not data.get("ssh-privatekey"):
+        causes.required("data[ssh-privatekey]")
     elif kind == "kubernetes.io/service-account-token":
-        if not (value["metadata"].get("annotations") or {}).get("kubernetes.io/service-account.name"):
-            causes.required("metadata.annotations[kubernetes.io/service-account.name]")
+        name = "kubernetes.io/service-account.name"
+        if not (value["metadata"].get("annotations") or {}).get(name):
+            causes.required(f"metadata.annotations[{name}]")
 
 
 def _docker(data: Value, key: str, causes: Causes) -> None:

@@ -37,7 +37,7 @@ def _validate(crd: Value, causes: Causes) -> None:
     group, names = spec.get("group", ""), spec["names"]
     expected = f"{names.get('plural', '')}.{group}"
     if crd["metadata"].get("name") != expected:
-        causes.invalid("metadata.name", crd["metadata"].get("name"), f'must be spec.names.plural+"."+spec.group')
+        causes.invalid("metadata.name", crd["metadata"].get("name"), 'must be spec.names.plural+"."+spec.group')
     if not group:
         causes.required("spec.group")
     else:
@@ -186,7 +186,7 @@ def _condition(kind: str, status: bool, reason: str, message: str, now: str) -> 
 
 
 def _after_write(crd: Value, core: "Core") -> None:
-    """Accept the names, serve the API and say so in the status: a second write, as the real server's controllers make."""
+    """Accept the names, serve the API and say so in the status: a second write, as the real server makes."""
     if "deletionTimestamp" in crd["metadata"]:
         return
     problem = _conflict(crd, core)

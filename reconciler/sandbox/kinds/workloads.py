@@ -58,11 +58,7 @@ def int_or_percent(field: str, value: Any, causes: Causes) -> float:
     """A count, or a share; returns its amount, counting a percent as one."""
     if isinstance(value, str):
         if not (value.endswith("%") and value[:-1].isdigit()):
-            causes.invalid(
-                field,
-                value,
-                "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-            )
+            causes.invalid(field, value, "a string must be a whole number of percent, as '25%'")
             return 1
         return int(value[:-1])
     if value is not None and value < 0:

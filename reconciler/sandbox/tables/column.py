@@ -65,7 +65,7 @@ def since(moment: str | None, now: datetime) -> str:
 
 
 def human(seconds: float) -> str:
-    """`45s`, `3m20s`, `12m`, `5h10m`, `9h`, `2d3h`, `30d`, `2y100d`: two units at most, one where that is exact enough."""
+    """`45s`, `3m20s`, `12m`, `5h10m`, `9h`, `2d3h`, `30d`, `2y100d`: one unit or two, as is exact enough."""
     total = int(seconds)
     if total < -1:
         return "<invalid>"

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.http.transport import Request, Response
+from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content
 from reconciler.sandbox.content import Accept
 from reconciler.sandbox.core import Core
@@ -15,7 +16,6 @@ from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.routes import Route
 from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.store import Entry
-from reconciler.kube.names import GroupKind
 
 Value = dict[str, Any]
 
@@ -87,22 +87,16 @@ class Call:
         kind = self.kind
         if not isinstance(value, dict):
             raise bad_request("the body is not an object")
-        stated = (value.get("apiVersion") or kind.api_version, value.get("kind") or kind.resource.kind)
-        if stated[1] != kind.resource.kind or stated[0] != kind.api_version:
-            if stated[0] == kind.api_version or stated[1] != kind.resource.kind:
-                if stated[0] == kind.api_version:
-                    raise bad_request(
-                        f"{stated[1]} in version {kind.version!r} cannot be handled as a {kind.resource.kind}: converting "
-                        f"({stated[0]}.{stated[1]}) to ({kind.group}.{kind.resource.kind}): unknown conversion".replace(
-                            "'", '"'
-                        )
-                    )
+        name = kind.resource.kind
+        version = value.get("apiVersion") or kind.api_version
+        if version != kind.api_version:
             raise bad_request(
-                f"the API version in the data ({stated[0]}) does not match the expected API version ({kind.api_version})"
+                f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
             )
-        clean = self.clean(
-            value, f'{kind.resource.kind} in version "{kind.version}" cannot be handled as a {kind.resource.kind}: '
-        )
+        blame = f'{value.get("kind") or name} in version "{kind.version}" cannot be handled as a {name}: '
+        if (value.get("kind") or name) != name:
+            raise bad_request(f"{blame}the path is that of another kind")
+        clean = self.clean(value, blame)
         kind.codec.default(clean)
         return clean
 

@@ -106,15 +106,13 @@ def delete_collection(call: Call) -> Response:
 
 def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Value, bool]:
     """Delete an object or begin to: its last state, and whether it is gone."""
-    if options.uid and options.uid != entry.uid:
-        why = f"the UID in the precondition ({options.uid}) does not match the UID in record ({entry.uid})."
-        raise conflict(
-            kind.group, kind.plural, entry.name, f"{why} The object might have been deleted and then recreated"
-        )
-    if options.resource_version and options.resource_version != str(entry.revision):
-        why = f"the ResourceVersion in the precondition ({options.resource_version}) does not match the ResourceVersion in "
-        why += f"record ({entry.revision}). The object might have been modified"
-        raise conflict(kind.group, kind.plural, entry.name, why)
+    for name, stated, found in (
+        ("UID", options.uid, entry.uid),
+        ("ResourceVersion", options.resource_version, str(entry.revision)),
+    ):
+        if stated and stated != found:
+            why = f"the {name} in the precondition ({stated}) does not match the {name} in record ({found})"
+            raise conflict(kind.group, kind.plural, entry.name, why)
     if kind.group_kind == _NAMESPACE and entry.name in _KEPT:
         raise forbidden("", "namespaces", entry.name, "this namespace may not be deleted")
     value = core.read(entry, kind)

@@ -5,8 +5,8 @@ import json
 from typing import Any, Final
 
 from reconciler.http.transport import Response
-from reconciler.sandbox.refusals import Refusal, bad_request, expired, invalid
 from reconciler.kube.names import GroupKind
+from reconciler.sandbox.refusals import Refusal, bad_request, expired, invalid
 from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.store import Entry, Expired
 from reconciler.sandbox.verbs.call import Call
@@ -14,10 +14,8 @@ from reconciler.sandbox.verbs.selection import select
 from reconciler.sandbox.verbs.shape import shape_list
 
 _CONTINUE_EXPIRED: Final = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the "
-    "continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing "
-    "with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the "
-    "time the first chunk was returned and now may show up in the list."
+    "The continue token is too old for a consistent list. Start again without it, or go on with this answer's token: "
+    "the rest of the list then shows a later state."
 )
 
 

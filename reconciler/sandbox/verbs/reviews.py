@@ -1,7 +1,7 @@
 """Kinds that are asked, not stored: who am I, may I, a token. Everybody may do everything here."""
 
-from typing import Any
 from datetime import timedelta
+from typing import Any
 
 from reconciler.http.transport import Response
 from reconciler.kube.names import GroupKind

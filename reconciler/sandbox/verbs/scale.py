@@ -7,6 +7,7 @@ from reconciler.kube import apply as structured
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
 from reconciler.sandbox import content
+from reconciler.sandbox.gotypes import kind_of
 from reconciler.sandbox.refusals import bad_request, conflict, invalid, unsupported_media_type
 from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.rules import Causes
@@ -33,9 +34,8 @@ def scale(call: Call) -> Response:
         raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
     replicas = (after.get("spec") or {}).get("replicas", 0)
     if type(replicas) is not int:
-        raise bad_request(
-            f"json: cannot unmarshal {type(replicas).__name__} into Go struct field ScaleSpec.spec.replicas of type int32"
-        )
+        found = kind_of(replicas)
+        raise bad_request(f"json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32")
     if replicas < 0:
         causes = Causes()
         causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
