@@ -45,16 +45,16 @@ def compare(
         if manifest.suspended:
             return Change(manifest.identity, Action.HOLD, "suspended", manifest=manifest, hint="set suspend: false")
         return Change(manifest.identity, Action.CREATE, "new in Git", manifest=manifest)
+    whole = live is not None or _whole(present)
     match ownership(present, owner):
         case Ownership.OURS:
-            return _ours(manifest, present, schema, whole=live is not None or _whole(present))
+            return _ours(manifest, present, schema, whole=whole)
         case Ownership.OTHER_SOURCE if released:
-            why = f"moves here from source {_holder(present)}"
-            return _ours(manifest, present, schema, whole=_whole(present), why=why)
+            return _ours(manifest, present, schema, whole=whole, why=f"moves here from source {_holder(present)}")
         case Ownership.OTHER_SOURCE | Ownership.OTHER_INSTALL as other:
             return _refused(manifest, present, other)
         case other:
-            return _adopted(manifest, present, schema, other)
+            return _adopted(manifest, present, schema, other, whole=whole)
 
 
 def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: str = "") -> Change:
@@ -87,8 +87,12 @@ def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: s
     return _differs(manifest, live, schema, [d for d in found if not under(d.path, ignored)], Action.UPDATE, why)
 
 
-def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership) -> Change:
-    whose = "its marks are copies" if found is Ownership.COPY else "it is not ours"
+def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership, *, whole: bool) -> Change:
+    whose = "it is not ours"
+    if found is Ownership.COPY:
+        marked = mark(live)
+        itself = marked is not None and marked.identity == live.identity
+        whose = "it bears our marks, but we never applied it (a backup?)" if itself else "its marks are copies"
     names = sorted({name for name, _ in managers.others(live, MANAGER) if not name.endswith(")")})
     made_by = f", made by {', '.join(names)}" if names else ""
     if not manifest.policy.adopt:
@@ -102,7 +106,7 @@ def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership) -
     if live.metadata.get("deletionTimestamp"):
         return _change(manifest, live, Action.HOLD, "is being deleted; made anew when it is gone")
     desired = _folded(manifest.object) if is_secret(manifest.object) else manifest.object
-    fields = differences(desired, live.object, schema, EVERYTHING) if _whole(live) else []
+    fields = differences(desired, live.object, schema, EVERYTHING) if whole else []
     return _differs(manifest, live, schema, fields, Action.ADOPT, f"taken over{made_by}")
 
 

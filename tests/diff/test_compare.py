@@ -251,7 +251,11 @@ def test_rule_2_foreign_objects_are_held_unless_adopted(bench: Any, config_map: 
 
 def test_rule_1_a_copy_is_foreign(bench: Any, config_map: Make) -> None:
     live = bench.live(config_map())
-    copied = Live(live.identity, {**live.object, "metadata": {**live.metadata, "managedFields": []}})
+    restored = Live(live.identity, {**live.object, "metadata": {**live.metadata, "managedFields": []}})
+    change = decide(bench, config_map(), restored)
+    assert change.action is Action.HOLD
+    assert change.reason == "exists already and it bears our marks, but we never applied it (a backup?)"
+    copied = Live(live.identity, bench.live(config_map("other")).object)
     change = decide(bench, config_map(), copied)
     assert (change.action, change.reason) == (Action.HOLD, "exists already and its marks are copies")
 
