@@ -16,34 +16,35 @@ from reconciler.specs.ledger import Ledger
 from reconciler.specs.limits import Limits
 from reconciler.specs.memory import Memory
 from reconciler.specs.parts import File, Part
-from reconciler.specs.scope import Kinds, identity_of
+from reconciler.specs.scope import Kinds
 from reconciler.specs.settle import settled
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
+_RESERVED: Final = tuple(later.FILES)
 _IGNORE: Final = "if it is no spec, list it in .reconcilerignore"
 
 Groups = Mapping[Identity, Sequence[Candidate]]
 
 
-def spec_files(snapshot: Snapshot) -> list[Entry]:
-    """The files that are read as specs."""
-    return [
-        entry
-        for entry in snapshot.entries
-        if entry.layer >= 0 and entry.path.endswith(_SUFFIXES) and posixpath.basename(entry.path) not in later.FILES
-    ]
+def spec_files(snapshot: Snapshot, ledger: Ledger) -> list[Entry]:
+    """The files that are to be read as specs. Reserved names are not: they go to the ledger."""
+    files = []
+    for entry in snapshot.entries:
+        path = entry.path
+        if entry.layer < 0 or not path.endswith(_SUFFIXES):
+            continue
+        if path.endswith(_RESERVED) and (said := later.FILES.get(posixpath.basename(path))):
+            ledger.problems.append(Problem(Severity.ERROR, "not-yet", Location(path), said, hint="remove the file"))
+        else:
+            files.append(entry)
+    return files
 
 
 def note_what_is_missing(snapshot: Snapshot, ledger: Ledger) -> None:
-    """What can be said before any file is read: missing paths, reserved names, files that are not read."""
+    """What can be said before any file is read: missing paths, and files that are not read."""
     for path in snapshot.missing:
         message = "this path of the source is not in the revision"
         ledger.problems.append(Problem(Severity.ERROR, "missing-path", Location(path), message))
-    for entry in snapshot.entries:
-        if entry.layer >= 0 and (said := later.FILES.get(posixpath.basename(entry.path))):
-            ledger.problems.append(
-                Problem(Severity.ERROR, "not-yet", Location(entry.path), said, hint="remove the file")
-            )
     for skipped in snapshot.skipped:
         spec = skipped.path.endswith(_SUFFIXES) or skipped.reason is SkipReason.SUBMODULE
         if spec and skipped.reason is not SkipReason.IGNORED and _under(skipped.path, snapshot.paths):
@@ -56,19 +57,17 @@ def note_what_is_missing(snapshot: Snapshot, ledger: Ledger) -> None:
 class Collector:
     """Groups the documents of all files by identity. What has none goes to the ledger."""
 
-    def __init__(self, memory: Memory, ledger: Ledger, kinds: Kinds, namespace: str, limits: Limits) -> None:
+    def __init__(self, memory: Memory, ledger: Ledger, kinds: Kinds, limits: Limits) -> None:
         self._memory = memory
         self._ledger = ledger
         self._kinds = kinds
-        self._namespace = namespace
         self._limits = limits
 
-    def collect(self, entries: Iterable[Entry]) -> Groups:
-        """The candidates of each identity, in the order of `entries`."""
+    def collect(self, files: Iterable[tuple[Entry, File]]) -> Groups:
+        """The candidates of each identity, in the order of `files`."""
         groups: dict[Identity, list[Candidate]] = defaultdict(list)
         count = 0
-        for entry in entries:
-            file = self._memory.file(entry)
+        for entry, file in files:
             count += len(file.parts)
             if count > self._limits.documents:
                 message = f"more than {self._limits.documents:,} documents; this file and those after it are left out"
@@ -85,21 +84,21 @@ class Collector:
         return groups
 
     def _candidates(self, entry: Entry, file: File) -> tuple[Candidate, ...]:
-        key = (entry, self._namespace, self._kinds)
-        candidates = self._memory.candidates.get(key)
-        if candidates is None:
-            candidates = tuple(self._candidate(entry, file, part) for part in file.parts)
-            self._memory.candidates.put(key, candidates)
+        key = (entry.blob, entry.path, entry.layer)
+        known = self._memory.candidates.get(key)
+        if known is not None and known[0] is self._kinds:
+            return known[1]
+        candidates = tuple(self._candidate(entry, file, part) for part in file.parts)
+        self._memory.candidates.put(key, (self._kinds, candidates))
         return candidates
 
     def _candidate(self, entry: Entry, file: File, part: Part) -> Candidate:
-        identity = identity_of(part.value, self._kinds, self._namespace)
-        candidate = Candidate(entry.path, entry.layer, file, part, identity)
-        if identity is not None or any(fault.severity is Severity.ERROR for fault in part.faults):
+        candidate = Candidate(entry.path, entry.layer, file, part, self._kinds.identity(part.value))
+        if candidate.identity is not None or any(fault.severity is Severity.ERROR for fault in part.faults):
             return candidate
         # A name such as 123 is a text that lacks its quotes.
         value, _ = settled(candidate, self._kinds.untyped, self._ledger.teller.text(file))
-        return replace(candidate, identity=identity_of(value, self._kinds, self._namespace))
+        return replace(candidate, identity=self._kinds.identity(value))
 
     def _unidentified(self, entry: Entry, candidate: Candidate) -> None:
         teller, part = self._ledger.teller, candidate.part

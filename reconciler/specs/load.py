@@ -49,9 +49,9 @@ class Loader:
         """
         async with self._lock:
             self._memory.turn()
-            entries = spec_files(snapshot)
-            parsed = await self._read(entries, blobs)
             ledger = Ledger(Teller(self._limits))
+            entries = spec_files(snapshot, ledger)
+            parsed = await self._read(entries, blobs)
             checked, mounts = await asyncio.to_thread(
                 self._examine, snapshot, entries, namespace, dict(scopes or {}), ledger
             )
@@ -92,8 +92,10 @@ class Loader:
         ledger: Ledger,
     ) -> tuple[Mapping[Identity, Checked], Mounts]:
         note_what_is_missing(snapshot, ledger)
-        kinds = self._memory.kinds(entries, scopes)
-        groups = Collector(self._memory, ledger, kinds, namespace, self._limits).collect(entries)
+        read = self._memory.files
+        files = [(entry, file) for entry in entries if (file := read.get(file_key(entry))) is not None]
+        kinds = self._memory.kinds((file for _, file in files), scopes, namespace)
+        groups = Collector(self._memory, ledger, kinds, self._limits).collect(files)
         checked = {identity: self._check(identity, group, kinds, ledger) for identity, group in groups.items()}
         mounts = mounts_of(checked, snapshot, ledger, self._limits)
         hold_what_is_in_doubt(groups, {mount.entry.path for some in mounts.values() for mount in some}, ledger)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 FileKey = tuple[str, bool]
+PlaceKey = tuple[str, str, int]  # blob, path and layer
 
 
 class Generations(Generic[K, V]):
@@ -45,7 +46,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.files: Generations[FileKey, File] = Generations()
-        self.candidates: Generations[tuple[Entry, str, Kinds], tuple[Candidate, ...]] = Generations()
+        self.candidates: Generations[PlaceKey, tuple[Kinds, tuple[Candidate, ...]]] = Generations()
         self.checked: Generations[tuple[Candidate, ...], Checked] = Generations()
         self.documents: Generations[tuple[Checked, tuple[Mount, ...]], Document] = Generations()
         self.contents: Generations[str, bytes] = Generations()
@@ -56,18 +57,13 @@ class Memory:
         for memory in (self.files, self.candidates, self.checked, self.documents, self.contents):
             memory.turn()
 
-    def file(self, entry: Entry) -> File:
-        """The file of an entry, which was read before."""
-        file = self.files.get(file_key(entry))
-        assert file is not None  # noqa: S101 - the load begins with reading every entry
-        return file
-
-    def kinds(self, entries: Iterable[Entry], scopes: Mapping[GroupKind, bool]) -> Kinds:
+    def kinds(self, files: Iterable[File], scopes: Mapping[GroupKind, bool], namespace: str) -> Kinds:
         """What is known of kinds. It changes only with a CustomResourceDefinition or with the cluster."""
-        defining = tuple(file for entry in entries if (file := self.file(entry)).definitions)
-        key = (frozenset(scopes.items()), defining)
+        defining = tuple(file for file in files if file.definitions)
+        key = (frozenset(scopes.items()), defining, namespace)
         if self._kinds is None or self._kinds[0] != key:
-            self._kinds = (key, Kinds(scopes, [definition for file in defining for definition in file.definitions]))
+            definitions = [definition for file in defining for definition in file.definitions]
+            self._kinds = (key, Kinds(scopes, definitions, namespace))
         return self._kinds[1]
 
 

@@ -44,15 +44,20 @@ class Names:
         self.all = frozenset(identities)
         self._broken = broken
         self._unknown = sorted(unknown)
+        self._resolved: dict[tuple[str, str], Identity | None] = {}
         self._groups: dict[str, set[str]] = defaultdict(set)
         for identity in self.all:
             self._groups[identity.kind].add(identity.group)
 
     def resolve(self, text: str, namespace: str) -> Identity | None:
         """The document that a reference means, seen from `namespace`; ours before any other of that kind."""
-        reference = ObjectReference.parse(text)
-        groups = tuple(sorted(self._groups[reference.kind], key=lambda group: (group != GROUP, group)))
-        return next((found for found in reference.candidates(namespace, groups) if found in self.all), None)
+        key = (text, namespace)
+        if key not in self._resolved:
+            reference = ObjectReference.parse(text)
+            groups = tuple(sorted(self._groups[reference.kind], key=lambda group: (group != GROUP, group)))
+            found = (one for one in reference.candidates(namespace, groups) if one in self.all)
+            self._resolved[key] = next(found, None)
+        return self._resolved[key]
 
     def image(self, path: tuple[str | int, ...], image: str, checked: Checked) -> Finding | None:
         """What is wrong with an image that a workload names."""

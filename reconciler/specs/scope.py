@@ -15,13 +15,16 @@ _BROKEN: Final = (AttributeError, KeyError, TypeError, ValueError, RecursionErro
 
 
 class Kinds:
-    """What is known of kinds during one load."""
+    """What is known of kinds, and the namespace of objects that state none."""
 
-    def __init__(self, scopes: Mapping[GroupKind, bool], definitions: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, scopes: Mapping[GroupKind, bool], definitions: Iterable[Mapping[str, Any]], namespace: str
+    ) -> None:
         from reconciler.kube.openapi import catalog, crd_resources
 
         self._catalog = catalog()
         self._scopes = scopes
+        self._namespace = namespace
         self._custom: dict[GroupVersionKind, tuple[Resource, Schema]] = {}
         for definition in definitions:
             try:
@@ -67,17 +70,20 @@ class Kinds:
         """Every kind that is known offline, in its preferred version."""
         return [*(resource.gvk for resource in self._catalog.resources()), *self._custom]
 
-
-def identity_of(value: Mapping[str, Any], kinds: Kinds, namespace: str) -> Identity | None:
-    """What object a document describes, `namespace` filled in; None where that cannot be told."""
-    api_version, kind, metadata = value.get("apiVersion"), value.get("kind"), value.get("metadata")
-    if not (
-        isinstance(api_version, str) and api_version and isinstance(kind, str) and kind and isinstance(metadata, dict)
-    ):
-        return None
-    name, stated = metadata.get("name"), metadata.get("namespace")
-    if not (isinstance(name, str) and name and (stated is None or isinstance(stated, str))):
-        return None
-    group_kind = GroupVersionKind.parse(api_version, kind).group_kind
-    within = "" if kinds.namespaced(group_kind) is False else stated or namespace
-    return Identity(*group_kind, within, name)
+    def identity(self, value: Mapping[str, Any]) -> Identity | None:
+        """What object a document describes, the source's namespace filled in; None where that cannot be told."""
+        api_version, kind, metadata = value.get("apiVersion"), value.get("kind"), value.get("metadata")
+        if not (
+            isinstance(api_version, str)
+            and api_version
+            and isinstance(kind, str)
+            and kind
+            and isinstance(metadata, dict)
+        ):
+            return None
+        name, stated = metadata.get("name"), metadata.get("namespace")
+        if not (isinstance(name, str) and name and (stated is None or isinstance(stated, str))):
+            return None
+        group_kind = GroupVersionKind.parse(api_version, kind).group_kind
+        within = "" if self.namespaced(group_kind) is False else stated or self._namespace
+        return Identity(*group_kind, within, name)
