@@ -147,7 +147,8 @@ def strategic_merge(doc: Any, patch: Any, schema: Schema) -> Any:
 def _merge_map(doc: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     directive = patch.get(_PATCH)
     if directive == "replace":
-        return {key: value for key, value in patch.items() if key != _PATCH}
+        whole: dict[str, Any] = _whole(patch)
+        return whole
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
@@ -168,9 +169,30 @@ def _merge_map(doc: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema)
                 merged[name] = _ordered(merged[name], merged[name], value, _child(schema, name).merge_key)
         elif value is None:
             merged.pop(key, None)
-        else:
-            merged[key] = _merge_value(merged.get(key), value, _child(schema, key), patch.get(_ORDER + key))
+        elif isinstance(value, Mapping | list) and isinstance(merged.get(key), type(value)):
+            merged[key] = _merge_value(merged[key], value, _child(schema, key), patch.get(_ORDER + key))
+        elif not _is_directive(value):
+            merged[key] = _whole(value)
+            if _ORDER + key in patch:
+                merged[key] = _ordered(merged[key], [], patch[_ORDER + key], _child(schema, key).merge_key)
     return merged
+
+
+def _is_directive(value: Any) -> bool:
+    return isinstance(value, Mapping) and _PATCH in value
+
+
+def _whole(value: Any) -> Any:
+    """A value that is not merged with anything: what its directives would remove is not there."""
+    if isinstance(value, Mapping):
+        return {
+            key: _whole(member)
+            for key, member in value.items()
+            if member is not None and not _is_directive(member) and not key.startswith("$")
+        }
+    if isinstance(value, list):
+        return [_whole(item) for item in value if not _is_directive(item)]
+    return value
 
 
 def _retained(doc: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,18 +212,17 @@ def _child(schema: Schema, name: str) -> Schema:
     return schema.element or UNTYPED
 
 
-def _merge_value(old: Any, new: Any, schema: Schema, order: Any) -> Any:
-    if isinstance(new, Mapping):
-        if schema.merge_strategy == "replace" and _PATCH not in new:
-            return dict(new)
-        return _merge_map(old if isinstance(old, Mapping) else {}, new, schema)
-    if isinstance(new, list) and "merge" in schema.merge_strategy.split(","):
-        live = old if isinstance(old, list) else []
-        if schema.merge_key:
-            return _merge_items(live, new, schema, order)
-        merged = [*live, *(item for i, item in enumerate(new) if item not in live and item not in new[:i])]
-        return _ordered(merged, live, new if order is None else order, "")
-    return new
+def _merge_value(live: Any, patch: Any, schema: Schema, order: Any) -> Any:
+    """Of two objects or two lists."""
+    strategies = schema.merge_strategy.split(",")
+    if isinstance(patch, Mapping):
+        return _whole(patch) if "replace" in strategies else _merge_map(live, patch, schema)
+    if "merge" not in strategies:
+        return _whole(patch)
+    if schema.merge_key:
+        return _merge_items(live, patch, schema, order)
+    merged = [*live, *(item for i, item in enumerate(patch) if item not in live and item not in patch[:i])]
+    return _ordered(merged, live, patch if order is None else order, "")
 
 
 def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) -> list[Any]:
@@ -211,7 +232,7 @@ def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) 
         raise PatchError("an item of a list with a merge key is an object")
     plain = [item for item in patch if item.get(_PATCH) in (None, "merge")]
     if any(item.get(_PATCH) == "replace" for item in patch):
-        return plain
+        return [_whole(item) for item in plain]
     if any(name not in item for item in patch):
         raise PatchError(f"an item of a list does not contain its merge key {name}")
     dropped = [item[name] for item in patch if item.get(_PATCH) == "delete"]
@@ -223,7 +244,7 @@ def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) 
                 merged[i] = _merge_map(other, item, element)
                 break
         else:
-            merged.append(_merge_map({}, item, element))
+            merged.append(_whole(item))
     return _ordered(merged, live, plain if order is None else order, name)
 
 
@@ -239,13 +260,14 @@ def _ordered(items: list[Any], live: list[Any], order: Any, key: str) -> list[An
         return item.get(key) if key and isinstance(item, Mapping) else item
 
     ranks, places = [mark(item) for item in order], [mark(item) for item in live]
-    named = sorted((item for item in items if mark(item) in ranks), key=lambda item: ranks.index(mark(item)))
-    others = [item for item in items if mark(item) not in ranks]
+
+    def place(item: Any) -> int:
+        return places.index(mark(item)) if mark(item) in places else -1
+
+    others = sorted((item for item in items if mark(item) not in ranks), key=place)
     result: list[Any] = []
-    for item in named:
-        if mark(item) in places:
-            place = places.index(mark(item))
-            while others and mark(others[0]) in places and places.index(mark(others[0])) < place:
-                result.append(others.pop(0))
+    for item in sorted((item for item in items if mark(item) in ranks), key=lambda item: ranks.index(mark(item))):
+        while others and 0 <= place(others[0]) < place(item):
+            result.append(others.pop(0))
         result.append(item)
     return result + others

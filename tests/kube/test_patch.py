@@ -211,6 +211,6 @@ def test_strategic_merge_of_ports_by_port_number(service: Schema) -> None:
     ],
 )
 def test_strategic_merge_refusals(patch: dict[str, Any], deployment: Schema) -> None:
-    doc = pod_spec({"containers": [A], "volumes": [{"name": "v", "emptyDir": {}}]})
+    doc = pod_spec({"containers": [A], "volumes": [{"name": "v", "emptyDir": {}}], "nodeSelector": {"a": "1"}})
     with pytest.raises(PatchError):
         strategic_merge(doc, pod_spec(patch), deployment)
