@@ -10,6 +10,7 @@ from reconciler.errors import ConfigError
 from reconciler.model.config import DaemonConfig
 from reconciler.model.duration import seconds
 from reconciler.model.problem import Location, Problem, Severity
+from reconciler.specs.fault import Fault
 from reconciler.specs.finding import Finding, dotted, shown
 from reconciler.specs.limits import Limits
 from reconciler.specs.overlay import without_nulls
@@ -59,29 +60,17 @@ def _load(content: bytes, path: str) -> DaemonConfig:
     file = read_file(content, limits, json=path.endswith(".json"))
     text = Text(file, limits)
     if file.fault is not None:
-        raise ConfigRefused(
-            (_problem(path, text, file.fault.code, file.fault.message, file.fault.mark, file.fault.hint),)
-        )
+        raise ConfigRefused((_of_fault(path, text, file.fault),))
     if len(file.parts) != 1:
-        what = (
-            "there is no configuration in this file"
-            if not file.parts
-            else "there is more than one document in this file"
-        )
-        raise ConfigError(what, where=path)
+        raise ConfigError(f"there {'is more than one' if file.parts else 'is no'} document in this file", where=path)
     part = file.parts[0]
     problems = [_problem(path, text, fault.code, fault.message, fault.mark, fault.hint) for fault in part.faults]
     value = without_nulls(part.value)
     findings = [] if problems else (refusals(value, "config") or list(_beyond(value)))
-    for finding in findings:
-        mark = text.mark(part, finding.path, key=finding.key)
-        secret = _holds_secret(finding.path)
-        problems.append(
-            _problem(path, text, finding.code, finding.message, mark, finding.hint, dotted(finding.path), secret=secret)
-        )
+    problems += (_of_finding(path, text, part, finding) for finding in findings)
     if problems:
         raise ConfigRefused(tuple(sorted(problems, key=lambda p: (p.location, p.message))))
-    return msgspec.convert(_in_seconds(value), DaemonConfig)
+    return msgspec.convert(_in_seconds(value), DaemonConfig, strict=False)  # to a schema 4.0 is an integer
 
 
 def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
@@ -98,6 +87,9 @@ def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
             yield Finding(
                 "bad-value", ("sources", at, "namespaces"), message, "add it, or set namespace to one of them"
             )
+        for field, least in (("interval", 1), ("timeout", 1)):
+            if isinstance(stated := source.get(field), str) and seconds(stated) < least:
+                yield Finding("bad-value", ("sources", at, field), f"{stated} is less than {least} second")
     port = str(value.get("listen", ":1")).rpartition(":")[2]
     if not 0 < int(port) < 65536:
         yield Finding("bad-value", ("listen",), f"{port} is not a port from 1 to 65535")
@@ -118,16 +110,20 @@ def _holds_secret(path: Trail) -> bool:
     return any(step in ("url", "credentials") for step in path)
 
 
-def _problem(
-    path: str,
-    text: Text,
-    code: str,
-    message: str,
-    mark: tuple[int, int],
-    hint: str,
-    subject: str = "",
-    *,
-    secret: bool = False,
-) -> Problem:
-    excerpt = "" if secret else text.line(mark[0])
-    return Problem(Severity.ERROR, code, Location(path, *mark), message, subject=subject, excerpt=excerpt, hint=hint)
+def _of_fault(path: str, text: Text, fault: Fault) -> Problem:
+    hint = "" if fault.hint == NO_KIND else fault.hint
+    excerpt = text.line(fault.mark.line)
+    return Problem(Severity.ERROR, fault.code, Location(path, *fault.mark), fault.message, excerpt=excerpt, hint=hint)
+
+
+def _of_finding(path: str, text: Text, part: Part, finding: Finding) -> Problem:
+    mark = text.mark(part, finding.path, key=finding.key)
+    return Problem(
+        Severity.ERROR,
+        finding.code,
+        Location(path, *mark),
+        finding.message,
+        subject=dotted(finding.path),
+        excerpt="" if _holds_secret(finding.path) else text.line(mark.line),
+        hint=finding.hint,
+    )

@@ -1,7 +1,8 @@
 """What the last loads worked out, so that a load pays only for what changed."""
 
+from collections import deque
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from reconciler.kube.names import GroupKind
 from reconciler.model.snapshot import Entry
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from reconciler.specs.check import Checked
     from reconciler.specs.tree import Mount
 
+_KEPT: Final = 2  # loads before this one
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 FileKey = tuple[str, bool]
@@ -21,20 +24,24 @@ PlaceKey = tuple[str, str, int]  # blob, path and layer
 
 
 class Generations(Generic[K, V]):
-    """Keeps what this load or the one before it used; the rest is forgotten."""
+    """Keeps what this load and the few before it used, so that comparing two revisions forgets neither."""
 
     def __init__(self) -> None:
         self._young: dict[K, V] = {}
-        self._old: dict[K, V] = {}
+        self._older: deque[dict[K, V]] = deque(maxlen=_KEPT)
 
     def turn(self) -> None:
         """A new load begins."""
-        self._old, self._young = self._young, {}
+        self._older.appendleft(self._young)
+        self._young = {}
 
     def get(self, key: K) -> V | None:
         found = self._young.get(key)
-        if found is None and (found := self._old.get(key)) is not None:
-            self._young[key] = found
+        if found is None:
+            for older in self._older:
+                if (found := older.get(key)) is not None:
+                    self._young[key] = found
+                    break
         return found
 
     def put(self, key: K, value: V) -> None:

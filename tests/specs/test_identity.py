@@ -18,7 +18,8 @@ def test_a_list_is_its_items(load) -> None:
     specs = load(
         "apiVersion: v1\nkind: List\nitems:\n"
         "- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: one}}\n"
-        "- apiVersion: v1\n  kind: List\n  items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: two}}]\n"
+        "- apiVersion: v1\n  kind: List\n"
+        "  items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: two}}]\n"
     )
     assert names(specs) == ["ConfigMap/one/a", "ConfigMap/two/b"]
     assert [document.origin.line for document in specs.documents.values()] == [4, 5]
@@ -104,7 +105,11 @@ spec:
     schema:
       openAPIV3Schema:
         type: object
-        properties: {spec: {type: object, required: [size], properties: {size: {type: integer, minimum: 1}, color: {type: string, enum: [red]}}}}
+        properties:
+          spec:
+            type: object
+            required: [size]
+            properties: {size: {type: integer, minimum: 1}, color: {type: string, enum: [red]}}
 """
 WIDGET = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\nspec: {size: %s}\n"
 

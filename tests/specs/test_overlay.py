@@ -90,7 +90,8 @@ def test_kubernetes_objects_merge_as_kubernetes_would(load) -> None:
     head = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n"
     base = (
         head
-        + "  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec: {containers: [{name: a, image: 'a:1'}, {name: b, image: 'b:1'}]}\n"
+        + "  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n"
+        + "    spec: {containers: [{name: a, image: 'a:1'}, {name: b, image: 'b:1'}]}\n"
     )
     over = head + "  replicas: 2\n  template: {spec: {containers: [{name: b, image: 'b:2'}]}}\n"
     (document,) = load({"base/a.yaml": base, "env/prod/a.yaml": over}, PATHS).documents.values()
@@ -167,8 +168,8 @@ def test_texts_without_quotes_in_both(load) -> None:
 def test_what_cannot_be_merged(load, said) -> None:
     specs = load({"base/web.yaml": BASE, "env/prod/web.yaml": HEAD + "  ports: [{name: http}]\n"}, PATHS)
     assert said(specs) == [
-        "env/prod/web.yaml:1:1: Deployment/web: this cannot be merged over base/web.yaml:1: "
-        "an item of a list does not contain its merge key containerPort"
+        ("env/prod/web.yaml:1:1: Deployment/web: this cannot be merged over base/web.yaml:1: "
+        "an item of a list does not contain its merge key containerPort")
     ]
 
 

@@ -31,7 +31,8 @@ def test_numbers_stay_numbers_where_they_are_wanted(load) -> None:
 
 
 def test_values_in_env_of_a_plain_pod(load) -> None:
-    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: b, env: [{name: A, value: true}]}]}"
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+    text += "spec: {containers: [{name: a, image: b, env: [{name: A, value: true}]}]}"
     specs = load(text)
     (document,) = specs.documents.values()
     assert document.spec.object["spec"]["containers"][0]["env"] == [{"name": "A", "value": "true"}]
@@ -39,7 +40,8 @@ def test_values_in_env_of_a_plain_pod(load) -> None:
 
 
 def test_env_of_our_kinds_takes_numbers_as_written(load) -> None:
-    text = "apiVersion: reconciler.dev/v1\nkind: Task\nmetadata: {name: t}\nspec: {image: 'a:1', env: {A: 1.10, B: no, C: 8080, D: true}}"
+    text = "apiVersion: reconciler.dev/v1\nkind: Task\nmetadata: {name: t}\n"
+    text += "spec: {image: 'a:1', env: {A: 1.10, B: no, C: 8080, D: true}}"
     specs = load(text)
     (document,) = specs.documents.values()
     assert document.spec.env == {"A": "1.10", "B": "no", "C": 8080, "D": True}
