@@ -14,7 +14,7 @@ from reconciler.specs.fault import Fault
 from reconciler.specs.finding import Finding, dotted, shown
 from reconciler.specs.limits import Limits
 from reconciler.specs.overlay import without_nulls
-from reconciler.specs.parts import Text, read_file
+from reconciler.specs.parts import NO_KIND, Part, Text, read_file
 from reconciler.specs.read import Path as Trail
 from reconciler.specs.schemas import schema
 from reconciler.specs.words import refusals
@@ -64,7 +64,7 @@ def _load(content: bytes, path: str) -> DaemonConfig:
     if len(file.parts) != 1:
         raise ConfigError(f"there {'is more than one' if file.parts else 'is no'} document in this file", where=path)
     part = file.parts[0]
-    problems = [_problem(path, text, fault.code, fault.message, fault.mark, fault.hint) for fault in part.faults]
+    problems = [_of_fault(path, text, fault) for fault in part.faults]
     value = without_nulls(part.value)
     findings = [] if problems else (refusals(value, "config") or list(_beyond(value)))
     problems += (_of_finding(path, text, part, finding) for finding in findings)

@@ -168,8 +168,10 @@ def test_texts_without_quotes_in_both(load) -> None:
 def test_what_cannot_be_merged(load, said) -> None:
     specs = load({"base/web.yaml": BASE, "env/prod/web.yaml": HEAD + "  ports: [{name: http}]\n"}, PATHS)
     assert said(specs) == [
-        ("env/prod/web.yaml:1:1: Deployment/web: this cannot be merged over base/web.yaml:1: "
-        "an item of a list does not contain its merge key containerPort")
+        (
+            "env/prod/web.yaml:1:1: Deployment/web: this cannot be merged over base/web.yaml:1: "
+            "an item of a list does not contain its merge key containerPort"
+        )
     ]
 
 

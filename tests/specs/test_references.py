@@ -74,7 +74,7 @@ def test_dependencies(load) -> None:
     text = join(
         TASK % ("a", "x:1", "Task/b, Task/default/b, ConfigMap/c, Namespace/n, Deployment.apps/d"),
         TASK % ("b", "x:1", ""),
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, annotations: {reconciler.dev/depends-on: 'Task/b, Pod/p'}}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, annotations: {reconciler.dev/depends-on: Task/b Pod/p}}\n",
         POD % "x:1",
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {}, template: {}}\n",
@@ -109,8 +109,10 @@ def test_a_circle_is_named(load, said) -> None:
     text = join(*(TASK % (one, "x:1", f"Task/{other}") for one, other in ("ab", "bc", "ca", "da")))
     specs = load(text)
     assert said(specs) == [
-        ("a.yaml:4:34: Task/a spec.dependsOn[0]: dependencies in a circle: "
-        "Task/default/a → Task/default/b → Task/default/c → Task/default/a")
+        (
+            "a.yaml:4:34: Task/a spec.dependsOn[0]: dependencies in a circle: "
+            "Task/default/a → Task/default/b → Task/default/c → Task/default/a"
+        )
     ]
     assert {identity.name for identity in specs.quarantined} == {"a", "b", "c"}
     assert {identity.name for identity in specs.documents} == {"d"}
