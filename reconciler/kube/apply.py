@@ -16,9 +16,10 @@ from typing import Any, Final
 from reconciler.kube import last_applied, managed
 from reconciler.kube.fieldset import EMPTY, FieldSet
 from reconciler.kube.managed import BEFORE_FIRST_APPLY, Entries, Entry, Owner
-from reconciler.kube.merge import Comparison, compare, identical, merge, prune
+from reconciler.kube.merge import Comparison, compare, identical, merge
 from reconciler.kube.path import Field, Path, item_key, render
-from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
+from reconciler.kube.prune import prune
+from reconciler.kube.schema import Merge, Schema, Shape
 
 _NEVER_OWNED: Final = FieldSet.from_paths(
     *((Field(name),) for name in ("apiVersion", "kind", "metadata")),
@@ -232,16 +233,16 @@ def _check(value: Any, schema: Schema, path: str) -> bool:
     null = False
     if isinstance(value, dict):
         for name, member in value.items():
-            child = schema.fields.get(name, UNTYPED) if schema.shape is Shape.STRUCT else schema.element or UNTYPED
+            child = schema.member(name)
             if member is None:
                 null = True
             elif child.shape is not Shape.SCALAR:
                 null |= _check(member, child, f"{path}.{name}")
     elif isinstance(value, list):
-        if schema.merge is Merge.KEYED or schema.merge is Merge.SET:
+        if schema.shared_by_item:
             _check_items(value, schema, path)
         for item in value:
-            null |= item is None or _check(item, schema.element or UNTYPED, path)
+            null |= item is None or _check(item, schema.item, path)
     return null
 
 
@@ -268,7 +269,7 @@ def _without_nulls(value: Any, schema: Schema) -> Any:
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
         for name, member in value.items():
-            child = schema.fields.get(name, UNTYPED) if schema.shape is Shape.STRUCT else schema.element or UNTYPED
+            child = schema.member(name)
             if member is not None or child.nullable or child.shape is Shape.UNTYPED:
                 kept[name] = _without_nulls(member, child)
         return kept if len(kept) != len(value) or any(kept[name] is not value[name] for name in kept) else value

@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler.kube import quantity
 from reconciler.kube.path import item_key
-from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
+from reconciler.kube.schema import Merge, Schema, Shape
 
 
 def same(a: Any, b: Any, schema: Schema) -> bool:
@@ -44,7 +44,7 @@ def as_stored(value: Any, schema: Schema) -> Any:
         kept = {}
         changed = False
         for name, member in value.items():
-            child = _member(schema, name)
+            child = schema.member(name)
             if is_absent(member, child) and child.shape is not Shape.UNTYPED:
                 changed = True
                 continue
@@ -52,7 +52,7 @@ def as_stored(value: Any, schema: Schema) -> Any:
             changed = changed or stored is not member
         return kept if changed else value
     if isinstance(value, list):
-        items = [as_stored(item, schema.element or UNTYPED) for item in value]
+        items = [as_stored(item, schema.item) for item in value]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
     if schema.type == "quantity" and isinstance(value, str | int | float):
         try:
@@ -65,13 +65,13 @@ def as_stored(value: Any, schema: Schema) -> Any:
 
 def _same_objects(a: dict[str, Any], b: dict[str, Any], schema: Schema) -> bool:
     for name, value in a.items():
-        child = _member(schema, name)
+        child = schema.member(name)
         if name in b:
             if not same(value, b[name], child):
                 return False
         elif not is_absent(value, child):
             return False
-    return all(name in a or is_absent(value, _member(schema, name)) for name, value in b.items())
+    return all(name in a or is_absent(value, schema.member(name)) for name, value in b.items())
 
 
 def _same_lists(a: list[Any], b: list[Any], schema: Schema) -> bool:
@@ -79,7 +79,7 @@ def _same_lists(a: list[Any], b: list[Any], schema: Schema) -> bool:
         return False
     if schema.merge is Merge.SET:
         return sorted(item_key(item, schema) for item in a) == sorted(item_key(item, schema) for item in b)
-    element = schema.element or UNTYPED
+    element = schema.item
     return all(same(left, right, element) for left, right in zip(a, b, strict=True))
 
 
@@ -100,9 +100,3 @@ def _same_scalars(a: Any, b: Any, schema: Schema) -> bool:
         except (ValueError, TypeError):  # no times, or one of them without a zone
             return False
     return False
-
-
-def _member(schema: Schema, name: str) -> Schema:
-    if schema.shape is Shape.STRUCT:
-        return schema.fields.get(name, UNTYPED)
-    return schema.element or UNTYPED

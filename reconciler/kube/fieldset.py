@@ -145,7 +145,7 @@ def _children(value: Mapping[str, Any], schema: Schema) -> Tree:
             else:
                 tree["f:" + name] = _entry(_node(member, UNTYPED))
     else:
-        element = schema.element or UNTYPED
+        element = schema.item
         for name, member in value.items():
             tree["f:" + name] = _entry(_node(member, element))
     return tree
@@ -165,7 +165,7 @@ def _node(value: Any, schema: Schema) -> Tree | None:
         if value and schema.merge is not Merge.ATOMIC and schema.shape is not Shape.LIST:
             return _children(value, schema) or None
     elif isinstance(value, list) and (schema.merge is Merge.KEYED or schema.merge is Merge.SET):
-        element = schema.element or UNTYPED
+        element = schema.item
         tree: Tree = {}
         for item in value:
             key = item_key(item, schema)

@@ -147,11 +147,11 @@ def catalog() -> Catalog:
 def crd_resources(crd: Mapping[str, Any]) -> tuple[tuple[Resource, Schema], ...]:
     """What a CustomResourceDefinition adds: a Resource and a Schema for each served version, the preferred first.
 
-    Each Resource's `version` is the version of its Schema. A version without a schema gets an untyped one.
+    Each Resource's `version` is the version of its Schema. A version without a readable schema gets an untyped one.
     """
     spec = crd.get("spec") or {}
     names = spec.get("names") or {}
-    served = [version for version in spec.get("versions") or () if version.get("served")]
+    served = [version for version in spec.get("versions") or () if version.get("served") and version.get("name")]
     served.sort(key=lambda version: version_rank(version["name"]))
     found = []
     for version in served:
@@ -185,8 +185,12 @@ def _custom_subresources(gvk: GroupVersionKind, stated: Mapping[str, Any]) -> Ma
 
 def _custom_schema(gvk: GroupVersionKind, node: Mapping[str, Any]) -> Schema:
     fields = catalog().object_fields()
+    untyped = replace(catalog().untyped, gvk=gvk)
     if not node:
-        return replace(catalog().untyped, gvk=gvk)
-    schema = Reader().read({"type": "object", "properties": {}, **node})
+        return untyped
+    try:
+        schema = Reader().read({"type": "object", "properties": {}, **node})
+    except (AttributeError, KeyError, TypeError, ValueError):  # no OpenAPI: the API server would refuse the definition
+        return untyped
     own = {name: member for name, member in schema.fields.items() if name not in fields}
     return replace(schema, fields={**fields, **own}, gvk=gvk)

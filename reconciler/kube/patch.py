@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
-from reconciler.kube.schema import UNTYPED, Schema, Shape
+from reconciler.kube.schema import Schema
 
 _PATCH: Final = "$patch"
 _RETAIN: Final = "$retainKeys"
@@ -166,15 +166,15 @@ def _merge_map(doc: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema)
         elif key.startswith(_ORDER):
             name = key.removeprefix(_ORDER)
             if name not in patch and isinstance(merged.get(name), list):
-                merged[name] = _ordered(merged[name], merged[name], value, _child(schema, name).merge_key)
+                merged[name] = _ordered(merged[name], merged[name], value, schema.member(name).merge_key)
         elif value is None:
             merged.pop(key, None)
         elif isinstance(value, Mapping | list) and isinstance(merged.get(key), type(value)):
-            merged[key] = _merge_value(merged[key], value, _child(schema, key), patch.get(_ORDER + key))
+            merged[key] = _merge_value(merged[key], value, schema.member(key), patch.get(_ORDER + key))
         elif not _is_directive(value):
             merged[key] = _whole(value)
             if _ORDER + key in patch:
-                merged[key] = _ordered(merged[key], [], patch[_ORDER + key], _child(schema, key).merge_key)
+                merged[key] = _ordered(merged[key], [], patch[_ORDER + key], schema.member(key).merge_key)
     return merged
 
 
@@ -206,12 +206,6 @@ def _retained(doc: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in doc.items() if key in retain}
 
 
-def _child(schema: Schema, name: str) -> Schema:
-    if schema.shape is Shape.STRUCT:
-        return schema.fields.get(name, UNTYPED)
-    return schema.element or UNTYPED
-
-
 def _merge_value(live: Any, patch: Any, schema: Schema, order: Any) -> Any:
     """Of two objects or two lists."""
     strategies = schema.merge_strategy.split(",")
@@ -227,7 +221,7 @@ def _merge_value(live: Any, patch: Any, schema: Schema, order: Any) -> Any:
 
 def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) -> list[Any]:
     """A list of objects, by their merge key."""
-    name, element = schema.merge_key, schema.element or UNTYPED
+    name, element = schema.merge_key, schema.item
     if not all(isinstance(item, Mapping) for item in patch):
         raise PatchError("an item of a list with a merge key is an object")
     plain = [item for item in patch if item.get(_PATCH) in (None, "merge")]

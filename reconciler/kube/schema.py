@@ -66,6 +66,27 @@ class Schema:
     always: frozenset[str] = frozenset()
     keeps_empty: bool = False
 
+    def member(self, name: str) -> "Schema":
+        """The schema of a field of an object; UNTYPED where the field is not known."""
+        if self.shape is Shape.STRUCT:
+            return self.fields.get(name, UNTYPED)
+        return self.element or UNTYPED
+
+    @property
+    def item(self) -> "Schema":
+        """The schema of a list's items."""
+        return self.element or UNTYPED
+
+    @property
+    def shared_by_field(self) -> bool:
+        """Whether an object here has an owner for each field."""
+        return self.merge is Merge.GRANULAR and self.shape is not Shape.LIST
+
+    @property
+    def shared_by_item(self) -> bool:
+        """Whether a list here has an owner for each item."""
+        return self.merge is Merge.KEYED or self.merge is Merge.SET
+
     def __repr__(self) -> str:
         of = "/".join(self.gvk) if self.gvk else self.type or ", ".join(self.fields)
         return f"Schema({self.shape.value}, {self.merge.value}, {of})"

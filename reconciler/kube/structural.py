@@ -91,12 +91,12 @@ class Reader:
     def _object(self, node: Node) -> Schema:
         extra = node.get("additionalProperties")
         preserve = node.get("x-kubernetes-preserve-unknown-fields") is True
-        if "properties" in node or preserve or not extra:
+        if "properties" in node or preserve or extra is None or extra is False:
             fields: dict[str, Schema] = {}
             schema = self._struct(node, fields)
             self._fill(fields, node)
             return schema
-        element = self.read(extra) if isinstance(extra, Mapping) else UNTYPED
+        element = UNTYPED if extra is True else self.read(extra)
         schema = Schema(Shape.MAP, merge=_map_merge(node), element=element, keeps_empty=self._definition is None)
         return self._limited(schema, node)
 

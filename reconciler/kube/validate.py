@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.kube import quantity
 from reconciler.kube.path import item_key
-from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
+from reconciler.kube.schema import UNTYPED, Schema, Shape
 from reconciler.kube.structural import Reader
 
 
@@ -97,7 +97,7 @@ def _member(schema: Schema, name: str) -> Schema | None:
         if known is None and (schema.preserve_unknown or (schema.embedded_resource and name in _EMBEDDED)):
             return UNTYPED
         return known
-    return schema.element or UNTYPED
+    return schema.item
 
 
 _EMBEDDED: Final = ("apiVersion", "kind", "metadata")
@@ -156,12 +156,12 @@ def _violations(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
 
 
 def _item_violations(items: list[Any], schema: Schema, path: str) -> Iterator[Violation]:
-    element = schema.element or UNTYPED
+    element = schema.item
     seen = set()
     for i, item in enumerate(items):
         if item is not None:
             yield from _violations(item, element, f"{path}[{i}]")
-        if schema.merge is Merge.KEYED or schema.merge is Merge.SET:
+        if schema.shared_by_item:
             key = item_key(item, schema)
             if key in seen:
                 yield Violation(f"{path}[{i}]", "FieldValueDuplicate", f"Duplicate value: {key[2:]}")
