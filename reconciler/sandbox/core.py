@@ -27,7 +27,6 @@ class Core:
         self.random = source
         self.addresses = Addresses()
         self.ports = Ports()
-        self.node_ports: dict[str, frozenset[int]] = {}  # those that each Service holds, by its uid
         self._decoder: msgspec.json.Decoder[Value] = msgspec.json.Decoder(Value)
 
     def now(self) -> str:

@@ -92,7 +92,10 @@ class _Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable.set()
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Close the connection when the stream on it, if any, has ended."""
+        if self._streaming is not None:
+            await asyncio.wait([self._streaming])
         if self._transport is not None:
             self._transport.close()
 
@@ -228,7 +231,5 @@ async def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Asy
     finally:
         server.close()
         sandbox.close()
-        await asyncio.sleep(0)
-        for connection in list(connections):
-            connection.close()
+        await asyncio.gather(*(connection.close() for connection in list(connections)))
         await server.wait_closed()

@@ -11,6 +11,7 @@ from reconciler.kube.schema import Schema
 from reconciler.sandbox import gotypes
 from reconciler.sandbox.codec import BuiltinCodec, Codec, CustomCodec
 from reconciler.sandbox.kinds import RULES
+from reconciler.sandbox.kinds.crds import instance_gone
 from reconciler.sandbox.rules import PLAIN, Rules
 
 Value = dict[str, Any]
@@ -162,7 +163,12 @@ class Registry:
                     resource,
                     resource.version,
                     storage,
-                    Rules(generation=True, generation_ignores_status=has_status, unconditional_update=False),
+                    Rules(
+                        generation=True,
+                        generation_ignores_status=has_status,
+                        unconditional_update=False,
+                        after_delete=instance_gone,
+                    ),
                     self.catalog,
                     columns=tuple(version.get("additionalPrinterColumns") or ()),
                     selectable=tuple(field["jsonPath"] for field in version.get("selectableFields") or ()),

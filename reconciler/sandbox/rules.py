@@ -62,8 +62,9 @@ class Rules:
     """The defaults are those of most kinds. A hook may change the objects that it prepares, never those it validates.
 
     `before_create` and `before_update` run before validation, after managedFields were computed: what they set has no
-    owner. `validate` sees each object that is written through its main resource, `validate_update` also the old one,
-    `validate_status` those written through /status. `after_delete` runs when the object is gone.
+    owner. `validate` sees each object that is written through its main resource, `validate_update` also the old one.
+    `assign` gives a valid object what is scarce, `after_delete` takes that back; a dry run does neither. `after_write`
+    runs when the object is stored.
     """
 
     name: Callable[[str], list[str]] = naming.dns_subdomain
@@ -74,6 +75,7 @@ class Rules:
     before_status: Callable[[Value, Value], None] | None = None
     validate: Callable[[Value, Causes], None] | None = None
     validate_update: Callable[[Value, Value, Causes], None] | None = None
+    assign: Callable[[Value, Value | None, "Core"], None] | None = None
     after_write: Callable[[Value, "Core"], None] | None = None
     after_delete: Callable[[Value, "Core"], None] | None = None
     generation_also: tuple[str, ...] = ()  # metadata fields whose change counts as one of the spec

@@ -228,6 +228,26 @@ def _after_write(crd: Value, core: "Core") -> None:
     core.save(kind, changed)
 
 
+def instance_gone(value: Value, core: "Core") -> None:
+    """The last object of a definition that is being deleted lets it go."""
+    kind = GroupKind(value["apiVersion"].partition("/")[0], value["kind"])
+    served, definitions = core.registry.kind(kind), core.registry.kind(DEFINITION)
+    if served is None or definitions is None or core.store.count(kind):
+        return
+    entry = core.store.get(DEFINITION, "", f"{served.plural}.{served.group}")
+    if entry is None:
+        return
+    crd = core.read(entry, definitions)
+    finalizers = crd["metadata"].get("finalizers") or []
+    if "deletionTimestamp" not in crd["metadata"] or CLEANUP not in finalizers:
+        return
+    if finalizers == [CLEANUP]:
+        core.delete(definitions, entry)
+    else:
+        crd["metadata"]["finalizers"] = [name for name in finalizers if name != CLEANUP]
+        core.save(definitions, crd)
+
+
 def _after_delete(crd: Value, core: "Core") -> None:
     core.registry.remove_crd(crd)
 

@@ -29,32 +29,37 @@ def _has_node_ports(spec: Value) -> bool:
     )
 
 
-def _before_create(service: Value, core: "Core") -> None:
-    causes = Causes()
-    _validate_ports_first(service, causes)
-    if not causes:
-        allocate(service, None, core)
+def _before_create(service: Value, _core: "Core") -> None:
+    """One way to state an address: `clusterIP` and the first of `clusterIPs` follow each other."""
+    spec = service["spec"]
+    if _has_address(spec):
+        if spec.get("clusterIP"):
+            spec.setdefault("clusterIPs", [spec["clusterIP"]])
+        elif spec.get("clusterIPs"):
+            spec["clusterIP"] = spec["clusterIPs"][0]
 
 
-def _validate_ports_first(service: Value, causes: Causes) -> None:
-    """Nothing is given out to a Service that will be refused."""
-    _validate(service, causes, allocated=False)
-
-
-def allocate(service: Value, old: Value | None, core: "Core") -> None:
+def assign(service: Value, old: Value | None, core: "Core") -> None:
     """Give a Service its address and node ports; what it stated itself is claimed. Raises Refusal (422)."""
     spec = service["spec"]
     before = old["spec"] if old else {}
     if _has_address(spec):
         if not spec.get("clusterIP"):
-            spec["clusterIP"] = (spec.get("clusterIPs") or [None])[0] or _take(core)
+            spec["clusterIP"] = _take(core)
         elif spec["clusterIP"] not in ("None", before.get("clusterIP")):
             _claim_address(service, spec["clusterIP"], core)
         spec.setdefault("clusterIPs", [spec["clusterIP"]])
         spec.setdefault("ipFamilies", ["IPv4"])
         spec.setdefault("ipFamilyPolicy", "SingleStack")
+    elif before.get("clusterIP") not in (None, "None"):
+        core.addresses.release(before["clusterIP"])
+    _assign_ports(service, before, core)
+
+
+def _assign_ports(service: Value, before: Value, core: "Core") -> None:
+    spec = service["spec"]
+    known = _node_ports(before)
     if _has_node_ports(spec):
-        known = {port.get("nodePort") for port in before.get("ports") or ()}
         for index, port in enumerate(spec.get("ports") or ()):
             if not port.get("nodePort"):
                 port["nodePort"] = core.ports.take()
@@ -62,6 +67,13 @@ def allocate(service: Value, old: Value | None, core: "Core") -> None:
                 _refuse_port(service, index, port["nodePort"], core)
         if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
             spec.setdefault("healthCheckNodePort", before.get("healthCheckNodePort") or core.ports.take())
+    for port in known - _node_ports(spec):
+        core.ports.release(port)
+
+
+def _node_ports(spec: Value) -> set[int]:
+    found = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+    return found | ({spec["healthCheckNodePort"]} if spec.get("healthCheckNodePort") else set())
 
 
 def _take(core: "Core") -> str:
@@ -102,12 +114,11 @@ def release(service: Value, core: "Core") -> None:
     spec = service["spec"]
     if spec.get("clusterIP") not in (None, "None"):
         core.addresses.release(spec["clusterIP"])
-    for port in spec.get("ports") or ():
-        if port.get("nodePort"):
-            core.ports.release(port["nodePort"])
+    for port in _node_ports(spec):
+        core.ports.release(port)
 
 
-def _before_update(service: Value, old: Value, core: "Core") -> None:
+def _before_update(service: Value, old: Value, _core: "Core") -> None:
     """Keep what was given out where an update does not say it; wipe what the new type has no use for."""
     spec, before = service["spec"], old["spec"]
     if _has_address(before) and _has_address(spec):
@@ -129,11 +140,6 @@ def _before_update(service: Value, old: Value, core: "Core") -> None:
             spec.pop(name, None)
     if spec.get("type") != "LoadBalancer":
         service["status"] = {**(service.get("status") or {}), "loadBalancer": {}}
-    causes = Causes()
-    _validate(service, causes, allocated=False)
-    _validate_update(service, old, causes)
-    if not causes:
-        allocate(service, old, core)
 
 
 def _keep_ports(spec: Value, before: Value) -> None:
@@ -148,7 +154,7 @@ def _keep_ports(spec: Value, before: Value) -> None:
             port.pop("nodePort")
 
 
-def _validate(service: Value, causes: Causes, *, allocated: bool = True) -> None:
+def _validate(service: Value, causes: Causes) -> None:
     spec = service["spec"]
     kind = spec.get("type")
     headless = spec.get("clusterIP") == "None"
@@ -183,7 +189,7 @@ def _validate(service: Value, causes: Causes, *, allocated: bool = True) -> None
         else:
             why = "may only be set for externally-accessible services"
             causes.invalid("spec.externalTrafficPolicy", spec["externalTrafficPolicy"], why)
-    if allocated and _has_address(spec) and (spec.get("clusterIPs") or [None])[0] != spec.get("clusterIP"):
+    if _has_address(spec) and (spec.get("clusterIPs") or [None])[0] != spec.get("clusterIP"):
         causes.invalid("spec.clusterIPs", spec.get("clusterIPs"), "first value must match `clusterIP`")
 
 
@@ -247,20 +253,6 @@ def _validate_update(service: Value, old: Value, causes: Causes) -> None:
             causes.invalid("spec.ipFamilies[0]", families, "may not change once set")
 
 
-def _after_write(service: Value, core: "Core") -> None:
-    """Give back ports that are no longer named. Addresses go with the Service only."""
-    held = core.node_ports.get(service["metadata"]["uid"], frozenset())
-    now = frozenset(port["nodePort"] for port in service["spec"].get("ports") or () if port.get("nodePort"))
-    for port in held - now:
-        core.ports.release(port)
-    core.node_ports[service["metadata"]["uid"]] = now
-
-
-def _after_delete(service: Value, core: "Core") -> None:
-    core.node_ports.pop(service["metadata"]["uid"], None)
-    release(service, core)
-
-
 RULES: Final = {
     SERVICE: Rules(
         name=naming.dns_1035_label,
@@ -268,8 +260,8 @@ RULES: Final = {
         before_update=_before_update,
         validate=_validate,
         validate_update=_validate_update,
-        after_write=_after_write,
-        after_delete=_after_delete,
+        assign=assign,
+        after_delete=release,
         create_on_update=True,
         returns_deleted=True,
     )

@@ -8,6 +8,7 @@ from reconciler.http.transport import Response
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content
 from reconciler.sandbox.core import Core
+from reconciler.sandbox.kinds.crds import CLEANUP, DEFINITION
 from reconciler.sandbox.metadata import FOREGROUND, ORPHAN
 from reconciler.sandbox.refusals import bad_request, conflict, forbidden, invalid
 from reconciler.sandbox.registry import Kind
@@ -120,6 +121,8 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     before = dict(about)
     if kind.group_kind == _NAMESPACE:
         return _terminate(core, kind, entry, value, options)
+    if kind.group_kind == DEFINITION and not options.dry_run:
+        _empty(core, value)
     if kind.rules.collected:
         _gc_finalizers(kind, about, options)
     grace = _grace(value, options) if kind.group_kind == _POD else 0
@@ -138,6 +141,19 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     if about == before:
         return value, False
     return (value if options.dry_run else core.save(kind, value)), False
+
+
+def _empty(core: Core, crd: Value) -> None:
+    """Delete the objects of a definition first; those that must wait keep it with a finalizer."""
+    spec = crd["spec"]
+    served = core.registry.kind(GroupKind(spec["group"], spec["names"]["kind"]))
+    if served is None or not served.custom:
+        return
+    for entry in list(core.store.range(served.group_kind)):
+        remove(core, served, entry, Options())
+    finalizers = crd["metadata"].get("finalizers") or []
+    if core.store.count(served.group_kind) and CLEANUP not in finalizers:
+        crd["metadata"]["finalizers"] = [*finalizers, CLEANUP]
 
 
 def _waits(about: Value, options: Options) -> bool:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from reconciler.http.transport import Response
 from reconciler.kube import patch as patches
+from reconciler.kube import validate as structural
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content
 from reconciler.sandbox.gotypes import TypeMismatch
@@ -158,11 +159,12 @@ def _check_applied(call: Call, applied: Value) -> None:
         raise bad_request("metadata.managedFields must be nil")
     if about.get("name") and about["name"] != call.name:
         raise bad_request(f"the name of the object ({about['name']}) does not match the name on the URL ({call.name})")
-    if kind.custom:
-        return
     unknown: list[str] = []
     try:
         kind.codec.read(applied, unknown)
+        for violation in structural.validate(applied, kind.schema) if kind.custom else ():
+            if violation.reason == "FieldValueTypeInvalid":
+                raise internal(f"failed to create typed patch object {where}: .{violation}")
     except TypeMismatch as mismatch:
         detail = f".{mismatch.where()}: expected {mismatch.wanted}, got {mismatch.found}"
         raise internal(f"failed to create typed patch object {where}: {detail}") from None

@@ -74,9 +74,14 @@ def _start(call: Call, token: str) -> tuple[int | None, str]:
             return int(found["rv"]), str(found["start"])
         except (ValueError, KeyError, TypeError):
             raise bad_request("continue key is not valid: the token is malformed") from None
-    if match and not stated:
-        causes = Causes()
+    causes = Causes()
+    if match not in ("", "Exact", "NotOlderThan"):
+        causes.unsupported("resourceVersionMatch", match, ("Exact", "NotOlderThan"))
+    elif match == "Exact" and stated == "0":
+        causes.forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+    elif match and not stated:
         causes.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+    if causes:
         raise invalid(GroupKind("meta.k8s.io", "ListOptions"), "", causes)
     revision = whole_number(stated, "resourceVersion")
     if revision > current:

@@ -10,7 +10,11 @@ def update(call: Call) -> Response:
     core, kind = call.core, call.kind
     value = call.read(call.body())
     about = value["metadata"]
-    if about.setdefault("name", call.name) != call.name:
+    if not about.get("name"):
+        raise bad_request(
+            f"the name of the object ({call.name} based on URL) was undeterminable: name must be provided"
+        )
+    if about["name"] != call.name:
         raise bad_request(f"the name of the object ({about['name']}) does not match the name on the URL ({call.name})")
     write.place(kind, value, call.namespace)
     entry = core.find(kind, call.namespace, call.name)

@@ -82,6 +82,8 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool) -> Value:
         raise already_exists(kind.group, kind.plural, about["name"])
     if dry_run:
         return value
+    if rules.assign is not None:
+        rules.assign(value, None, core)
     stored = core.save(kind, value)
     if rules.after_write is not None:
         rules.after_write(stored, core)
@@ -147,6 +149,8 @@ def update(
         return old
     if dry_run:
         return new
+    if rules.assign is not None and not status:
+        rules.assign(new, old, core)
     stored = core.save(kind, new)
     if rules.after_write is not None:
         rules.after_write(stored, core)
