@@ -74,7 +74,7 @@ def test_dependencies(load) -> None:
     text = join(
         TASK % ("a", "x:1", "Task/b, Task/default/b, ConfigMap/c, Namespace/n, Deployment.apps/d"),
         TASK % ("b", "x:1", ""),
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, annotations: {reconciler.dev/depends-on: Task/b Pod/p}}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, annotations: {reconciler.dev/depends-on: Pod/p}}\n",
         POD % "x:1",
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {}, template: {}}\n",
