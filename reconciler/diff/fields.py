@@ -7,6 +7,7 @@ state and we do not own is nobody's business here: defaults, other managers' fie
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
 
 from reconciler.diff.atomic import holds
@@ -110,7 +111,7 @@ class _Walk:
                 yield from (Difference(at, Kind.CHANGED, ABSENT, item, self.holders(at)) for item in stated)
             elif len(stated) == len(found) == 1:
                 yield from self.node(at, stated[0], found[0], inner, owned.get(part))
-            elif len(stated) != len(found) or not all(map(self._holds, stated, found, [inner] * len(stated))):
+            elif len(stated) != len(found) or not all(map(partial(self._holds, inner), stated, found)):
                 # Twice the same key: nobody owns the inside of such items, they count as one.
                 yield Difference(at, Kind.CHANGED, found, stated, self.holders(at))
         if path[-1] in _ORDERED:
@@ -119,7 +120,7 @@ class _Walk:
                 yield Difference(path, Kind.CHANGED, _names(order), _names(wanted), self.holders(path))
         yield from self.unstated(path, set(wanted), live, schema, owned)
 
-    def _holds(self, stated: Any, found: Any, schema: Schema) -> bool:
+    def _holds(self, schema: Schema, stated: Any, found: Any) -> bool:
         return next(self.node((), stated, found, schema, EVERYTHING), None) is None
 
     def unstated(self, path: Path, stated: set[str], live: Any, schema: Schema, owned: Object) -> Iterator[Difference]:
@@ -134,15 +135,17 @@ class _Walk:
             yield from self.dropped((*path, part), value, inner, inside)
 
     def dropped(self, path: Path, live: Any, schema: Schema, owned: Object) -> Iterator[Difference]:
-        holders = self.holders(path)
-        shared = holders or schema.shape is not Shape.STRUCT  # part of it may stay: say which goes
-        if shared and not path[-1].startswith("k:") and any(part != "." for part in owned):
+        item = not path[-1].startswith("f:")  # an item goes as a whole, unless somebody else owns the item itself
+        holders = self.holders(path, itself=item)
+        shared = holders if item else holders or schema.shape is not Shape.STRUCT
+        if shared and any(part != "." for part in owned):  # part of it may stay: say which goes
             yield from self.unstated(path, set(), live, schema, owned)
         else:
             yield Difference(path, Kind.RELEASED if holders else Kind.REMOVED, live, ABSENT, holders)
 
-    def holders(self, path: Path) -> tuple[str, ...]:
-        return tuple(sorted({name for name, fields in self.others if owns(fields, path)}))
+    def holders(self, path: Path, *, itself: bool = False) -> tuple[str, ...]:
+        """The other managers that own the field, or anything in it unless `itself` is asked for."""
+        return tuple(sorted({name for name, fields in self.others if owns(fields, path, itself=itself)}))
 
 
 def left_out(value: Any, schema: Schema, owned: Object | None) -> bool:

@@ -89,16 +89,14 @@ def under(path: Path, prefixes: Iterable[Path]) -> bool:
     return any(path[: len(prefix)] == prefix for prefix in prefixes)
 
 
-def owns(fields: Mapping[str, Any], path: Path) -> bool:
-    """Whether a FieldsV1 document `fields` owns the node at `path`, anything below it, or a whole around it."""
+def owns(fields: Mapping[str, Any], path: Path, *, itself: bool = False) -> bool:
+    """Whether a FieldsV1 document `fields` owns the field at `path` or, unless `itself` is meant, anything in it."""
     node: Any = fields
-    for depth, part in enumerate(path):
-        if not node:
-            return depth > 0
+    for part in path:
         node = node.get(part)
         if node is None:
             return False
-    return True
+    return not itself or not node or "." in node
 
 
 def render(path: Path) -> str:

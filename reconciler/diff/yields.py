@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.diff.paths import Path, keys_of, owns, resolve, step
-from reconciler.kube.schema import Schema
+from reconciler.diff.paths import Path, child, items, keys_of, resolve, step
+from reconciler.kube.schema import Merge, Schema
 
 Object = Mapping[str, Any]
 
@@ -29,8 +29,21 @@ def without(desired: Object, live: Object, schema: Schema, owned: Object, paths:
                 value, inner = step(value, inner, part)
         except KeyError:
             value = None
-        desired = _put(desired, path, value if owns(owned, path) else None, schema)
+        desired = _put(desired, path, value if _owns(owned, path, schema) else None, schema)
     return desired
+
+
+def _owns(fields: Object, path: Path, schema: Schema) -> bool:
+    """Whether FieldsV1 `fields` owns what is at `path`: the field, something in it, or the atomic value around it."""
+    node: Any = fields
+    for part in path:
+        if not node and (schema.merge is Merge.ATOMIC or part.startswith("i:")):
+            return True
+        node = node.get(part)
+        if node is None:
+            return False
+        schema = child(schema, part[2:]) if part.startswith("f:") else items(schema)
+    return True
 
 
 def _put(parent: Any, path: Path, value: Any, schema: Schema) -> Any:
