@@ -3,6 +3,7 @@
 Nothing here knows the sandbox: the same client drives a real kube-apiserver.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -78,6 +79,7 @@ CRDS: Final = Resource(
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 _JSON: Final = "application/json"
+_ATTEMPTS: Final = 3
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
@@ -122,8 +124,12 @@ class Client:
         return Client(self._transport, manager, observe=self._observe, forget=self._forget)
 
     async def read(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> Object:
-        """The JSON document at `path`: discovery, or an object of a kind that no Resource describes."""
-        return await self._call(Request("GET", path, query, self._headers))
+        """The JSON document at `path`. Reading does no harm, so it is tried three times when no answer comes."""
+        request = Request("GET", path, query, self._headers)
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(TransportError):
+                return await self._call(request)
+        return await self._call(request)
 
     async def get(self, resource: Resource, key: Key) -> Object:
         return await self.read(resource.path(key.namespace, key.name))

@@ -23,6 +23,16 @@ PAGE: Final = 500
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 METADATA_WATCH: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 
+_COLLECTED: Final = (
+    "namespace",
+    "name",
+    "uid",
+    "resourceVersion",
+    "ownerReferences",
+    "finalizers",
+    "deletionTimestamp",
+)
+
 Handler = Callable[[Object | None, Object | None], None]
 Index = Callable[[Object], Iterable[str]]
 
@@ -48,16 +58,13 @@ def whole(obj: Object) -> Object:
 def metadata_only(obj: Object) -> Object:
     """Keep what garbage collection reads."""
     metadata = obj["metadata"]
-    kept = ("namespace", "name", "uid", "resourceVersion", "ownerReferences", "finalizers", "deletionTimestamp")
-    return {"metadata": {field: metadata[field] for field in kept if field in metadata}}
+    return {"metadata": {field: metadata[field] for field in _COLLECTED if field in metadata}}
 
 
 def keys_only(obj: Object) -> Object:
-    """Of a ConfigMap or Secret keep which keys it has, and no value."""
-    metadata = obj["metadata"]
-    kept = ("namespace", "name", "uid", "resourceVersion", "deletionTimestamp")
+    """Of a ConfigMap or Secret keep the metadata and which keys it has, and no value."""
     names = dict.fromkeys((*(obj.get("data") or ()), *(obj.get("binaryData") or ())), "")
-    return {"metadata": {field: metadata[field] for field in kept if field in metadata}, "data": names}
+    return {**metadata_only(obj), "data": names}
 
 
 class Informer:

@@ -38,7 +38,7 @@ from reconciler.sandbox.controllers.node_lifecycle import NodeLifecycleControlle
 from reconciler.sandbox.controllers.queue import Timers
 from reconciler.sandbox.controllers.replicaset import ReplicaSetController
 from reconciler.sandbox.controllers.statefulset import StatefulSetController
-from reconciler.sandbox.controllers.volumes import VolumeController, seed_storage_class
+from reconciler.sandbox.controllers.volumes import VolumeController
 from reconciler.sandbox.informer import Informers
 from reconciler.sandbox.kubelet.behavior import Timing
 from reconciler.sandbox.kubelet.kubelet import Kubelet
@@ -201,8 +201,6 @@ class Simulation:
                 made.append(GarbageCollector(context, catalog))
             if Part.NAMESPACES in self._controllers:
                 made.append(NamespaceController(context, catalog))
-        if Part.VOLUMES in self._controllers:
-            self._spawn("storage class", seed_storage_class(context.client))
         return made
 
     def _spawn(self, name: str, work: Coroutine[object, object, None]) -> None:

@@ -10,7 +10,6 @@ from reconciler.sandbox.client import (
     PERSISTENT_VOLUMES,
     PODS,
     STORAGE_CLASSES,
-    Client,
     Key,
     Object,
     Resource,
@@ -23,6 +22,7 @@ from reconciler.sandbox.controllers.pods import is_finished
 SELECTED_NODE: Final = "volume.kubernetes.io/selected-node"
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 PROVISIONER: Final = "sandbox.reconciler.dev/volumes"
+_STANDARD: Final = Key("", "standard")  # no claim: the key of the default class
 _IN_USE: Final = "kubernetes.io/pvc-protection"
 _BOUND: Final = "kubernetes.io/pv-protection"
 _NO_PROVISIONER: Final = "kubernetes.io/no-provisioner"
@@ -69,6 +69,7 @@ class VolumeController(Controller):
         self._pods = self.informers.of(PODS)
         self._pods.add_index("claim", _claims_used)
         self._pods.subscribe(self._pod_changed)
+        self.queue.add(_STANDARD)
 
     def _class_changed(self, _old: Object | None, _new: Object | None) -> None:
         for claim in self._claims.all():
@@ -87,12 +88,27 @@ class VolumeController(Controller):
 
     async def reconcile(self, key: Key) -> None:
         claim = self._claims.get(key)
-        if claim is None:
+        if key == _STANDARD:
+            await self._seed()
+        elif claim is None:
             await self._reclaim(key)
         elif is_deleting(claim):
             await self._let_go(key, claim)
         elif (claim.get("status") or {}).get("phase") != "Bound":
             await self._bind(key, claim)
+
+    async def _seed(self) -> None:
+        """Make the class `standard`, the default, which binds at once, unless there is one of that name."""
+        storage_class: Object = {
+            "metadata": {"name": _STANDARD.name, "annotations": {DEFAULT_CLASS: "true"}},
+            "provisioner": PROVISIONER,
+            "reclaimPolicy": "Delete",
+            "volumeBindingMode": "Immediate",
+        }
+        try:
+            await self.client.create(STORAGE_CLASSES, storage_class)
+        except AlreadyExists:
+            return
 
     async def _bind(self, key: Key, claim: Object) -> None:
         spec = claim["spec"]
@@ -193,20 +209,6 @@ class VolumeController(Controller):
 
     async def _set_phase(self, kind: Resource, obj: Object, status: Object) -> None:
         await self.set_status(kind, obj, {**(obj.get("status") or {}), **status})
-
-
-async def seed_storage_class(client: Client) -> None:
-    """Make the class `standard`, the default, which binds at once, unless there is one of that name."""
-    storage_class: Object = {
-        "metadata": {"name": "standard", "annotations": {DEFAULT_CLASS: "true"}},
-        "provisioner": PROVISIONER,
-        "reclaimPolicy": "Delete",
-        "volumeBindingMode": "Immediate",
-    }
-    try:
-        await client.create(STORAGE_CLASSES, storage_class)
-    except AlreadyExists:
-        return
 
 
 def _claim_of(volume: Object) -> Key | None:

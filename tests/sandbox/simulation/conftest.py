@@ -10,12 +10,8 @@ import pytest
 from reconciler.clock import LoopClock, run_virtual
 from reconciler.errors import NotFound
 from reconciler.sandbox.client import (
-    DAEMON_SETS,
-    DEPLOYMENTS,
     NAMESPACES,
     PODS,
-    REPLICA_SETS,
-    STATEFUL_SETS,
     Client,
     Key,
     Object,
@@ -78,7 +74,9 @@ class World:
 
         return await self.until(check, within=within)
 
-    async def condition(self, resource: Resource, name: str, kind: str, status: str = "True", *, within: float = 60) -> Object:
+    async def condition(
+        self, resource: Resource, name: str, kind: str, status: str = "True", *, within: float = 60
+    ) -> Object:
         """Wait for a condition; the condition."""
 
         async def check() -> Object | None:
@@ -135,7 +133,10 @@ class Make:
     @staticmethod
     def job(name: str, *, spec: Object | None = None, **pod: Any) -> Object:
         pod.setdefault("restartPolicy", "Never")
-        return {"metadata": {"namespace": NAMESPACE, "name": name}, "spec": {"template": template(name, **pod), **(spec or {})}}
+        return {
+            "metadata": {"namespace": NAMESPACE, "name": name},
+            "spec": {"template": template(name, **pod), **(spec or {})},
+        }
 
 
 @pytest.fixture
@@ -160,5 +161,3 @@ def simulate() -> Callable[..., Any]:
         return run_virtual(main())
 
     return simulate
-
-

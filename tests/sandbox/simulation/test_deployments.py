@@ -8,7 +8,9 @@ from reconciler.sandbox.client import DEPLOYMENTS, EVENTS, REPLICA_SETS
 def test_a_deployment_becomes_available(simulate: Any, make: Any) -> None:
     async def scenario(world: Any) -> None:
         await world.create(DEPLOYMENTS, make.workload("web", 3))
-        stored = await world.status(DEPLOYMENTS, "web", within=5, readyReplicas=3, availableReplicas=3, updatedReplicas=3)
+        stored = await world.status(
+            DEPLOYMENTS, "web", within=5, readyReplicas=3, availableReplicas=3, updatedReplicas=3
+        )
         assert stored["status"]["observedGeneration"] == stored["metadata"]["generation"]
         assert (await world.condition(DEPLOYMENTS, "web", "Available"))["reason"] == "MinimumReplicasAvailable"
         assert (await world.condition(DEPLOYMENTS, "web", "Progressing"))["reason"] == "NewReplicaSetAvailable"
@@ -45,7 +47,9 @@ def test_a_rolling_update_keeps_to_its_limits(simulate: Any, make: Any) -> None:
         probe = {"readinessProbe": {"httpGet": {"path": "/", "port": 80}}}
         await world.create(DEPLOYMENTS, make.workload("web", 3, spec=rolling, container=probe))
         await world.status(DEPLOYMENTS, "web", availableReplicas=3)
-        await world.patch(DEPLOYMENTS, "web", {"spec": {"template": make.template("web", image="web:2", container=probe)}})
+        await world.patch(
+            DEPLOYMENTS, "web", {"spec": {"template": make.template("web", image="web:2", container=probe)}}
+        )
         fewest, most = 3, 3
 
         async def done() -> bool:
@@ -53,7 +57,11 @@ def test_a_rolling_update_keeps_to_its_limits(simulate: Any, make: Any) -> None:
             pods = [pod for pod in await world.pods(app="web") if "deletionTimestamp" not in pod["metadata"]]
             ready = [pod for pod in pods if _is_ready(pod)]
             fewest, most = min(fewest, len(ready)), max(most, len(pods))
-            return len(pods) == 3 and all(pod["spec"]["containers"][0]["image"] == "web:2" for pod in ready) and len(ready) == 3
+            return (
+                len(pods) == 3
+                and all(pod["spec"]["containers"][0]["image"] == "web:2" for pod in ready)
+                and len(ready) == 3
+            )
 
         await world.until(done)
         assert (fewest, most) == (3, 4)
@@ -145,7 +153,9 @@ def test_history_is_kept_as_long_as_the_limit_says(simulate: Any, make: Any) -> 
             await world.patch(DEPLOYMENTS, "web", {"spec": {"template": make.template("web", image=f"web:{number}")}})
             await world.clock.sleep(10)
         await world.status(DEPLOYMENTS, "web", updatedReplicas=1, availableReplicas=1, replicas=1)
-        images = {entry["spec"]["template"]["spec"]["containers"][0]["image"] for entry in await world.objects(REPLICA_SETS)}
+        images = {
+            entry["spec"]["template"]["spec"]["containers"][0]["image"] for entry in await world.objects(REPLICA_SETS)
+        }
         assert images == {"web:3", "web:4"}
 
     simulate(scenario)
@@ -184,4 +194,6 @@ def test_what_happened_is_told_in_events(simulate: Any, make: Any) -> None:
 
 
 def _is_ready(pod: Any) -> bool:
-    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in pod["status"].get("conditions") or ())
+    return any(
+        entry["type"] == "Ready" and entry["status"] == "True" for entry in pod["status"].get("conditions") or ()
+    )
