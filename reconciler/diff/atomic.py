@@ -9,7 +9,6 @@ Git stated before and no longer does.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.diff.paths import child, items
 from reconciler.kube.compare import is_absent, same
 from reconciler.kube.schema import Schema, Shape
 
@@ -33,14 +32,14 @@ def holds(desired: Any, live: Any, schema: Schema) -> bool:
     if isinstance(desired, dict) and isinstance(live, dict):
         return _map_holds(desired, live, schema)
     if isinstance(desired, list) and isinstance(live, list):
-        inner = items(schema)
+        inner = schema.item
         return len(desired) == len(live) and all(holds(d, v, inner) for d, v in zip(desired, live, strict=True))
     return same(desired, live, schema)
 
 
 def _map_holds(desired: Mapping[str, Any], live: Mapping[str, Any], schema: Schema) -> bool:
     for name, value in desired.items():
-        there, known = live.get(name), child(schema, name)
+        there, known = live.get(name), schema.member(name)
         if there is None:
             if not _left_out(value, known):
                 return False

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from reconciler.diff.atomic import holds
-from reconciler.diff.paths import Path, child, is_items, is_map, items, keys_of, owns, step
+from reconciler.diff.paths import Path, is_items, is_map, keys_of, owns, step
 from reconciler.kube.fieldset import item_key
 from reconciler.kube.schema import Schema, Shape
 from reconciler.model.change import ABSENT
@@ -81,7 +81,7 @@ class _Walk:
             stated.add(part)
             if value is None or _passed_over((*path, part), owned):
                 continue
-            yield from self.node((*path, part), value, live.get(name), child(schema, name), owned.get(part))
+            yield from self.node((*path, part), value, live.get(name), schema.member(name), owned.get(part))
         yield from self.unstated(path, stated, live, schema, owned)
 
     def node(self, path: Path, value: Any, live: Any, schema: Schema, owned: Object | None) -> Iterator[Difference]:
@@ -102,7 +102,7 @@ class _Walk:
     def items(
         self, path: Path, desired: list[Any], live: list[Any], schema: Schema, owned: Object
     ) -> Iterator[Difference]:
-        inner = items(schema)
+        inner = schema.item
         wanted, there = _grouped(desired, schema), _grouped(live, schema)
         for part, stated in wanted.items():
             found = there.get(part)
@@ -155,7 +155,7 @@ def left_out(value: Any, schema: Schema, owned: Object | None) -> bool:
     """
     if value and is_map(schema, value):
         inside = owned or {}
-        return all(left_out(part, child(schema, name), inside.get("f:" + name)) for name, part in value.items())
+        return all(left_out(part, schema.member(name), inside.get("f:" + name)) for name, part in value.items())
     return not value and schema.shape is not Shape.UNTYPED and (owned is not None or is_items(schema, value))
 
 

@@ -9,34 +9,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.kube import fieldset
-from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
+from reconciler.kube.schema import Schema
 
 Path = tuple[str, ...]
 
 
 def is_map(schema: Schema, value: Any) -> bool:
-    """Whether appliers share `value` field by field."""
-    shape = schema.shape  # asked of everything in every pass: `in` a set of enum members would cost as much again
-    return (
-        isinstance(value, dict)
-        and schema.merge is not Merge.ATOMIC
-        and (shape is Shape.STRUCT or shape is Shape.MAP or shape is Shape.UNTYPED)
-    )
+    """Whether `value` is an object that appliers share field by field."""
+    return isinstance(value, dict) and schema.shared_by_field
 
 
 def is_items(schema: Schema, value: Any) -> bool:
-    """Whether appliers share `value` item by item: a keyed list or a set."""
-    return isinstance(value, list) and (schema.merge is Merge.KEYED or schema.merge is Merge.SET)
-
-
-def child(schema: Schema, name: str) -> Schema:
-    """The schema of the field `name`; untyped where the schema does not know it."""
-    return schema.fields.get(name) or (schema.element if schema.shape is Shape.MAP else None) or UNTYPED
-
-
-def items(schema: Schema) -> Schema:
-    """The schema of a list's items."""
-    return schema.element or UNTYPED
+    """Whether `value` is a list that appliers share item by item: a keyed list or a set."""
+    return isinstance(value, list) and schema.shared_by_item
 
 
 def keys_of(part: str) -> dict[str, Any]:
@@ -51,16 +36,16 @@ def step(value: Any, schema: Schema, part: str) -> tuple[Any, Schema]:
     if kind == "f:":
         if not isinstance(value, dict) or value.get(text) is None:
             raise KeyError(part)
-        return value[text], child(schema, text)
+        return value[text], schema.member(text)
     if isinstance(value, list):
         if kind == "i:":
             index = int(text)
             if index < len(value):
-                return value[index], items(schema)
+                return value[index], schema.item
         else:
             for item in value:
                 if fieldset.item_key(item, schema) == part:
-                    return item, items(schema)
+                    return item, schema.item
     raise KeyError(part)
 
 
@@ -77,10 +62,10 @@ def resolve(pointer: str, value: Any, schema: Schema) -> Path | None:
                 return None
             item = value[int(name)]
             path.append(fieldset.item_key(item, schema) if is_items(schema, value) else f"i:{int(name)}")
-            value, schema = item, items(schema)
+            value, schema = item, schema.item
         else:
             path.append("f:" + name)
-            value, schema = (value.get(name) if isinstance(value, dict) else None), child(schema, name)
+            value, schema = (value.get(name) if isinstance(value, dict) else None), schema.member(name)
     return tuple(path)
 
 

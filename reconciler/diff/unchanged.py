@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.diff.atomic import holds
 from reconciler.diff.fields import left_out
-from reconciler.diff.paths import child, is_items, is_map, items
+from reconciler.diff.paths import is_items, is_map
 from reconciler.kube.fieldset import item_key
 from reconciler.kube.schema import Schema
 
@@ -31,9 +31,9 @@ def unchanged(desired: Object, live: Object, schema: Schema, owned: Object) -> b
         if name == "metadata":
             nameless = {key: part for key, part in value.items() if key not in ("name", "namespace")}
             ours = owned.get("f:metadata", {})
-            if not _map(nameless, live.get(name) or {}, child(schema, name), ours):
+            if not _map(nameless, live.get(name) or {}, schema.member(name), ours):
                 return False
-        elif not _node(value, live.get(name), child(schema, name), owned.get("f:" + name)):
+        elif not _node(value, live.get(name), schema.member(name), owned.get("f:" + name)):
             return False
     return _all_seen(seen, owned)
 
@@ -46,7 +46,7 @@ def _map(desired: Object, live: Object, schema: Schema, owned: Object) -> bool:
         there = live.get(name)
         if type(value) in _SCALARS and value == there and type(value) is type(there):
             continue  # nearly every field takes this way, so it is kept short
-        if not _node(value, there, child(schema, name), ours):
+        if not _node(value, there, schema.member(name), ours):
             return False
     return _all_seen(len(desired), owned)
 
@@ -69,7 +69,7 @@ def _items(desired: list[Any], live: list[Any], schema: Schema, owned: Object) -
     there = {item_key(item, schema): item for item in live}
     if len(there) != len(live):
         return False
-    inner = items(schema)
+    inner = schema.item
     stated: list[str] = []
     for item in desired:
         name = item_key(item, schema)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.diff.paths import Path, child, items, keys_of, resolve, step
+from reconciler.diff.paths import Path, keys_of, resolve, step
 from reconciler.kube.schema import Merge, Schema
 
 Object = Mapping[str, Any]
@@ -42,7 +42,7 @@ def _owns(fields: Object, path: Path, schema: Schema) -> bool:
         node = node.get(part)
         if node is None:
             return False
-        schema = child(schema, part[2:]) if part.startswith("f:") else items(schema)
+        schema = schema.member(part[2:]) if part.startswith("f:") else schema.item
     return True
 
 

@@ -72,13 +72,14 @@ def owner_of(live: Live) -> Owner | None:
 
 def ownership(live: Live, owner: Owner) -> Ownership:
     """Whose `live` is, seen by `owner`. Works on metadata alone, as long as it has the managedFields."""
-    if ANNOTATION_ID not in live.annotations:
+    text = live.annotations.get(ANNOTATION_ID)
+    if text is None:
         return Ownership.FOREIGN
+    if text == owner.id_of(live.identity):  # nearly always, and asked of every object in every pass
+        return Ownership.OURS if applied(live) and not controlled(live) else Ownership.COPY
     found = owner_of(live)
     if found is None:
         return Ownership.COPY
-    if found == owner:
-        return Ownership.OURS
     return Ownership.OTHER_SOURCE if found.install == owner.install else Ownership.OTHER_INSTALL
 
 

@@ -9,11 +9,14 @@ import pytest
 import yaml
 
 from reconciler.clock import SystemClock
+from reconciler.diff import managers
 from reconciler.diff.compare import compare
+from reconciler.diff.unchanged import unchanged
 from reconciler.http.transport import Request
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.openapi import catalog
 from reconciler.model.change import Action, Live
+from reconciler.model.manifest import MANAGER
 from reconciler.sandbox.server import Sandbox
 
 OBJECTS = list(yaml.safe_load_all((Path(__file__).parent / "awkward.yaml").read_text(encoding="utf-8")))
@@ -49,3 +52,11 @@ def test_rule_13_what_a_server_stores_is_as_git_states_it(bench: Any, server: Se
     live = server.apply(manifest.object)
     change = compare(manifest, live, bench.schema(obj), owner=bench.owner)
     assert (change.action, change.fields) == (Action.NONE, ())
+
+
+def test_a_typical_object_is_settled_by_the_quick_look(bench: Any, server: Server, deployment: Any) -> None:
+    desired = bench.stamped(deployment())
+    live = server.apply(desired)
+    applied = managers.applied(live, MANAGER)
+    assert applied is not None
+    assert unchanged(desired, live.object, bench.schema(desired), applied.fields)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.diff import managers
 from reconciler.diff.compare import compare
 from reconciler.diff.fields import Kind, differences
-from reconciler.diff.paths import Path, child, is_items, is_map, items, owns, step
+from reconciler.diff.paths import Path, is_items, is_map, owns, step
 from reconciler.diff.unchanged import unchanged
 from reconciler.kube import fieldset, merge
 from reconciler.kube.compare import as_stored, same
@@ -221,7 +221,7 @@ def scalars(value: Any, schema: Schema, path: Path = ()) -> Iterator[tuple[Path,
     if is_map(schema, value):
         for name, part in value.items():
             at = (*path, f"f:{name}")
-            known = child(schema, name)
+            known = schema.member(name)
             if at in (("f:apiVersion",), ("f:kind",)) or at[-1] == "f:reconciler.dev/origin":
                 continue
             if at[0] == "f:metadata" and len(at) > 1 and at[1] not in ("f:labels", "f:annotations"):
@@ -233,15 +233,15 @@ def scalars(value: Any, schema: Schema, path: Path = ()) -> Iterator[tuple[Path,
     elif is_items(schema, value) and schema.merge is Merge.KEYED:
         for item in value:
             at = (*path, item_key(item, schema))
-            for found in scalars(item, items(schema), at):
+            for found in scalars(item, schema.item, at):
                 if not (len(found[0]) == len(at) + 1 and found[2] in schema.keys):
                     yield found
 
 
 def permuted(value: Any, schema: Schema, data: st.DataObject, name: str = "") -> Any:
     if is_map(schema, value):
-        return {key: permuted(part, child(schema, key), data, key) for key, part in value.items()}
+        return {key: permuted(part, schema.member(key), data, key) for key, part in value.items()}
     if is_items(schema, value):
-        changed = [permuted(item, items(schema), data) for item in value]
+        changed = [permuted(item, schema.item, data) for item in value]
         return changed if name in ("containers", "env", "initContainers") else data.draw(st.permutations(changed))
     return value
