@@ -43,7 +43,9 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Server:
-    return Server()
+    made = Server()
+    made.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+    return made
 
 
 @pytest.mark.parametrize("obj", OBJECTS, ids=lambda obj: obj["kind"])
@@ -55,7 +57,9 @@ def test_rule_13_what_a_server_stores_is_as_git_states_it(bench: Any, server: Se
 
 
 def test_a_typical_object_is_settled_by_the_quick_look(bench: Any, server: Server, deployment: Any) -> None:
-    desired = bench.stamped(deployment())
+    obj = deployment()
+    obj["metadata"]["name"] = "typical"
+    desired = bench.stamped(obj)
     live = server.apply(desired)
     applied = managers.applied(live, MANAGER)
     assert applied is not None
