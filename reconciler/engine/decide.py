@@ -169,7 +169,7 @@ class Decider:
             if (other := self._claims.others(live.identity, self._owner.source)) is not None
         }
         decided = prune(
-            going,
+            owned,  # not only what goes: a Task's current Job counts among those that it keeps
             manifests,
             specs,
             owner=self._owner,
