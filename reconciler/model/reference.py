@@ -18,6 +18,7 @@ _REFERENCE: Final = re.compile(
 )
 _DIGEST_LENGTHS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _NAME_LENGTH: Final = 255
+_LENGTH: Final = _NAME_LENGTH + 1 + 128 + 1 + 256  # a name, a tag and a generous digest
 
 
 class ImageReference(NamedTuple):
@@ -51,6 +52,8 @@ class ImageReference(NamedTuple):
 
 @functools.lru_cache(maxsize=8192)
 def _parse_image(text: str) -> ImageReference:
+    if len(text) > _LENGTH:
+        raise ValueError(f"it is longer than {_LENGTH} characters")
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise ValueError(_what_is_wrong(text))
@@ -75,10 +78,9 @@ def _what_is_wrong(text: str) -> str:
         return "it contains white space"
     if "://" in text:
         return "it must not begin with a scheme such as https://"
-    if "@" in text and not _REFERENCE.fullmatch(text.partition("@")[2] or "-"):
-        name, _, digest = text.partition("@")
-        if _REFERENCE.fullmatch(name):
-            return f'"{digest[:80]}" is not a digest such as sha256: and 64 hexadecimal digits'
+    name, at, digest = text.partition("@")
+    if at and _REFERENCE.fullmatch(name):
+        return f'"{digest[:80]}" is not a digest such as sha256: and 64 hexadecimal digits'
     if text != text.lower() and _REFERENCE.fullmatch(text.lower()):
         return "a repository has no capital letters"
     return "it is not of the form registry/repository:tag@digest"
