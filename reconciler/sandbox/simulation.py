@@ -39,7 +39,7 @@ from reconciler.sandbox.controllers.queue import Timers
 from reconciler.sandbox.controllers.replicaset import ReplicaSetController
 from reconciler.sandbox.controllers.statefulset import StatefulSetController
 from reconciler.sandbox.controllers.volumes import VolumeController
-from reconciler.sandbox.informer import Informers
+from reconciler.sandbox.informers import Informers
 from reconciler.sandbox.kubelet.behavior import Timing
 from reconciler.sandbox.kubelet.kubelet import Kubelet
 from reconciler.sandbox.kubelet.registration import Registration

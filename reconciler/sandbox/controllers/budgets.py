@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from reconciler.kube.selector import LabelSelector
 from reconciler.sandbox.client import BUDGETS, DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS, Key, Object, key_of
 from reconciler.sandbox.controllers.conditions import with_condition
 from reconciler.sandbox.controllers.controller import Context, Controller
@@ -11,6 +10,7 @@ from reconciler.sandbox.controllers.owners import controller_of, is_deleting
 from reconciler.sandbox.controllers.pods import is_finished, is_ready
 from reconciler.sandbox.controllers.replicaset import wanted_replicas
 from reconciler.sandbox.controllers.rollout import share
+from reconciler.sandbox.controllers.selected import SELECTED, index_pods, place, places, pods_matching
 
 
 class BudgetController(Controller):
@@ -21,7 +21,9 @@ class BudgetController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._budgets = self.follow(BUDGETS)
+        self._budgets.add_index(SELECTED, _selected)
         self._pods = self.informers.of(PODS)
+        index_pods(self._pods)
         self._pods.subscribe(self._pod_changed)
         self._scales = {kind.kind: self.informers.of(kind) for kind in (REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)}
         for kind in (REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS):
@@ -30,27 +32,22 @@ class BudgetController(Controller):
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         if old is not None and new is not None and _health(old) == _health(new):
             return
-        pod = new or old or {}
-        self._touch(pod["metadata"]["namespace"])
+        for pod in (old, new):
+            for where in places(pod) if pod is not None else ():
+                for budget in self._budgets.by(SELECTED, where):
+                    self.queue.add(key_of(budget))
 
     def _scaled(self, old: Object | None, new: Object | None) -> None:
         if old is not None and new is not None and wanted_replicas(old) != wanted_replicas(new):
-            self._touch(new["metadata"]["namespace"])
-
-    def _touch(self, namespace: str) -> None:
-        for budget in self._budgets.namespace(namespace):
-            self.queue.add(key_of(budget))
+            for budget in self._budgets.namespace(new["metadata"]["namespace"]):
+                self.queue.add(key_of(budget))
 
     async def reconcile(self, key: Key) -> None:
         budget = self._budgets.get(key)
         if budget is None or is_deleting(budget):
             return
-        selector = LabelSelector.of(budget["spec"].get("selector"))
-        pods = [
-            pod
-            for pod in self._pods.namespace(key.namespace)
-            if not is_finished(pod) and selector.matches(pod["metadata"].get("labels") or {})
-        ]
+        found = pods_matching(self._pods, key.namespace, budget["spec"].get("selector"))
+        pods = [pod for pod in found if not is_finished(pod)]
         status = status_of(budget, pods, self._expected(pods), now=self.now())
         await self.set_status(BUDGETS, budget, status)
 
@@ -106,6 +103,12 @@ def status_of(budget: Object, pods: Iterable[Object], expected: int, *, now: str
         left = {pod["metadata"]["name"] for pod in pods if not is_deleting(pod)}
         status["disruptedPods"] = {name: when for name, when in old["disruptedPods"].items() if name in left}
     return status
+
+
+def _selected(budget: Object) -> tuple[str, ...]:
+    """An index function: where the pods of the budget are found."""
+    selector = budget["spec"].get("selector")
+    return () if selector is None else (place(budget["metadata"]["namespace"], selector.get("matchLabels")),)
 
 
 def _health(pod: Object) -> tuple[object, ...]:

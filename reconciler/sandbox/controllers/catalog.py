@@ -59,6 +59,7 @@ class Catalog:
         self._borrowed: set[Resource] = set()
         self._listeners: list[Callable[[Entry | None, Entry | None], None]] = []
         self._dependents: dict[str, set[str]] = {}
+        self._inside: dict[str, set[str]] = {}
         self.entries: dict[str, Entry] = {}
         self.ready = asyncio.Event()
         self._informers.of(CRDS).subscribe(self._crd_changed)
@@ -78,6 +79,10 @@ class Catalog:
     def dependents(self, uid: str) -> list[Entry]:
         """The objects that name `uid` as an owner."""
         return [self.entries[found] for found in self._dependents.get(uid, ()) if found in self.entries]
+
+    def inside(self, namespace: str) -> list[Entry]:
+        """The objects in `namespace`."""
+        return [self.entries[uid] for uid in self._inside.get(namespace, ())]
 
     async def run(self) -> None:
         """Discover now, and again whenever a CustomResourceDefinition changes."""
@@ -133,8 +138,10 @@ class Catalog:
                 return
             if after is not None:
                 self.entries[after.uid] = after
+                self._inside.setdefault(after.key.namespace, set()).add(after.uid)
             elif before is not None:
                 del self.entries[before.uid]
+                self._inside[before.key.namespace].discard(before.uid)
             self._relink(before, after)
             for listener in self._listeners:
                 listener(before, after)

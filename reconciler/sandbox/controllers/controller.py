@@ -16,7 +16,8 @@ from reconciler.sandbox.controllers.events import Recorder
 from reconciler.sandbox.controllers.owners import OWNER_INDEX, controller_of, controller_uid, orphans
 from reconciler.sandbox.controllers.queue import Timers, WorkQueue
 from reconciler.sandbox.controllers.times import stamp
-from reconciler.sandbox.informer import Informer, Informers
+from reconciler.sandbox.informer import Informer
+from reconciler.sandbox.informers import Informers
 
 _log = logging.getLogger(__name__)
 

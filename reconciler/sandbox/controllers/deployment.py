@@ -75,33 +75,38 @@ class DeploymentController(Controller):
             return
         new = _of_template(deployment, sets)
         old = [entry for entry in sets if entry is not new]
-        room = room_of(deployment)
-        recreate = _strategy(deployment) == "Recreate"
-        paused = bool(deployment["spec"].get("paused"))
-        made: list[Object] | None = None
         if new is not None:
             new, deployment = await self._numbered(deployment, new, old)
-        if paused or _was_scaled(deployment, sets):
-            changes = scaled(_count(new) if new else None, [_count(entry) for entry in old], room, rolling=not recreate)
-            sets = await self._apply(deployment, sets, changes, room)
+        new, deployment, sets = await self._step(deployment, new, old)
+        stored = await self._report(deployment, new, sets)
+        if not stored["spec"].get("paused") and progress.is_complete(stored, stored.get("status") or {}):
+            await self._forget_history(stored, new, sets)
+        if (wait := progress.seconds_to_deadline(stored, self.clock.now())) is not None:
+            self.queue.add_after(key, wait)
+
+    async def _step(
+        self, deployment: Object, new: Object | None, old: Sequence[Object]
+    ) -> tuple[Object | None, Object, list[Object]]:
+        """Move replicas one step. The new ReplicaSet, the Deployment and all ReplicaSets as they then are."""
+        room = room_of(deployment)
+        recreate = _strategy(deployment) == "Recreate"
+        sets = [*old, *([new] if new else [])]
+        others = [_count(entry) for entry in old]
+        if deployment["spec"].get("paused") or _was_scaled(deployment, sets):
+            changes = scaled(_count(new) if new else None, others, room, rolling=not recreate)
         elif recreate and await self._retiring(deployment, old, room):
-            sets = [*([new] if new else []), *(self._fresh(entry) for entry in old)]
+            changes = {}
         else:
             if new is None:
-                new, deployment, made = await self._create(deployment, old, room)
+                new, deployment = await self._create(deployment, old, room)
             target = _count(new)
-            others = [_count(entry) for entry in old]
             wanted = room.replicas if recreate else new_replicas(target, others, room)
             changes = {target.name: wanted} if wanted != target.replicas else {}
             if not changes and not recreate:
                 changes = old_replicas(target, others, room)
-            sets = await self._apply(deployment, [*old, new], changes, room)
-        new = self._fresh(new) if new else None
-        stored = await self._report(deployment, new, sets, made)
-        if not paused and progress.is_complete(stored, stored.get("status") or {}):
-            await self._forget_history(stored, new, sets)
-        if (wait := progress.seconds_to_deadline(stored, self.clock.now())) is not None:
-            self.queue.add_after(key, wait)
+            sets = [*old, new]
+        sets = await self._apply(deployment, [self._fresh(entry) for entry in sets], changes, room)
+        return (self._fresh(new) if new else None), deployment, sets
 
     async def _retiring(self, deployment: Object, old: Sequence[Object], room: Limits) -> bool:
         """Recreate: scale the old ReplicaSets to nothing. True while any of their pods still runs."""
@@ -112,10 +117,8 @@ class DeploymentController(Controller):
         pods = (pod for entry in old for pod in self._pods.by(OWNER_INDEX, entry["metadata"]["uid"]))
         return any(not is_finished(pod) for pod in pods)
 
-    async def _create(
-        self, deployment: Object, old: Sequence[Object], room: Limits
-    ) -> tuple[Object, Object, list[Object] | None]:
-        """Make the ReplicaSet of the template. Also returns the Deployment and its conditions as they then are."""
+    async def _create(self, deployment: Object, old: Sequence[Object], room: Limits) -> tuple[Object, Object]:
+        """Make the ReplicaSet of the template, and note it on the Deployment. Both as stored."""
         metadata, spec = deployment["metadata"], deployment["spec"]
         collisions = (deployment.get("status") or {}).get("collisionCount") or 0
         digest = template_hash(spec["template"], collisions)
@@ -153,9 +156,10 @@ class DeploymentController(Controller):
         if replicas:
             self.normal(DEPLOYMENTS, deployment, "ScalingReplicaSet", message)
         deployment = await self._set_revision(deployment, revision)
-        before = list((deployment.get("status") or {}).get("conditions") or ())
+        status = deployment.get("status") or {}
         text = f'Created new replica set "{created["metadata"]["name"]}"'
-        return created, deployment, progress.found(before, "NewReplicaSetCreated", text, self.clock.now())
+        entries = progress.found(status.get("conditions") or [], "NewReplicaSetCreated", text, self.clock.now())
+        return created, await self.set_status(DEPLOYMENTS, deployment, {**status, "conditions": entries})
 
     async def _collided(self, deployment: Object, key: Key, collisions: int) -> None:
         """The name is taken. By our own ReplicaSet: the cache was late. By another: count up for another hash."""
@@ -214,11 +218,7 @@ class DeploymentController(Controller):
                 self.normal(DEPLOYMENTS, deployment, "ScalingReplicaSet", message)
         return result
 
-    async def _report(
-        self, deployment: Object, new: Object | None, sets: Sequence[Object], before: list[Object] | None = None
-    ) -> Object:
-        if before is not None:
-            deployment = {**deployment, "status": {**(deployment.get("status") or {}), "conditions": before}}
+    async def _report(self, deployment: Object, new: Object | None, sets: Sequence[Object]) -> Object:
         now = self.clock.now()
         status = progress.counts(deployment, new, sets)
         room = room_of(deployment)
@@ -231,8 +231,6 @@ class DeploymentController(Controller):
         elif (find(entries, "Progressing") or {}).get("reason") == "DeploymentPaused":
             entries = progress.found(entries, "DeploymentResumed", "Deployment is resumed", now)
         status["conditions"] = entries
-        if before is not None:  # the comparison must be with what is stored
-            return await self.client.update(DEPLOYMENTS, {**deployment, "status": status}, "status")
         return await self.set_status(DEPLOYMENTS, deployment, status)
 
     async def _forget_history(self, deployment: Object, new: Object | None, sets: Sequence[Object]) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from reconciler.errors import AlreadyExists
-from reconciler.kube.selector import LabelSelector
 from reconciler.sandbox.client import ENDPOINT_SLICES, ENDPOINTS, NODES, PODS, SERVICES, Key, Object, key_of
 from reconciler.sandbox.controllers.controller import Context, Controller, same
 from reconciler.sandbox.controllers.owners import OWNER_INDEX, controller_reference, controller_uid, is_deleting
 from reconciler.sandbox.controllers.pods import is_finished, is_ready
+from reconciler.sandbox.controllers.selected import SELECTED, index_pods, place, places, pods_matching
 
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
@@ -28,12 +28,13 @@ class EndpointsController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._services = self.follow(SERVICES)
-        self._services.add_index("selected", _selected)
+        self._services.add_index(SELECTED, _selected)
         self._nodes = self.informers.of(NODES)
         self._endpoints = self.follow(ENDPOINTS)
         self._slices = self.follow_owned(ENDPOINT_SLICES, SERVICES)
         self._slices.add_index(OWNER_INDEX, controller_uid)
         self._pods = self.informers.of(PODS)
+        index_pods(self._pods)
         self._pods.subscribe(self._pod_changed)
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
@@ -42,9 +43,8 @@ class EndpointsController(Controller):
         for pod in (old, new):
             if pod is None:
                 continue
-            namespace, labels = pod["metadata"]["namespace"], pod["metadata"].get("labels") or {}
-            for name, value in labels.items():
-                for service in self._services.by("selected", f"{namespace}/{name}={value}"):
+            for where in places(pod):
+                for service in self._services.by(SELECTED, where):
                     self.queue.add(key_of(service))
 
     async def reconcile(self, key: Key) -> None:
@@ -55,14 +55,8 @@ class EndpointsController(Controller):
         selector = service["spec"].get("selector")
         if not selector or is_deleting(service) or service["spec"].get("type") == "ExternalName":
             return
-        matching = LabelSelector.of({"matchLabels": selector})
-        pods = [
-            pod
-            for pod in self._pods.namespace(key.namespace)
-            if matching.matches(pod["metadata"].get("labels") or {}) and not is_finished(pod)
-        ]
-        pods = [pod for pod in pods if (pod.get("status") or {}).get("podIP")]
-        pods.sort(key=lambda pod: str(pod["metadata"]["name"]))
+        found = pods_matching(self._pods, key.namespace, {"matchLabels": selector})
+        pods = [pod for pod in found if not is_finished(pod) and (pod.get("status") or {}).get("podIP")]
         await self._set_endpoints(key, service, pods)
         await self._set_slices(key, service, pods)
 
@@ -212,10 +206,9 @@ def _target(pod: Object) -> Object:
 
 
 def _selected(service: Object) -> tuple[str, ...]:
-    """An index function: one of the labels that the Service asks for."""
-    selector = service["spec"].get("selector") or {}
-    first = min(selector.items(), default=None)
-    return (f"{service['metadata']['namespace']}/{first[0]}={first[1]}",) if first else ()
+    """An index function: where the pods of the Service are found."""
+    selector = service["spec"].get("selector")
+    return (place(service["metadata"]["namespace"], selector),) if selector else ()
 
 
 def _seen(pod: Object) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """Namespace deletion: everything in it goes first, then the namespace itself."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from reconciler.errors import MethodNotAllowed, NotFound
 from reconciler.sandbox.client import EVENTS, LEASES, NAMESPACES, Key, Object, Resource
@@ -8,6 +8,8 @@ from reconciler.sandbox.controllers.catalog import Catalog, Entry
 from reconciler.sandbox.controllers.conditions import with_condition
 from reconciler.sandbox.controllers.controller import Context, Controller
 from reconciler.sandbox.controllers.owners import is_deleting
+
+_TOGETHER: Final = 0.1  # seconds: many objects go at once, and each would be a change of the status
 
 
 class NamespaceController(Controller):
@@ -32,7 +34,7 @@ class NamespaceController(Controller):
         key = Key("", entry.key.namespace)
         namespace = self._namespaces.get(key)
         if namespace is not None and is_deleting(namespace):
-            self.queue.add(key)
+            self.queue.add_after(key, _TOGETHER)
 
     async def reconcile(self, key: Key) -> None:
         namespace = self._namespaces.get(key)
@@ -41,7 +43,7 @@ class NamespaceController(Controller):
         finalizers = (namespace.get("spec") or {}).get("finalizers") or []
         if "kubernetes" not in finalizers:
             return
-        inside = [entry for entry in self._catalog.entries.values() if entry.key.namespace == key.name]
+        inside = self._catalog.inside(key.name)
         going: dict[Resource, int] = {}
         for entry in inside:
             going[entry.resource] = going.get(entry.resource, 0) + (not entry.deleting)
@@ -62,8 +64,8 @@ class NamespaceController(Controller):
         try:
             await self.client.delete_collection(resource, namespace)
         except MethodNotAllowed:
-            for entry in list(self._catalog.entries.values()):
-                if entry.resource == resource and entry.key.namespace == namespace:
+            for entry in self._catalog.inside(namespace):
+                if entry.resource == resource:
                     await self.client.delete(resource, entry.as_object())
 
     async def _look_again(self, namespace: str) -> bool:

@@ -3,56 +3,17 @@
 `advance(now)` does all that is due and returns when to come back; `status(now)` is what a kubelet would report.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any
 
 from reconciler.sandbox.client import Object
-from reconciler.sandbox.controllers.conditions import find, with_condition
+from reconciler.sandbox.controllers.conditions import find
 from reconciler.sandbox.controllers.times import parse, stamp
-from reconciler.sandbox.kubelet.behavior import Behavior, Orders, Timing, orders
+from reconciler.sandbox.kubelet.behavior import Behavior, Timing
+from reconciler.sandbox.kubelet.container import Container, Role, State, judged, make, not_ready, reported, terminated
 
 Event = tuple[str, str, str]  # level, reason, message
-
-
-class Role(Enum):
-    INIT = "init"
-    SIDECAR = "sidecar"
-    MAIN = "main"
-
-
-class State(Enum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    ENDED = "terminated"
-
-
-@dataclass(slots=True)
-class Container:
-    """One container. `due` is when its state changes next, None when nothing is planned."""
-
-    name: str
-    image: str
-    role: Role
-    orders: Orders
-    probe: float
-    state: State = State.WAITING
-    reason: str = "ContainerCreating"
-    message: str = ""
-    started: datetime | None = None
-    ended: datetime | None = None
-    exit_code: int = 0
-    restarts: int = 0
-    ready: bool = False
-    due: datetime | None = None
-    last: Object | None = None
-    asked: bool = False  # its start has been planned
-
-    @property
-    def succeeded(self) -> bool:
-        return self.state is State.ENDED and self.exit_code == 0
 
 
 class Lifecycle:
@@ -70,8 +31,8 @@ class Lifecycle:
         self._started = parse(old["startTime"]) if old.get("startTime") else now
         self._stopping = False
         self.containers = [
-            *(_container(pod, entry, timing, init=True) for entry in pod["spec"].get("initContainers") or ()),
-            *(_container(pod, entry, timing, init=False) for entry in pod["spec"]["containers"]),
+            *(make(pod, entry, timing, init=True) for entry in pod["spec"].get("initContainers") or ()),
+            *(make(pod, entry, timing, init=False) for entry in pod["spec"]["containers"]),
         ]
         statuses = [*(old.get("initContainerStatuses") or ()), *(old.get("containerStatuses") or ())]
         by_name = {entry["name"]: entry for entry in statuses}
@@ -210,7 +171,7 @@ class Lifecycle:
             if self.is_over:
                 self._finish(now)
             return
-        container.last = {"terminated": _terminated(container)}
+        container.last = {"terminated": terminated(container)}
         pause = self._timing.pause(container.restarts)
         container.due = now + timedelta(seconds=pause)
         if pause:
@@ -275,7 +236,7 @@ class Lifecycle:
         old = pod.get("status") or {}
         conditions: list[Object] = list(old.get("conditions") or ())
         gated = [gate for gate in gates if (find(conditions, gate) or {}).get("status") != "True"]
-        why = _not_ready(phase, mains)
+        why = not_ready(phase, mains)
         created = any(entry.started is not None for entry in self.containers)
         for kind, good, reason in (
             ("PodReadyToStartContainers", created and not self.is_over, ""),
@@ -285,7 +246,7 @@ class Lifecycle:
             ("PodScheduled", True, ""),
         ):
             message = why[1] if reason == why[0] else ""
-            conditions = _judged(conditions, kind, good, reason, message, text, over=phase == "Succeeded")
+            conditions = judged(conditions, kind, good, reason, message, text, over=phase == "Succeeded")
         status: Object = {
             **{name: value for name, value in old.items() if name not in ("reason", "message")},
             "phase": phase,
@@ -293,94 +254,11 @@ class Lifecycle:
             "hostIP": self._host_ip,
             "hostIPs": [{"ip": self._host_ip}],
             "startTime": stamp(self._started),
-            "containerStatuses": [_reported(entry, self.problem, self._stopping) for entry in mains],
+            "containerStatuses": [reported(entry, self.problem, self._stopping) for entry in mains],
         }
         if created:
             status["podIP"] = self._pod_ip
             status["podIPs"] = [{"ip": self._pod_ip}]
         if inits:
-            status["initContainerStatuses"] = [_reported(entry, self.problem, self._stopping) for entry in inits]
+            status["initContainerStatuses"] = [reported(entry, self.problem, self._stopping) for entry in inits]
         return status
-
-
-def _container(pod: Object, entry: Object, timing: Timing, *, init: bool) -> Container:
-    role = Role.MAIN
-    if init:
-        role = Role.SIDECAR if entry.get("restartPolicy") == "Always" else Role.INIT
-    probe = 0.0
-    if role is not Role.INIT:
-        probes = [entry[name] for name in ("startupProbe", "readinessProbe") if entry.get(name)]
-        probe = sum(max(timing.ready, float(found.get("initialDelaySeconds") or 0)) for found in probes)
-    told = orders(pod, entry, main=role is Role.MAIN, timing=timing)
-    waiting = "PodInitializing" if role is Role.MAIN and pod["spec"].get("initContainers") else "ContainerCreating"
-    return Container(entry["name"], entry.get("image") or "", role, told, probe, reason=waiting)
-
-
-def _reported(container: Container, problem: tuple[str, str] | None, stopping: bool) -> Object:
-    """A containerStatus."""
-    state: Object
-    if container.state is State.RUNNING and container.started is not None:
-        state = {"running": {"startedAt": stamp(container.started)}}
-    elif container.state is State.ENDED and (container.due is None or stopping):
-        state = {"terminated": _terminated(container)}
-    elif container.state is State.ENDED:
-        state = {"waiting": _waiting("CrashLoopBackOff", container.message)}
-    elif problem is not None and container.reason == "ContainerCreating":
-        state = {"waiting": _waiting(*problem)}
-    else:
-        state = {"waiting": _waiting(container.reason, container.message)}
-    status: Object = {
-        "name": container.name,
-        "image": container.image,
-        "imageID": f"sandbox://{container.image}" if container.started else "",
-        "ready": container.ready,
-        "started": container.state is State.RUNNING,
-        "restartCount": container.restarts,
-        "state": state,
-        "lastState": container.last or {},
-    }
-    if container.started is not None:
-        status["containerID"] = f"sandbox://{container.name}-{container.restarts}"
-    return status
-
-
-def _terminated(container: Container) -> Object:
-    started, ended = container.started, container.ended
-    times = {"startedAt": started, "finishedAt": ended}
-    return {
-        "exitCode": container.exit_code,
-        "reason": container.reason,
-        **{name: stamp(moment) for name, moment in times.items() if moment},
-        "containerID": f"sandbox://{container.name}-{container.restarts}",
-    }
-
-
-def _waiting(reason: str, message: str) -> Object:
-    return {"reason": reason, "message": message} if message else {"reason": reason}
-
-
-def _not_ready(phase: str, mains: Iterable[Container]) -> tuple[str, str]:
-    if phase == "Succeeded":
-        return "PodCompleted", ""
-    if phase == "Failed":
-        return "PodFailed", ""
-    names = " ".join(entry.name for entry in mains if not entry.ready)
-    return "ContainersNotReady", f"containers with unready status: [{names}]"
-
-
-def _judged(
-    entries: list[Object], kind: str, good: bool, reason: str, message: str, now: str, *, over: bool
-) -> list[Object]:
-    if kind == "Initialized" and over:
-        reason = "PodCompleted"
-    old = find(entries, kind)
-    status = "True" if good else "False"
-    shown, text = ("", "") if good and not (over and kind == "Initialized") else (reason, message)
-    if old is not None and (old.get("status"), old.get("reason") or "", old.get("message") or "") == (
-        status,
-        shown,
-        text,
-    ):
-        return entries
-    result = with_condition(entries, kind, status, shown, text, now=now)
-    return [{field: value for field, value in entry.items() if value != ""} for entry in result]

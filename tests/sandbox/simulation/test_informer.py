@@ -14,7 +14,8 @@ from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
 from reconciler.sandbox.client import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, Client, Key
 from reconciler.sandbox.controllers.queue import Timers, WorkQueue
-from reconciler.sandbox.informer import PAGE, Informer, Informers
+from reconciler.sandbox.informer import PAGE, Informer
+from reconciler.sandbox.informers import Informers
 from reconciler.sandbox.server import Sandbox
 from reconciler.sandbox.simulation import Simulation
 
