@@ -55,6 +55,8 @@ async def _apply(args: argparse.Namespace) -> int:
         result = await reconciler.work()
         if result is None:
             return ERROR
-        unhealthy = await settle(it.cluster.cache, result, timeout=args.timeout) if args.wait else {}
+        unhealthy = (
+            await settle(it.cluster.cache, result, timeout=args.timeout, waiting=progress.waiting) if args.wait else {}
+        )
         progress.end(result, unhealthy)
         return OK if result.ok and not unhealthy else ERROR

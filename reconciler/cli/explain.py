@@ -53,9 +53,11 @@ async def _explain(args: argparse.Namespace) -> int:
             out(f"  stated by {made_by} in {origin_path(live)}")
             state = await it.state(claimed.owner.source)
             if done := state.applied:
-                out(f"  the source is at commit {done.commit[:12]}, applied {done.time:%Y-%m-%d %H:%M:%S} UTC")
+                out(f"  the source is at {done.commit[:12] or 'a folder'}, applied {done.time:%Y-%m-%d %H:%M:%S} UTC")
             if args.repo:
-                out(f"  {await _blame(args, claimed.owner.source, made_by, state.applied.commit if state.applied else None)}")
+                out(
+                    f"  {await _blame(args, claimed.owner.source, made_by, state.applied.commit if state.applied else None)}"
+                )
         for line in _managers(live.metadata):
             out(f"  {line}")
     return OK

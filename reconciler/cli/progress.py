@@ -36,6 +36,14 @@ class Progress:
         sys.stdout.write(f"{sign} {subject}{event.message}\n")
         sys.stdout.flush()
 
+    def waiting(self, late: Mapping[Identity, Health]) -> None:
+        """Everything is applied, and not everything is ready."""
+        if not self._json:
+            first, *rest = sorted(late.items())
+            more = f", and {len(rest)} more" if rest else ""
+            sys.stdout.write(f"  waiting for {first[0]}: {first[1].message}{more}\n")
+            sys.stdout.flush()
+
     def end(self, result: SyncResult, unhealthy: Mapping[Identity, Health]) -> None:
         """The last words on a pass."""
         if self._json:

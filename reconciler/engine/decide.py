@@ -26,6 +26,7 @@ from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.source.trailers import allowed_prunes
 
+_MOUNTED = frozenset({"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"})
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "ReplicaSet"})
 
 
@@ -195,7 +196,11 @@ def _needed(owned: Iterable[Live], manifests: Manifests, changes: Iterable[Chang
         for live in workloads
         if live.identity in changing or not ready(live).ready
     }
-    kept = {live.identity for live in owned if live.annotations.get(ANNOTATION_SPEC) in unsettled}
+    kept = {
+        live.identity
+        for live in owned
+        if live.identity.kind in _MOUNTED and live.annotations.get(ANNOTATION_SPEC) in unsettled
+    }
     return mounted(workloads) | kept
 
 

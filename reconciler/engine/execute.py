@@ -8,6 +8,7 @@ object that was to replace a deleted one may be the one that failed.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from reconciler.cluster.cluster import Cluster
@@ -153,6 +154,8 @@ class Execution:
             except ReconcilerError as error:
                 self._finish(change, Outcome.FAILED, str(error), hint=error.hint)
             else:
+                if change.action is Action.UNCONFIRMED:  # what it needed has come meanwhile
+                    change = replace(change, action=Action.CREATE, reason="new in Git")
                 self._finish(change, Outcome.DONE, change.reason, health=ready(live) if live else None)
 
     async def _prune(self, changes: list[Change]) -> None:

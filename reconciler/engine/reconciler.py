@@ -294,8 +294,7 @@ class Reconciler:
             seen = Mark(result.revision.commit, result.started)
             return replace(state, seen=seen, applied=applied or state.applied, guard=self.config.guard)
 
-        if result.results or result.problems or self._store.get(self.config.name).applied is None:
-            self._store.update(self.config.name, passed)
+        self._store.update(self.config.name, passed)
         self._tell.ended(result)
 
     def _pruned_record(self, state: SourceState) -> SourceState:

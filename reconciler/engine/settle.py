@@ -1,7 +1,7 @@
 """Waiting until what a pass applied does what it is for."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from reconciler.cluster.cache import LiveCache
 from reconciler.engine.readiness import Readiness, ready
@@ -11,10 +11,20 @@ from reconciler.model.health import Health
 from reconciler.model.result import Outcome, SyncResult
 
 
-async def settle(cache: LiveCache, result: SyncResult, *, timeout: float) -> Mapping[Identity, Health]:
+_PACE = 5.0  # seconds between two words on what is waited for
+
+
+async def settle(
+    cache: LiveCache,
+    result: SyncResult,
+    *,
+    timeout: float,
+    waiting: Callable[[Mapping[Identity, Health]], None] = lambda _late: None,
+) -> Mapping[Identity, Health]:
     """Wait until every object that `result` applied is ready or can no longer become so.
 
-    Returns those that are not ready after `timeout` seconds, or degraded, with their health.
+    Returns those that are not ready after `timeout` seconds, or degraded, with their health. `waiting` is told every
+    five seconds what is still waited for.
     """
     wanted = [
         each.identity
@@ -22,11 +32,18 @@ async def settle(cache: LiveCache, result: SyncResult, *, timeout: float) -> Map
         if each.outcome is Outcome.DONE and each.action not in (Action.PRUNE, Action.KEEP)
     ]
     with Readiness(cache) as readiness:
-        waits = {identity: asyncio.ensure_future(readiness.wait(identity, ready)) for identity in sorted(wanted)}
-        if waits:
-            _done, late = await asyncio.wait(waits.values(), timeout=timeout)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-    states = {identity: ready(cache.get(identity)) for identity in waits}
+        late = {asyncio.ensure_future(readiness.wait(identity, ready)) for identity in sorted(wanted)}
+        while late and timeout > 0:
+            _done, late = await asyncio.wait(late, timeout=min(_PACE, timeout))
+            timeout -= _PACE
+            if late:
+                waiting(_unready(cache, wanted))
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    return _unready(cache, wanted)
+
+
+def _unready(cache: LiveCache, identities: Iterable[Identity]) -> Mapping[Identity, Health]:
+    states = {identity: ready(cache.get(identity)) for identity in sorted(identities)}
     return {identity: health for identity, health in states.items() if not health.ready}

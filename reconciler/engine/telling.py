@@ -5,12 +5,13 @@ from collections import Counter
 from reconciler.clock import Clock
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change
+from reconciler.model.change import ABSENT, Action, Change
 from reconciler.model.event import Event, EventType, Sink
 from reconciler.model.problem import Severity
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Snapshot
 
+_FIELDS = 3  # of a drifted object that one event names
 _QUIET = frozenset({Action.NONE, Action.KEEP})
 
 
@@ -68,11 +69,12 @@ class Teller:
         self._say(EventType.SYNC_FAILED, str(error))
 
     def drifted(self, change: Change) -> None:
-        self._say(EventType.DRIFTED, change.reason, change.identity)
+        """An object is not as Git states it, and is left so."""
+        self._say(EventType.DRIFTED, _found(change), change.identity)
 
     def healed(self, change: Change, *, fight: bool) -> None:
         """An object was made again what Git states; `fight` when somebody keeps changing it back."""
-        self._say(EventType.DRIFTED, change.reason, change.identity)
+        self._say(EventType.DRIFTED, _found(change), change.identity)
         self._say(EventType.HEALED, "as Git states it again", change.identity)
         if fight:
             notes = sorted({field.note for field in change.fields if field.note})
@@ -81,6 +83,19 @@ class Teller:
                 "; ".join(("changed back again and again, healed with growing pauses from now on", *notes)),
                 change.identity,
             )
+
+
+def _found(change: Change) -> str:
+    """Which fields differ, and who set them: "spec.replicas is 5, Git states 3 (set by kubectl)"."""
+    clauses = []
+    for field in change.fields[:_FIELDS]:
+        found = "gone" if field.before is ABSENT else field.before
+        stated = "nothing" if field.after is ABSENT else field.after
+        note = f" ({field.note})" if field.note else ""
+        clauses.append(f"{field.path} is {found}, Git states {stated}{note}")
+    if len(change.fields) > _FIELDS:
+        clauses.append(f"and {len(change.fields) - _FIELDS} more")
+    return "; ".join(clauses) or change.reason
 
 
 def summary(result: SyncResult) -> str:
