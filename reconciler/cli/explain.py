@@ -55,9 +55,8 @@ async def _explain(args: argparse.Namespace) -> int:
             if done := state.applied:
                 out(f"  the source is at {done.commit[:12] or 'a folder'}, applied {done.time:%Y-%m-%d %H:%M:%S} UTC")
             if args.repo:
-                out(
-                    f"  {await _blame(args, claimed.owner.source, made_by, state.applied.commit if state.applied else None)}"
-                )
+                commit = state.applied.commit if state.applied else None
+                out(f"  {await _blame(args, claimed.owner.source, made_by, commit)}")
         for line in _managers(live.metadata):
             out(f"  {line}")
     return OK

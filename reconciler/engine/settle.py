@@ -10,7 +10,6 @@ from reconciler.model.change import Action
 from reconciler.model.health import Health
 from reconciler.model.result import Outcome, SyncResult
 
-
 _PACE = 5.0  # seconds between two words on what is waited for
 
 
