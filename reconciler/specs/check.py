@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +23,7 @@ from reconciler.model.spec import (
     Spec,
 )
 from reconciler.specs.candidate import Candidate, Teller, subject_of
-from reconciler.specs.finding import Finding
+from reconciler.specs.finding import MOST, Finding
 from reconciler.specs.foreign import image_warnings, images_of, misfits
 from reconciler.specs.metadata import marks, names
 from reconciler.specs.overlay import merged
@@ -143,7 +144,7 @@ def _findings(
     if any(f.path[:1] == ("metadata",) and f.severity is Severity.ERROR for f in found):
         return  # their types are wrong: more would only be noise
     yield from names(identity, known=not strange)
-    yield from marks(value["metadata"])
+    yield from islice(marks(value["metadata"]), MOST)
     if gvk.group in _WORKLOADS and not found:
         yield from image_warnings(value)
 

@@ -12,9 +12,9 @@ from reconciler.model.snapshot import Entry, SkipReason, Snapshot
 from reconciler.specs import later
 from reconciler.specs.candidate import Candidate
 from reconciler.specs.identify import unidentified
-from reconciler.specs.ledger import Ledger
+from reconciler.specs.ledger import Ledger, Unread
 from reconciler.specs.limits import Limits
-from reconciler.specs.memory import Memory
+from reconciler.specs.memory import Memory, Placed
 from reconciler.specs.parts import File, Part
 from reconciler.specs.scope import Kinds
 from reconciler.specs.settle import settled
@@ -51,7 +51,7 @@ def note_what_is_missing(snapshot: Snapshot, ledger: Ledger) -> None:
             detail = f" ({skipped.detail})" if skipped.detail else ""
             message = f"this is not read, so what it describes is unknown: {skipped.reason}{detail}"
             problem = Problem(Severity.ERROR, "not-read", Location(skipped.path), message, hint=_IGNORE)
-            ledger.cannot_read(skipped.path, None, None, problem)
+            ledger.unread[skipped.path] = Unread(problems=[problem])
 
 
 class Collector:
@@ -66,31 +66,44 @@ class Collector:
     def collect(self, files: Iterable[tuple[Entry, File]]) -> Groups:
         """The candidates of each identity, in the order of `files`."""
         groups: dict[Identity, list[Candidate]] = defaultdict(list)
+        unread = self._ledger.unread
         count = 0
         for entry, file in files:
             count += len(file.parts)
             if count > self._limits.documents:
                 message = f"more than {self._limits.documents:,} documents; this file and those after it are left out"
                 problem = Problem(Severity.ERROR, "too-many-documents", Location(entry.path), message)
-                self._ledger.cannot_read(entry.path, entry.layer, None, problem)
+                unread[entry.path] = Unread(entry.layer, None, [problem])
                 break
-            for candidate in self._candidates(entry, file):
-                if candidate.identity is not None:
-                    groups[candidate.identity].append(candidate)
-                else:
-                    self._unidentified(entry, candidate)
-            if file.fault is not None:
-                self._cannot_read(entry, file, self._ledger.teller.fault(entry.path, file, file.fault))
+            placed = self._placed(entry, file)
+            for candidate in placed.candidates:
+                assert candidate.identity is not None  # noqa: S101 - the others are in `problems`
+                groups[candidate.identity].append(candidate)
+            if placed.problems:
+                unread[entry.path] = Unread(entry.layer, file, list(placed.problems))
         return groups
 
-    def _candidates(self, entry: Entry, file: File) -> tuple[Candidate, ...]:
+    def _placed(self, entry: Entry, file: File) -> Placed:
         key = (entry.blob, entry.path, entry.layer)
-        known = self._memory.candidates.get(key)
-        if known is not None and known[0] is self._kinds:
-            return known[1]
-        candidates = tuple(self._candidate(entry, file, part) for part in file.parts)
-        self._memory.candidates.put(key, (self._kinds, candidates))
-        return candidates
+        placed = self._memory.placed.get(key)
+        if placed is None or placed.kinds is not self._kinds:
+            placed = self._place(entry, file)
+            self._memory.placed.put(key, placed)
+        return placed
+
+    def _place(self, entry: Entry, file: File) -> Placed:
+        teller = self._ledger.teller
+        candidates = [self._candidate(entry, file, part) for part in file.parts]
+        problems: list[Problem] = []
+        for candidate in candidates:
+            if candidate.identity is None:
+                part = candidate.part
+                problems += (teller.fault(entry.path, file, fault) for fault in part.faults)
+                problems += teller.findings(unidentified(part), (candidate,), part.value)
+        if file.fault is not None:
+            problems.append(teller.fault(entry.path, file, file.fault))
+        identified = tuple(candidate for candidate in candidates if candidate.identity is not None)
+        return Placed(self._kinds, identified, tuple(problems))
 
     def _candidate(self, entry: Entry, file: File, part: Part) -> Candidate:
         candidate = Candidate(entry.path, entry.layer, file, part, self._kinds.identity(part.value))
@@ -99,17 +112,6 @@ class Collector:
         # A name such as 123 is a text that lacks its quotes.
         value, _ = settled(candidate, self._kinds.untyped, self._ledger.teller.text(file))
         return replace(candidate, identity=self._kinds.identity(value))
-
-    def _unidentified(self, entry: Entry, candidate: Candidate) -> None:
-        teller, part = self._ledger.teller, candidate.part
-        for fault in part.faults:
-            self._cannot_read(entry, candidate.file, teller.fault(entry.path, candidate.file, fault))
-        for problem in teller.findings(unidentified(part), (candidate,), part.value):
-            self._cannot_read(entry, candidate.file, problem)
-
-    def _cannot_read(self, entry: Entry, file: File, problem: Problem) -> None:
-        text = str(self._ledger.teller.text(file)) or None
-        self._ledger.cannot_read(entry.path, entry.layer, text, problem)
 
 
 def _under(path: str, paths: Iterable[str]) -> bool:

@@ -4,12 +4,14 @@ import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from reconciler.model.problem import Severity
 from reconciler.specs.read import Path
 
 JSON = Any
+
+MOST: Final = 100  # findings of one sort in one document that are told: more helps nobody, and costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """What is wrong with an object of a kind that Kubernetes (or a CustomResourceDefinition) defines."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.schema import UNTYPED, Schema, Shape
 from reconciler.model.problem import Severity
 from reconciler.model.reference import ImageReference
 from reconciler.specs.candidate import is_secret
-from reconciler.specs.finding import Finding, did_you_mean, shown
+from reconciler.specs.finding import MOST, Finding, did_you_mean, shown
 from reconciler.specs.read import Path
 
 if TYPE_CHECKING:
@@ -30,30 +31,28 @@ def misfits(value: dict[str, JSON], schema: Schema) -> list[Finding]:
     """Wrong types are errors, fields that the schema does not have are warnings: the server drops them."""
     from reconciler.kube.validate import validate
 
-    found = [_worded(value, schema, violation) for violation in validate(value, schema)]
-    return [*found, *_unknown_fields(value, schema, ())]
+    found = [_worded(value, schema, violation) for violation in validate(value, schema)[:MOST]]
+    return [*found, *islice(_unknown_fields(value, schema, ()), MOST)]
 
 
 def _worded(value: dict[str, JSON], schema: Schema, violation: "Violation") -> Finding:
     """What `validate` found, in our words: it speaks those of the API server, and repeats values of Secrets."""
     path, missing = path_of(value, violation.path)
-    if violation.reason == "FieldValueRequired":
-        return Finding("missing-field", path, f'the required field "{missing.strip(".[]")}" is missing', key=True)
-    node = _node(schema, path)
-    bad = "the value" if is_secret(value) else shown(_value(value, path))
-    if violation.reason == "FieldValueTypeInvalid":
-        return Finding(
-            "wrong-type", path, f"{bad} is not {_TYPES.get(node.shape) or _SCALARS.get(node.type, 'valid here')}"
-        )
-    if violation.reason == "FieldValueNotSupported":
-        known = [str(one) for one in node.enum]
-        return Finding(
-            "bad-value", path, f"{bad} is not one of {', '.join(known)}", did_you_mean(str(_value(value, path)), known)
-        )
-    if violation.reason == "FieldValueDuplicate":
-        return Finding(
-            "duplicate-item", path, f"this item is in the list twice: {violation.message.partition(': ')[2]}"
-        )
+    node, stated = _node(schema, path), _value(value, path)
+    bad = "the value" if is_secret(value) else shown(stated)
+    match violation.reason:
+        case "FieldValueRequired":
+            return Finding("missing-field", path, f'the required field "{missing.strip(".[]")}" is missing', key=True)
+        case "FieldValueTypeInvalid":
+            wanted = _TYPES.get(node.shape) or _SCALARS.get(node.type, "valid here")
+            return Finding("wrong-type", path, f"{bad} is not {wanted}")
+        case "FieldValueNotSupported":
+            known = [str(one) for one in node.enum]
+            hint = did_you_mean(stated, known) if isinstance(stated, str) else ""
+            return Finding("bad-value", path, f"{bad} is not one of {', '.join(known)}", hint)
+        case "FieldValueDuplicate":
+            twice = violation.message.partition(": ")[2]
+            return Finding("duplicate-item", path, f"this item is in the list twice: {twice}")
     if node.type == "quantity":
         return Finding("bad-value", path, f"{bad} is not {_SCALARS['quantity']}")
     if node.format == "byte":
@@ -64,9 +63,8 @@ def _worded(value: dict[str, JSON], schema: Schema, violation: "Violation") -> F
 
 def _node(schema: Schema, path: Path) -> Schema:
     for step in path:
-        schema = (
-            schema.fields.get(step) or schema.element or UNTYPED if isinstance(step, str) else schema.element or UNTYPED
-        )
+        field = schema.fields.get(step) if isinstance(step, str) else None
+        schema = field or schema.element or UNTYPED
     return schema
 
 
@@ -102,27 +100,26 @@ def path_of(value: JSON, text: str) -> tuple[Path, str]:
     Keys may hold dots themselves, so the value tells where one ends.
     """
     path: Path = ()
-    rest = text
+    rest = text if text.startswith("[") else f".{text}"
     while rest:
-        step: str | int | None = None
-        length = 0
-        if isinstance(value, list) and rest.startswith("["):
-            number = rest[1:].partition("]")[0]
-            if number.isdigit() and int(number) < len(value):
-                step, length = int(number), len(number) + 2
-        elif isinstance(value, dict):
-            for key in sorted(value, key=len, reverse=True):
-                for written in (f"[{key}]", f".{key}", key if not path else f".{key}"):
-                    after = rest[len(written) :]
-                    if rest.startswith(written) and (not after or after[0] in ".["):
-                        step, length = key, len(written)
-                        break
-                if step is not None:
-                    break
-        if step is None:
+        for step, written in _steps(value):
+            after = rest.removeprefix(written)
+            if after != rest and (not after or after[0] in ".["):
+                value, rest, path = value[step], after, (*path, step)
+                break
+        else:
             return path, rest
-        value, rest, path = value[step], rest[length:], (*path, step)
     return path, ""
+
+
+def _steps(value: JSON) -> Iterator[tuple[str | int, str]]:
+    """The ways on from a value, and how they are written."""
+    if isinstance(value, list):
+        yield from ((at, f"[{at}]") for at in range(len(value)))
+    elif isinstance(value, dict):
+        for key in sorted(value, key=len, reverse=True):
+            yield key, f".{key}"
+            yield key, f"[{key}]"
 
 
 def images_of(value: dict[str, JSON]) -> Iterator[tuple[Path, str]]:

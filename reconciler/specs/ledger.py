@@ -7,14 +7,15 @@ from reconciler.model.problem import Problem, Severity
 from reconciler.specs.candidate import Teller
 from reconciler.specs.check import Checked
 from reconciler.specs.finding import Finding
+from reconciler.specs.parts import File
 
 
 @dataclass(slots=True)
 class Unread:
-    """A file in which a document's identity cannot be told. `text` is None where there is none to guess from."""
+    """A file in which a document's identity cannot be told. One that is not read has neither layer nor `file`."""
 
-    layer: int | None
-    text: str | None
+    layer: int | None = None
+    file: File | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -36,9 +37,6 @@ class Ledger:
         self.problems.append(self.teller.finding(finding, checked.candidates, checked.value))
         if finding.severity is Severity.ERROR:
             self.broken.add(checked.identity)
-
-    def cannot_read(self, path: str, layer: int | None, text: str | None, problem: Problem) -> None:
-        self.unread.setdefault(path, Unread(layer, text)).problems.append(problem)
 
     def sorted(self) -> tuple[Problem, ...]:
         """All problems once, by place."""

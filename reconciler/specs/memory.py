@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from reconciler.kube.names import GroupKind
@@ -10,6 +11,7 @@ from reconciler.specs.parts import File
 from reconciler.specs.scope import Kinds
 
 if TYPE_CHECKING:
+    from reconciler.model.problem import Problem
     from reconciler.model.spec import Document
     from reconciler.specs.candidate import Candidate
     from reconciler.specs.check import Checked
@@ -48,12 +50,24 @@ class Generations(Generic[K, V]):
         self._young[key] = value
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A file at its path, as long as nothing else is known of `kinds`.
+
+    `candidates` are its documents that say which object they describe; `problems` are about the rest of it.
+    """
+
+    kinds: Kinds
+    candidates: tuple["Candidate", ...]
+    problems: tuple["Problem", ...]
+
+
 class Memory:
     """Answers by what they depend on: a file by its blob, a document by the candidates that state it."""
 
     def __init__(self) -> None:
         self.files: Generations[FileKey, File] = Generations()
-        self.candidates: Generations[PlaceKey, tuple[Kinds, tuple[Candidate, ...]]] = Generations()
+        self.placed: Generations[PlaceKey, Placed] = Generations()
         self.checked: Generations[tuple[Candidate, ...], Checked] = Generations()
         self.documents: Generations[tuple[Checked, tuple[Mount, ...]], Document] = Generations()
         self.contents: Generations[str, bytes] = Generations()
@@ -61,7 +75,7 @@ class Memory:
 
     def turn(self) -> None:
         """A new load begins."""
-        for memory in (self.files, self.candidates, self.checked, self.documents, self.contents):
+        for memory in (self.files, self.placed, self.checked, self.documents, self.contents):
             memory.turn()
 
     def kinds(self, files: Iterable[File], scopes: Mapping[GroupKind, bool], namespace: str) -> Kinds:

@@ -11,7 +11,7 @@ from reconciler.model.reference import ImageReference
 from reconciler.model.spec import API_VERSION, DeploymentSpec, ImageSpec, TaskSpec
 from reconciler.specs.finding import Finding, did_you_mean, shown
 from reconciler.specs.foreign import misfits, path_of
-from reconciler.specs.schemas import KINDS, resolved, schema, structure
+from reconciler.specs.schemas import KINDS, schema, structure
 from reconciler.specs.words import refusals
 
 JSON = Any
@@ -87,7 +87,7 @@ def _untypable(spec: JSON, kind: str) -> list[Finding]:
         typed(spec, kind)
     except msgspec.ValidationError as error:
         path, _ = path_of(spec, str(error).rpartition("`$.")[2].rstrip("`"))
-        return [Finding("wrong-type", ("spec", *path), "the value is of another type than it should be", str(error))]
+        return [Finding("wrong-type", ("spec", *path), "this is not an integer", "write it without a point")]
     return []
 
 
@@ -106,9 +106,7 @@ def _repository(repository: str) -> list[Finding]:
 def _volumes(volumes: list[dict[str, JSON]]) -> list[Finding]:
     """An entry has one source at most; one without a source mounts an earlier volume once more."""
     found, named = [], set()
-    own = resolved({"$ref": "common.json#/$defs/volumes"}, schema("common"))[0]["items"]["properties"].keys() - {
-        "claim"
-    }
+    own = schema("common")["$defs"]["volumes"]["items"]["properties"].keys() - {"claim"}
     for at, volume in enumerate(volumes):
         sources = sorted(volume.keys() - own)
         path = ("spec", "volumes", at)

@@ -21,6 +21,7 @@ from reconciler.specs.scalars import NotJson, dubious, resolve
 JSON = Any
 Path = tuple[str | int, ...]
 
+_MOST: Final = 100  # faults of one document that are told
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAG: Final = "tag:yaml.org,2002:"
 _HINTS: Final = {
@@ -355,7 +356,8 @@ class _Builder:
         self._note("custom-tag", f"the tag {tag} means nothing here", event, hint="remove it, or quote the value")
 
     def _note(self, code: str, message: str, event: Any, *, hint: str = "", also: Mark | None = None) -> None:
-        self.faults.append(Fault(code, message, _mark(event), hint, also, self._item))
+        if len(self.faults) < _MOST:
+            self.faults.append(Fault(code, message, _mark(event), hint, also, self._item))
 
 
 def _mark(event: Any) -> Mark:

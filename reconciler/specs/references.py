@@ -16,6 +16,7 @@ _MADE: Final = {
     "Deployment": ("Service", "Ingress", "ConfigMap", "PodDisruptionBudget"),
     "Task": ("Job", "CronJob", "ConfigMap"),
 }
+_HINTS: Final = 20  # searches for what may be meant: each looks at every name
 
 
 def refer(checked: Mapping[Identity, Checked], ledger: Ledger) -> None:
@@ -45,9 +46,14 @@ class Names:
         self._broken = broken
         self._unknown = sorted(unknown)
         self._resolved: dict[tuple[str, str], Identity | None] = {}
+        self._likes: dict[Identity, str] = {}
+        self._hints = _HINTS
         self._groups: dict[str, set[str]] = defaultdict(set)
-        for identity in self.all:
+        self._images: dict[str, list[str]] = defaultdict(list)  # by namespace
+        for identity in sorted(self.all):
             self._groups[identity.kind].add(identity.group)
+            if (identity.group, identity.kind) == (GROUP, "Image"):
+                self._images[identity.namespace].append(identity.name)
 
     def resolve(self, text: str, namespace: str) -> Identity | None:
         """The document that a reference means, seen from `namespace`; ours before any other of that kind."""
@@ -96,24 +102,31 @@ class Names:
         )
 
     def _like(self, image: Identity) -> str:
-        images = [i for i in self.all if (i.group, i.kind) == (GROUP, "Image")]
-        if elsewhere := sorted(i.namespace for i in images if i.name == image.name):
-            return f"the namespace {elsewhere[0]} has one; an Image serves its own namespace only"
-        return did_you_mean(image.name, sorted(i.name for i in images if i.namespace == image.namespace))
+        """What may be meant by an Image that is not there. Many workloads name the same one."""
+        if image not in self._likes:
+            elsewhere = [namespace for namespace, names in self._images.items() if image.name in names]
+            self._likes[image] = (
+                f"the namespace {elsewhere[0]} has one; an Image serves its own namespace only"
+                if elsewhere
+                else did_you_mean(image.name, self._images.get(image.namespace, ()))
+            )
+        return self._likes[image]
 
     def _meant(self, text: str, namespace: str) -> str:
+        """What may be meant by a document that is not there."""
         reference = ObjectReference.parse(text)
         space = reference.namespace or namespace
         for kind, made in _MADE.items():
-            maker = Identity(GROUP, kind, space, reference.name)
-            if reference.kind in made and maker in self.all:
+            if reference.kind in made and Identity(GROUP, kind, space, reference.name) in self.all:
                 return f"it is made by {kind}/{reference.name}: name that"
+        if not self._hints:
+            return ""
+        self._hints -= 1
         near = sorted(f"{i.kind}/{i.name}" for i in self.all if i.namespace in (space, ""))
         if found := did_you_mean(f"{reference.kind}/{reference.name}", near):
             return found
-        other = sorted(
-            f"{i.kind}/{i.namespace}/{i.name}" for i in self.all if (i.kind, i.name) == (reference.kind, reference.name)
-        )
+        same = (reference.kind, reference.name)
+        other = sorted(f"{i.kind}/{i.namespace}/{i.name}" for i in self.all if (i.kind, i.name) == same)
         return f"did you mean {other[0]}?" if other else ""
 
 

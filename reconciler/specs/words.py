@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 from reconciler.specs import later
-from reconciler.specs.finding import Finding, did_you_mean, dotted, shown
+from reconciler.specs.finding import MOST, Finding, did_you_mean, dotted, shown
 from reconciler.specs.read import Path
 from reconciler.specs.schemas import acceptor, validator
 
@@ -27,9 +28,9 @@ def refusals(value: JSON, kind: str) -> list[Finding]:
     if acceptor(kind)(value):
         return []
     found: dict[tuple[Path, str], Finding] = {}
-    for error in validator(kind).iter_errors(value):
-        for finding in _word(error, kind):
-            found.setdefault((finding.path, finding.message), finding)
+    worded = (finding for error in validator(kind).iter_errors(value) for finding in _word(error, kind))
+    for finding in islice(worded, MOST):
+        found.setdefault((finding.path, finding.message), finding)
     return list(found.values()) or [Finding("invalid", (), f"this is not a valid {kind}")]
 
 
