@@ -57,7 +57,8 @@ class CronJobController(Controller):
             self.warning(CRON_JOBS, cron_job, "MissSchedule", f"Missed scheduled time to start a job: {stamp(due)}")
             return
         name = f"{metadata['name']}-{int(due.timestamp() // 60)}"
-        if any(job["metadata"]["name"] == name for job in jobs):
+        if any(job["metadata"]["name"] == name for job in jobs):  # started, but its time was not noted
+            await self._report(cron_job, jobs, scheduled=stamp(due))
             return
         active = [job for job in jobs if not job_state.is_finished(job) and not is_deleting(job)]
         policy = spec.get("concurrencyPolicy") or "Allow"

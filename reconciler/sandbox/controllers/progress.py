@@ -131,6 +131,9 @@ def _progressing(
         return _set(result, "Progressing", "True", DONE, f"{what} has successfully progressed.", text, update=True)
     if has_progressed(old_status, status):
         return _set(result, "Progressing", "True", "ReplicaSetUpdated", f"{what} is progressing.", text, update=True)
+    if current is None and new is not None:
+        message = f'Found new replica set "{new["metadata"]["name"]}"'
+        return found(result, "FoundNewReplicaSet", message, now)
     if current is None or current.get("reason") in (DONE, TIMED_OUT):
         return result
     if seconds_since(current.get("lastUpdateTime"), now) > deadline:

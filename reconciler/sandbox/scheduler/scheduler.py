@@ -201,22 +201,26 @@ class Scheduler(Controller):
     # writing down
 
     async def reconcile(self, key: Key) -> None:
-        decision = self._decisions.pop(key, None)
-        pod = self._pods.get(key)
-        if decision is None or pod is None or pod["metadata"]["uid"] != decision.uid or pod["spec"].get("nodeName"):
+        decision, pod = self._decisions.get(key), self._pods.get(key)
+        if decision is None:
             return
-        try:
-            if decision.node:
-                await self._bind(key, pod, decision.node)
-            else:
-                await self._explain(key, pod, decision.message)
-        except ApiError as error:
-            self._cluster.remove(decision.uid)
-            if error.status not in (404, 409):
-                self._decisions.setdefault(key, decision)
-                raise
-            if decision.node and (current := self._pods.get(key)) is not None:
-                self.timers.after(_PAUSE, lambda: self._enqueue(current))
+        if pod is not None and pod["metadata"]["uid"] == decision.uid and not pod["spec"].get("nodeName"):
+            try:
+                if decision.node:
+                    await self._bind(key, pod, decision.node)
+                else:
+                    await self._explain(key, pod, decision.message)
+            except ApiError as error:
+                if error.status not in (404, 409):
+                    raise
+                self._cluster.remove(decision.uid)
+                self.timers.after(_PAUSE, lambda: self._enqueue_again(key))
+        if self._decisions.get(key) is decision:
+            del self._decisions[key]
+
+    def _enqueue_again(self, key: Key) -> None:
+        if (pod := self._pods.get(key)) is not None:
+            self._enqueue(pod)
 
     async def _bind(self, key: Key, pod: Object, node: str) -> None:
         for name in claim_names(pod):

@@ -285,6 +285,8 @@ def test_a_cluster_converges_over_a_transport_that_loses_a_fifth(seed: int) -> N
                 stored = await room.client.get(DEPLOYMENTS, Key("shop", "web"))
                 if (stored.get("status") or {}).get("availableReplicas") == 6:
                     break
+            else:
+                pytest.fail(f"never available: {stored['status']}")
             pods = (await room.client.read(PODS.path("shop")))["items"]
             assert len([pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]) == 6
             await room.client.delete(NAMESPACES, await room.client.get(NAMESPACES, Key("", "shop")))
