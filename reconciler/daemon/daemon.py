@@ -5,23 +5,27 @@ over one that waits. `sync` makes a pass, or heals what was seen to drift; never
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
 from functools import partial
-from typing import NamedTuple
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from typing import Final, NamedTuple
 
 from reconciler.clock import Clock
+from reconciler.cluster.state import StateStore
 from reconciler.daemon.metrics import Metrics
+from reconciler.daemon.triggers import Triggers
 from reconciler.engine.queue import WorkQueue
 from reconciler.engine.reconciler import Reconciler
 
 # Git child processes at one time: each costs a process and, on a fetch, a core.
-_POLLS_AT_ONCE = 4
-# From the signal to the end of the process: writes in flight get this long before they are cancelled.
-_GRACE_SECONDS = 3.0
+_POLLS_AT_ONCE: Final = 4
+# Of the five seconds from the signal to the end of the process: writes in flight get the first, the state the second.
+_WRITES_SECONDS: Final = 2.5
+_STATE_SECONDS: Final = 1.0
+_AFTER_FAULT: Final = 30.0  # seconds until a key is tried again whose worker failed in a way that nobody foresaw
+
+logger = logging.getLogger(__name__)
 
 
 class Verb(StrEnum):
@@ -37,12 +41,20 @@ class Key(NamedTuple):
 class Daemon:
     """Keeps every source converged until told to stop."""
 
-    def __init__(self, reconcilers: Mapping[str, Reconciler], *, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        reconcilers: Mapping[str, Reconciler],
+        *,
+        store: StateStore,
+        triggers: Triggers,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
         self._reconcilers = reconcilers
-        self._clock = clock
+        self._store = store
+        self._triggers = triggers
         self._metrics = metrics
         self._queue: WorkQueue[Key] = WorkQueue(clock)
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._polls = asyncio.Semaphore(_POLLS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,39 +65,48 @@ class Daemon:
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then end what is in flight, keep the state, and return."""
+        """Work until `stop` is set, then end what is in flight, write the state, and return: within four seconds."""
         for name, reconciler in self._reconcilers.items():
             reconciler.on_suspect = partial(self._soon, Key(Verb.SYNC, name))
             await self._queue.add(Key(Verb.POLL, name))
-        self._scheduler.start()
+        self._triggers.start()
         dispatching = asyncio.create_task(self._dispatch())
+        following = asyncio.create_task(self._follow())
         try:
             await stop.wait()
         finally:
-            self._scheduler.shutdown(wait=False)
+            self._triggers.stop()
+            following.cancel()
             await self._queue.close()
             for reconciler in self._reconcilers.values():
                 reconciler.supersede()
             await dispatching
             await self._end_tasks()
+            await asyncio.gather(following, return_exceptions=True)
             for reconciler in self._reconcilers.values():
                 await reconciler.close()
+            await self._store.close(_STATE_SECONDS)
 
     async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            if task.get_name().startswith(Verb.POLL):  # Git is asked again by the next life
+                task.cancel()
         if not self._tasks:
             return
-        _done, late = await asyncio.wait(self._tasks, timeout=_GRACE_SECONDS)
+        _done, late = await asyncio.wait(self._tasks, timeout=_WRITES_SECONDS)
         for task in late:
             task.cancel()
         if late:
-            await asyncio.wait(late, timeout=1)
+            await asyncio.wait(late, timeout=_STATE_SECONDS / 2)
 
     async def _dispatch(self) -> None:
         while (key := await self._queue.get()) is not None:
             self._metrics.queued(len(self._queue))
-            task = asyncio.create_task(self._work(key), name=f"{key.verb} {key.source}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(asyncio.create_task(self._work(key), name=f"{key.verb} {key.source}"))
+
+    def _begin(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _work(self, key: Key) -> None:
         try:
@@ -93,6 +114,9 @@ class Daemon:
                 await self._poll(key)
             else:
                 await self._sync(key)
+        except Exception:
+            logger.exception("the %s of source %s failed; it is tried again", key.verb, key.source)
+            await self._queue.add(key, delay=_AFTER_FAULT)
         finally:
             await self._queue.done(key)
 
@@ -103,26 +127,33 @@ class Daemon:
         self._metrics.polled(key.source, ok=poll.error is None, changed=poll.changed)
         if reconciler.due:
             await self._queue.add(Key(Verb.SYNC, key.source))
-        self._scheduler.add_job(
-            self._queue.add,
-            "date",
-            run_date=self._clock.now() + timedelta(seconds=poll.delay),
-            args=[key],
-            id=f"{key.verb}/{key.source}",
-            replace_existing=True,
-            misfire_grace_time=None,
-        )
+        self._triggers.after(poll.delay, f"{key.verb}/{key.source}", partial(self._queue.add, key))
 
     async def _sync(self, key: Key) -> None:
         reconciler = self._reconcilers[key.source]
         result = await reconciler.work()
         if result is not None:
             self._metrics.synced(result)
-        if reconciler.due or reconciler.retry_delay is not None:
-            await self._queue.add(key, delay=0 if reconciler.due else reconciler.retry_delay or 0)
+        if result is not None and reconciler.due:  # a newer commit came meanwhile
+            await self._queue.add(key)
+        elif (delay := reconciler.retry_delay) is not None:
+            await self._queue.add(key, delay=delay)
+
+    async def _follow(self) -> None:
+        """What a person said to another process (suspend, resume, approve) is acted on at once."""
+        try:
+            await self._store.follow(self._told)
+        except Exception:
+            logger.exception("the stored state is not followed any more")
+
+    def _told(self, source: str) -> None:
+        if (reconciler := self._reconcilers.get(source)) is None:
+            return
+        if self._store.get(source).suspended:
+            reconciler.supersede()
+        reconciler.ask()
+        self._soon(Key(Verb.SYNC, source), 0)
 
     def _soon(self, key: Key, delay: float) -> None:
-        """From a watch event's callback, which cannot wait."""
-        task = asyncio.ensure_future(self._queue.add(key, delay=delay))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """From a callback, which cannot wait."""
+        self._begin(asyncio.ensure_future(self._queue.add(key, delay=delay)))

@@ -12,9 +12,10 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
     out = stream or sys.stderr
 
     def text(event: Event) -> None:
+        source = f" {event.source}" if event.source else ""
         revision = f" @{event.revision[:12]}" if event.revision else ""
         subject = f" {event.identity}" if event.identity else ""
-        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ} {event.source}{revision} {event.type}{subject}: {event.message}\n")
+        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ}{source}{revision} {event.type}{subject}: {event.message}\n")
         out.flush()
 
     def structured(event: Event) -> None:

@@ -13,11 +13,15 @@ from reconciler.cluster.state import StateStore
 from reconciler.daemon.daemon import Daemon
 from reconciler.daemon.endpoints import endpoints
 from reconciler.daemon.metrics import Metrics
+from reconciler.daemon.start import Start, unless
+from reconciler.daemon.triggers import ScheduledTriggers, Triggers
 from reconciler.engine.claims import Claims
-from reconciler.engine.reconciler import Reconciler, Surroundings
-from reconciler.model.config import DaemonConfig
+from reconciler.engine.reconciler import Reconciler, Repository, Surroundings
+from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, Sink
 from reconciler.source.repository import GitSource
+
+OpenRepository = Callable[[SourceConfig, DaemonConfig, Clock, Random], Repository]
 
 
 async def serve(config: DaemonConfig, sink: Sink, *, ready: Callable[[str], None] = lambda _url: None) -> None:
@@ -39,6 +43,10 @@ async def serve(config: DaemonConfig, sink: Sink, *, ready: Callable[[str], None
             loop.remove_signal_handler(sign)
 
 
+def _git(source: SourceConfig, config: DaemonConfig, clock: Clock, random: Random) -> Repository:
+    return GitSource(source, Path(config.cache_dir), clock=clock, random=random)
+
+
 async def keep(
     config: DaemonConfig,
     cluster: Cluster,
@@ -48,33 +56,42 @@ async def keep(
     clock: Clock,
     random: Random,
     ready: Callable[[str], None] = lambda _url: None,
+    open_repository: OpenRepository = _git,
+    triggers: Triggers | None = None,
 ) -> None:
-    """Keep `cluster` as the sources say until `stop` is set."""
+    """Keep `cluster` as the sources say until `stop` is set. `triggers` default to the machine's time."""
     metrics = Metrics(lambda: cluster.requests)
 
     def emit(event: Event) -> None:
         metrics.happened(event)
         sink(event)
 
+    repositories = {source.name: open_repository(source, config, clock, random) for source in config.sources}
     store = StateStore(cluster, config.state_namespace, clock=clock)
-    surroundings = Surroundings(
-        cluster=cluster,
-        store=store,
-        install=await store.install(config.install),
-        claims=Claims(),
-        clock=clock,
-        random=random,
-        emit=emit,
-        concurrency=config.concurrency,
-        wait_timeout=config.wait_timeout,
-    )
-    reconcilers = {
-        source.name: Reconciler(
-            source, GitSource(source, Path(config.cache_dir), clock=clock, random=random), surroundings
-        )
-        for source in config.sources
-    }
-    daemon = Daemon(reconcilers, clock=clock, metrics=metrics)
-    async with endpoints(config.listen, metrics, daemon.waiting_for) as url:
+    start = Start(config, cluster, store, emit, clock=clock, random=random)
+    waiting_for = start.waiting_for
+    async with endpoints(config.listen, metrics, lambda: waiting_for()) as url:
         ready(url)
+        install = await unless(stop, start.install())
+        if install is None:
+            return
+        surroundings = Surroundings(
+            cluster=cluster,
+            store=store,
+            install=install,
+            claims=Claims(),
+            clock=clock,
+            random=random,
+            emit=emit,
+            concurrency=config.concurrency,
+            wait_timeout=config.wait_timeout,
+        )
+        daemon = Daemon(
+            {s.name: Reconciler(s, repositories[s.name], surroundings) for s in config.sources},
+            store=store,
+            triggers=triggers or ScheduledTriggers(clock),
+            clock=clock,
+            metrics=metrics,
+        )
+        waiting_for = daemon.waiting_for
         await daemon.run(stop)

@@ -98,6 +98,7 @@ class Reconciler:
         self._synced = False
         self._again = False
         self._failures = 0
+        self._retry_at = 0.0  # on the monotonic clock, where something failed
         self._untidy = False  # something was kept only until a roll-out has ended
         self._suspects: set[Identity] = set()
         self._paused: set[Identity] = set()
@@ -119,10 +120,7 @@ class Reconciler:
     @property
     def retry_delay(self) -> float | None:
         """Seconds until what failed is to be tried again; None where nothing failed."""
-        if not self._failures:
-            return None
-        pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2.0 ** (self._failures - 1))
-        return pause * self._with.random.uniform(0.8, 1.2)
+        return max(0.0, self._retry_at - self._with.clock.monotonic()) if self._failures else None
 
     def ask(self) -> None:
         """Have the next `work` make a pass, whether or not there is a new revision."""
@@ -154,15 +152,22 @@ class Reconciler:
         try:
             if self._snapshot is None or await self.suspended():
                 return None
-            if self.due or self._failures:
+            if self.due or self.retry_delay == 0:
                 return await self.reconcile(self._snapshot)
             await self.heal()
         except ReconcilerError as error:
-            self._failures += 1
+            self._failed()
+            self._again = False
             if self._snapshot is not None:
                 self._tried = self._snapshot.revision.commit
             self._tell.failed(self._snapshot, error)
         return None
+
+    def _failed(self) -> None:
+        """Something is to be tried again, after a pause that grows: watch events meanwhile do not shorten it."""
+        pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2.0 ** min(self._failures, 10))
+        self._failures += 1
+        self._retry_at = self._with.clock.monotonic() + pause * self._with.random.uniform(0.8, 1.2)
 
     async def close(self) -> None:
         """Stop listening and close the repository."""
@@ -194,6 +199,8 @@ class Reconciler:
             superseded=any(each.outcome is Outcome.SUPERSEDED for each in results.values()),
         )
         self.record(result)
+        if self._suspects:
+            self.on_suspect(_SUSPECT_DELAY)
         return result
 
     async def load(self, snapshot: Snapshot) -> Specs:
@@ -280,8 +287,11 @@ class Reconciler:
         """Keep what the next life of the daemon must know, and say how the pass ended."""
         if not result.superseded:
             self._tried = result.revision.commit
-            self._failures = 0 if result.ok else self._failures + 1
             self._synced = True
+            if result.ok:
+                self._failures = 0
+            else:
+                self._failed()
         held = [
             Held(identity, each.change.uid, each.message, each.hint, deletion=each.change.manifest is None)
             for identity, each in sorted(result.results.items())
@@ -355,17 +365,20 @@ class Reconciler:
 
     async def _heal(self, changes: list[Change]) -> None:
         assert self._desired is not None  # noqa: S101 - for the type checker
+        failed = False
         results = await self.execute(changes, self._desired.manifests, healing=True)
         for change in changes:
             result = results[change.identity]
             version = self._cluster.cache.version(change.identity)
             if result.outcome is not Outcome.DONE:
-                self._failures += 1
+                failed = True
             elif change.resource_version == version and change.manifest is not None:
                 self._decider.written(change.manifest)  # the server only spells it otherwise
             else:
                 self._healing.healed(change.identity, _paths(change))
                 self._tell.healed(change, fight=self._healing.fight(change.identity))
+        if failed:
+            self._failed()
 
     def _note_runs(self, identities: Iterable[Identity]) -> None:
         """Remember Jobs that ran to their end: they are not made again because they were deleted (rule 16)."""

@@ -66,7 +66,7 @@ class Teller:
         """A pass could not be made."""
         if snapshot is not None:
             self._revision = snapshot.revision.commit
-        self._say(EventType.SYNC_FAILED, str(error))
+        self._say(EventType.SYNC_FAILED, f"{error}; {error.hint}" if error.hint else str(error))
 
     def drifted(self, change: Change) -> None:
         """An object is not as Git states it, and is left so."""

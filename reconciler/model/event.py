@@ -9,6 +9,8 @@ from reconciler.kube.names import Identity
 
 
 class EventType(StrEnum):
+    NOT_READY = "not-ready"  # the daemon itself: what its start waits for
+    READY = "ready"
     SYNC_STARTED = "sync-started"
     SYNC_FINISHED = "sync-finished"
     SYNC_FAILED = "sync-failed"
@@ -26,6 +28,8 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
+    """`source` is "" where the daemon speaks of itself."""
+
     type: EventType
     time: datetime
     source: str
