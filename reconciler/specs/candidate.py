@@ -8,13 +8,14 @@ from typing import Any, Final
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.specs.fault import Fault
-from reconciler.specs.finding import Finding, dotted
+from reconciler.specs.finding import Finding, cut, dotted
 from reconciler.specs.limits import Limits
 from reconciler.specs.overlay import source_of
 from reconciler.specs.parts import File, Part, Text
 
 JSON = Any
 
+_LONGEST: Final = 400  # characters of a sentence: names in it may be of any length
 # Where a text is broken nobody knows what belongs to a Secret in it.
 _SECRET: Final = re.compile(r"""kind["']?\s*:\s*["']?\w*Secret""")
 
@@ -65,7 +66,7 @@ class Teller:
             fault.severity,
             fault.code,
             Location(path, *fault.mark),
-            fault.message,
+            cut(fault.message, _LONGEST),
             subject=subject,
             excerpt="" if self.text(file).matches(_SECRET) else self.text(file).line(fault.mark.line),
             hint=fault.hint,
@@ -86,10 +87,10 @@ class Teller:
             finding.severity,
             finding.code,
             Location(candidate.path, *mark),
-            finding.message,
-            subject=f"{subject_of(candidate)} {dotted(finding.path)}".strip(),
+            cut(finding.message, _LONGEST),
+            subject=cut(f"{subject_of(candidate)} {dotted(finding.path)}".strip(), _LONGEST),
             excerpt="" if candidate.secret else self.text(candidate.file).line(mark.line),
-            hint=finding.hint,
+            hint=cut(finding.hint, _LONGEST),
             identity=identity if error else None,
         )
 
@@ -106,7 +107,7 @@ def is_secret(value: JSON) -> bool:
 def subject_of(candidate: Candidate) -> str:
     """`Deployment/web`; what there is of it where the document does not say all."""
     if candidate.identity is not None:
-        return f"{candidate.identity.kind}/{candidate.identity.name}"
+        return cut(f"{candidate.identity.kind}/{candidate.identity.name}", _LONGEST)
     kind, metadata = candidate.part.value.get("kind"), candidate.part.value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
-    return "/".join(word for word in (kind, name) if isinstance(word, str))
+    return cut("/".join(word for word in (kind, name) if isinstance(word, str)), _LONGEST)

@@ -43,8 +43,12 @@ def shown(value: JSON) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}…{text[-1]}"
+    return cut(json.dumps(value, ensure_ascii=False), 60)
+
+
+def cut(text: str, length: int) -> str:
+    """`text`, not longer than `length`."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from reconciler.specs.fault import Fault, Mark
+from reconciler.specs.finding import cut
 from reconciler.specs.limits import Limits
 from reconciler.specs.read import Doc, Path, Places, decode, places, read, split_lines, text_hash
 
@@ -95,8 +96,7 @@ class Text:
         """A line as a terminal can show it, cut where it is very long."""
         if self._lines is None:
             self._lines = split_lines(self._text)
-        line = self._lines[number - 1].rstrip() if 0 < number <= len(self._lines) else ""
-        return line if len(line) <= 160 else f"{line[:159]}…"
+        return cut(self._lines[number - 1].rstrip(), 160) if 0 < number <= len(self._lines) else ""
 
 
 def _parts(number: int, doc: Doc) -> Iterator[Part]:
