@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from git_server import Fault, GitServer
 
 from reconciler.errors import SourceError, SourceRefused
 from reconciler.model.config import GitCredentials
@@ -120,12 +121,10 @@ def test_a_password_is_never_on_a_command_line_or_in_a_variable(password_file: P
     assert PASSWORD not in "\n".join(variables.values())
 
 
-async def test_a_password_never_goes_to_another_server(
-    repository, source: Make, servers, server, password_file: Path
-) -> None:
+async def test_a_password_never_goes_to_another_server(repository, source: Make, server, password_file: Path) -> None:
     repository.commit({"a.yaml": "1"})
-    with servers.GitServer(repository.path.parent, PASSWORD) as thief:
-        server.fault = servers.Fault.REDIRECT
+    with GitServer(repository.path.parent, PASSWORD) as thief:
+        server.fault = Fault.REDIRECT
         server.redirect_to = thief.url("").rstrip("/")
         shop = source(url=server.url("shop/.git"), credentials=GitCredentials(password_file=str(password_file)))
         poll = await shop.poll()

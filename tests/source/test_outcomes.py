@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from git_server import Fault
 
 from reconciler.clock import LoopClock
 from reconciler.errors import SourceError, SourceMissing, SourceRefused, SourceTooLarge, SourceUnreachable
@@ -162,22 +163,22 @@ async def test_an_unreachable_server(source: Make) -> None:
 
 
 @pytest.mark.parametrize("fault", ["ERROR", "DROP"])
-async def test_a_server_that_fails_comes_back(repository, source: Make, server, servers, fault: str) -> None:
+async def test_a_server_that_fails_comes_back(repository, source: Make, server, fault: str) -> None:
     repository.commit({"a.yaml": "1"})
     shop = source(url=server.url("shop/.git"))
     good = (await shop.poll()).snapshot
-    server.fault = servers.Fault[fault]
+    server.fault = Fault[fault]
     poll = await shop.poll()
     assert isinstance(poll.error, SourceUnreachable)
     assert poll.snapshot is good
-    server.fault = servers.Fault.NONE
+    server.fault = Fault.NONE
     commit = repository.commit({"a.yaml": "2"})
     assert (await shop.poll()).snapshot.revision.commit == commit
 
 
-async def test_a_server_that_answers_something_else(repository, source: Make, server, servers) -> None:
+async def test_a_server_that_answers_something_else(repository, source: Make, server) -> None:
     repository.commit({"a.yaml": "1"})
-    server.fault = servers.Fault.GARBAGE
+    server.fault = Fault.GARBAGE
     poll = await source(url=server.url("shop/.git")).poll()
     assert isinstance(poll.error, SourceUnreachable)
     assert "login page" in poll.error.hint
@@ -190,18 +191,18 @@ async def test_no_repository_at_the_url(repository, source: Make, server) -> Non
 
 
 @pytest.mark.parametrize("fault", ["HANG", "HANG_PACK"])
-async def test_a_server_that_hangs_is_given_up(repository, source: Make, server, servers, fault: str) -> None:
+async def test_a_server_that_hangs_is_given_up(repository, source: Make, server, fault: str) -> None:
     repository.commit({"a.yaml": "1"})
-    server.fault = servers.Fault[fault]
+    server.fault = Fault[fault]
     poll = await source(url=server.url("shop/.git"), timeout=0.5).poll()
     assert isinstance(poll.error, SourceUnreachable)
     assert "did not finish within 0.5 s" in poll.error.what
     assert not children(), "Git and its helpers were killed"
 
 
-async def test_cancelling_a_poll_kills_its_git(repository, source: Make, server, servers) -> None:
+async def test_cancelling_a_poll_kills_its_git(repository, source: Make, server) -> None:
     repository.commit({"a.yaml": "1"})
-    server.fault = servers.Fault.HANG
+    server.fault = Fault.HANG
     shop = source(url=server.url("shop/.git"), timeout=600.0)
     polling = asyncio.create_task(shop.poll())
     await asyncio.to_thread(server.hanging.wait, 20)
@@ -209,13 +210,13 @@ async def test_cancelling_a_poll_kills_its_git(repository, source: Make, server,
     with pytest.raises(asyncio.CancelledError):
         await polling
     assert not children()
-    server.fault = servers.Fault.NONE
+    server.fault = Fault.NONE
     assert (await shop.poll()).error is None
 
 
-async def test_closing_ends_a_poll(repository, source: Make, server, servers) -> None:
+async def test_closing_ends_a_poll(repository, source: Make, server) -> None:
     repository.commit({"a.yaml": "1"})
-    server.fault = servers.Fault.HANG
+    server.fault = Fault.HANG
     shop = source(url=server.url("shop/.git"), timeout=600.0)
     polling = asyncio.create_task(shop.poll())
     await asyncio.to_thread(server.hanging.wait, 20)
