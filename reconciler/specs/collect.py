@@ -41,17 +41,23 @@ def spec_files(snapshot: Snapshot, ledger: Ledger) -> list[Entry]:
 
 
 def note_what_is_missing(snapshot: Snapshot, ledger: Ledger) -> None:
-    """What can be said before any file is read: missing paths, and files that are not read."""
+    """What can be said before any file is read: missing paths, and what the source left out."""
     for path in snapshot.missing:
         message = "this path of the source is not in the revision"
         ledger.problems.append(Problem(Severity.ERROR, "missing-path", Location(path), message))
     for skipped in snapshot.skipped:
-        spec = skipped.path.endswith(_SUFFIXES) or skipped.reason is SkipReason.SUBMODULE
-        if spec and skipped.reason is not SkipReason.IGNORED and _under(skipped.path, snapshot.paths):
-            detail = f" ({skipped.detail})" if skipped.detail else ""
-            message = f"this is not read, so what it describes is unknown: {skipped.reason}{detail}"
-            problem = Problem(Severity.ERROR, "not-read", Location(skipped.path), message, hint=_IGNORE)
-            ledger.unread[skipped.path] = Unread(problems=[problem])
+        spec = skipped.path.endswith(_SUFFIXES)
+        layer = _layer(skipped.path, snapshot.paths)
+        if (
+            layer is None
+            or skipped.reason is SkipReason.IGNORED
+            or not (spec or skipped.reason is SkipReason.SUBMODULE)
+        ):
+            continue
+        detail = f" ({skipped.detail})" if skipped.detail else ""
+        message = f"this is not read, so what it describes is unknown: {skipped.reason}{detail}"
+        problem = Problem(Severity.ERROR, "not-read", Location(skipped.path), message, hint=_IGNORE)
+        ledger.unread[skipped.path] = Unread(layer if spec else None, None, [problem])
 
 
 class Collector:
@@ -114,5 +120,7 @@ class Collector:
         return replace(candidate, identity=self._kinds.identity(value))
 
 
-def _under(path: str, paths: Iterable[str]) -> bool:
-    return any(one in (".", "") or path == one or path.startswith(f"{one}/") for one in paths)
+def _layer(path: str, paths: Sequence[str]) -> int | None:
+    """The layer of a file that is not among the entries: that of the most specific path which holds it."""
+    holding = [one for one in paths if one in (".", path) or path.startswith(f"{one}/")]
+    return paths.index(max(holding, key=lambda one: len(one) if one != "." else 0)) if holding else None

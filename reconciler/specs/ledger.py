@@ -12,7 +12,10 @@ from reconciler.specs.parts import File
 
 @dataclass(slots=True)
 class Unread:
-    """A file in which a document's identity cannot be told. One that is not read has neither layer nor `file`."""
+    """A file in which a document's identity cannot be told; `file` is None where it was not read at all.
+
+    `layer` is None for what nobody takes for a patch of another document, a submodule.
+    """
 
     layer: int | None = None
     file: File | None = None

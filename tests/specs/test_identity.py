@@ -1,5 +1,7 @@
 """Which objects files describe: Lists, namespaces, names, and what cannot be told."""
 
+from pathlib import Path
+
 import pytest
 
 from reconciler.kube.names import GroupKind, Identity
@@ -307,6 +309,12 @@ def test_a_path_that_is_gone_is_an_error(load, repository, said) -> None:
     found = repository({}, ["base", "env/prod"])
     found.missing = ("env/prod",)
     assert said(load(found)) == ["env/prod: this path of the source is not in the revision"]
+
+
+def test_what_real_manifests_hold(load) -> None:
+    specs = load((Path(__file__).parent / "data/real.yaml").read_text("utf-8"))
+    assert not specs.problems
+    assert len(specs.documents) == 14
 
 
 def test_limits_of_a_snapshot(load) -> None:

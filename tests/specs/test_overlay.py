@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.kube.names import Identity
 from reconciler.model.problem import Location
+from reconciler.model.snapshot import Skipped, SkipReason
 
 PATHS = ["base", "env/prod"]
 HEAD = "apiVersion: reconciler.dev/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n"
@@ -204,6 +205,16 @@ def test_rule_10_a_base_is_not_applied_without_its_overlay(load, broken: str, qu
     assert specs.unknown == ("env/prod/a.yaml",)
     held = [problem for problem in specs.problems if problem.code == "held"]
     assert bool(held) is bool(specs.quarantined)
+
+
+def test_rule_10_a_base_is_not_applied_without_an_overlay_that_is_not_read(load, repository) -> None:
+    found = repository({"base/a.yaml": CONFIG % "one", "env/prod/b.yaml": CONFIG % "two"}, PATHS)
+    found.skipped = (Skipped("env/prod/module", SkipReason.SUBMODULE),)
+    assert len(load(found).documents) == 2
+    found.skipped = (Skipped("env/prod/a.yaml", SkipReason.SYMLINK),)
+    specs = load(found)
+    assert [identity.name for identity in specs.documents] == ["two"]
+    assert [identity.name for identity in specs.quarantined] == ["one"]
 
 
 def test_rule_10_an_overlay_is_not_applied_without_its_base(load) -> None:

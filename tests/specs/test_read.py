@@ -194,7 +194,7 @@ def test_json_duplicate_keys_and_depth() -> None:
     assert deep.fault.code == "too-deep"
 
 
-def test_the_hash_of_a_document_covers_its_own_text_only() -> None:
+def test_rule_7_the_hash_of_a_document_covers_its_own_text_only() -> None:
     first = yaml("# a comment\na: 1\n---\nb: 2\n").docs
     second = yaml("a: 1\n---\n\n\n# moved\nb: 2 # more\n").docs
     assert [doc.text_hash for doc in first] == [doc.text_hash for doc in second]
