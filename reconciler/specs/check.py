@@ -28,7 +28,7 @@ from reconciler.specs.foreign import image_warnings, images_of, misfits
 from reconciler.specs.metadata import marks, names
 from reconciler.specs.overlay import merged
 from reconciler.specs.own import examined, typed, unknown_kind
-from reconciler.specs.read import Path
+from reconciler.specs.place import Path
 from reconciler.specs.schemas import KINDS, structure
 from reconciler.specs.scope import Kinds
 from reconciler.specs.settle import settled

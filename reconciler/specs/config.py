@@ -15,7 +15,7 @@ from reconciler.specs.finding import Finding, dotted, shown
 from reconciler.specs.limits import Limits
 from reconciler.specs.overlay import without_nulls
 from reconciler.specs.parts import NO_KIND, Part, Text, read_file
-from reconciler.specs.read import Path as Trail
+from reconciler.specs.place import Path as Trail
 from reconciler.specs.schemas import schema
 from reconciler.specs.words import refusals
 

@@ -1,17 +1,10 @@
 """What is wrong at a place in one text, before it is known which file and which document that is."""
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from reconciler.model.problem import Severity
-
-
-class Mark(NamedTuple):
-    """A place in a text; both count from 1. (0, 0) is the whole text."""
-
-    line: int
-    column: int
-
+from reconciler.specs.place import Mark
 
 WHOLE: Final = Mark(0, 0)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.model.problem import Severity
-from reconciler.specs.read import Path
+from reconciler.specs.place import Path
 
 JSON = Any
 

@@ -9,7 +9,7 @@ from reconciler.model.problem import Severity
 from reconciler.model.reference import ImageReference
 from reconciler.specs.candidate import is_secret
 from reconciler.specs.finding import MOST, Finding, did_you_mean, shown
-from reconciler.specs.read import Path
+from reconciler.specs.place import Path
 
 if TYPE_CHECKING:
     from reconciler.kube.validate import Violation

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from reconciler.kube.patch import merge_patch, strategic_merge
 from reconciler.kube.schema import Schema
-from reconciler.specs.read import Path
+from reconciler.specs.place import Path
 
 JSON = Any
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from reconciler.specs.fault import Fault, Mark
+from reconciler.specs.fault import Fault
 from reconciler.specs.finding import cut
 from reconciler.specs.limits import Limits
-from reconciler.specs.read import Doc, Path, Places, decode, places, read, split_lines, text_hash
+from reconciler.specs.place import Mark, Path, Places
+from reconciler.specs.read import Doc, decode, places, read, split_lines, text_hash
 
 JSON = Any
 

@@ -12,7 +12,7 @@ from reconciler.model.spec import GROUP
 from reconciler.specs.candidate import Candidate, is_secret
 from reconciler.specs.finding import Finding
 from reconciler.specs.parts import Text
-from reconciler.specs.read import Path
+from reconciler.specs.place import Path
 from reconciler.specs.scalars import dubious
 
 JSON = Any

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reconciler.model.snapshot import Entry, Snapshot
 from reconciler.specs.finding import Finding, did_you_mean, shown
-from reconciler.specs.read import Path
+from reconciler.specs.place import Path
 
 
 class Mount(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from reconciler.specs import later
 from reconciler.specs.finding import MOST, Finding, did_you_mean, dotted, shown
-from reconciler.specs.read import Path
+from reconciler.specs.place import Path
 from reconciler.specs.schemas import acceptor, validator
 
 JSON = Any

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reconciler.specs.fault import Mark
 from reconciler.specs.limits import Limits
+from reconciler.specs.place import Mark
 from reconciler.specs.read import Read, decode, places, read
 
 LIMITS = Limits()
