@@ -98,6 +98,11 @@ class Sandbox:
         """How many objects are stored."""
         return len(self._core.store)
 
+    @property
+    def watches(self) -> int:
+        """How many watches are open."""
+        return len(self._watches)
+
     async def handle(self, request: Request) -> Response:
         """Answer one request that is not a watch."""
         return self.answer(request)

@@ -36,17 +36,13 @@ def list_(call: Call) -> Response:
     bodies: list[bytes] = []
     last: Entry | None = None
     remaining = 0
-    more = False
     try:
         for entry in core.store.range(kind.group_kind, namespace, after=after, revision=revision):
             if limit and len(bodies) == limit:
-                more = True
-                if not selection.everything:
-                    if selection.matches(entry):
-                        break
-                    continue
                 remaining += 1
-                continue
+                if selection.everything:
+                    continue
+                break  # whether the rest matches is not looked at: the last page may be empty
             if selection.matches(entry):
                 bodies.append(core.body(entry, kind))
                 last = entry
@@ -54,7 +50,7 @@ def list_(call: Call) -> Response:
         fresh = _token(core.store.revision, after) if token else ""
         raise _expired(fresh) from None
     about: dict[str, Any] = {"resourceVersion": str(revision or core.store.revision)}
-    if more and last is not None:
+    if remaining and last is not None:
         about["continue"] = _token(revision or core.store.revision, last.key)
         if selection.everything:
             about["remainingItemCount"] = remaining
