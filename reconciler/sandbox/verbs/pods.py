@@ -1,15 +1,18 @@
 """What can be done with pods alone: bind them to a node, evict them, read their log."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconciler.http.transport import Response
 from reconciler.kube.names import GroupKind
 from reconciler.kube.selector import LabelSelector
 from reconciler.sandbox.core import Core
+from reconciler.sandbox.kubelet.logs import log_lines
 from reconciler.sandbox.refusals import Cause, Refusal, bad_request, conflict, not_found, too_many_requests
 from reconciler.sandbox.tables.column import dig
 from reconciler.sandbox.verbs import delete
 from reconciler.sandbox.verbs.call import Call
+from reconciler.sandbox.verbs.read import whole_number
 
 Value = dict[str, Any]
 
@@ -101,22 +104,30 @@ def _over(detail: str, retry_after: int) -> Refusal:
 
 
 def log(call: Call) -> Response:
-    """The lines that a kubelet left in the pod's annotation; `tailLines` takes the last ones."""
-    pod = call.core.read(call.entry(), call.kind)
+    """The lines that a container has written: those put into the pod's annotation, else those that it would have."""
+    pod, query = call.core.read(call.entry(), call.kind), call.query
     names = [c["name"] for c in pod["spec"].get("containers") or ()]
-    container = call.query.get("container") or names[0]
-    if not call.query.get("container") and len(names) > 1:
-        raise bad_request(f"a container name must be specified for pod {call.name}, choose one of: [{' '.join(names)}]")
     others = [c["name"] for c in pod["spec"].get("initContainers") or ()]
+    container = query.get("container") or names[0]
+    if not query.get("container") and len(names) > 1:
+        raise bad_request(f"a container name must be specified for pod {call.name}, choose one of: [{' '.join(names)}]")
     if container not in (*names, *others):
         raise bad_request(f"container {container} is not valid for pod {call.name}")
     if not pod["spec"].get("nodeName"):
         raise bad_request(f'container "{container}" in pod "{call.name}" is waiting to start: ContainerCreating')
+    lines = _lines(pod, container, call)
+    if seconds := whole_number(query.get("sinceSeconds"), "sinceSeconds"):
+        lines = [line for line in lines if line[0] >= call.core.time() - timedelta(seconds=seconds)]
+    if query.get("tailLines"):
+        lines = lines[len(lines) - min(whole_number(query["tailLines"], "tailLines"), len(lines)) :]
+    stamped = query.get("timestamps") in ("true", "1")
+    texts = (f"{when:%Y-%m-%dT%H:%M:%SZ} {text}" if stamped else text for when, text in lines)
+    return Response(200, {"content-type": "text/plain"}, "".join(f"{text}\n" for text in texts).encode())
+
+
+def _lines(pod: Value, container: str, call: Call) -> list[tuple[datetime, str]]:
     annotations = pod["metadata"].get("annotations") or {}
-    text = annotations.get(f"{LOG_ANNOTATION}.{container}") or annotations.get(LOG_ANNOTATION, "")
-    lines = text.splitlines()
-    tail = call.query.get("tailLines", "")
-    if tail.isdigit():
-        lines = lines[len(lines) - min(int(tail), len(lines)) :]
-    body = "".join(f"{line}\n" for line in lines).encode()
-    return Response(200, {"content-type": "text/plain"}, body)
+    text = annotations.get(f"{LOG_ANNOTATION}.{container}") or annotations.get(LOG_ANNOTATION)
+    if text is not None:
+        return [(call.core.time(), line) for line in text.splitlines()]
+    return log_lines(pod, container, call.core.time(), previous=call.query.get("previous") in ("true", "1"))

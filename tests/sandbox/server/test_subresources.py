@@ -99,6 +99,15 @@ def test_logs_are_what_the_kubelet_left(api: Api) -> None:
     assert api.get(f"{PODS}/two/log", container="none").status == 400
 
 
+def test_a_container_that_runs_has_written_something(api: Api) -> None:
+    api.post(PODS, pod(nodeName="n1"))
+    running = {"name": "main", "image": "busybox", "state": {"running": {"startedAt": "2026-03-01T11:59:45Z"}}}
+    api.patch(f"{PODS}/one/status", {"status": {"phase": "Running", "containerStatuses": [running]}})
+    assert api.get(f"{PODS}/one/log").text == "main: started, image busybox\nmain: alive\n"
+    assert api.get(f"{PODS}/one/log", sinceSeconds="10", timestamps="true").text == "2026-03-01T11:59:55Z main: alive\n"
+    assert api.get(f"{PODS}/one/log", previous="true").text == ""
+
+
 def test_questions_are_answered_and_not_stored(api: Api) -> None:
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}, "spec": {}}
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
