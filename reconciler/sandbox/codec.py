@@ -5,7 +5,8 @@ from typing import Any, Protocol
 from reconciler.kube import validate
 from reconciler.kube.schema import Schema
 from reconciler.sandbox import gotypes
-from reconciler.sandbox.gotypes import Struct, TypeMismatch
+from reconciler.sandbox.goscalars import TypeMismatch, kind_of
+from reconciler.sandbox.gotypes import Struct
 
 Value = dict[str, Any]
 
@@ -46,7 +47,7 @@ class CustomCodec:
 
     def read(self, value: Any, unknown: list[str]) -> Value:
         if not isinstance(value, dict):
-            raise TypeMismatch(gotypes.kind_of(value), "map[string]interface {}")
+            raise TypeMismatch(kind_of(value), "map[string]interface {}")
         names: list[str] = []
         metadata = value.get("metadata") or {}
         try:
@@ -62,7 +63,7 @@ class CustomCodec:
             unknown.extend(validate.unknown_fields(body, self.schema))
         for name in ("apiVersion", "kind"):
             if not isinstance(value.get(name, ""), str):
-                wrong = TypeMismatch(gotypes.kind_of(value[name]), "string")
+                wrong = TypeMismatch(kind_of(value[name]), "string")
                 wrong.path.append(name)
                 raise wrong
         return {**clean, "metadata": clean_metadata}

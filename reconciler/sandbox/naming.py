@@ -54,10 +54,6 @@ def path_segment(name: str) -> list[str]:
     return [f"may not contain '{sign}'" for sign in ("/", "%") if sign in name]
 
 
-def anything(_name: str) -> list[str]:
-    return []
-
-
 @lru_cache(maxsize=8192)
 def qualified_name(text: str) -> tuple[str, ...]:
     """A label key, annotation key, finalizer or resource name: `name` or `prefix/name`."""

@@ -82,32 +82,6 @@ def conflict(group: str, resource: str, name: str, why: str) -> Refusal:
     return Refusal(409, "Conflict", message, {"name": name, "group": group, "kind": resource})
 
 
-def apply_conflict(conflicts: Sequence[tuple[str, str]]) -> Refusal:
-    """`conflicts` are pairs of the other manager, worded as people read it, and the field."""
-    causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {manager}", "field": field}
-        for manager, field in conflicts
-    ]
-    count = len(conflicts)
-    by_manager: dict[str, list[str]] = {}
-    for manager, field in conflicts:
-        by_manager.setdefault(manager, []).append(field)
-    if count == 1:
-        manager, field = conflicts[0]
-        text = f"conflict with {manager}: {field}"
-    elif len(by_manager) == 1:
-        manager = next(iter(by_manager))
-        text = f"conflicts with {manager}:\n" + "\n".join(f"- {field}" for field in by_manager[manager])
-    else:
-        lines = [
-            f"conflicts with {manager}:\n" + "\n".join(f"- {field}" for field in fields)
-            for manager, fields in by_manager.items()
-        ]
-        text = "\n".join(lines)
-    plural = "conflict" if count == 1 else "conflicts"
-    return Refusal(409, "Conflict", f"Apply failed with {count} {plural}: {text}", {"causes": causes})
-
-
 def invalid(kind: GroupKind, name: str, causes: Iterable[Cause]) -> Refusal:
     listed = list(causes)
     texts = list(dict.fromkeys(cause.text() for cause in listed))

@@ -10,7 +10,7 @@ from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content
 from reconciler.sandbox.content import Accept
 from reconciler.sandbox.core import Core
-from reconciler.sandbox.gotypes import TypeMismatch
+from reconciler.sandbox.goscalars import TypeMismatch
 from reconciler.sandbox.refusals import Refusal, bad_request, invalid, not_found
 from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.routes import Route

@@ -7,7 +7,7 @@ from reconciler.kube import patch as patches
 from reconciler.kube import validate as structural
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content
-from reconciler.sandbox.gotypes import TypeMismatch
+from reconciler.sandbox.goscalars import TypeMismatch
 from reconciler.sandbox.refusals import Refusal, bad_request, conflict, internal, invalid, unsupported_media_type
 from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.verbs import ownership, write

@@ -7,7 +7,7 @@ from reconciler.kube import apply as structured
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
 from reconciler.sandbox import content
-from reconciler.sandbox.gotypes import kind_of
+from reconciler.sandbox.goscalars import kind_of
 from reconciler.sandbox.refusals import bad_request, conflict, invalid, unsupported_media_type
 from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.rules import Causes

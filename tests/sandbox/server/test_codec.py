@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sandbox_api import DEPLOYMENTS, Api, deployment
 
 from reconciler.sandbox import gotypes, protobuf
-from reconciler.sandbox.gotypes import Struct, TypeMismatch
+from reconciler.sandbox.goscalars import TypeMismatch
+from reconciler.sandbox.gotypes import Struct
 
 KINDS = ["apps/v1.Deployment", "core/v1.Service", "batch/v1.CronJob", "networking/v1.Ingress", "core/v1.ConfigMap"]
 
