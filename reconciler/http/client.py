@@ -81,6 +81,8 @@ class HttpTransport:
         try:
             yield HttpStream(request, answer)
         finally:
+            if (opened := answer.connection) is not None and opened.transport is not None:
+                opened.transport.abort()  # a polite end of TLS waits half a minute for the server's, which goes on
             answer.close()
 
     async def close(self) -> None:

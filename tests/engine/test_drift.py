@@ -1,95 +1,86 @@
 """What somebody else changes is made again what Git states."""
 
+from both_servers import on_both
 from texts import config, deployment, task
 from virtual import virtual
 from world import World, world
 
+from reconciler.cluster.health.assess import assess
 from reconciler.model.event import EventType
 
-MAPS = "/api/v1/namespaces/shop/configmaps"
-WEB = "/apis/apps/v1/namespaces/shop/deployments/web"
+APPS = "apis/apps/v1"
 
 
-async def settled(w: World) -> None:
-    """Let watch events arrive, and have the engine look at them."""
-    await w.clock.sleep(0.2)
-    await w.sources["shop"].work()
+@on_both
+async def test_rule_14_an_edit_is_healed(w: World) -> None:
+    await w.started({"a.yaml": config("a")})
+    await w.patch(w.path("configmaps/a"), {"data": {"value": "edited"}})
+    await w.settled()
+    live = await w.get("ConfigMap", "a")
+    assert live is not None
+    assert live["data"] == {"value": "1"}
+    (healed,) = w.heard(EventType.HEALED)
+    assert healed.identity is not None
+    assert healed.identity.name == "a"
 
 
-@virtual
-async def test_rule_14_an_edit_is_healed() -> None:
-    async with world() as w:
-        await w.started({"a.yaml": config("a")})
-        await w.patch(f"{MAPS}/a", {"data": {"value": "edited"}})
-        await settled(w)
-        live = await w.get("ConfigMap", "a")
-        assert live is not None
-        assert live["data"] == {"value": "1"}
-        (healed,) = w.heard(EventType.HEALED)
-        assert healed.identity is not None
-        assert healed.identity.name == "a"
+@on_both
+async def test_rule_14_a_deletion_is_healed(w: World) -> None:
+    await w.started({"a.yaml": config("a")})
+    await w.call("DELETE", w.path("configmaps/a"))
+    await w.settled()
+    assert await w.get("ConfigMap", "a")
 
 
-@virtual
-async def test_rule_14_a_deletion_is_healed() -> None:
-    async with world() as w:
-        await w.started({"a.yaml": config("a")})
-        await w.call("DELETE", f"{MAPS}/a")
-        await settled(w)
-        assert await w.get("ConfigMap", "a")
+@on_both
+async def test_rule_14_a_removed_label_is_healed(w: World) -> None:
+    await w.started({"a.yaml": config("a")})
+    await w.patch(w.path("configmaps/a"), {"metadata": {"labels": None}})
+    await w.settled()
+    live = await w.get("ConfigMap", "a")
+    assert live is not None
+    assert live["metadata"]["labels"]["reconciler.dev/source"] == w.name("shop")
 
 
-@virtual
-async def test_rule_14_a_removed_label_is_healed() -> None:
-    async with world() as w:
-        await w.started({"a.yaml": config("a")})
-        await w.patch(f"{MAPS}/a", {"metadata": {"labels": None}})
-        await settled(w)
-        live = await w.get("ConfigMap", "a")
-        assert live is not None
-        assert live["metadata"]["labels"]["reconciler.dev/source"] == "shop"
+@on_both
+async def test_rule_14_a_replacement_under_the_same_name_is_noticed(w: World) -> None:
+    await w.started({"a.yaml": config("a")})
+    await w.call("DELETE", w.path("configmaps/a"))
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"value": "theirs"}}
+    await w.create(w.path("configmaps"), body)
+    await w.settled()
+    live = await w.get("ConfigMap", "a")
+    assert live is not None
+    assert live["data"] == {"value": "theirs"}, "it is somebody's now: held, not overwritten"
+    w.sources["shop"].ask()
+    result = await w.sync()
+    assert any(each.outcome == "held" for each in result.results.values())
 
 
-@virtual
-async def test_rule_14_a_replacement_under_the_same_name_is_noticed() -> None:
-    async with world() as w:
-        await w.started({"a.yaml": config("a")})
-        await w.call("DELETE", f"{MAPS}/a")
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"value": "theirs"}}
-        await w.create(MAPS, body)
-        await settled(w)
-        live = await w.get("ConfigMap", "a")
-        assert live is not None
-        assert live["data"] == {"value": "theirs"}, "it is somebody's now: held, not overwritten"
-        w.sources["shop"].ask()
-        result = await w.sync()
-        assert any(each.outcome == "held" for each in result.results.values())
+@on_both
+async def test_rule_5_healing_takes_back_the_stated_fields_and_no_others(w: World) -> None:
+    await w.started({"web.yaml": deployment(extra="  replicas: 2\n")})
+    spec = {"template": {"spec": {"containers": [{"name": "web", "image": "evil.example.com/web:1"}]}}}
+    body = {"spec": {**spec, "replicas": 9, "revisionHistoryLimit": 3}}
+    await w.call(
+        "PATCH", w.path("deployments/web", APPS), body, kind="strategic-merge-patch+json", fieldManager="kubectl-edit"
+    )
+    await w.settled()
+    live = await w.get("Deployment", "web", group="apps")
+    assert live is not None
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "example.com/web:1"
+    assert live["spec"]["replicas"] == 2
+    assert live["spec"]["revisionHistoryLimit"] == 3, "never stated, so nobody's change of it is drift"
 
 
-@virtual
-async def test_rule_5_healing_takes_back_the_stated_fields_and_no_others() -> None:
-    async with world() as w:
-        await w.started({"web.yaml": deployment(extra="  replicas: 2\n")})
-        spec = {"template": {"spec": {"containers": [{"name": "web", "image": "evil.example.com/web:1"}]}}}
-        body = {"spec": {**spec, "replicas": 9, "revisionHistoryLimit": 3}}
-        await w.call("PATCH", WEB, body, kind="strategic-merge-patch+json", fieldManager="kubectl-edit")
-        await settled(w)
-        live = await w.get("Deployment", "web", group="apps")
-        assert live is not None
-        assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "example.com/web:1"
-        assert live["spec"]["replicas"] == 2
-        assert live["spec"]["revisionHistoryLimit"] == 3, "never stated, so nobody's change of it is drift"
-
-
-@virtual
-async def test_rule_6_scaling_what_git_does_not_state_is_not_drift() -> None:
-    async with world() as w:
-        await w.started({"web.yaml": deployment()})
-        await w.patch(f"{WEB}/scale", {"spec": {"replicas": 4}}, by="kubectl")
-        before = w.requests()
-        await settled(w)
-        assert w.requests() - before == {}
-        assert not w.heard(EventType.DRIFTED)
+@on_both
+async def test_rule_6_scaling_what_git_does_not_state_is_not_drift(w: World) -> None:
+    await w.started({"web.yaml": deployment()})
+    await w.patch(w.path("deployments/web/scale", APPS), {"spec": {"replicas": 4}}, by="kubectl")
+    before = w.requests()
+    await w.settled()
+    assert w.requests() - before == {}
+    assert not w.heard(EventType.DRIFTED)
 
 
 @virtual
@@ -97,7 +88,7 @@ async def test_rule_13_what_is_changed_back_again_and_again_is_left_alone_with_g
     async with world() as w:
         await w.started({"a.yaml": config("a")})
         for _ in range(600):
-            await w.patch(f"{MAPS}/a", {"data": {"value": "theirs"}}, by="their-controller")
+            await w.patch(w.path("configmaps/a"), {"data": {"value": "theirs"}}, by="their-controller")
             await w.clock.sleep(1)
             await w.sources["shop"].work()
         healed = len(w.heard(EventType.HEALED))
@@ -106,69 +97,74 @@ async def test_rule_13_what_is_changed_back_again_and_again_is_left_alone_with_g
         assert len(fights) == 1
 
 
-@virtual
-async def test_an_object_in_alert_mode_is_told_and_left_alone() -> None:
-    async with world() as w:
-        await w.started({"a.yaml": config("a", drift="alert")})
-        await w.patch(f"{MAPS}/a", {"data": {"value": "edited"}})
-        await settled(w)
-        live = await w.get("ConfigMap", "a")
-        assert live is not None
-        assert live["data"] == {"value": "edited"}
-        assert len(w.heard(EventType.DRIFTED)) == 1
+@on_both
+async def test_an_object_in_alert_mode_is_told_and_left_alone(w: World) -> None:
+    await w.started({"a.yaml": config("a", drift="alert")})
+    await w.patch(w.path("configmaps/a"), {"data": {"value": "edited"}})
+    await w.settled()
+    live = await w.get("ConfigMap", "a")
+    assert live is not None
+    assert live["data"] == {"value": "edited"}
+    assert len(w.heard(EventType.DRIFTED)) == 1
 
 
-@virtual
-async def test_an_ignored_field_is_nobodys_business() -> None:
-    async with world() as w:
-        await w.started({"a.yaml": config("a", ignore="/data/value")})
-        await w.patch(f"{MAPS}/a", {"data": {"value": "edited"}})
-        await settled(w)
-        live = await w.get("ConfigMap", "a")
-        assert live is not None
-        assert live["data"] == {"value": "edited"}
+@on_both
+async def test_an_ignored_field_is_nobodys_business(w: World) -> None:
+    await w.started({"a.yaml": config("a", ignore="/data/value")})
+    await w.patch(w.path("configmaps/a"), {"data": {"value": "edited"}})
+    await w.settled()
+    live = await w.get("ConfigMap", "a")
+    assert live is not None
+    assert live["data"] == {"value": "edited"}
 
 
-@virtual
-async def test_a_suspended_source_heals_and_applies_nothing() -> None:
+@on_both
+async def test_a_suspended_source_heals_and_applies_nothing(w: World) -> None:
     from dataclasses import replace
 
-    async with world() as w:
-        repository = await w.started({"a.yaml": config("a")})
-        w.store.update("shop", lambda state: replace(state, suspended=True))
-        await w.patch(f"{MAPS}/a", {"data": {"value": "edited"}})
-        repository.commit({"b.yaml": config("b")})
-        await w.sources["shop"].poll()
-        await settled(w)
-        assert await w.get("ConfigMap", "b") is None
-        live = await w.get("ConfigMap", "a")
-        assert live is not None
-        assert live["data"] == {"value": "edited"}
+    repository = await w.started({"a.yaml": config("a")})
+    w.remember(lambda state: replace(state, suspended=True))
+    await w.patch(w.path("configmaps/a"), {"data": {"value": "edited"}})
+    repository.commit({"b.yaml": config("b")})
+    await w.sources["shop"].poll()
+    await w.settled()
+    assert await w.get("ConfigMap", "b") is None
+    live = await w.get("ConfigMap", "a")
+    assert live is not None
+    assert live["data"] == {"value": "edited"}
 
 
-@virtual
-async def test_our_own_writes_are_not_drift() -> None:
-    async with world(controllers=True) as w:
-        await w.started({"web.yaml": deployment(extra="  replicas: 2\n  expose: [{port: 80, targetPort: http}]\n")})
-        before = w.requests()["apply", "deployments"]
-        for _ in range(60):
-            await w.clock.sleep(1)
-            await w.sources["shop"].work()
-        assert w.requests()["apply", "deployments"] == before
-        assert not w.heard(EventType.DRIFTED)
+@on_both(controllers=True)
+async def test_our_own_writes_are_not_drift(w: World) -> None:
+    await w.started({"web.yaml": deployment(extra="  replicas: 2\n  expose: [{port: 80, targetPort: http}]\n")})
+    before = w.requests()["apply", "deployments"]
+
+    async def rolled_out() -> bool:
+        web = await w.get("Deployment", "web", group="apps")
+        return web is not None and assess(web).ready
+
+    await w.works_until(rolled_out)
+    await w.settled()
+    assert w.requests()["apply", "deployments"] == before
+    assert not w.heard(EventType.DRIFTED)
 
 
-@virtual
-async def test_rule_16_a_job_that_ran_is_not_run_again_because_it_was_deleted() -> None:
-    async with world(controllers=True) as w:
-        await w.started({"migrate.yaml": task()})
-        await w.clock.sleep(30)
-        await w.sources["shop"].work()
-        (job,) = [i for i in w.cluster.cache.marked("shop") if i.kind == "Job"]
-        await w.call("DELETE", f"/apis/batch/v1/namespaces/shop/jobs/{job.name}")
-        await w.clock.sleep(5)
-        await w.sources["shop"].work()
-        assert await w.get("Job", job.name, group="batch") is None
-        await w.restart()
-        await w.sync()
-        assert await w.get("Job", job.name, group="batch") is None, "not after a restart either"
+@on_both(controllers=True)
+async def test_rule_16_a_job_that_ran_is_not_run_again_because_it_was_deleted(w: World) -> None:
+    await w.started({"migrate.yaml": task()})
+    (job,) = [i for i in w.cluster.cache.marked(w.name("shop")) if i.kind == "Job"]
+
+    async def ran() -> bool:
+        return job in (await w.state()).ran
+
+    async def gone() -> bool:
+        return await w.get("Job", job.name, group="batch") is None
+
+    await w.works_until(ran)
+    await w.call("DELETE", w.path(f"jobs/{job.name}", "apis/batch/v1"), propagationPolicy="Background")
+    await w.until(gone)
+    await w.settled()
+    assert await gone()
+    await w.restart()
+    await w.sync()
+    assert await gone(), "not after a restart either"

@@ -1,0 +1,203 @@
+"""The processes of one control plane: started in order, each ready before the next, stopped by their pids."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import time
+import urllib.request
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from build import Programs
+from certificates import Authority, Pair, kubeconfig
+
+HOST: Final = "127.0.0.1"
+PATIENCE: Final = 60.0  # seconds for one part to be ready; a busy machine takes a third of it
+GRACE: Final = 10.0  # seconds for one part to end when asked
+
+
+class Failed(Exception):
+    """A part did not start or ended by itself; the message holds the end of its log."""
+
+
+class ControlPlane:
+    """etcd, the API server and, with `controllers`, the controller manager and the scheduler. Loopback only.
+
+    Everything that it writes lies in `folder`: certificates, kubeconfigs, logs, data. It can be started again after
+    `stop`, on the same ports with the same data.
+    """
+
+    def __init__(self, programs: Programs, folder: Path, *, controllers: bool = True) -> None:
+        self.folder = folder
+        self.controllers = controllers
+        self.authority = Authority(folder / "pki")
+        self._programs = programs
+        self._running: dict[str, Process] = {}
+        self._ports: dict[str, int] = {}
+
+    @property
+    def url(self) -> str:
+        return f"https://{HOST}:{self._ports['apiserver']}"
+
+    @property
+    def admin(self) -> Pair:
+        return Pair(self.authority.folder / "admin.crt", self.authority.folder / "admin.key")
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {part: process.pid for part, process in self._running.items()}
+
+    def log(self, part: str) -> Path:
+        return self.folder / "logs" / f"{part}.log"
+
+    def prepare(self) -> None:
+        """Make certificates, kubeconfigs and choose ports."""
+        self.authority.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "logs").mkdir(exist_ok=True)
+        self._ports = dict(zip(("etcd", "peer", "apiserver"), free_ports(3), strict=True))
+        self.authority.create()
+        self.authority.server([f"IP:{HOST}", "DNS:localhost", "DNS:kubernetes.default.svc"])
+        self.kubeconfig("admin", "admin", ["system:masters"])
+        self.kubeconfig("controller-manager", "system:kube-controller-manager")
+        self.kubeconfig("scheduler", "system:kube-scheduler")
+
+    def kubeconfig(self, name: str, user: str, groups: list[str] | None = None, *, namespace: str = "default") -> Path:
+        """Write FOLDER/NAME.kubeconfig with a new certificate for `user`."""
+        pair = self.authority.client(user, groups or (), name=name)
+        path = self.folder / f"{name}.kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(kubeconfig(self.url, self.authority.pair.certificate, pair, namespace=namespace))
+        return path
+
+    async def start(self) -> None:
+        """Returns once all parts are ready. Raises Failed."""
+        await self._run("etcd", self._etcd())
+        await self._until("etcd", lambda: self._answers(f"http://{HOST}:{self._ports['etcd']}/health"))
+        await self._run("apiserver", self._apiserver())
+        await self._until("apiserver", lambda: self._answers(f"{self.url}/readyz"))
+        if self.controllers:
+            await self._run("controller-manager", self._manager())
+            await self._run("scheduler", self._scheduler())
+            account = f"{self.url}/api/v1/namespaces/default/serviceaccounts/default"
+            await self._until("controller-manager", lambda: self._answers(account))
+
+    async def stop(self, *parts: str) -> None:
+        """Stop `parts`, or all: those that were started last first. What does not end when asked is killed."""
+        for part in reversed(list(self._running)):
+            if parts and part not in parts:
+                continue
+            process = self._running.pop(part)
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
+                try:
+                    await asyncio.wait_for(process.wait(), GRACE)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+
+    async def ended(self) -> str:
+        """Wait until a part ends by itself; returns which, with the end of its log."""
+        waits = {asyncio.ensure_future(process.wait()): part for part, process in self._running.items()}
+        try:
+            done, _pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self._obituary(waits[done.pop()])
+
+    async def _run(self, part: str, arguments: dict[str, object]) -> None:
+        flags = [f"--{key}={value}" for key, value in arguments.items()]
+        with self.log(part).open("ab") as log:
+            self._running[part] = await asyncio.create_subprocess_exec(
+                *self._programs.commands[part], *flags, stdin=PIPE, stdout=log, stderr=STDOUT, start_new_session=True
+            )
+
+    async def _until(self, part: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not await asyncio.to_thread(ready):
+            if self._running[part].returncode is not None:
+                raise Failed(self._obituary(part))
+            if time.monotonic() > deadline:
+                raise Failed(f"{part} is not ready after {PATIENCE:g} s\n{tail(self.log(part))}")
+            await asyncio.sleep(0.05)
+
+    def _answers(self, url: str) -> bool:
+        context = None
+        if url.startswith("https:"):
+            context = ssl.create_default_context(cafile=str(self.authority.pair.certificate))
+            context.load_cert_chain(self.admin.certificate, self.admin.key)
+        try:
+            with urllib.request.urlopen(url, timeout=5, context=context) as answer:
+                return bool(answer.status == 200)
+        except OSError:  # no connection yet, or an HTTP error status
+            return False
+
+    def _obituary(self, part: str) -> str:
+        return f"{part} ended with status {self._running[part].returncode}\n{tail(self.log(part))}"
+
+    def _etcd(self) -> dict[str, object]:
+        client = f"http://{HOST}:{self._ports['etcd']}"
+        flags: dict[str, object] = {
+            "data-dir": self.folder / "etcd",
+            "listen-client-urls": client,
+            "listen-peer-urls": f"http://{HOST}:{self._ports['peer']}",
+            "unsafe-no-fsync": "true",  # a test's data is not worth a disk's time
+        }
+        return flags if self._programs.ours else {**flags, "advertise-client-urls": client}
+
+    def _apiserver(self) -> dict[str, object]:
+        pki = self.authority.folder
+        return {
+            "etcd-servers": f"http://{HOST}:{self._ports['etcd']}",
+            "bind-address": HOST,
+            "secure-port": self._ports["apiserver"],
+            "advertise-address": HOST,
+            "endpoint-reconciler-type": "none",
+            "tls-cert-file": pki / "server.crt",
+            "tls-private-key-file": pki / "server.key",
+            "client-ca-file": self.authority.pair.certificate,
+            "authorization-mode": "RBAC",
+            "service-account-issuer": "https://kubernetes.default.svc",
+            "service-account-key-file": self.authority.tokens,
+            "service-account-signing-key-file": self.authority.tokens,
+            "service-cluster-ip-range": "10.96.0.0/16",
+            "allow-privileged": "true",
+            "shutdown-delay-duration": "0s",
+        }
+
+    def _manager(self) -> dict[str, object]:
+        return {
+            "kubeconfig": self.folder / "controller-manager.kubeconfig",
+            "root-ca-file": self.authority.pair.certificate,
+            "service-account-private-key-file": self.authority.tokens,
+            "use-service-account-credentials": "true",
+            **_unhurried(),
+        }
+
+    def _scheduler(self) -> dict[str, object]:
+        return {"kubeconfig": self.folder / "scheduler.kubeconfig", **_unhurried()}
+
+
+def _unhurried() -> dict[str, object]:
+    """No leader to elect, no port of its own, no throttle: it is not the throttle that is tested."""
+    return {"leader-elect": "false", "secure-port": 0, "kube-api-qps": 1000, "kube-api-burst": 2000}
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of loopback that are free now, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
+    with contextlib.suppress(FileNotFoundError):
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    return ""
