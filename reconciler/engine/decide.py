@@ -5,8 +5,10 @@ only at what changed since the last one.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare
@@ -16,7 +18,7 @@ from reconciler.diff.prune import prune
 from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
 from reconciler.engine.schemas import CRD_KIND, Schemas
-from reconciler.errors import NotFound
+from reconciler.errors import ApiError, NotFound
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.config import PruneGuard, SourceConfig
@@ -29,9 +31,27 @@ from reconciler.source.trailers import allowed_prunes
 _MOUNTED = frozenset({"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"})
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "ReplicaSet"})
 
+logger = logging.getLogger(__name__)
+
+
+class Prunes(NamedTuple):
+    """What is to happen to objects that Git no longer states.
+
+    `by_trailer` are the uids of those that only a commit trailer approves; `waiting` says that some are kept until
+    another source was read.
+    """
+
+    changes: list[Change]
+    by_trailer: frozenset[str] = frozenset()
+    waiting: bool = False
+
 
 class Decider:
-    """Decides for one source. Remembers between passes only what was equal."""
+    """Decides for one source. Remembers between passes only what was equal.
+
+    `undecided` are the objects of the last answer that could not be looked at: their kind may not be read. Each is in
+    the answer as REFUSE, with the reason; unlike other refusals it is worth trying again.
+    """
 
     def __init__(self, config: SourceConfig, owner: Owner, cluster: Cluster, claims: Claims) -> None:
         self._config = config
@@ -40,6 +60,7 @@ class Decider:
         self._claims = claims
         self._schemas = Schemas()
         self._equal: dict[Identity, tuple[str, str]] = {}
+        self.undecided: frozenset[Identity] = frozenset()
 
     async def changes(
         self, manifests: Mapping[Identity, Manifest], *, ran: frozenset[Identity] = frozenset()
@@ -47,27 +68,48 @@ class Decider:
         """One Change for each of `manifests` that may need something done; those that are equal are left out.
 
         `ran` are Jobs that ran to their end once: they are not made again (rule 16). Asks the cluster for the metadata
-        of what it does not know (rule 2). Raises ApiError or TransportError when that cannot be read.
+        of what it does not know (rule 2). Raises TransportError when nobody answers.
         """
         for identity, manifest in manifests.items():
             if identity.group_kind == CRD_KIND:
                 self._schemas.learn(manifest.object)
         different = [manifest for identity, manifest in manifests.items() if not self._same(identity, manifest)]
-        unknown = [m for m in different if m.identity not in self._cluster.cache and m.identity not in ran]
-        existing = await self._existing(unknown)
+        cache = self._cluster.cache
+        unknown = [
+            m for m in different if m.identity not in cache and m.identity not in ran and self._within(m.identity)
+        ]
+        existing, unread = await self._existing(unknown)
         found: list[Change] = []
+        undecided: set[Identity] = set()
         for manifest in different:
-            change = self._decide(manifest, existing, manifests, ran)
+            error = unread.get((manifest.identity.group_kind, manifest.identity.namespace))
+            if error is not None and manifest.identity not in self._cluster.cache:
+                change = Change(manifest.identity, Action.REFUSE, str(error), manifest=manifest, hint=error.hint)
+                undecided.add(manifest.identity)
+            else:
+                change = self._decide(manifest, existing, manifests, ran)
             if change.action is Action.NONE and (version := self._cluster.cache.version(manifest.identity)):
                 self._equal[manifest.identity] = (manifest.digest, version)
             else:
                 found.append(change)
+        self.undecided = frozenset(undecided)
         return found
 
-    def written(self, manifest: Manifest) -> None:
-        """Remember that the object, as it is now, is what applying `manifest` makes of it, however it is spelled."""
-        if version := self._cluster.cache.version(manifest.identity):
-            self._equal[manifest.identity] = (manifest.digest, version)
+    def written(self, manifest: Manifest, version: str) -> None:
+        """Remember that the object at resourceVersion `version` is what applying `manifest` makes of it.
+
+        However it is spelled there. The version is that of the write's own answer: the cache may be further already.
+        """
+        self._equal[manifest.identity] = (manifest.digest, version)
+
+    def version(self, identity: Identity) -> str:
+        """The resourceVersion at which the object was last found, or made, equal; "" where it was not."""
+        return self._equal.get(identity, ("", ""))[1]
+
+    def forget(self, manifests: Mapping[Identity, Manifest]) -> None:
+        """Keep nothing about objects that are not among `manifests`."""
+        if len(self._equal) > len(manifests):
+            self._equal = {identity: pair for identity, pair in self._equal.items() if identity in manifests}
 
     async def confirmed(self, change: Change) -> bool:
         """Whether applying `change` would change the object: a dry-run answers (rule 13)."""
@@ -77,36 +119,52 @@ class Decider:
         dry = await self._cluster.apply(change.manifest.object, force=True, dry_run=True)
         if _without_upkeep(dry) != _without_upkeep(live):
             return True
-        self.written(change.manifest)
+        self.written(change.manifest, live.resource_version)
         return False
 
     def _same(self, identity: Identity, manifest: Manifest) -> bool:
         equal = self._equal.get(identity)
         return equal is not None and equal == (manifest.digest, self._cluster.cache.version(identity))
 
-    async def _existing(self, manifests: Iterable[Manifest]) -> dict[Identity, Live]:
-        """What is there under the names of `manifests`: one metadata-only list for each kind and namespace."""
-        scopes: dict[tuple[GroupKind, str], set[Identity]] = {}
+    async def _existing(
+        self, manifests: Iterable[Manifest]
+    ) -> tuple[dict[Identity, Live], dict[tuple[GroupKind, str], ApiError]]:
+        """What is there under the names of `manifests`: one metadata-only list for each kind and namespace.
+
+        Also the kinds and namespaces that the server does not let us read, so that they stop no other.
+        """
+        scopes: dict[tuple[GroupKind, str], dict[Identity, Manifest]] = {}
         for manifest in manifests:
             identity = manifest.identity
-            scopes.setdefault((identity.group_kind, identity.namespace), set()).add(identity)
+            scopes.setdefault((identity.group_kind, identity.namespace), {})[identity] = manifest
+        unread: dict[tuple[GroupKind, str], ApiError] = {}
 
-        async def read(kind: GroupKind, namespace: str, wanted: set[Identity]) -> list[Live]:
+        async def read(kind: GroupKind, namespace: str, wanted: dict[Identity, Manifest]) -> list[Live]:
             try:
                 listed = await self._cluster.metadata(kind, namespace)
+                there = sorted(wanted.keys() & listed.keys())
+                return await asyncio.gather(*(self._whole(listed[identity], wanted[identity]) for identity in there))
             except NotFound:  # the kind, or the namespace, comes with this commit
                 return []
-            return [await self._whole(listed[identity]) for identity in sorted(wanted & listed.keys())]
+            except ApiError as error:
+                unread[kind, namespace] = error
+                return []
 
         lists = await asyncio.gather(*(read(kind, ns, wanted) for (kind, ns), wanted in sorted(scopes.items())))
-        return {live.identity: live for found in lists for live in found}
+        return {live.identity: live for found in lists for live in found}, unread
 
-    async def _whole(self, metadata: Live) -> Live:
+    async def _whole(self, metadata: Live, manifest: Manifest) -> Live:
         """Metadata are enough to refuse or hold; what we may write is read whole."""
-        whose = ownership(metadata, self._owner)
-        if whose in (Ownership.OTHER_SOURCE, Ownership.OTHER_INSTALL) and not self._released(metadata):
-            return metadata
-        return await self._cluster.get(metadata.identity) or metadata
+        match ownership(metadata, self._owner):
+            case Ownership.OURS:
+                ours = True
+            case Ownership.OTHER_SOURCE:
+                ours = self._released(metadata)
+            case Ownership.OTHER_INSTALL:
+                ours = False
+            case _:
+                ours = manifest.policy.adopt
+        return await self._cluster.get(metadata.identity) or metadata if ours else metadata
 
     def _decide(
         self,
@@ -116,6 +174,12 @@ class Decider:
         ran: frozenset[Identity],
     ) -> Change:
         identity = manifest.identity
+        if not self._within(identity):
+            spaces = ", ".join(self._config.namespaces)
+            hint = "move it there, or into another source"
+            return Change(
+                identity, Action.REFUSE, f"outside of the source's namespaces: {spaces}", (), manifest, hint=hint
+            )
         cached = self._cluster.cache.get(identity)
         present = cached or existing.get(identity)
         if present is None and identity in ran:
@@ -134,6 +198,11 @@ class Decider:
         if change.action is Action.CREATE and namespace in manifests and namespace not in self._cluster.cache:
             return replace(change, action=Action.UNCONFIRMED, reason="its namespace comes with the same commit")
         return change
+
+    def _within(self, identity: Identity) -> bool:
+        """Whether the source may touch the object: in its namespaces, where it is bound to some, and these alone."""
+        own = identity.name if identity.kind == "Namespace" else identity.namespace
+        return not self._config.namespaces or own in self._config.namespaces
 
     def _served(self, identity: Identity) -> bool:
         return identity.group_kind in self._cluster.discovery.resources
@@ -157,18 +226,15 @@ class Decider:
         messages: Iterable[str],
         approved: Iterable[str],
         before: PruneGuard | None,
-    ) -> list[Change]:
+    ) -> Prunes:
         """What is to happen to objects that this source owns and Git no longer states, the guard applied."""
-        marked = self._cluster.cache.marked(self._owner.source)
+        source = self._owner.source
+        marked = self._cluster.cache.marked(source)
         if all(identity in manifests.items for identity in marked):
-            return []
-        owned = list(self._cluster.cache.of_source(self._owner.source))
-        going = [live for live in owned if live.identity not in manifests.items]
-        moved = {
-            live.identity: other
-            for live in going
-            if (other := self._claims.others(live.identity, self._owner.source)) is not None
-        }
+            return Prunes([])
+        owned = list(self._cluster.cache.of_source(source))
+        going = [live.identity for live in owned if live.identity not in manifests.items]
+        moved = {identity: other for identity in going if (other := self._claims.others(identity, source)) is not None}
         decided = prune(
             owned,  # not only what goes: a Task's current Job counts among those that it keeps
             manifests,
@@ -177,14 +243,33 @@ class Decider:
             referenced=_needed(owned, manifests, changes),
             moved=moved,
         )
-        return guard(
-            decided,
-            owned=len(owned),
-            config=stricter(self._config.guard, before) if before else self._config.guard,
-            allow=allowed_prunes(messages),
-            approved=frozenset(approved),
-            empty=_empty(snapshot, specs),
-        )
+        behind = sorted(self._claims.behind(source, snapshot.revision.commit))
+        waiting = bool(moved)
+        if behind and any(change.action is Action.PRUNE for change in decided):
+            waiting = True
+            reason = f"kept until source {behind[0]} has been read, which may state it now"
+            decided = [
+                replace(change, action=Action.KEEP, reason=reason) if change.action is Action.PRUNE else change
+                for change in decided
+            ]
+
+        def guarded(allow: int) -> list[Change]:
+            return guard(
+                decided,
+                owned=len(owned),
+                config=stricter(self._config.guard, before) if before else self._config.guard,
+                allow=allow,
+                approved=frozenset(approved),
+                empty=_empty(snapshot, specs),
+            )
+
+        allow = allowed_prunes(messages)
+        final = guarded(allow)
+        by_trailer: frozenset[str] = frozenset()
+        if allow:
+            without = {change.uid for change in guarded(0) if change.action is Action.PRUNE}
+            by_trailer = frozenset(c.uid for c in final if c.action is Action.PRUNE and c.uid not in without)
+        return Prunes(final, by_trailer, waiting)
 
 
 def _needed(owned: Iterable[Live], manifests: Manifests, changes: Iterable[Change]) -> frozenset[Identity]:

@@ -7,7 +7,7 @@ object that was to replace a deleted one may be the one that failed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from reconciler.engine.perform import perform
 from reconciler.engine.readiness import Readiness, ready, usable
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change
+from reconciler.model.change import Action, Change, Live
 from reconciler.model.health import Health
 from reconciler.model.manifest import Manifest, Owner
 from reconciler.model.result import ObjectResult, Outcome
@@ -40,6 +40,7 @@ class Execution:
 
     `finished` is told each result as it comes; `forced` says of a change whether it takes fields from other managers;
     `superseded` is set from outside when a newer commit came; `wait_timeout` is in seconds, for one dependency.
+    `failed` are objects whose refusal counts as a failure; `written` is told each object as the server answered it.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Execution:
         superseded: asyncio.Event,
         finished: Callable[[ObjectResult], None],
         forced: Callable[[Change], bool],
+        written: Callable[[Manifest, Live], None],
+        failed: Collection[Identity] = (),
     ) -> None:
         self._cluster = cluster
         self._manifests = manifests
@@ -61,6 +64,8 @@ class Execution:
         self._superseded = superseded
         self._finished = finished
         self._forced = forced
+        self._written = written
+        self._failed = failed
         self._slots = asyncio.Semaphore(concurrency)
         self._pending: dict[Identity, asyncio.Future[ObjectResult]] = {}
         self._results: dict[Identity, ObjectResult] = {}
@@ -77,7 +82,9 @@ class Execution:
                 prunes.append(change)
             else:
                 held = change.action in (Action.HOLD, Action.REFUSE)
-                self._finish(change, Outcome.HELD if held else Outcome.DONE, change.reason)
+                failed = change.identity in self._failed
+                outcome = Outcome.FAILED if failed else Outcome.HELD if held else Outcome.DONE
+                self._finish(change, outcome, change.reason)
         with self._readiness:
             await self._write(writes)
         await self._prune(prunes)
@@ -154,6 +161,8 @@ class Execution:
             except ReconcilerError as error:
                 self._finish(change, Outcome.FAILED, str(error), hint=error.hint)
             else:
+                if live is not None and change.manifest is not None:
+                    self._written(change.manifest, live)
                 if change.action is Action.UNCONFIRMED:  # what it needed has come meanwhile
                     change = replace(change, action=Action.CREATE, reason="new in Git")
                 self._finish(change, Outcome.DONE, change.reason, health=ready(live) if live else None)

@@ -55,4 +55,4 @@ async def preview(
     prunes = decider.prunes(
         snapshot, specs, manifests, changes, messages=messages, approved=state.approved, before=state.guard
     )
-    return [*changes, *prunes]
+    return [*changes, *prunes.changes]

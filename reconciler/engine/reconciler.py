@@ -1,7 +1,7 @@
 """One source kept converged: `reconcile` is the whole product as a recipe."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
@@ -11,16 +11,17 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.diff.prune import finish
 from reconciler.engine.claims import Claims
-from reconciler.engine.decide import Decider
+from reconciler.engine.decide import Decider, Prunes
 from reconciler.engine.execute import WRITES, Execution
 from reconciler.engine.healing import Healing
 from reconciler.engine.telling import Teller
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change, Live
+from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.event import Sink
-from reconciler.model.manifest import ANNOTATION_ORIGIN, DriftMode, Manifests, Owner
+from reconciler.model.manifest import ANNOTATION_ORIGIN, DriftMode, Manifest, Manifests, Owner
+from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Blobs, Snapshot
 from reconciler.model.spec import Specs
@@ -69,14 +70,20 @@ class Desired:
     specs: Specs
     manifests: Manifests
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether Git states more than could be understood."""
+        return bool(self.specs.quarantined or self.specs.unknown or self.manifests.unrendered)
+
 
 class Reconciler:
     """Keeps one source converged.
 
-    `poll` asks Git, `work` does what is due: a pass over a new revision, or healing. Both may be called at any time;
-    `poll` may run beside `work`, two calls of `work` may not overlap. `on_suspect` is called, with a delay in seconds,
-    when the watch shows something that `work` should look at. All that is held here can be lost: it is made again
-    from Git and the cluster.
+    `poll` asks Git, `work` does what is due: a pass over a new revision, or healing; `tend` only heals. `poll` and
+    `tend` may run beside `work`: a pass that waits for something keeps nobody from healing. Two calls of `work`, or two
+    of `tend`, may not overlap. `on_suspect` is called, with a delay in seconds, when there is something that `tend`, or
+    `work` where a pass is `due`, should look at. All that is held here can be lost: it is made again from Git and the
+    cluster.
     """
 
     def __init__(self, config: SourceConfig, repository: Repository, surroundings: Surroundings) -> None:
@@ -100,10 +107,17 @@ class Reconciler:
         self._failures = 0
         self._retry_at = 0.0  # on the monotonic clock, where something failed
         self._untidy = False  # something was kept only until a roll-out has ended
+        self._waiting = False  # for another source to state something else
         self._suspects: set[Identity] = set()
         self._paused: set[Identity] = set()
+        self._alerted: dict[Identity, tuple[FieldChange, ...]] = {}  # drift that was told and is left alone
+        self._busy: set[Identity] = set()  # what the running pass still is to write
+        self._passing = False
+        self._deciding = asyncio.Lock()  # a pass does not decide while something is healed, nor the other way round
         self._superseded = asyncio.Event()
+        self._interrupted = asyncio.Event()  # ends healing
         self._unsubscribe = self._cluster.cache.subscribe(self._seen)
+        self._with.claims.join(config.name, (config.url, config.ref), self._others_changed)
 
     # -- what is to be done -------------------------------------------------------------------------------------------
 
@@ -129,6 +143,7 @@ class Reconciler:
     def supersede(self) -> None:
         """Let a running pass end early: writes in flight end, nothing new starts."""
         self._superseded.set()
+        self._interrupted.set()
 
     async def suspended(self) -> bool:
         """Whether nothing is to be written for now, by configuration or by `reconciler suspend`."""
@@ -138,6 +153,8 @@ class Reconciler:
         """Ask Git once. On an error the last good revision stays in force."""
         poll = await self._repository.poll()
         self._tell.polled(poll.error)
+        if poll.error is not None:
+            self._with.claims.rests(self.config.name)
         if poll.snapshot is not None and poll.snapshot != self._snapshot:
             if self._snapshot is not None:
                 self.supersede()
@@ -149,19 +166,36 @@ class Reconciler:
 
         A cluster that cannot be read is told as a failed sync and tried again after `retry_delay`.
         """
+        snapshot = self._snapshot
         try:
-            if self._snapshot is None or await self.suspended():
+            if await self.suspended():
+                self._with.claims.rests(self.config.name)
+                return None
+            snapshot = self._snapshot
+            if snapshot is None:
                 return None
             if self.due or self.retry_delay == 0:
-                return await self.reconcile(self._snapshot)
+                return await self.reconcile(snapshot)
             await self.heal()
         except ReconcilerError as error:
-            self._failed()
-            self._again = False
-            if self._snapshot is not None:
-                self._tried = self._snapshot.revision.commit
-            self._tell.failed(self._snapshot, error)
+            self._could_not(snapshot, error)
         return None
+
+    async def tend(self) -> None:
+        """Heal what drifted. What fails is tried again after `retry_delay`, by `work`."""
+        try:
+            if self._desired is not None and not self.due and not await self.suspended():
+                await self.heal()
+        except ReconcilerError as error:
+            self._could_not(self._desired.snapshot if self._desired else None, error)
+
+    def _could_not(self, snapshot: Snapshot | None, error: ReconcilerError) -> None:
+        """The cluster, or a blob, could not be read. A commit that came meanwhile does not wait for the next try."""
+        self._failed()
+        self._again = False
+        if snapshot is not None:
+            self._tried = snapshot.revision.commit
+        self._tell.failed(snapshot, error)
 
     def _failed(self) -> None:
         """Something is to be tried again, after a pause that grows: watch events meanwhile do not shorten it."""
@@ -180,15 +214,26 @@ class Reconciler:
     async def reconcile(self, snapshot: Snapshot) -> SyncResult:
         """One pass: from a revision to a converged cluster. Raises ReconcilerError where the cluster cannot be read."""
         self._superseded.clear()
+        self._interrupted.set()
         self._again = False
+        self._tried = None  # if this pass is cut short, an older commit is news again
         started = self._with.clock.now()
         self._tell.started(snapshot)
         specs = await self.load(snapshot)
         manifests = self.render(specs)
-        self._desired = Desired(snapshot, specs, manifests)
-        await self.observe(manifests)
-        changes = await self.decide(self._desired)
-        results = await self.execute(changes, manifests)
+        self._passing = True
+        try:
+            async with self._deciding:
+                self._interrupted.clear()
+                desired = Desired(snapshot, specs, manifests)
+                await self.observe(desired)
+                self._desired = desired
+                changes = await self.decide(desired)
+                self._busy = {change.identity for change in changes}
+            results = await self.execute(changes, manifests)
+        finally:
+            self._passing = False
+            self._busy = set()
         result = SyncResult(
             self.config.name,
             snapshot.revision,
@@ -217,27 +262,55 @@ class Reconciler:
             specs, plan(specs), owner=self.owner, adopt=self.config.adopt, drift=self.config.drift
         )
 
-    async def observe(self, manifests: Manifests) -> None:
+    async def observe(self, desired: Desired) -> None:
         """Record the kinds in use, then follow them: killed in between, nothing that was applied is ever orphaned."""
         name = self.config.name
-        self._with.claims.state(name, manifests.items)
-        kinds = {identity.group_kind for identity in manifests.items}
+        items = desired.manifests.items
+        commit = desired.snapshot.revision.commit
+        self._with.claims.state(name, items, commit=commit, certain=not desired.doubtful)
+        kinds = {identity.group_kind for identity in items}
         before = await self._store.load(name)
-        await self._store.record(name, kinds, {i.namespace for i in manifests.items if i.namespace})
-        versions = {manifest.gvk for manifest in manifests.items.values()}
+        await self._store.record(name, kinds, {i.namespace for i in items if i.namespace})
+        versions = {manifest.gvk for manifest in items.values()}
         await self._cluster.watch([*versions, *(before.kinds - kinds)], namespaces=self.config.namespaces)
 
     async def decide(self, desired: Desired) -> list[Change]:
         """What is to happen to each object that is not as Git states it."""
+        items = desired.manifests.items
+        self._note_runs(items)
+        self._decider.forget(items)
         state = await self._store.load(self.config.name)
-        changes = await self._decider.changes(desired.manifests.items, ran=state.ran)
-        old, new = state.applied.commit if state.applied else "", desired.snapshot.revision.commit
+        found = await self._decider.changes(items, ran=state.ran)
+        changes = [kept for change in found if (kept := self._unless_left_alone(change)) is not None]
+        old = state.spent or (state.applied.commit if state.applied else "")
+        new = desired.snapshot.revision.commit
         messages = await self._repository.messages(old, new) if old and old != new else ()
-        return [*changes, *self._prunes(desired, changes, state, messages)]
+        prunes = self._prunes(desired, changes, state, messages)
+        if prunes.by_trailer:  # a trailer counts once: from here on these very objects are approved, and no others
+            self._store.update(
+                self.config.name,
+                lambda state: replace(state, approved=state.approved | prunes.by_trailer, spent=new),
+            )
+            await self._store.flush(self.config.name)
+        self._waiting = prunes.waiting or any(change.action is Action.REFUSE for change in changes)
+        return [*changes, *prunes.changes]
+
+    def _unless_left_alone(self, change: Change) -> Change | None:
+        """The change as a pass is to make it: what somebody else changed is the business of healing."""
+        manifest = change.manifest
+        if manifest is None or change.action not in WRITES or not self._drifted(change):
+            return change
+        match manifest.policy.drift:
+            case DriftMode.ALERT:
+                return replace(change, action=Action.HOLD, reason=f"{change.reason}; it is told, not healed")
+            case DriftMode.HEAL if not self._healing.pause(change.identity, _paths(change)):
+                return change
+            case _:
+                return None
 
     def _prunes(
         self, desired: Desired, changes: Iterable[Change], state: SourceState, messages: Iterable[str] = ()
-    ) -> list[Change]:
+    ) -> Prunes:
         prunes = self._decider.prunes(
             desired.snapshot,
             desired.specs,
@@ -247,40 +320,51 @@ class Reconciler:
             approved=state.approved,
             before=state.guard,
         )
-        self._untidy = any(change.action is Action.KEEP for change in prunes)
+        self._untidy = any(change.action is Action.KEEP for change in prunes.changes)
         return prunes
 
-    async def execute(
-        self, changes: Iterable[Change], manifests: Manifests, *, healing: bool = False
-    ) -> dict[Identity, ObjectResult]:
+    async def execute(self, changes: Iterable[Change], manifests: Manifests) -> dict[Identity, ObjectResult]:
         """Carry the changes out; a result for each."""
-        execution = Execution(
+        return await self._execution(manifests).run(changes)
+
+    def _execution(self, manifests: Manifests, *, healing: bool = False) -> Execution:
+        return Execution(
             self._cluster,
             manifests.items,
             self.owner,
             concurrency=self._with.concurrency,
-            wait_timeout=self._with.wait_timeout,
-            superseded=self._superseded,
+            # What is missing while something is healed is not waited for: its turn is the next pass.
+            wait_timeout=0 if healing else self._with.wait_timeout,
+            superseded=self._interrupted if healing else self._superseded,
             finished=self._finished,
             forced=lambda change: healing or self._known(change),
+            written=lambda manifest, live: self._decider.written(manifest, live.resource_version),
+            failed=self._decider.undecided,
         )
-        return await execution.run(changes)
 
     def _known(self, change: Change) -> bool:
-        """Whether a write may take fields back from others (rules 4 and 5).
-
-        It may where the object was last applied from this very text: then what differs was changed by somebody else.
-        """
+        """Whether a write may take fields back from others (rules 4 and 5): where it only makes good what they did."""
         manifest = change.manifest
-        if manifest is None or manifest.policy.drift is not DriftMode.HEAL:
-            return False
+        return manifest is not None and manifest.policy.drift is DriftMode.HEAL and self._same_text(change)
+
+    def _same_text(self, change: Change) -> bool:
+        """Whether the object was last applied from this very text: then what differs was changed by somebody else."""
         live = self._cluster.cache.get(change.identity)
-        origin = (manifest.object["metadata"].get("annotations") or {}).get(ANNOTATION_ORIGIN)
-        return manifest.policy.adopt or (live is not None and live.annotations.get(ANNOTATION_ORIGIN) == origin)
+        if live is None or change.manifest is None:
+            return False
+        origin = (change.manifest.object["metadata"].get("annotations") or {}).get(ANNOTATION_ORIGIN)
+        return live.annotations.get(ANNOTATION_ORIGIN) == origin
+
+    def _drifted(self, change: Change) -> bool:
+        """Whether somebody else made every difference: the text is the same, and no field is ours alone any more."""
+        return (
+            bool(change.fields)
+            and all(field.note or field.before is ABSENT for field in change.fields)
+            and self._same_text(change)
+        )
 
     def _finished(self, result: ObjectResult) -> None:
-        if result.outcome is Outcome.DONE and result.change is not None and result.change.manifest is not None:
-            self._decider.written(result.change.manifest)
+        self._busy.discard(result.identity)
         self._tell.finished(result)
 
     def record(self, result: SyncResult) -> None:
@@ -297,100 +381,141 @@ class Reconciler:
             for identity, each in sorted(result.results.items())
             if each.outcome is Outcome.HELD and each.change is not None
         ]
-        applied = Mark(result.revision.commit, result.finished) if result.ok else None
+        applied = Mark(result.revision.commit, result.finished) if result.ok and not self._waiting else None
+        to_go = frozenset(
+            each.change.uid
+            for each in result.results.values()
+            if each.action is Action.PRUNE and each.outcome is not Outcome.DONE and each.change is not None
+        )
 
         def passed(state: SourceState) -> SourceState:
-            state = self._pruned_record(state.holding(held).having_passed(Pass.of(result)))
-            seen = Mark(result.revision.commit, result.started)
-            return replace(state, seen=seen, applied=applied or state.applied, guard=self.config.guard)
+            state = self._pruned_record(state.holding(held).having_passed(Pass.of(result)), to_go)
+            state = replace(state, seen=Mark(result.revision.commit, result.started), guard=self.config.guard)
+            return state if applied is None else replace(state, applied=applied, spent="")
 
         self._store.update(self.config.name, passed)
         self._tell.ended(result)
 
-    def _pruned_record(self, state: SourceState) -> SourceState:
-        """Without kinds whose list was read and is empty (rule 3), approvals that are used up, Jobs of old hashes."""
+    def _pruned_record(self, state: SourceState, to_go: frozenset[str]) -> SourceState:
+        """Without kinds whose list was read and is empty (rule 3), approvals that are used up, Jobs of old hashes.
+
+        `to_go` are the uids of objects that were to be deleted and are not yet.
+        """
         manifests = self._desired.manifests.items if self._desired else {}
         marked = self._cluster.cache.marked(self.config.name)
         used = {identity.group_kind for identity in (*marked, *manifests)}
         unread = {
             kind for kind in state.kinds if kind in self._cluster.failing() or not self._cluster.cache.synced(kind)
         }
-        uids = {held.uid for held in state.held}
+        # A Task that is broken for a moment states no Job: that is no reason to forget that its Job ran.
+        gone = (
+            ()
+            if self._desired is None or self._desired.doubtful
+            else (identity for identity in state.ran if identity not in manifests)
+        )
         return replace(
             state,
             kinds=state.kinds & (used | unread),
             namespaces=frozenset(i.namespace for i in (*marked, *manifests) if i.namespace)
             if not unread
             else state.namespaces,
-            approved=state.approved & uids,
-            ran=frozenset(identity for identity in state.ran if identity in manifests),
+            approved=state.approved & (to_go | {held.uid for held in state.held}),
+            ran=state.ran.difference(gone),
         )
 
     # -- between passes -----------------------------------------------------------------------------------------------
 
-    def _seen(self, identity: Identity, _old: Live | None, _new: Live | None) -> None:
+    def _others_changed(self) -> None:
+        """Another source states something else than before."""
+        if self._waiting:
+            self.ask()
+            self.on_suspect(_SUSPECT_DELAY)
+
+    def _seen(self, identity: Identity, old: Live | None, new: Live | None) -> None:
         """A watch event. Looking at it here would cost every status update a comparison: it only becomes a suspect."""
-        if self._desired is not None and identity in self._desired.manifests.items:
-            if not self._suspects:
+        if self._desired is None:
+            return
+        manifest = self._desired.manifests.items.get(identity)
+        if manifest is None:
+            if old is None and new is not None and ownership(new, self.owner) is Ownership.OURS:
+                self.ask()  # one of ours came to light that Git does not state
                 self.on_suspect(_SUSPECT_DELAY)
-            self._suspects.add(identity)
+            return
+        if manifest.once:
+            for live in (old, new):
+                if live is not None and finish(live.object)[0]:
+                    self._ran((identity,))
+        if not self._suspects:
+            self.on_suspect(_SUSPECT_DELAY)
+        self._suspects.add(identity)
 
     async def heal(self) -> None:
         """Look at what the watch showed to have changed, and make it again what Git states."""
-        if self._desired is None:
-            return
-        suspects, self._suspects, self._paused = self._suspects | self._paused, set(), set()
-        items = self._desired.manifests.items
-        stated = {identity: items[identity] for identity in sorted(suspects) if identity in items}
+        if self._passing and not self._busy:
+            return  # the pass is about to look at everything
+        async with self._deciding:
+            desired = self._desired
+            if desired is None:
+                return
+            if not self._passing:
+                self._interrupted.clear()
+            items = desired.manifests.items
+            suspects = (self._suspects | self._paused) - self._busy
+            self._suspects, self._paused = self._suspects & self._busy, self._paused & self._busy
+            await self._look_at({identity: items[identity] for identity in sorted(suspects & items.keys())}, desired)
+            if self._untidy and not self._passing and not self._failures:
+                prunes = self._prunes(desired, (), await self._store.load(self.config.name))
+                going = [change for change in prunes.changes if change.action is Action.PRUNE]
+                await self._execution(desired.manifests, healing=True).run(going)
+
+    async def _look_at(self, stated: Mapping[Identity, Manifest], desired: Desired) -> None:
         self._note_runs(stated)
         state = await self._store.load(self.config.name)
+        found = await self._decider.changes(stated, ran=state.ran)
+        differing = {change.identity for change in found}
+        for identity in stated.keys() - differing:
+            self._alerted.pop(identity, None)
         now: list[Change] = []
-        for change in await self._decider.changes(stated, ran=state.ran):
+        for change in found:
             if change.action not in WRITES:
                 continue
             mode = stated[change.identity].policy.drift
             pause = self._healing.pause(change.identity, _paths(change))
-            if mode is DriftMode.ALERT and await self._decider.confirmed(change):
-                self._tell.drifted(change)
+            if mode is DriftMode.ALERT and self._alerted.get(change.identity) != change.fields:
+                self._alerted[change.identity] = change.fields
+                if await self._decider.confirmed(change):
+                    self._tell.drifted(change)
             elif mode is DriftMode.HEAL and pause > 0:
                 self._paused.add(change.identity)
                 self.on_suspect(pause)
             elif mode is DriftMode.HEAL:
                 now.append(change)
         if now:
-            await self._heal(now)
-        if self._untidy:
-            prunes = self._prunes(self._desired, (), state)
-            await self.execute([c for c in prunes if c.action is Action.PRUNE], self._desired.manifests)
+            await self._heal(now, desired)
 
-    async def _heal(self, changes: list[Change]) -> None:
-        assert self._desired is not None  # noqa: S101 - for the type checker
+    async def _heal(self, changes: list[Change], desired: Desired) -> None:
         failed = False
-        results = await self.execute(changes, self._desired.manifests, healing=True)
+        results = await self._execution(desired.manifests, healing=True).run(changes)
         for change in changes:
             result = results[change.identity]
-            version = self._cluster.cache.version(change.identity)
             if result.outcome is not Outcome.DONE:
-                failed = True
-            elif change.resource_version == version and change.manifest is not None:
-                self._decider.written(change.manifest)  # the server only spells it otherwise
-            else:
+                failed = failed or result.outcome is not Outcome.SUPERSEDED
+            elif self._decider.version(change.identity) != change.resource_version:  # else only spelled otherwise
                 self._healing.healed(change.identity, _paths(change))
                 self._tell.healed(change, fight=self._healing.fight(change.identity))
         if failed:
             self._failed()
 
-    def _note_runs(self, identities: Iterable[Identity]) -> None:
+    def _note_runs(self, manifests: Mapping[Identity, Manifest]) -> None:
         """Remember Jobs that ran to their end: they are not made again because they were deleted (rule 16)."""
-        assert self._desired is not None  # noqa: S101 - for the type checker
-        ended = frozenset(
+        self._ran(
             identity
-            for identity in identities
-            if self._desired.manifests.items[identity].once
-            and (live := self._cluster.cache.get(identity)) is not None
-            and finish(live.object)[0]
+            for identity, manifest in manifests.items()
+            if manifest.once and (live := self._cluster.cache.get(identity)) is not None and finish(live.object)[0]
         )
-        if ended:
+
+    def _ran(self, jobs: Iterable[Identity]) -> None:
+        if ended := frozenset(jobs):
             self._store.update(self.config.name, lambda state: replace(state, ran=state.ran | ended))
 
 

@@ -90,7 +90,8 @@ class SourceState:
     """One source.
 
     `kinds` and `namespaces` are all that the source has used and not yet been found to have left (rule 3). `seen` is
-    the last commit that a pass began with, `applied` the last one that a pass brought to its end. `guard` is the prune
+    the last commit that a pass began with, `applied` the last one that a pass brought to its end; `spent` is a later
+    one up to which trailers have approved deletions already ("" where there is none). `guard` is the prune
     guard in force then. `approved` are uids whose deletion was approved by hand. `ran` are Jobs that ran to their end
     and are still stated (rule 16). `history` is oldest first.
     """
@@ -100,6 +101,7 @@ class SourceState:
     namespaces: frozenset[str] = frozenset()
     seen: Mark | None = None
     applied: Mark | None = None
+    spent: str = ""
     suspended: bool = False
     guard: PruneGuard | None = None
     held: tuple[Held, ...] = ()
