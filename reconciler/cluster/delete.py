@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
+from reconciler.cluster.api import decode
 from reconciler.cluster.read import get
 from reconciler.cluster.server import Server
 from reconciler.errors import Conflict, NotFound
@@ -12,6 +15,10 @@ from reconciler.model.manifest import ANNOTATION_PRUNE, Owner
 from reconciler.model.ownership import owner_of
 
 _ATTEMPTS: Final = 5
+
+
+class _Answer(msgspec.Struct):
+    """A Status, or the object as it was: a JSON object in any case."""
 
 
 async def delete(
@@ -34,7 +41,8 @@ async def delete(
         try:
             place = await server.place(identity)
             body = options(uid, resource_version, propagation)
-            await server.api.write("DELETE", place.path, body, subject=identity)
+            answer = await server.api.write("DELETE", place.path, body, subject=identity)
+            decode(answer, _Answer, str(identity))  # a login page in between answers 200 too
         except NotFound:
             return
         except Conflict:

@@ -14,7 +14,7 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.configmaps import ConfigMaps
 from reconciler.cluster.install import find_install
 from reconciler.cluster.reflector import Reflector
-from reconciler.errors import AlreadyExists, Conflict, ReconcilerError
+from reconciler.errors import AlreadyExists, ApiError, Conflict, ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Live
 from reconciler.model.state import INSTALL_NAME, LABEL_STATE, SourceState, state_name
@@ -180,7 +180,8 @@ class StateStore:
                     pause = PACE
                 except ReconcilerError as error:
                     logger.warning("the state of %s is not written yet: %s", slot.state.source, error)
-                    await self._clock.sleep(pause)
+                    asked = error.retry_after if isinstance(error, ApiError) else None
+                    await self._clock.sleep(max(pause, asked or 0.0))
                     pause = min(_LONGEST_PAUSE, pause * 2)
         finally:
             slot.task = None

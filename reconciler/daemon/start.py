@@ -9,7 +9,7 @@ from reconciler.clock import Clock
 from reconciler.cluster.api import Api
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ApiError, ReconcilerError
 from reconciler.model.config import DaemonConfig
 from reconciler.model.event import Event, EventType, Sink
 
@@ -51,7 +51,8 @@ class Start:
                 if self._missing != said:
                     said = self._missing
                     self._say(EventType.NOT_READY, f"{said}; trying again")
-                await self._clock.sleep(pause * self._random.uniform(0.5, 1.0))
+                asked = error.retry_after if isinstance(error, ApiError) else None
+                await self._clock.sleep((asked or 0) + pause * self._random.uniform(0.5, 1.0))
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
                 self._say(EventType.READY, f"the cluster answers; this is install {install}")
