@@ -2,7 +2,15 @@
 
 import argparse
 
-from reconciler.cli.arguments import Verbs, cluster_flags, output_flag, repository_flags, source_flags
+from reconciler.cli.arguments import (
+    Verbs,
+    at_least_one,
+    cluster_flags,
+    output_flag,
+    repository_flags,
+    seconds,
+    source_flags,
+)
 from reconciler.cli.exits import ERROR, OK
 
 
@@ -11,9 +19,15 @@ def add(verbs: Verbs) -> None:
     repository_flags(parser)
     source_flags(parser)
     parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait until everything is healthy")
-    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=300.0, help="default: %(default)s")
     parser.add_argument(
-        "--concurrency", metavar="N", type=int, default=8, help="requests in flight (default: %(default)s)"
+        "--timeout",
+        metavar="TIME",
+        type=seconds,
+        default=300.0,
+        help="how long to wait for health, and for a dependency: seconds, or 90s, 5m (default: 5m)",
+    )
+    parser.add_argument(
+        "--concurrency", metavar="N", type=at_least_one, default=8, help="requests in flight (default: %(default)s)"
     )
     output_flag(parser, "text", "json")
     cluster_flags(parser)
@@ -27,18 +41,22 @@ def apply(args: argparse.Namespace) -> int:
 
 
 async def _apply(args: argparse.Namespace) -> int:
-    from reconciler.cli.folder import FolderRepository, directory
+    from reconciler.cli.folder import FolderRepository, folder_config, overlay_hint, read_folder
     from reconciler.cli.progress import Progress
-    from reconciler.cli.session import folder_config, session
+    from reconciler.cli.session import session
+    from reconciler.cli.show import hint
     from reconciler.engine.claims import Claims
     from reconciler.engine.reconciler import Reconciler, Surroundings
     from reconciler.engine.settle import settle
+    from reconciler.errors import ConfigError
 
+    config = folder_config(args)
+    folder, _snapshot = await read_folder(args)
     async with session(args) as it:
         progress = Progress(args.output)
         reconciler = Reconciler(
-            folder_config(args),
-            FolderRepository(directory(args, args.source)),
+            config,
+            FolderRepository(folder),
             Surroundings(
                 cluster=it.cluster,
                 store=it.store,
@@ -52,11 +70,17 @@ async def _apply(args: argparse.Namespace) -> int:
             ),
         )
         await reconciler.poll()
+        if await reconciler.suspended():
+            raise ConfigError(
+                f"source {config.name} is suspended, so nothing is applied",
+                hint=f"`reconciler resume {config.name}` goes on",
+            )
         result = await reconciler.work()
         if result is None:
-            return ERROR
+            raise ConfigError("nothing was applied", why=progress.failure)
         unhealthy = (
             await settle(it.cluster.cache, result, timeout=args.timeout, waiting=progress.waiting) if args.wait else {}
         )
-        progress.end(result, unhealthy)
-        return OK if result.ok and not unhealthy else ERROR
+        ok = progress.end(result, unhealthy)
+        hint(overlay_hint(args, result.problems))
+        return OK if ok else ERROR

@@ -1,9 +1,49 @@
 """Flags and small types that several verbs share."""
 
 import argparse
+import re
 from typing import Any, TypeAlias
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - argparse names it nowhere else
+
+
+def name(text: str) -> str:
+    """The type of a flag that names a source or a namespace. Kubernetes' rule for both."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: lower-case letters, digits and - only, 63 at most")
+    return text
+
+
+def paths(text: str) -> tuple[str, ...]:
+    """The type of --paths."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise argparse.ArgumentTypeError('name at least one folder, "." for all')
+    return found
+
+
+def port(text: str) -> int:
+    """The type of --port."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535, or 0 for a free one")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """The type of a flag that takes seconds or a duration such as 5m."""
+    from reconciler.model.duration import seconds as of_duration
+
+    try:
+        return float(text) if text.replace(".", "", 1).isdecimal() else float(of_duration(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: seconds, or a duration such as 5m") from None
+
+
+def at_least_one(text: str) -> int:
+    """The type of a count."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+    return int(text)
 
 
 def cluster_flags(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +56,7 @@ def cluster_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--state-namespace",
         metavar="NAME",
+        type=name,
         default="reconciler-system",
         help="where state is kept (default: %(default)s)",
     )
@@ -24,20 +65,32 @@ def cluster_flags(parser: argparse.ArgumentParser) -> None:
 def repository_flags(parser: argparse.ArgumentParser) -> None:
     """Which specs. PATH is a folder, in a Git work tree or not; its files are read as they are now."""
     parser.add_argument("path", metavar="PATH", nargs="?", default=".", help="folder with the specs (default: .)")
+    paths_flag(parser)
+    parser.add_argument(
+        "--namespace", metavar="NAME", type=name, default="default", help="where none is stated (default: %(default)s)"
+    )
+
+
+def paths_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--paths",
         metavar="A,B",
-        default=".",
-        help="subfolders in overlay order, a later one is merged over an earlier one: base,env/prod",
+        type=paths,
+        default=(".",),
+        help="subfolders, each merged over the one before: base,env/prod (default: all as one)",
     )
-    parser.add_argument("--namespace", default="default", help="for objects that state none (default: %(default)s)")
 
 
 def output_flag(parser: argparse.ArgumentParser, *formats: str) -> None:
-    parser.add_argument("--output", choices=formats, default=formats[0], help="default: %(default)s")
+    choices = f"{', '.join(formats[:-1])} or {formats[-1]}"
+    parser.add_argument(
+        "--output", metavar="FORMAT", choices=formats, default=formats[0], help=f"{choices} (default: %(default)s)"
+    )
 
 
 def source_flags(parser: argparse.ArgumentParser) -> None:
     """Under which name the folder's objects are owned: the one that the daemon's configuration gives it."""
-    parser.add_argument("--source", metavar="NAME", default="folder", help="name of the source (default: %(default)s)")
+    parser.add_argument(
+        "--source", metavar="NAME", type=name, help="the source that owns the objects (default: the folder's name)"
+    )
     parser.add_argument("--adopt", action="store_true", help="take over objects that exist and are nobody's")

@@ -3,13 +3,13 @@ is touched, and nothing is left running unless you ask for it."""
 
 import argparse
 
-from reconciler.cli.arguments import Verbs
+from reconciler.cli.arguments import Verbs, port
 
 
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("demo", help="the whole story in ten seconds", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="go on until ctrl-c, to look around with kubectl")
-    parser.add_argument("--port", type=int, default=0, help="of the embedded API server; default: a free one")
+    parser.add_argument("--port", metavar="N", type=port, default=0, help="of the API server (default: a free one)")
     parser.set_defaults(verb=demo)
 
 

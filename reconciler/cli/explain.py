@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.arguments import Verbs, cluster_flags
+from reconciler.cli.arguments import Verbs, cluster_flags, name, paths_flag
 from reconciler.cli.exits import OK
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("explain", help="where an object came from and why it is so", description=__doc__)
     parser.add_argument("object", metavar="KIND/NAME", help="deployment/web, Deployment/shop/web, services/web")
-    parser.add_argument("--namespace", "-n", default="default", help="default: %(default)s")
+    parser.add_argument("-n", "--namespace", metavar="NAME", type=name, default="default", help="default: %(default)s")
     parser.add_argument(
         "--repo", metavar="URL", help="the source's repository (a folder will do): adds commit and author"
     )
-    parser.add_argument("--ref", default="main", help="of --repo (default: %(default)s)")
-    parser.add_argument("--paths", metavar="A,B", default=".", help="of --repo, as the source has them")
+    parser.add_argument("--ref", metavar="REF", default="main", help="of --repo (default: %(default)s)")
+    paths_flag(parser)
     cluster_flags(parser)
     parser.set_defaults(verb=explain)
 
@@ -35,7 +35,7 @@ def explain(args: argparse.Namespace) -> int:
 
 async def _explain(args: argparse.Namespace) -> int:
     from reconciler.cli.session import session
-    from reconciler.cli.show import out
+    from reconciler.cli.show import out, when
     from reconciler.cluster.health.assess import assess
     from reconciler.model.manifest import ANNOTATION_SPEC
     from reconciler.model.ownership import mark, origin_path
@@ -44,6 +44,8 @@ async def _explain(args: argparse.Namespace) -> int:
         live = await _find(it, args)
         health = assess(live.object)
         out(f"{live.identity} is {health.status}{f': {health.message}' if health.message else ''}")
+        for owner in live.metadata.get("ownerReferences") or ():
+            out(f"  made by a controller for {owner.get('kind')}/{owner.get('name')}")
         claimed = mark(live)
         if claimed is None:
             out("  not managed by reconciler: nothing in Git states it")
@@ -53,7 +55,7 @@ async def _explain(args: argparse.Namespace) -> int:
             out(f"  stated by {made_by} in {origin_path(live)}")
             state = await it.state(claimed.owner.source)
             if done := state.applied:
-                out(f"  the source is at {done.commit[:12] or 'a folder'}, applied {done.time:%Y-%m-%d %H:%M:%S} UTC")
+                out(f"  the source is at {done.commit[:12] or 'a folder'}, applied {when(done.time)}")
             if args.repo:
                 commit = state.applied.commit if state.applied else None
                 out(f"  {await _blame(args, claimed.owner.source, made_by, commit)}")
@@ -109,7 +111,7 @@ async def _blame(args: argparse.Namespace, source: str, document: str, commit: s
     from reconciler.specs.load import Loader
 
     url = str(Path(args.repo).resolve()) if Path(args.repo).is_dir() else args.repo  # noqa: ASYNC240 - once, at the start
-    config = SourceConfig(name=source, url=url, ref=args.ref, paths=tuple(args.paths.split(",")))
+    config = SourceConfig(name=source, url=url, ref=args.ref, paths=args.paths)
     with TemporaryDirectory() as cache:
         repository = GitSource(config, Path(cache), clock=SystemClock(), random=Random(0))  # noqa: S311 - jitter
         try:
@@ -120,7 +122,8 @@ async def _blame(args: argparse.Namespace, source: str, document: str, commit: s
             specs = await Loader().load(snapshot, repository, namespace=args.namespace)
             found = next((d for i, d in specs.documents.items() if document in (str(i), str(i.group_kind))), None)
             if found is None:
-                return f"no longer stated in {args.repo} at {snapshot.revision.short}"
+                where = f"{args.repo} at {snapshot.revision.short}"
+                return f"{document} is not stated in {where}; are --ref and --paths those of the source?"
             wrote = await repository.trace(found.origin.path, found.origin.line, snapshot.revision.commit)
             last = (await repository.log(found.origin.path, 1))[:1]
             text = f"{found.origin}: written by {wrote.author} in {wrote.short} ({wrote.subject})"
@@ -133,6 +136,7 @@ async def _blame(args: argparse.Namespace, source: str, document: str, commit: s
 
 def _managers(metadata: Mapping[str, Any]) -> list[str]:
     """Who owns how many fields, from managedFields."""
+    from reconciler.cli.show import counted
     from reconciler.kube.fieldset import FieldSet
 
     lines: Counter[str] = Counter()
@@ -140,4 +144,4 @@ def _managers(metadata: Mapping[str, Any]) -> list[str]:
         name = str(entry.get("manager"))
         part = f" ({entry['subresource']})" if entry.get("subresource") else ""
         lines[f"{name}{part}"] += len(list(FieldSet.from_v1(entry.get("fieldsV1") or {}).leaves()))
-    return [f"{count} fields set by {name}" for name, count in sorted(lines.items())]
+    return [f"{counted(count, 'field')} set by {name}" for name, count in sorted(lines.items())]

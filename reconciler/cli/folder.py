@@ -1,13 +1,17 @@
 """A folder of specs through the first half of the pipeline: what validate, plan and apply have in common."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from reconciler.errors import ConfigError
 from reconciler.kube.names import GroupKind
+from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import DriftMode, Manifests, Owner
+from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.planner.identity import plan
@@ -42,23 +46,70 @@ class FolderRepository:
         """A folder holds nothing open."""
 
 
-def directory(args: argparse.Namespace, name: str = "folder") -> DirectorySource:
+def directory(args: argparse.Namespace) -> DirectorySource:
     """The source that the flags of `repository_flags` name. Raises ConfigError."""
-    path = Path(args.path)
-    if not path.is_dir():
-        raise ConfigError(f"{args.path} is not a folder", hint="name the folder that holds the specs")
-    return DirectorySource(path, tuple(part.strip() for part in args.paths.split(",") if part.strip()), name)
+    root = Path(args.path)
+    if not root.exists():
+        raise ConfigError(f"there is no folder {args.path}", hint="name the folder that holds the specs")
+    if not root.is_dir():
+        raise ConfigError(f"{args.path} is a file", hint="name the folder that holds the specs")
+    for path in args.paths:
+        if path != "." and ".." not in Path(path).parts and not (root / path).is_dir():
+            folders = sorted(str(each.relative_to(root)) for each in _folders(root))
+            close = get_close_matches(path, folders, 1)
+            hint = f"did you mean {close[0]}?" if close else "--paths names folders below PATH"
+            raise ConfigError(f"there is no folder {path} in {args.path}", hint=hint)
+    return DirectorySource(root, args.paths, source_name(args))
+
+
+def _folders(root: Path, depth: int = 3) -> Iterator[Path]:
+    for each in root.iterdir():
+        if each.is_dir() and not each.is_symlink() and each.name != ".git":
+            yield each
+            if depth > 1:
+                yield from _folders(each, depth - 1)
+
+
+def source_name(args: argparse.Namespace) -> str:
+    """Under which name the folder's objects are owned: --source, else the folder's own name made a name."""
+    stated: str | None = getattr(args, "source", None)
+    return stated or re.sub(r"[^a-z0-9]+", "-", Path(args.path).resolve().name.lower())[:63].strip("-") or "folder"
+
+
+def folder_config(args: argparse.Namespace) -> SourceConfig:
+    """A folder as if the daemon watched it."""
+    name = source_name(args)
+    return SourceConfig(name=name, url=args.path, paths=args.paths, namespace=args.namespace, adopt=args.adopt)
 
 
 async def load_folder(args: argparse.Namespace, scopes: Mapping[GroupKind, bool] | None = None) -> Folder:
     """Read and validate the folder. `scopes` comes from a live cluster where there is one."""
-    source = directory(args)
-    snapshot = await source.snapshot()
+    source, snapshot = await read_folder(args)
     specs = await Loader().load(snapshot, source, namespace=args.namespace, scopes=scopes or {})
     return Folder(snapshot, specs)
+
+
+async def read_folder(args: argparse.Namespace) -> tuple[DirectorySource, Snapshot]:
+    """The folder and its files. Raises ConfigError where there are none: that is a mistake, not a wish."""
+    source = directory(args)
+    snapshot = await source.snapshot()
+    if not any(entry.layer >= 0 for entry in snapshot.entries):
+        hint = "`reconciler init PATH` starts a repository"
+        raise ConfigError(f"there are no files in {args.path}", hint=hint)
+    return source, snapshot
 
 
 def rendered(folder: Folder, *, source: str, install: str, adopt: bool = False) -> Manifests:
     """What the folder's specs render to."""
     owner = Owner(install, source)
     return Renderer().render(folder.specs, plan(folder.specs), owner=owner, adopt=adopt, drift=DriftMode.HEAL)
+
+
+def overlay_hint(args: argparse.Namespace, problems: Sequence[Problem]) -> str:
+    """What to do where documents are stated twice because one folder is meant to be merged over another."""
+    for problem in problems:
+        if problem.code == "described-twice" and args.paths == (".",) and problem.also:
+            first, second = (Path(place.path).parent for place in (problem.also[0], problem.location))
+            if first != second:
+                return f"is one folder merged over the other? then name them in order: --paths {first},{second}"
+    return ""

@@ -5,11 +5,12 @@ import argparse
 from reconciler.cli.arguments import Verbs
 from reconciler.cli.exits import OK
 
-_NEXT = """wrote {count} files to {path}
+_NEXT = """wrote {count} files to {path}: a small shop; {path}/README.md is a tutorial
 next:
-  reconciler validate {path} --paths base,env/prod
-  reconciler plan {path} --paths base,env/prod --offline
-  git add and commit them, and name the repository in the daemon's configuration (docs/configuration.md)"""
+  cd {path}
+  reconciler validate . --paths base,env/prod
+  reconciler plan . --paths base,env/prod --offline
+  git init, add and commit them, and name the repository in the daemon's configuration"""
 
 
 def add(verbs: Verbs) -> None:
@@ -22,11 +23,14 @@ def init(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from reconciler.cli.examples import copy_example
+    from reconciler.cli.show import out
     from reconciler.errors import ConfigError
 
     target = Path(args.path)
-    if target.exists() and (not target.is_dir() or any(entry.name != ".git" for entry in target.iterdir())):
+    if target.is_file():
+        raise ConfigError(f"{args.path} is a file", hint="name a new folder")
+    if target.exists() and any(entry.name != ".git" for entry in target.iterdir()):
         raise ConfigError(f"{args.path} is not empty", hint="nothing is overwritten: name a new folder")
     count = copy_example(target)
-    print(_NEXT.format(count=count, path=args.path))  # noqa: T201
+    out(_NEXT.format(count=count, path=args.path))
     return OK

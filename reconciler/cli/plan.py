@@ -18,7 +18,7 @@ def add(verbs: Verbs) -> None:
         parser = verbs.add_parser(name, help=short, description=__doc__)
         repository_flags(parser)
         source_flags(parser)
-        parser.add_argument("--offline", action="store_true", help="ask no cluster: compare with an empty one")
+        parser.add_argument("--offline", action="store_true", help="ask no cluster, compare with an empty one")
         output_flag(parser, "text", "markdown", "json")
         cluster_flags(parser)
         parser.set_defaults(verb=plan if name == "plan" else diff)
@@ -38,6 +38,7 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
     import asyncio
 
     from reconciler.cli import show
+    from reconciler.cli.folder import overlay_hint
     from reconciler.model.change import Action
     from reconciler.model.problem import Severity
 
@@ -45,33 +46,35 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
     quiet = (Action.NONE,) if prunes else (Action.NONE, Action.PRUNE, Action.KEEP, Action.HOLD)
     shown = [change for change in changes if change.action not in quiet or change.manifest is not None]
     show.changes(shown, problems, output=args.output)
+    show.hint(overlay_hint(args, problems))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ERROR
     return CHANGES if any(change.action not in (Action.NONE, Action.KEEP) for change in shown) else OK
 
 
 async def _changes(args: argparse.Namespace) -> "tuple[Sequence[Change], Sequence[Problem]]":
-    from reconciler.cli.folder import load_folder, rendered
+    from reconciler.cli.folder import folder_config, load_folder, rendered, source_name
     from reconciler.engine.preview import offline, preview
 
     if args.offline:
         folder = await load_folder(args)
-        manifests = rendered(folder, source=args.source, install="offline", adopt=args.adopt)
+        manifests = rendered(folder, source=source_name(args), install="offline", adopt=args.adopt)
         return offline(manifests), (*folder.specs.problems, *manifests.problems)
 
-    from reconciler.cli.session import folder_config, session
+    from reconciler.cli.session import session
 
     async with session(args) as it:
         folder = await load_folder(args, await it.scopes())
         install = await it.install(make=False)
-        manifests = rendered(folder, source=args.source, install=install, adopt=args.adopt)
+        source = source_name(args)
+        manifests = rendered(folder, source=source, install=install, adopt=args.adopt)
         changes = await preview(
             folder.snapshot,
             folder.specs,
             manifests,
             cluster=it.cluster,
             config=folder_config(args),
-            owner=it.owner(args.source, install),
-            state=await it.state(args.source),
+            owner=it.owner(source, install),
+            state=await it.state(source),
         )
         return changes, (*folder.specs.problems, *manifests.problems)

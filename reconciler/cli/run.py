@@ -9,17 +9,24 @@ from reconciler.cli.exits import OK
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("run", help="the daemon: keep the cluster as Git says", description=__doc__)
     parser.add_argument("--config", metavar="FILE", default="/etc/reconciler/config.yaml", help="default: %(default)s")
-    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default: %(default)s")
+    parser.add_argument(
+        "--log-format", metavar="FORMAT", choices=("text", "json"), default="text", help="text or json (default: text)"
+    )
     parser.set_defaults(verb=run)
 
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
+    from pathlib import Path
 
     from reconciler.daemon.log import log_to_stderr
     from reconciler.daemon.serve import serve
+    from reconciler.errors import ConfigError
     from reconciler.specs.config import read_config
 
+    if not Path(args.config).exists():
+        hint = "--config names another file; docs/configuration.md has a whole one"
+        raise ConfigError("there is no configuration here", where=args.config, hint=hint)
     config = read_config(args.config)
     asyncio.run(serve(config, log_to_stderr(args.log_format)))
     return OK

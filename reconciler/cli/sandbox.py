@@ -1,15 +1,18 @@
 """`reconciler sandbox`: an embedded Kubernetes-compatible cluster, with nodes that pretend to run pods."""
 
 import argparse
+import os.path
 
-from reconciler.cli.arguments import Verbs
+from reconciler.cli.arguments import Verbs, port
 from reconciler.cli.exits import OK
 
 
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("sandbox", help="an embedded cluster to try things on", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="on loopback; default: a free one")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="write the kubeconfig there instead of printing it")
+    parser.add_argument("--port", metavar="N", type=port, default=0, help="on loopback (default: a free one)")
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE", type=os.path.abspath, help="write the kubeconfig there instead of printing it"
+    )
     parser.add_argument(
         "--no-nodes", dest="nodes", action="store_false", help="the API server alone, without controllers"
     )
@@ -25,12 +28,13 @@ def sandbox(args: argparse.Namespace) -> int:
 async def _sandbox(args: argparse.Namespace) -> int:
     import asyncio
     import signal
+    import sys
     from contextlib import AsyncExitStack
     from pathlib import Path
 
     from reconciler.cli.embedded import embedded
     from reconciler.cli.show import out
-    from reconciler.sandbox.kubeconfig import kubeconfig
+    from reconciler.sandbox.kubeconfig import kubeconfig, write_kubeconfig
 
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -38,9 +42,10 @@ async def _sandbox(args: argparse.Namespace) -> int:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(embedded(port=args.port, nodes=args.nodes))
         if args.kubeconfig:
-            Path(args.kubeconfig).write_text(kubeconfig(url))  # noqa: ASYNC240 - once, at the start
-            out(f"serving {url}\nuse it: export KUBECONFIG={args.kubeconfig}\nend it with ctrl-c; nothing is kept")
+            write_kubeconfig(Path(args.kubeconfig), url)
+            out(f"serving {url}\nuse it: export KUBECONFIG={args.kubeconfig}\nctrl-c ends it; nothing is kept")
         else:
             out(f"# serving {url}; ctrl-c ends it, nothing is kept. Save this as a kubeconfig:\n{kubeconfig(url)}")
+        sys.stdout.flush()
         await stop.wait()
     return OK

@@ -2,10 +2,12 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from reconciler.model.change import Change
-from reconciler.model.problem import Problem
+from reconciler.model.problem import Problem, Severity
 from reconciler.model.snapshot import Skipped, SkipReason
 
 
@@ -47,9 +49,40 @@ def problems(found: Sequence[Problem], skipped: Sequence[Skipped], *, documents:
         out("\n".join(problem.lines()))
     for each in left_out:
         out(f"{each.path}: skipped: {each.reason.value}{f' ({each.detail})' if each.detail else ''}")
-    errors = sum(1 for problem in found if problem.severity == "error")
-    warnings = len(found) - errors
-    out(f"{documents} documents are valid; {errors} errors, {warnings} warnings")
+    errors = sum(1 for problem in found if problem.severity is Severity.ERROR)
+    valid = f"{counted(documents, 'document')} {'is' if documents == 1 else 'are'} valid"
+    out(f"{valid}; {counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def hint(text: str) -> None:
+    """To standard error, so that it is in nobody's JSON; nothing where there is no hint."""
+    if text:
+        sys.stdout.flush()
+        sys.stderr.write(f"hint: {text}\n")
+
+
+def when(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+DONE: Final = {
+    "create": "created",
+    "update": "changed",
+    "replace": "replaced",
+    "adopt": "adopted",
+    "prune": "deleted",
+    "keep": "kept",
+}  # by action
+
+
+def done(counts: Mapping[str, int]) -> str:
+    """What a pass did: "3 created, 1 changed, 2 deleted"; "nothing" where there was nothing to do."""
+    return ", ".join(f"{counts[action]} {word}" for action, word in DONE.items() if counts.get(action)) or "nothing"
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "") -> str:

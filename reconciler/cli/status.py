@@ -1,13 +1,15 @@
 """`reconciler status` and `reconciler history`: how things stand, read from the cluster itself; no daemon is asked."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.cli.arguments import Verbs, cluster_flags, output_flag
 from reconciler.cli.exits import ERROR, OK
 
 if TYPE_CHECKING:
     from reconciler.model.state import SourceState
+
+_NAMED: Final = 3  # of the objects that are held for one reason
 
 
 def add(verbs: Verbs) -> None:
@@ -18,7 +20,7 @@ def add(verbs: Verbs) -> None:
     cluster_flags(parser)
     parser.set_defaults(verb=status)
     past = verbs.add_parser("history", help="the last passes over a source", description=history.__doc__)
-    past.add_argument("source", metavar="SOURCE")
+    past.add_argument("source", metavar="SOURCE", nargs="?", help="may be left out where there is only one")
     output_flag(past, "text", "json")
     cluster_flags(past)
     past.set_defaults(verb=history)
@@ -34,28 +36,28 @@ def status(args: argparse.Namespace) -> int:
 async def _status(args: argparse.Namespace) -> int:
     import asyncio
     import json
+    import sys
 
     from reconciler.cli.session import session
     from reconciler.cli.show import out
-    from reconciler.errors import ConfigError
 
     async with session(args) as it:
         while True:
-            names = [args.source] if args.source else await it.store.sources()
-            if not names:
-                hint = "the daemon makes it with its first pass; is --state-namespace right?"
-                raise ConfigError(f"no source has a state in namespace {args.state_namespace}", hint=hint)
+            names = [await it.known(args.source)] if args.source else await it.store.sources() or [await it.known(None)]
             states = [await it.store.load(name) for name in names]
             await it.cluster.watch({kind for state in states for kind in state.kinds})
             found = [_describe(it.cluster.cache, state) for state in states]
             if args.output == "json":
                 out(json.dumps({"sources": found}, indent=2))
             else:
-                out("\n\n".join(_text(each) for each in found))
+                clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
+                out(clear + "\n\n".join(_text(each) for each in found))
             if not args.watch:
                 return OK if all(each["ok"] for each in found) else ERROR
+            sys.stdout.flush()
             await asyncio.sleep(2)
-            out("")
+            if args.output == "text" and not sys.stdout.isatty():
+                out("")
             for name in names:
                 await it.store.reload(name)
 
@@ -64,13 +66,16 @@ def _describe(cache: Any, state: "SourceState") -> dict[str, Any]:
     """One source as plain values."""
     from reconciler.cluster.health.assess import assess
     from reconciler.model.health import Status
+    from reconciler.model.manifest import ANNOTATION_PRUNE
 
     objects = []
     for live in cache.of_source(state.source):
         if live.metadata.get("ownerReferences"):
             continue
         health = assess(live.object)
-        objects.append({"object": str(live.identity), "health": health.status.value, "message": health.message})
+        kept = "never pruned" if live.annotations.get(ANNOTATION_PRUNE) == "false" else ""
+        message = ", ".join(part for part in (health.message, kept) if part)
+        objects.append({"object": str(live.identity), "health": health.status.value, "message": message})
     last = state.history[-1] if state.history else None
     bad = {Status.DEGRADED, Status.MISSING}
     return {
@@ -96,19 +101,25 @@ def _describe(cache: Any, state: "SourceState") -> dict[str, Any]:
 
 
 def _text(found: dict[str, Any]) -> str:
-    from reconciler.cli.show import table
+    from datetime import datetime
 
-    head = f"source {found['source']}"
-    if found["suspended"]:
-        head += " (suspended)"
-    lines = [head]
+    from reconciler.cli.show import table, when
+
+    lines = [f"source {found['source']}{' (suspended: nothing is written)' if found['suspended'] else ''}"]
     if last := found["last"]:
-        lines.append(f"  at {last['commit'][:12] or 'a folder'} {last['subject']}, {last['finished']}")
+        place = f"{last['commit'][:12]} {last['subject']}" if last["commit"] else "a folder"
+        word = "applied" if last["ok"] else "tried"
+        lines.append(f"  {word} {place}, {when(datetime.fromisoformat(last['finished']))}")
         lines += [f"  ! {message}" for message in last["messages"]]
-    for held in found["held"]:
-        lines.append(f"  held: {held['object']}: {held['reason']}")
-        if held["hint"]:
-            lines.append(f"    hint: {held['hint']}")
+        if (more := last["failed"] - len(last["messages"])) > 0:
+            lines.append(f"  ! and {more} more")
+    held: dict[tuple[str, str], list[str]] = {}
+    for each in found["held"]:
+        held.setdefault((each["reason"].removeprefix("held: "), each["hint"]), []).append(each["object"])
+    for (reason, hint), objects in held.items():
+        more = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
+        lines.append(f"  held: {', '.join(objects[:_NAMED])}{more}")
+        lines += [f"    {text}" for text in (f"because: {reason}", f"hint: {hint}" if hint else "") if text]
     rows = [("OBJECT", "HEALTH", ""), *((o["object"], o["health"], o["message"]) for o in found["objects"])]
     lines.append(table(rows, indent="  ") if found["objects"] else "  no objects")
     return "\n".join(lines)
@@ -123,12 +134,14 @@ def history(args: argparse.Namespace) -> int:
 
 async def _history(args: argparse.Namespace) -> int:
     import json
+    from datetime import UTC
 
     from reconciler.cli.session import session
-    from reconciler.cli.show import out, table
+    from reconciler.cli.show import done, out, table
 
     async with session(args) as it:
-        passes = list(reversed((await it.store.load(args.source)).history))
+        source = await it.known(args.source)
+        passes = list(reversed((await it.store.load(source)).history))
     if args.output == "json":
         rows = [
             {
@@ -144,22 +157,21 @@ async def _history(args: argparse.Namespace) -> int:
             }
             for each in passes
         ]
-        out(json.dumps({"source": args.source, "passes": rows}, indent=2))
+        out(json.dumps({"source": source, "passes": rows}, indent=2))
         return OK
     if not passes:
-        out(f"no pass over source {args.source} is remembered")
+        out(f"no pass over source {source} is remembered")
         return OK
-    lines = [("FINISHED", "COMMIT", "RESULT", "DONE", "SUBJECT")]
+    lines = [("FINISHED (UTC)", "COMMIT", "RESULT", "DONE", "SUBJECT")]
     for each in passes:
-        done = ", ".join(f"{count} {action}" for action, count in sorted(each.done.items()) if action != "unchanged")
         result = "superseded" if each.superseded else "ok" if each.ok else f"{each.failed} failed"
         lines.append(
             (
-                f"{each.finished:%Y-%m-%d %H:%M:%S}",
-                each.revision.short,
+                f"{each.finished.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+                each.revision.short or "a folder",
                 result,
-                done or "nothing",
-                each.revision.subject,
+                done(each.done),
+                each.revision.subject if each.revision.commit else "",
             )
         )
     out(table(lines))

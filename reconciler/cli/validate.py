@@ -16,12 +16,13 @@ def add(verbs: Verbs) -> None:
 def validate(args: argparse.Namespace) -> int:
     import asyncio
 
-    from reconciler.cli.folder import load_folder, rendered
-    from reconciler.cli.show import problems
+    from reconciler.cli.folder import load_folder, overlay_hint, rendered, source_name
+    from reconciler.cli.show import hint, problems
     from reconciler.model.problem import Severity
 
     folder = asyncio.run(load_folder(args))
-    manifests = rendered(folder, source=args.path, install="offline")
+    manifests = rendered(folder, source=source_name(args), install="offline")
     found = (*folder.specs.problems, *manifests.problems)
     problems(found, folder.snapshot.skipped, documents=len(folder.specs.documents), output=args.output)
+    hint(overlay_hint(args, found))
     return ERROR if any(p.severity is Severity.ERROR for p in found) else OK
