@@ -1,7 +1,8 @@
 """The daemon: triggers add keys to a queue, workers turn keys into polls and passes, signals end it.
 
-Two keys a source. `poll` asks Git whether there is a newer commit; it runs beside a pass, so that a newer commit wins
-over one that waits. `sync` makes a pass, or heals what was seen to drift; never two at a time for one source.
+Three keys a source. `poll` asks Git whether there is a newer commit; it runs beside a pass, so that a newer commit wins
+over one that waits. `sync` makes the pass that is due. `heal` looks at what was seen to drift, also beside a pass, which
+may be waiting for something. Never two of the same key at a time.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 class Verb(StrEnum):
     POLL = "poll"
     SYNC = "sync"
+    HEAL = "heal"
 
 
 class Key(NamedTuple):
@@ -67,7 +69,7 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then end what is in flight, write the state, and return: within four seconds."""
         for name, reconciler in self._reconcilers.items():
-            reconciler.on_suspect = partial(self._soon, Key(Verb.SYNC, name))
+            reconciler.on_suspect = partial(self._soon, Key(Verb.HEAL, name))
             await self._queue.add(Key(Verb.POLL, name))
         self._triggers.start()
         dispatching = asyncio.create_task(self._dispatch())
@@ -110,10 +112,13 @@ class Daemon:
 
     async def _work(self, key: Key) -> None:
         try:
-            if key.verb is Verb.POLL:
-                await self._poll(key)
-            else:
-                await self._sync(key)
+            match key.verb:
+                case Verb.POLL:
+                    await self._poll(key)
+                case Verb.SYNC:
+                    await self._sync(key)
+                case Verb.HEAL:
+                    await self._heal(key)
         except Exception:
             logger.exception("the %s of source %s failed; it is tried again", key.verb, key.source)
             await self._queue.add(key, delay=_AFTER_FAULT)
@@ -138,6 +143,12 @@ class Daemon:
             await self._queue.add(key)
         elif (delay := reconciler.retry_delay) is not None:
             await self._queue.add(key, delay=delay)
+
+    async def _heal(self, key: Key) -> None:
+        reconciler = self._reconcilers[key.source]
+        await reconciler.tend()
+        if (delay := 0.0 if reconciler.due else reconciler.retry_delay) is not None:
+            await self._queue.add(Key(Verb.SYNC, key.source), delay=delay)
 
     async def _follow(self) -> None:
         """What a person said to another process (suspend, resume, approve) is acted on at once."""

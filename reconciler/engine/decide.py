@@ -18,7 +18,7 @@ from reconciler.diff.prune import prune
 from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
 from reconciler.engine.schemas import CRD_KIND, Schemas
-from reconciler.errors import ApiError, NotFound
+from reconciler.errors import ApiError, NotFound, TooManyRequests, Unauthorized
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.config import PruneGuard, SourceConfig
@@ -68,7 +68,7 @@ class Decider:
         """One Change for each of `manifests` that may need something done; those that are equal are left out.
 
         `ran` are Jobs that ran to their end once: they are not made again (rule 16). Asks the cluster for the metadata
-        of what it does not know (rule 2). Raises TransportError when nobody answers.
+        of what it does not know (rule 2). Raises TransportError, or ApiError where it is not about some kinds.
         """
         for identity, manifest in manifests.items():
             if identity.group_kind == CRD_KIND:
@@ -146,6 +146,8 @@ class Decider:
                 return await asyncio.gather(*(self._whole(listed[identity], wanted[identity]) for identity in there))
             except NotFound:  # the kind, or the namespace, comes with this commit
                 return []
+            except (TooManyRequests, Unauthorized):  # about us, not about the kind
+                raise
             except ApiError as error:
                 unread[kind, namespace] = error
                 return []
