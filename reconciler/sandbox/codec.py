@@ -21,6 +21,12 @@ class Codec(Protocol):
         ...
 
 
+def _keep_reset(stated: Value | None, clean: Value) -> None:
+    """An empty list of managedFields has a meaning: forget all owners."""
+    if stated and stated.get("managedFields") == []:
+        clean["managedFields"] = []
+
+
 class BuiltinCodec:
     """For the kinds that the server compiles in."""
 
@@ -32,6 +38,8 @@ class BuiltinCodec:
         clean = self.struct.read(value, names)
         if names:
             unknown.extend(self.struct.unknown_paths(value))
+        if "metadata" in clean:
+            _keep_reset(value["metadata"], clean["metadata"])
         return clean
 
     def default(self, value: Value) -> None:
@@ -66,6 +74,7 @@ class CustomCodec:
                 wrong = TypeMismatch(kind_of(value[name]), "string")
                 wrong.path.append(name)
                 raise wrong
+        _keep_reset(metadata, clean_metadata)
         return {**clean, "metadata": clean_metadata}
 
     def default(self, value: Value) -> None:

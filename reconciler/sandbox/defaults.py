@@ -154,6 +154,7 @@ def _deployment(value: Value) -> None:
 
 
 def _daemon_set(value: Value) -> None:
+    value["metadata"].setdefault("annotations", {}).setdefault("deprecated.daemonset.template.generation", "0")
     spec = value["spec"]
     strategy = spec["updateStrategy"]
     if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
@@ -172,8 +173,9 @@ def _stateful_set(value: Value) -> None:
         strategy.setdefault("rollingUpdate", {})
     if strategy["type"] == "RollingUpdate" and "rollingUpdate" in strategy:
         strategy["rollingUpdate"].setdefault("partition", 0)
-        strategy["rollingUpdate"].setdefault("maxUnavailable", 1)
     retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
+    for template in spec.get("volumeClaimTemplates") or ():
+        template["kind"], template["apiVersion"] = "PersistentVolumeClaim", "v1"
     _fixed(whenDeleted="Retain", whenScaled="Retain")(retention)
     _fixed(replicas=1, revisionHistoryLimit=10)(spec)
 

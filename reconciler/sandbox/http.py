@@ -207,7 +207,7 @@ class _Connection(asyncio.Protocol):
             self._proceed()
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
 

@@ -9,10 +9,13 @@ Value = dict[str, Any]
 
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
+_STANDARD: Final = frozenset((ORPHAN, FOREGROUND, "kubernetes"))
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 
 
-def validate(metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes, creating: bool = True) -> None:
+def validate(
+    metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes, creating: bool = True, custom: bool = False
+) -> None:
     """For a new object, and again for an updated one."""
     name = metadata.get("name", "")
     if creating and (prefix := metadata.get("generateName")) and (stem := prefix.rstrip("-")):
@@ -29,8 +32,14 @@ def validate(metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes,
     _annotations(metadata.get("annotations") or {}, causes)
     _owners(metadata.get("ownerReferences") or (), causes)
     finalizers = metadata.get("finalizers") or ()
-    for finalizer in finalizers:
-        causes.words("metadata.finalizers", finalizer, naming.qualified_name(finalizer))
+    for index, finalizer in enumerate(finalizers):
+        problems = naming.qualified_name(finalizer)
+        causes.words("metadata.finalizers", finalizer, problems)
+        if creating and not custom:  # the kinds that are compiled in are stricter with new objects
+            causes.words(f"metadata.finalizers[{index}]", finalizer, problems)
+            if "/" not in finalizer and finalizer not in _STANDARD:
+                why = "name is neither a standard finalizer name nor is it fully qualified"
+                causes.invalid(f"metadata.finalizers[{index}]", finalizer, why)
     if ORPHAN in finalizers and FOREGROUND in finalizers:
         why = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
         causes.invalid("metadata.finalizers", list(finalizers), why)

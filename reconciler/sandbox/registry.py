@@ -145,6 +145,9 @@ class Registry:
             found.setdefault(group, set()).add(version)
         return {group: sorted(found[group], key=version_rank) for group in sorted(found)}
 
+    def serves(self, group: str, version: str) -> bool:
+        return any(key[:2] == (group, version) for key in self._by_path)
+
     def in_version(self, group: str, version: str) -> list[Kind]:
         return [self._by_path[key] for key in sorted(self._by_path) if key[:2] == (group, version)]
 

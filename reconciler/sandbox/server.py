@@ -37,6 +37,7 @@ Handler = Callable[[Call], Response]
 NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 _HEALTH: Final = frozenset(("/healthz", "/livez", "/readyz"))
 _JSON: Final = {"content-type": "application/json"}
+_NOWHERE: Final = Response(404, {"content-type": "text/plain; charset=utf-8"}, b"404 page not found\n")
 
 _COLLECTION: Final[Mapping[str, Handler]] = {
     "GET": read.list_,
@@ -115,6 +116,8 @@ class Sandbox:
             route = parse(request.path)
             if route is None:
                 return self._elsewhere(request, accept)
+            if not self._core.registry.serves(route.group, route.version):
+                return _NOWHERE
             call = self._call(request, route, accept)
             if request.method == "GET" and watch.wanted(call):
                 raise bad_request("a watch is a stream")
@@ -152,6 +155,8 @@ class Sandbox:
             route = parse(request.path)
             if route is None:
                 return self._elsewhere(request, accept)
+            if not self._core.registry.serves(route.group, route.version):
+                return _NOWHERE
             call = self._call(request, route, accept)
             if request.method != "GET" or not watch.wanted(call):
                 return self._handler(call)(call)
@@ -232,7 +237,7 @@ class Sandbox:
             return self._documents.answer(request)
         found = self._discovery(path, accept)
         if found is None:
-            raise no_such_path()
+            return _NOWHERE
         wants_all = accept.shape == "APIGroupDiscoveryList" and path in ("/api", "/apis")
         content_type = accept.content_type if wants_all else accept.media
         return Response(200, {"content-type": content_type}, content.encode(found, accept.media))

@@ -36,6 +36,8 @@ def _job_before_create(job: Value, _core: "Core") -> None:
     for label in _UID_LABELS:
         labels.setdefault(label, about["uid"])
     template["metadata"] = {**(template.get("metadata") or {}), "labels": labels}
+    if not about.get("labels"):
+        about["labels"] = dict(labels)
     selector = spec.setdefault("selector", {})
     selector["matchLabels"] = {_UID_LABELS[1]: about["uid"], **(selector.get("matchLabels") or {})}
 

@@ -76,28 +76,43 @@ def _names(names: Value, causes: Causes) -> None:
 
 
 def _versions(versions: list[Value], causes: Causes) -> None:
-    seen: set[str] = set()
     for index, version in enumerate(versions):
-        field = f"spec.versions[{index}]"
-        causes.words(f"{field}.name", version.get("name", ""), naming.dns_1035_label(version.get("name", "")))
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        if schema is None:
-            causes.required(f"{field}.schema.openAPIV3Schema", "schemas are required")
+        causes.words(
+            f"spec.versions[{index}].name", version.get("name", ""), naming.dns_1035_label(version.get("name", ""))
+        )
+    for name, top, check in (
+        ("schema", "validation", _version_schema),
+        ("additionalPrinterColumns", "additionalPrinterColumns", _columns),
+    ):
+        stated = [version.get(name) for version in versions]
+        if stated and all(one == stated[0] for one in stated):  # what all versions share is read as theirs together
+            check(stated[0], f"spec.{top}", causes)
         else:
-            _schema(schema, f"{field}.schema.openAPIV3Schema", causes, root=True)
-        for position, column in enumerate(version.get("additionalPrinterColumns") or ()):
-            path = f"{field}.additionalPrinterColumns[{position}]"
-            if not column.get("name"):
-                causes.required(f"{path}.name")
-            if column.get("type") not in _COLUMN_TYPES:
-                causes.invalid(f"{path}.type", column.get("type", ""), f"must be one of {','.join(_COLUMN_TYPES)}")
-            if not column.get("jsonPath"):
-                causes.required(f"{path}.JSONPath")
-        seen.add(version.get("name", ""))
-    if len(seen) != len(versions):
+            for index, one in enumerate(stated):
+                check(one, f"spec.versions[{index}].{name}", causes)
+    if len({version.get("name") for version in versions}) != len(versions):
         causes.invalid("spec.versions", versions, "must contain unique version names")
     if sum(1 for version in versions if version.get("storage")) != 1:
         causes.invalid("spec.versions", versions, "must have exactly one version marked as storage version")
+
+
+def _version_schema(stated: Value | None, field: str, causes: Causes) -> None:
+    schema = (stated or {}).get("openAPIV3Schema")
+    if schema is None:
+        causes.required(f"{field}.openAPIV3Schema", "schemas are required")
+    else:
+        _schema(schema, f"{field}.openAPIV3Schema", causes, root=True)
+
+
+def _columns(stated: list[Value] | None, field: str, causes: Causes) -> None:
+    for index, column in enumerate(stated or ()):
+        path = f"{field}[{index}]"
+        if not column.get("name"):
+            causes.required(f"{path}.name")
+        if column.get("type") not in _COLUMN_TYPES:
+            causes.invalid(f"{path}.type", column.get("type", ""), f"must be one of {','.join(_COLUMN_TYPES)}")
+        if not column.get("jsonPath"):
+            causes.required(f"{path}.JSONPath")
 
 
 def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) -> None:

@@ -66,7 +66,8 @@ def _path(path: Value, field: str, causes: Causes) -> None:
     kind, text = path.get("pathType"), path.get("path", "")
     if not kind:
         causes.required(f"{field}.pathType", "pathType must be specified")
-    elif kind in ("Exact", "Prefix"):
+        return
+    if kind in ("Exact", "Prefix"):
         if not text.startswith("/"):
             causes.invalid(f"{field}.path", text, "must be an absolute path")
         for bad in _BAD_PARTS:

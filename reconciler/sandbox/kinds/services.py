@@ -135,6 +135,7 @@ def _before_update(service: Value, old: Value, _core: "Core") -> None:
         ("loadBalancerClass", ("LoadBalancer",)),
         ("externalTrafficPolicy", ("LoadBalancer", "NodePort")),
         ("healthCheckNodePort", ("LoadBalancer",)),
+        ("internalTrafficPolicy", ("ClusterIP", "LoadBalancer", "NodePort")),
     ):
         if spec.get("type") not in users and name in before and spec.get(name) == before.get(name):
             spec.pop(name, None)

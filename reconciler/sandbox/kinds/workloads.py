@@ -1,6 +1,6 @@
 """Deployments, ReplicaSets, StatefulSets, DaemonSets and ReplicationControllers."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.names import GroupKind
 from reconciler.kube.selector import LabelSelector
@@ -8,8 +8,12 @@ from reconciler.sandbox import naming
 from reconciler.sandbox.kinds import podspec
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
+if TYPE_CHECKING:
+    from reconciler.sandbox.core import Core
+
 Value = dict[str, Any]
 
+TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 _STATEFUL_CHANGEABLE: Final = (
     "replicas",
     "ordinals",
@@ -31,8 +35,11 @@ def selector_and_template(value: Value, what: str, causes: Causes) -> None:
     spec = value["spec"]
     selector = spec.get("selector")
     template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
     if selector is None:
-        causes.required("spec.selector")
+        if what != "daemonset":
+            causes.required("spec.selector")
+        causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         causes.invalid("spec.selector", selector, f"empty selector is invalid for {what}")
     else:
@@ -41,7 +48,6 @@ def selector_and_template(value: Value, what: str, causes: Causes) -> None:
         except ValueError as error:
             causes.invalid("spec.selector", selector, str(error))
         else:
-            labels = (template.get("metadata") or {}).get("labels") or {}
             if not found.matches(labels):
                 causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     podspec.validate_template(template, "spec.template", causes)
@@ -178,6 +184,25 @@ def _daemon_set(value: Value, causes: Causes) -> None:
         causes.unsupported("spec.updateStrategy", strategy, ("OnDelete", "RollingUpdate"))
 
 
+def _generation(value: Value) -> str:
+    return str((value["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "0"))
+
+
+def _count_template(value: Value, number: int) -> None:
+    annotations = value["metadata"].get("annotations") or {}
+    value["metadata"]["annotations"] = {**annotations, TEMPLATE_GENERATION: str(number)}
+
+
+def _daemon_set_before_create(value: Value, _core: "Core") -> None:
+    stated = _generation(value)
+    _count_template(value, max(1, int(stated)) if stated.isdigit() else 1)
+
+
+def _daemon_set_before_update(value: Value, old: Value, _core: "Core") -> None:
+    before = int(_generation(old)) if _generation(old).isdigit() else 0
+    _count_template(value, before + (value["spec"].get("template") != old["spec"].get("template")))
+
+
 RULES: Final = {
     GroupKind("apps", "Deployment"): Rules(
         generation=True,
@@ -193,6 +218,12 @@ RULES: Final = {
         validate=_stateful_set,
         validate_update=_stateful_set_update,
     ),
-    GroupKind("apps", "DaemonSet"): Rules(generation=True, validate=_daemon_set, validate_update=_selector_fixed),
+    GroupKind("apps", "DaemonSet"): Rules(
+        generation=True,
+        before_create=_daemon_set_before_create,
+        before_update=_daemon_set_before_update,
+        validate=_daemon_set,
+        validate_update=_selector_fixed,
+    ),
     GroupKind("", "ReplicationController"): Rules(generation=True, orphans=True, validate=_replication_controller),
 }

@@ -86,6 +86,8 @@ def delete(call: Call) -> Response:
     options = options_of(call)
     entry = call.entry()
     value, gone = remove(call.core, call.kind, entry, options)
+    if gone and call.kind.group_kind == DEFINITION:
+        return call.answer(_marked(value, call.core))
     if gone and not call.kind.rules.returns_deleted:
         details = {"name": call.name, "group": call.kind.group, "kind": call.kind.plural, "uid": entry.uid}
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
@@ -113,7 +115,7 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     ):
         if stated and stated != found:
             why = f"the {name} in the precondition ({stated}) does not match the {name} in record ({found})"
-            raise conflict(kind.group, kind.plural, entry.name, why)
+            raise conflict(kind.group, kind.resource.kind, entry.name, why)
     if kind.group_kind == _NAMESPACE and entry.name in _KEPT:
         raise forbidden("", "namespaces", entry.name, "this namespace may not be deleted")
     value = core.read(entry, kind)
@@ -141,6 +143,12 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     if about == before:
         return value, False
     return (value if options.dry_run else core.save(kind, value)), False
+
+
+def _marked(crd: Value, core: Core) -> Value:
+    """A definition as the real server answers: it goes a moment later, when its objects are gone."""
+    finalizers = [*(crd["metadata"].get("finalizers") or ()), CLEANUP]
+    return {**crd, "metadata": {**crd["metadata"], "deletionTimestamp": core.now(), "finalizers": finalizers}}
 
 
 def _empty(core: Core, crd: Value) -> None:

@@ -19,7 +19,7 @@ def record(call: Call, old: Value | None, new: Value) -> None:
     """Write into `new` who owns its fields after a write that is not an apply."""
     fields = structured.update(
         old,
-        new,
+        new if old is not None else {name: part for name, part in new.items() if part is not None},
         call.kind.schema,
         manager=call.manager,
         api_version=call.kind.api_version,
@@ -33,7 +33,9 @@ def record(call: Call, old: Value | None, new: Value) -> None:
         new["metadata"].pop("managedFields", None)
 
 
-def apply(call: Call, old: Value | None, applied: Value, *, manager: str) -> tuple[Value, bool]:
+def apply(
+    call: Call, old: Value | None, applied: Value, *, manager: str, time: str | None = None
+) -> tuple[Value, bool]:
     """The object after a server-side apply, and whether that changed anything. Raises Refusal (400, 409, 500)."""
     force = call.query.get("force") in ("true", "1")
     try:
@@ -44,7 +46,7 @@ def apply(call: Call, old: Value | None, applied: Value, *, manager: str) -> tup
             manager=manager,
             force=force,
             api_version=call.kind.api_version,
-            time=call.core.now(),
+            time=call.core.now() if time is None else time,
             subresource=call.route.subresource,
             reset=reset_of(call.kind, call.route.subresource),
         )

@@ -103,13 +103,18 @@ def _same_name(call: Call, value: Value) -> None:
     write.place(call.kind, value, call.namespace)
 
 
-def _apply(call: Call) -> Response:
-    core, kind = call.core, call.kind
-    manager = call.query.get("fieldManager", "")
-    if not manager:
+def applier(call: Call) -> str:
+    """The field manager of an apply, which must be named. Raises Refusal (422)."""
+    if not call.query.get("fieldManager"):
         causes = Causes()
         causes.required("fieldManager", "is required for apply patch")
         raise invalid(GroupKind("meta.k8s.io", "PatchOptions"), "", causes)
+    return call.manager
+
+
+def _apply(call: Call) -> Response:
+    core, kind = call.core, call.kind
+    manager = applier(call)
     applied = content.decode_yaml(call.request.body)
     if not isinstance(applied, dict):
         raise bad_request("error decoding YAML: an object is expected")
@@ -126,7 +131,7 @@ def _apply(call: Call) -> Response:
             raise conflict(kind.group, kind.plural, call.name, why)
     elif about.get("resourceVersion") and about["resourceVersion"] != old["metadata"]["resourceVersion"]:
         raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
-    merged, changed = ownership.apply(call, old, applied, manager=call.manager)
+    merged, changed = ownership.apply(call, old, applied, manager=manager)
     if not changed and old is not None:
         return call.answer(old)
     new = _read_merged(call, merged)

@@ -50,6 +50,8 @@ def list_(call: Call) -> Response:
         fresh = _token(core.store.revision, after) if token else ""
         raise _expired(fresh) from None
     about: dict[str, Any] = {"resourceVersion": str(revision or core.store.revision)}
+    if kind.custom:
+        about["continue"] = ""
     if remaining and last is not None:
         about["continue"] = _token(revision or core.store.revision, last.key)
         if selection.everything:

@@ -74,7 +74,7 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool) -> Value:
     if rules.before_create is not None:
         rules.before_create(value, core)
     causes = Causes()
-    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes)
+    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, custom=kind.custom)
     _validate(kind, value, causes)
     if causes:
         raise invalid(kind.group_kind, about.get("name", ""), causes)
@@ -102,7 +102,7 @@ def check_preconditions(kind: Kind, entry: Entry, about: Value) -> None:
     if not revision and not kind.rules.unconditional_update:
         causes = Causes()
         causes.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise invalid(kind.group_kind, entry.name, causes)
+        raise invalid(GroupKind(kind.group, kind.plural), entry.name, causes)  # the real one names the resource here
 
 
 def update(

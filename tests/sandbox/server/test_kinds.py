@@ -99,7 +99,7 @@ def test_a_pod_is_admitted_with_its_priority_tolerations_and_quality(api: Api) -
 
 
 DEPLOYMENT_FAULTS = [
-    ("spec.selector", None, ["spec.selector"]),
+    ("spec.selector", None, ["spec.selector", "spec.template.metadata.labels"]),
     ("spec.selector", {}, ["spec.selector"]),
     ("spec.selector.matchLabels", {"app": "other"}, ["spec.template.metadata.labels"]),
     ("spec.replicas", -1, ["spec.replicas"]),
@@ -189,6 +189,15 @@ def test_a_secrets_plain_text_becomes_data(api: Api) -> None:
         "data[tls.crt]",
         "data[tls.key]",
     ]
+
+
+def test_a_daemon_set_counts_its_templates(api: Api) -> None:
+    path = "/apis/apps/v1/namespaces/default/daemonsets"
+    name = "deprecated.daemonset.template.generation"
+    body = api.post(path, {**deployment(), "kind": "DaemonSet"}).body
+    assert body["metadata"]["annotations"][name] == "1"
+    changes = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+    assert api.patch(f"{path}/web", changes).body["metadata"]["annotations"][name] == "2"
 
 
 def test_a_job_selects_its_own_pods(api: Api) -> None:

@@ -234,3 +234,18 @@ def test_every_write_records_who_owns_the_fields(api: Api) -> None:
     assert [(entry["manager"], entry["operation"]) for entry in fields] == [("maker", "Update"), ("test", "Update")]
     assert fields[1]["fieldsV1"] == {"f:data": {"f:b": {}}}
     assert fields[1]["time"] == "2026-03-01T12:00:00Z"
+
+
+def test_an_empty_list_of_owners_forgets_them_until_the_next_apply(api: Api) -> None:
+    path = f"{CONFIG_MAPS}/settings"
+    stored = api.post(CONFIG_MAPS, config_map(data={"a": "1"})).body
+    stored["metadata"]["managedFields"] = []
+    assert "managedFields" not in api.put(path, stored).body["metadata"]
+    assert "managedFields" not in api.patch(path, {"data": {"b": "2"}}).body["metadata"]
+    entries = api.apply(path, config_map(data={"a": "1"})).body["metadata"]["managedFields"]
+    assert [entry["manager"] for entry in entries] == ["tool", "before-first-apply"]
+
+
+def test_an_unknown_group_is_no_page(api: Api) -> None:
+    answer = api.get("/apis/nothing.example.com/v1/things")
+    assert (answer.status, answer.text) == (404, "404 page not found\n")

@@ -1,6 +1,6 @@
 """Scale, status, binding, eviction, logs, tokens and questions."""
 
-from sandbox_api import DEPLOYMENTS, JSON_PATCH, PODS, Api, deployment, pod
+from sandbox_api import APPLY, DEPLOYMENTS, JSON_PATCH, PODS, Api, deployment, pod
 
 SCALE = f"{DEPLOYMENTS}/web/scale"
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
@@ -26,6 +26,19 @@ def test_scaling_owns_the_replicas(api: Api) -> None:
     entries = api.get(f"{DEPLOYMENTS}/web").body["metadata"]["managedFields"]
     (entry,) = [entry for entry in entries if entry["manager"] == "kubectl"]
     assert (entry["subresource"], entry["fieldsV1"]) == ("scale", {"f:spec": {"f:replicas": {}}})
+
+
+def test_a_scale_can_be_applied(api: Api) -> None:
+    api.apply(f"{DEPLOYMENTS}/web", {**deployment(), "spec": {**deployment()["spec"], "replicas": 2}})
+    stated = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "web"}, "spec": {"replicas": 5}}
+    assert api.apply(SCALE, stated, "scaler").status == 409
+    assert api.apply(SCALE, stated, "scaler", force="true").body["spec"] == {"replicas": 5}
+    entries = api.get(f"{DEPLOYMENTS}/web").body["metadata"]["managedFields"]
+    assert [(e["manager"], e["operation"], e.get("subresource")) for e in entries] == [
+        ("scaler", "Apply", "scale"),
+        ("tool", "Apply", None),
+    ]
+    assert api.patch(SCALE, stated, APPLY).status == 422
 
 
 def test_a_status_write_touches_nothing_else(api: Api) -> None:
