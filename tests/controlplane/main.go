@@ -50,17 +50,16 @@ func fail(message string) {
 	os.Exit(2)
 }
 
-// endWithInput asks this process to stop, as SIGTERM does, once nobody holds the other end of its standard input.
+// endWithInput ends this process once nobody holds the other end of its standard input. Politely would take minutes:
+// an API server whose etcd went first waits for it.
 func endWithInput() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	if self, err := os.FindProcess(os.Getpid()); err == nil {
-		_ = self.Signal(syscall.SIGTERM)
-	}
+	os.Exit(1)
 }
 
 // etcd serves one member on loopback until it is told to stop. Its flags are the few of upstream's that are needed.
 func etcd() *cobra.Command {
-	var dir, client, peer string
+	var dir, client, advertised, peer string
 	var quota int64
 	var noFsync bool
 	command := &cobra.Command{
@@ -76,7 +75,8 @@ func etcd() *cobra.Command {
 				text string
 				to   []*[]url.URL
 			}{
-				{client, []*[]url.URL{&config.ListenClientUrls, &config.AdvertiseClientUrls}},
+				{client, []*[]url.URL{&config.ListenClientUrls}},
+				{advertised, []*[]url.URL{&config.AdvertiseClientUrls}},
 				{peer, []*[]url.URL{&config.ListenPeerUrls, &config.AdvertisePeerUrls}},
 			} {
 				parsed, err := url.Parse(each.text)
@@ -106,6 +106,7 @@ func etcd() *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&dir, "data-dir", "", "folder for the data")
 	flags.StringVar(&client, "listen-client-urls", "", "http://127.0.0.1:PORT for clients")
+	flags.StringVar(&advertised, "advertise-client-urls", "", "the same")
 	flags.StringVar(&peer, "listen-peer-urls", "", "http://127.0.0.1:PORT for peers, of which there are none")
 	flags.Int64Var(&quota, "quota-backend-bytes", 0, "largest size of the data; 0 is etcd's default")
 	flags.BoolVar(&noFsync, "unsafe-no-fsync", false, "do not wait for the disk")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from build import Programs
+from build import Commands
 from certificates import Authority, Pair, kubeconfig
 
 HOST: Final = "127.0.0.1"
@@ -30,11 +30,11 @@ class ControlPlane:
     `stop`, on the same ports with the same data.
     """
 
-    def __init__(self, programs: Programs, folder: Path, *, controllers: bool = True) -> None:
+    def __init__(self, commands: Commands, folder: Path, *, controllers: bool = True) -> None:
         self.folder = folder
         self.controllers = controllers
         self.authority = Authority(folder / "pki")
-        self._programs = programs
+        self._commands = commands
         self._running: dict[str, Process] = {}
         self._ports: dict[str, int] = {}
 
@@ -113,7 +113,7 @@ class ControlPlane:
         flags = [f"--{key}={value}" for key, value in arguments.items()]
         with self.log(part).open("ab") as log:
             self._running[part] = await asyncio.create_subprocess_exec(
-                *self._programs.commands[part], *flags, stdin=PIPE, stdout=log, stderr=STDOUT, start_new_session=True
+                *self._commands[part], *flags, stdin=PIPE, stdout=log, stderr=STDOUT, start_new_session=True
             )
 
     async def _until(self, part: str, ready: Callable[[], bool]) -> None:
@@ -141,13 +141,13 @@ class ControlPlane:
 
     def _etcd(self) -> dict[str, object]:
         client = f"http://{HOST}:{self._ports['etcd']}"
-        flags: dict[str, object] = {
+        return {
             "data-dir": self.folder / "etcd",
             "listen-client-urls": client,
+            "advertise-client-urls": client,
             "listen-peer-urls": f"http://{HOST}:{self._ports['peer']}",
             "unsafe-no-fsync": "true",  # a test's data is not worth a disk's time
         }
-        return flags if self._programs.ours else {**flags, "advertise-client-urls": client}
 
     def _apiserver(self) -> dict[str, object]:
         pki = self.authority.folder
