@@ -15,7 +15,17 @@ def add(verbs: Verbs) -> None:
 
 def demo(args: argparse.Namespace) -> int:
     import asyncio
+    import shutil
+
+    from reconciler.cli.exits import INTERRUPTED
+    from reconciler.errors import ConfigError
+
+    if shutil.which("git") is None:
+        raise ConfigError("git is not on the PATH", hint="the demo commits to a repository: install git first")
 
     from reconciler.cli.story import tell
 
-    return asyncio.run(tell(keep=args.keep, port=args.port))
+    try:
+        return asyncio.run(tell(keep=args.keep, port=args.port))
+    except asyncio.CancelledError:  # SIGTERM
+        return INTERRUPTED

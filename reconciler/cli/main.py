@@ -1,6 +1,7 @@
 """`reconciler`: the verbs, their flags, and how a failure is said. Heavy imports happen inside the verbs."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,9 @@ def parser() -> _Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code (see the epilog); a failure is explained on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ gets a ?, not a traceback
     root = parser()
     args, unknown = root.parse_known_args(argv)
     if unknown:

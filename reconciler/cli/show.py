@@ -1,6 +1,7 @@
 """How verbs print: to a terminal in colour, to a pipe without, always through the same views."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ def changes(found: Sequence[Change], problems: Sequence[Problem], *, output: str
     else:
         from reconciler.diff.views import text
 
-        out(text.render(found, problems, color=sys.stdout.isatty()))
+        out(text.render(found, problems, color=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
 
 
 def problems(found: Sequence[Problem], skipped: Sequence[Skipped], *, documents: int, output: str) -> None:

@@ -1,11 +1,13 @@
-"""The demo's story, chapter by chapter. Everything it shows is read from the cluster's API; nothing is staged."""
+"""The demo's story, step by step. Everything it shows is read from the cluster's API; nothing is staged."""
 
 import asyncio
 import json
+import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -13,19 +15,20 @@ from typing import Final
 
 from git import Actor, Repo
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from reconciler.cli.embedded import embedded
 from reconciler.cli.examples import copy_example
-from reconciler.cli.exits import ERROR, OK
+from reconciler.cli.exits import OK
+from reconciler.cli.show import counted, table
 from reconciler.clock import SystemClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.connect import connect
 from reconciler.daemon.serve import keep as keep_converged
-from reconciler.diff.views import text
+from reconciler.diff.views.summary import sentence
 from reconciler.engine.preview import offline
 from reconciler.engine.readiness import ready
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ConfigError
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request
 from reconciler.kube.names import GroupKind, Identity
@@ -42,7 +45,7 @@ from reconciler.specs.load import Loader
 _SOURCE: Final = "shop"
 _PATHS: Final = ("base", "env/prod")
 _AUTHOR: Final = Actor("Ann Author", "ann@shop.example.com")
-_PATIENCE: Final = 60.0  # seconds for one chapter; a machine that needs more has another problem
+_PATIENCE: Final = 60.0  # seconds for one step; a machine that needs more has another problem
 _WEB: Final = Identity("apps", "Deployment", "shop", "web")
 
 
@@ -50,23 +53,26 @@ async def tell(*, keep: bool, port: int) -> int:
     """Tell the story; returns the exit code."""
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
+    telling = asyncio.current_task()
+    assert telling is not None  # noqa: S101 - for the type checker: we run
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, telling.cancel)
     with TemporaryDirectory(prefix="reconciler-demo-") as folder:
         async with AsyncExitStack() as stack:
             url = await stack.enter_async_context(embedded(port=port))
             story = Story(console, Path(folder), url)
             await stack.enter_async_context(story.daemon())
             try:
+                await story.plan()
                 await story.first_commit()
-                await story.second_commit()
+                await story.release()
                 await story.hand_edit()
                 await story.removal()
             except TimeoutError:
-                console.print(f"[bold red]the demo failed:[/] a chapter took more than {_PATIENCE:.0f} s")
-                return ERROR
-            except ReconcilerError as error:
-                console.print(f"[bold red]the demo failed:[/] {error}")
-                return ERROR
-            story.summary(time.monotonic() - began)
+                raise ConfigError(
+                    f"the demo stopped: a step took more than {_PATIENCE:.0f} s",
+                    hint="is the machine very busy? `reconciler sandbox` and `reconciler apply` show more",
+                ) from None
+            story.summary(time.monotonic() - began, keep=keep)
             if keep:
                 await story.stay()
     return OK
@@ -87,10 +93,11 @@ class Story:
         self._changed = asyncio.Event()
         self._cluster: Cluster | None = None
         self._healed_ms = 0.0
+        self._step = 0
+        self._clock = SystemClock()
         self._config = DaemonConfig(
             sources=(SourceConfig(name=_SOURCE, url=str(self._work), paths=_PATHS, interval=0.5),),
             install="demo",
-            state_namespace="default",
             cache_dir=str(folder / "cache"),
             listen="127.0.0.1:0",
         )
@@ -103,7 +110,7 @@ class Story:
     @asynccontextmanager
     async def daemon(self) -> AsyncIterator[None]:
         """The same daemon that `reconciler run` starts, in this process."""
-        clock, random = SystemClock(), Random()  # noqa: S311 - jitter
+        clock, random = self._clock, Random()  # noqa: S311 - jitter
         self._cluster = await connect(str(self._kubeconfig), clock=clock, random=random)
         self._cluster.cache.subscribe(self._seen)
         stop = asyncio.Event()
@@ -137,22 +144,39 @@ class Story:
                 self._changed.clear()
                 await self._changed.wait()
 
-    # -- the chapters -------------------------------------------------------------------------------------------------
+    # -- the steps ----------------------------------------------------------------------------------------------------
+
+    async def plan(self) -> None:
+        self._say("[bold]reconciler keeps a Kubernetes cluster as the YAML in a Git repository says.[/]")
+        self._say("Here it does so with a small shop, on a cluster inside this process. Nothing else is touched.")
+        self._title("A plan", "what applying the shop would do, before anything happens")
+        source = DirectorySource(self._work, _PATHS, _SOURCE)
+        specs = await Loader().load(await source.snapshot(), source, namespace="default")
+        owner = Owner("demo", _SOURCE)
+        manifests = Renderer().render(specs, plan(specs), owner=owner, adopt=False, drift=DriftMode.HEAL)
+        changes = offline(manifests)
+        width = max(len(change.identity.kind) for change in changes)
+        for kind, names in _by_kind(change.identity for change in changes):
+            self._say(f"   [green]+ {kind:<{width}}[/]  {', '.join(names)}")
+        self._say(f"   [dim]{sentence(changes, specs.problems)}[/]")
 
     async def first_commit(self) -> None:
-        self._title("A commit", f"a small shop in {_PATHS[0]}/ and {_PATHS[1]}/, and what a plan says of it")
-        await self._plan()
+        self._title("A commit", "the daemon sees it and applies it, each object as soon as what it needs is there")
         self._commit("Open the shop")
+        began = self._clock.now()
         self._start()
         await self._converged()
-        self._say("The daemon saw the commit and applied it, each object as soon as what it needs was there:")
-        for event in self._events:
-            if event.type is EventType.APPLIED:
-                self._say(f"  [green]✓[/] {event.identity}")
-        self._title("Running", "where the pods are; controllers, scheduler and kubelets are the sandbox's")
+        applied = [event for event in self._events if event.type is EventType.APPLIED]
+        width = max(len(event.identity.kind) for event in applied if event.identity)
+        for kind, run in groupby(applied, key=lambda event: event.identity.kind if event.identity else ""):
+            events = list(run)
+            names = ", ".join(event.identity.name for event in events if event.identity)
+            seconds = (events[-1].time - began).total_seconds()
+            self._say(f"   [dim]{seconds:3.1f} s[/] [green]✓[/] {kind:<{width}}  {names}")
+        self._say("   The catalog waited for its migration to succeed, the cart for redis to be ready. The pods now:")
         await self._pods()
 
-    async def second_commit(self) -> None:
+    async def release(self) -> None:
         self._title("A release", "one line of Git: the tag of Image/web goes from 1.4.2 to 1.5.0")
         path = self._work / "base" / "images.yaml"
         path.write_text(path.read_text().replace('tag: "1.4.2"', 'tag: "1.5.0"'))
@@ -160,8 +184,8 @@ class Story:
         self._commit("Release web 1.5.0")
         await self._converged()
         writes = sum((self.cluster.requests - before)[kind] for kind in self.cluster.requests if kind.verb == "apply")
-        images = await self._images()
-        self._say(f"  {writes} object was sent; the pods were replaced a few at a time and now run {images}")
+        sent = f"{counted(writes, 'object')} {'was' if writes == 1 else 'were'} sent"
+        self._say(f"   [green]✓[/] {sent}; the pods were replaced a few at a time and run {await self._images()}")
 
     async def hand_edit(self) -> None:
         self._title("A hand edit", "somebody runs: kubectl set image deployment/web web=evil.example.com/web:hacked")
@@ -171,36 +195,43 @@ class Story:
         await self._until(lambda: any(event.type is EventType.HEALED for event in self._events))
         self._healed_ms = (time.monotonic() - began) * 1000
         drift = next(event for event in self._events if event.type is EventType.DRIFTED)
-        self._say(f"  noticed: {drift.identity} {drift.message}")
+        self._say(f"   [yellow]![/] {drift.identity}: {escape(drift.message)}")
         await self._until(self._all_ready)
-        self._say(f"  healed {self._healed_ms:.0f} ms after the edit; it runs {await self._images()} again")
+        images = await self._images()
+        self._say(f"   [green]✓[/] healed {self._healed_ms:.0f} ms after the edit; it runs {images} again")
 
     async def removal(self) -> None:
-        self._title("Something goes", "NetworkPolicy/redis is removed from Git, so it is removed from the cluster")
+        self._title("A removal", "NetworkPolicy/redis goes from Git, so it goes from the cluster")
         path = self._work / "base" / "cart.yaml"
         documents = path.read_text().split("---\n")
         path.write_text("---\n".join(part for part in documents if "kind: NetworkPolicy" not in part))
         self._commit("Open redis to everybody")
         await self._until(lambda: any(event.type is EventType.PRUNED for event in self._events))
         gone = next(event for event in self._events if event.type is EventType.PRUNED)
-        self._say(f"  [red]✗[/] {gone.identity}  {gone.message}")
-        self._say("  Deleting a namespace, a volume, or more than a fifth of it all would have waited for an approval.")
+        self._say(f"   [red]✗[/] {gone.identity}: {escape(gone.message)}")
+        self._say("   A namespace, a volume, or more than a fifth of the shop would have waited for an approval.")
 
-    def summary(self, seconds: float) -> None:
+    def summary(self, seconds: float, *, keep: bool) -> None:
         events = Counter(event.type for event in self._events)
-        done = (f"{events[kind]} {kind}" for kind in (EventType.APPLIED, EventType.HEALED, EventType.PRUNED))
+        created = sum(e.type is EventType.APPLIED and e.message.startswith("create") for e in self._events)
         requests = sum(self.cluster.requests.values())
-        self._title("That was it", f"objects: {', '.join(done)}; {requests} API requests; {seconds:.1f} s")
-        self._say("Look further:")
-        self._say("  reconciler demo --keep        the same, and stays up for kubectl")
-        self._say("  examples/repo/README.md       the shop's files, a tutorial")
-        self._say("  reconciler init my-shop       a repository of your own; reconciler validate my-shop")
-        self._say("  reconciler --help             all verbs")
+        self._say("\n[bold]That was it.[/]")
+        self._say(f"   {counted(created, 'object')} created in the right order, 1 changed by a release,")
+        self._say(f"   {counted(events[EventType.HEALED], 'hand edit')} healed in {self._healed_ms:.0f} ms,")
+        self._say(f"   {counted(events[EventType.PRUNED], 'object')} removed because Git no longer has it.")
+        left = "" if keep else " Nothing is left running."
+        self._say(f"   {requests} requests to the Kubernetes API, {seconds:.1f} seconds.{left}")
+        self._say("\nLook further:")
+        self._say("   reconciler demo --keep       the same, and it stays up for kubectl")
+        self._say("   reconciler init my-shop      the shop's files, with a tutorial, to make your own")
+        self._say("   reconciler --help            all verbs")
 
     async def stay(self) -> None:
-        self._say(f"\nStill running. In another terminal:\n  export KUBECONFIG={self._kubeconfig}")
-        self._say(f"  kubectl -n shop get pods      and edit files in {self._work}, then commit them")
-        self._say("  reconciler status --state-namespace default\nctrl-c ends it and removes everything.")
+        self._say(f"\nStill running. In another terminal:\n   export KUBECONFIG={self._kubeconfig}")
+        self._say("   kubectl -n shop get pods")
+        self._say("   reconciler status")
+        self._say(f"   cd {self._work}      edit a file and commit it: the daemon looks twice a second")
+        self._say("Ctrl-c ends it and removes everything.")
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -209,24 +240,16 @@ class Story:
     # -- what they are made of ----------------------------------------------------------------------------------------
 
     def _title(self, title: str, subtitle: str) -> None:
-        self._console.print(f"\n[bold cyan]{title}[/]  [dim]{subtitle}[/]")
+        self._step += 1
+        self._console.print(f"\n[bold cyan]{self._step}. {title}[/]  [dim]{subtitle}[/]")
 
     def _say(self, line: str) -> None:
         self._console.print(line)
 
     def _commit(self, message: str) -> None:
         self._repo.git.add(all=True)
-        commit = self._repo.index.commit(message, author=_AUTHOR, committer=_AUTHOR)
-        self._say(f"  git commit {commit.hexsha[:8]} “{message}”")
-
-    async def _plan(self) -> None:
-        source = DirectorySource(self._work, _PATHS, _SOURCE)
-        specs = await Loader().load(await source.snapshot(), source, namespace="default")
-        owner = Owner("demo", _SOURCE)
-        manifests = Renderer().render(specs, plan(specs), owner=owner, adopt=False, drift=DriftMode.HEAL)
-        shown = text.render(offline(manifests), specs.problems, color=False)
-        for line in shown.splitlines():
-            self._console.print(f"  {line}", markup=False)
+        commit = self._repo.index.commit(message, author=_AUTHOR, committer=_AUTHOR, skip_hooks=True)
+        self._say(f"   [dim]git commit[/] {commit.hexsha[:8]} “{message}”")
 
     async def _converged(self) -> None:
         """Wait until the newest commit is applied and everything is healthy."""
@@ -239,14 +262,15 @@ class Story:
 
     async def _pods(self) -> None:
         nodes = {node.identity.name: node for node in await self.cluster.list(GroupKind("", "Node"))}
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for column in ("  POD", "STATUS", "NODE", "ZONE"):
-            table.add_column(column)
+        rows = [("POD", "STATUS", "NODE", "ZONE")]
         for pod in await self.cluster.list(GroupKind("", "Pod"), "shop"):
             name = str((pod.object.get("spec") or {}).get("nodeName", ""))
             zone = nodes[name].labels.get("topology.kubernetes.io/zone", "") if name in nodes else ""
-            table.add_row(f"  {pod.identity.name}", str((pod.object.get("status") or {}).get("phase")), name, zone)
-        self._console.print(table)
+            rows.append((pod.identity.name, str((pod.object.get("status") or {}).get("phase")), name, zone))
+        heading, *lines = table(rows, indent="     ").splitlines()
+        self._say(f"[dim]{heading}[/]")
+        for line in lines:
+            self._say(line)
 
     async def _images(self) -> str:
         pods = await self.cluster.list(GroupKind("", "Pod"), "shop", "app.kubernetes.io/name=web")
@@ -268,3 +292,10 @@ class Story:
             await other.send(Request("PATCH", path, query, headers, json.dumps(patch).encode()))
         finally:
             await other.close()
+
+
+def _by_kind(identities: Iterable[Identity]) -> Iterable[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    for identity in identities:
+        found.setdefault(identity.kind, []).append(identity.name)
+    return found.items()

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from itertools import groupby, zip_longest
 from typing import Final
 
 from rich.console import Console
@@ -44,8 +45,13 @@ def render(changes: Sequence[Change], problems: Sequence[Problem] = (), *, color
 
 
 def _lines(changes: Sequence[Change], problems: Sequence[Problem]) -> Iterator[Text]:
-    for change in ordered(changes, calm_first=True):
-        yield from _change(change)
+    for _action, same in groupby(ordered(changes, calm_first=True), key=lambda change: change.action):
+        run = list(same)
+        width = max(len(visible(str(change.identity))) for change in run)
+        for change, following in zip_longest(run, run[1:]):
+            yield from _change(change, width)
+            if change.hint and (following is None or following.hint != change.hint):
+                yield Text(f"    hint: {visible(change.hint)}", "dim")
     for problem in sorted(problems, key=lambda problem: (problem.severity is Severity.ERROR, problem.location)):
         style = "bold red" if problem.severity is Severity.ERROR else "yellow"
         first, *rest = problem.lines()
@@ -54,15 +60,14 @@ def _lines(changes: Sequence[Change], problems: Sequence[Problem]) -> Iterator[T
     yield Text(sentence(changes, problems), "bold")
 
 
-def _change(change: Change) -> Iterator[Text]:
-    head = Text(f"{SIGNS[change.action]} {visible(str(change.identity))}", _STYLES[change.action])
-    head.append(f"  {visible(change.reason)}", "default")
-    if change.action is Action.CREATE and change.manifest is not None:
-        head.append(f"  ({visible(str(change.manifest.origin))})", "dim")
+def _change(change: Change, width: int) -> Iterator[Text]:
+    head = Text(f"{SIGNS[change.action]} {visible(str(change.identity)):<{width}}", _STYLES[change.action])
+    if change.action is Action.CREATE and change.manifest is not None:  # the sign says that it is new, this says why
+        head.append(f"  {visible(str(change.manifest.origin))}", "not bold dim default")
+    else:
+        head.append(f"  {visible(change.reason)}", "default")
     yield head
     for field in change.fields:
         for line in lines(field):
             became = "" if line.became is None else " → ".join(line.became)
             yield Text(f"    {line.sign} {line.text}{became}{line.note}".rstrip(), _SIGN_STYLES[line.sign])
-    if change.hint:
-        yield Text(f"    hint: {visible(change.hint)}", "dim")
