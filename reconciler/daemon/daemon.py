@@ -1,8 +1,8 @@
 """The daemon: triggers add keys to a queue, workers turn keys into polls and passes, signals end it.
 
 Three keys a source. `poll` asks Git whether there is a newer commit; it runs beside a pass, so that a newer commit wins
-over one that waits. `sync` makes the pass that is due. `heal` looks at what was seen to drift, also beside a pass, which
-may be waiting for something. Never two of the same key at a time.
+over one that waits. `sync` makes the pass that is due. `heal` looks at what was seen to drift, also beside a pass that
+waits for something. Never two of the same key at a time.
 """
 
 import asyncio

@@ -28,7 +28,9 @@ from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.source.trailers import allowed_prunes
 
+_PATIENCE = 10.0  # seconds until a kind whose definition is there must be served
 _MOUNTED = frozenset({"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"})
+_VERSIONED = frozenset({"ConfigMap", "Job"})
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "ReplicaSet"})
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ class Decider:
         self._claims = claims
         self._schemas = Schemas()
         self._equal: dict[Identity, tuple[str, str]] = {}
+        self._unserved: set[Identity] = set()
         self.undecided: frozenset[Identity] = frozenset()
 
     async def changes(
@@ -87,13 +90,36 @@ class Decider:
                 change = Change(manifest.identity, Action.REFUSE, str(error), manifest=manifest, hint=error.hint)
                 undecided.add(manifest.identity)
             else:
-                change = self._decide(manifest, existing, manifests, ran)
+                try:
+                    change = self._decide(manifest, existing, manifests, ran)
+                except Exception as fault:  # a fault of ours with one object must not stop the others
+                    logger.exception("%s could not be compared", manifest.identity)
+                    reason = f"a fault of reconciler itself: {type(fault).__name__}"
+                    change = Change(manifest.identity, Action.REFUSE, reason, manifest=manifest)
+                    undecided.add(manifest.identity)
             if change.action is Action.NONE and (version := self._cluster.cache.version(manifest.identity)):
                 self._equal[manifest.identity] = (manifest.digest, version)
             else:
                 found.append(change)
         self.undecided = frozenset(undecided)
         return found
+
+    async def again(self, change: Change) -> Change:
+        """`change`, decided anew where its kind was not served: what is there now may be somebody else's (rule 2).
+
+        Raises ApiError or TransportError.
+        """
+        manifest = change.manifest
+        if manifest is None or manifest.identity not in self._unserved:
+            return change
+        group = manifest.identity.group
+        defined = any(crd.name.endswith(f".{group}") for crd in self._cluster.cache.of_kind(GroupKind(*CRD_KIND)))
+        await self._cluster.discovery.require(manifest.gvk, _PATIENCE if defined else 0.0)
+        self._unserved.discard(manifest.identity)
+        existing, unread = await self._existing([manifest])
+        for error in unread.values():
+            raise error
+        return self._decide(manifest, existing, {}, frozenset())
 
     def written(self, manifest: Manifest, version: str) -> None:
         """Remember that the object at resourceVersion `version` is what applying `manifest` makes of it.
@@ -110,6 +136,7 @@ class Decider:
         """Keep nothing about objects that are not among `manifests`."""
         if len(self._equal) > len(manifests):
             self._equal = {identity: pair for identity, pair in self._equal.items() if identity in manifests}
+        self._unserved.intersection_update(manifests)
 
     async def confirmed(self, change: Change) -> bool:
         """Whether applying `change` would change the object: a dry-run answers (rule 13)."""
@@ -187,6 +214,7 @@ class Decider:
         if present is None and identity in ran:
             return Change(identity, Action.NONE, "ran already", manifest=manifest)
         if present is None and not self._served(identity):
+            self._unserved.add(identity)
             return Change(identity, Action.UNCONFIRMED, "its kind is not served yet", manifest=manifest)
         change = compare(
             manifest,
@@ -255,9 +283,11 @@ class Decider:
                 for change in decided
             ]
 
+        replaced = _replaced(owned, manifests)
+
         def guarded(allow: int) -> list[Change]:
             return guard(
-                decided,
+                [change for change in decided if change.identity not in replaced],
                 owned=len(owned),
                 config=stricter(self._config.guard, before) if before else self._config.guard,
                 allow=allow,
@@ -266,12 +296,25 @@ class Decider:
             )
 
         allow = allowed_prunes(messages)
-        final = guarded(allow)
+        final = [*guarded(allow), *(change for change in decided if change.identity in replaced)]
         by_trailer: frozenset[str] = frozenset()
         if allow:
             without = {change.uid for change in guarded(0) if change.action is Action.PRUNE}
             by_trailer = frozenset(c.uid for c in final if c.action is Action.PRUNE and c.uid not in without)
         return Prunes(final, by_trailer, waiting)
+
+
+def _replaced(owned: Iterable[Live], manifests: Manifests) -> frozenset[Identity]:
+    """Earlier versions of what Git still states: files by their hash, Jobs by theirs. Nobody removed them from Git."""
+    stated = {str(manifest.spec) for manifest in manifests.items.values()}
+    return frozenset(
+        live.identity
+        for live in owned
+        if live.identity.kind in _VERSIONED
+        and live.identity not in manifests.items
+        and (spec := live.annotations.get(ANNOTATION_SPEC)) in stated
+        and spec != str(live.identity)
+    )
 
 
 def _needed(owned: Iterable[Live], manifests: Manifests, changes: Iterable[Change]) -> frozenset[Identity]:

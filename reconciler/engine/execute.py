@@ -7,7 +7,9 @@ object that was to replace a deleted one may be the one that failed.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCONFIRMED})
 
+logger = logging.getLogger(__name__)
+
 
 class _Blocked(Exception):
     """What a change waits for will not come."""
@@ -41,6 +45,7 @@ class Execution:
     `finished` is told each result as it comes; `forced` says of a change whether it takes fields from other managers;
     `superseded` is set from outside when a newer commit came; `wait_timeout` is in seconds, for one dependency.
     `failed` are objects whose refusal counts as a failure; `written` is told each object as the server answered it.
+    `again` decides anew about what could not be looked at before (UNCONFIRMED), once what it waited for is there.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Execution:
         finished: Callable[[ObjectResult], None],
         forced: Callable[[Change], bool],
         written: Callable[[Manifest, Live], None],
+        again: Callable[[Change], Awaitable[Change]],
         failed: Collection[Identity] = (),
     ) -> None:
         self._cluster = cluster
@@ -65,6 +71,7 @@ class Execution:
         self._finished = finished
         self._forced = forced
         self._written = written
+        self._again = again
         self._failed = failed
         self._slots = asyncio.Semaphore(concurrency)
         self._pending: dict[Identity, asyncio.Future[ObjectResult]] = {}
@@ -152,14 +159,27 @@ class Execution:
             newer.cancel()
 
     async def _perform(self, change: Change) -> None:
-        async with self._slots:
+        # A replacement waits for finalizers: that takes no slot from the others, and a newer commit ends it.
+        async with nullcontext() if change.action is Action.REPLACE else self._slots:
             if self._superseded.is_set():
                 self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
                 return
             try:
-                live = await perform(self._cluster, change, owner=self._owner, forced=self._forced(change))
+                if change.action is Action.UNCONFIRMED:
+                    change = await self._again(change)
+                    if change.action not in WRITES:
+                        held = change.action in (Action.HOLD, Action.REFUSE)
+                        self._finish(change, Outcome.HELD if held else Outcome.DONE, change.reason)
+                        return
+                writing = perform(self._cluster, change, owner=self._owner, forced=self._forced(change))
+                live = await (self._unless_superseded(writing) if change.action is Action.REPLACE else writing)
+            except _Superseded:
+                self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
             except ReconcilerError as error:
                 self._finish(change, Outcome.FAILED, str(error), hint=error.hint)
+            except Exception as error:  # a fault of ours in one object must not stop the others
+                logger.exception("%s of %s failed", change.action, change.identity)
+                self._finish(change, Outcome.FAILED, f"a fault of reconciler itself: {type(error).__name__}")
             else:
                 if live is not None and change.manifest is not None:
                     self._written(change.manifest, live)

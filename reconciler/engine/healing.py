@@ -13,6 +13,7 @@ from reconciler.kube.names import Identity
 _FIRST_PAUSE = 10.0
 _LONGEST_PAUSE = 3600.0
 _CALM = 600.0  # an object that stayed as healed for this long is forgiven
+_KEPT = 100  # histories that are not worth looking through for calm ones
 
 
 @dataclass(slots=True)
@@ -24,26 +25,27 @@ class _History:
 
 
 class Healing:
-    """One source's memory of what was healed, bounded by what drifted within the last ten minutes."""
+    """One source's memory of what was healed, bounded by what drifted lately."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._history: dict[Identity, _History] = {}
+        self._kept = _KEPT
 
     def pause(self, identity: Identity, fields: tuple[str, ...]) -> float:
         """Seconds to leave `identity` alone before its `fields` are healed again; 0 to heal now."""
         past = self._history.get(identity)
         if past is None or past.fields != fields:
             return 0.0
-        calm = self._clock.monotonic() - past.healed
-        if calm > max(_CALM, 2 * self._wait(past)):
+        now = self._clock.monotonic()
+        if self._calm(past, now):
             del self._history[identity]
             return 0.0
-        return max(0.0, self._wait(past) - calm)
+        return max(0.0, self._wait(past) - (now - past.healed))
 
     def _wait(self, past: _History) -> float:
         # The first repetition is healed at once: a person who tries twice is no controller.
-        return 0.0 if past.times < 2 else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (past.times - 2))
+        return 0.0 if past.times < 2 else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(past.times - 2, 20))
 
     def healed(self, identity: Identity, fields: tuple[str, ...]) -> None:
         """`fields` of `identity` were healed just now."""
@@ -51,6 +53,16 @@ class Healing:
         times = past.times + 1 if past is not None and past.fields == fields else 1
         reported = past is not None and past.fields == fields and past.reported
         self._history[identity] = _History(self._clock.monotonic(), fields, times, reported)
+        if len(self._history) > 2 * self._kept:
+            self._forget()
+
+    def _forget(self) -> None:
+        now = self._clock.monotonic()
+        self._history = {i: past for i, past in self._history.items() if not self._calm(past, now)}
+        self._kept = max(_KEPT, len(self._history))
+
+    def _calm(self, past: _History, now: float) -> bool:
+        return now - past.healed > max(_CALM, 2 * self._wait(past))
 
     def fight(self, identity: Identity) -> bool:
         """Whether `identity` is being changed back again and again, and that was not said yet. Says so only once."""

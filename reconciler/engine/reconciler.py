@@ -339,6 +339,7 @@ class Reconciler:
             finished=self._finished,
             forced=lambda change: healing or self._known(change),
             written=lambda manifest, live: self._decider.written(manifest, live.resource_version),
+            again=self._decider.again,
             failed=self._decider.undecided,
         )
 

@@ -25,6 +25,7 @@ class Teller:
         self._revision = ""
         self._unreachable = False
         self._said: dict[Identity, str] = {}  # what was last said to be wrong with an object
+        self._invalid: frozenset[str] = frozenset()  # the problems of the last pass
 
     def _say(self, kind: EventType, message: str, identity: Identity | None = None) -> None:
         self._emit(Event(kind, self._clock.now(), self._source, message, identity, self._revision))
@@ -56,10 +57,14 @@ class Teller:
 
     def ended(self, result: SyncResult) -> None:
         """A pass ended."""
-        for problem in result.problems:
-            if problem.severity is Severity.ERROR:
-                self._say(EventType.INVALID, str(problem), problem.identity)
+        errors = {str(problem): problem for problem in result.problems if problem.severity is Severity.ERROR}
+        for text, problem in errors.items():
+            if text not in self._invalid:
+                self._say(EventType.INVALID, text, problem.identity)
+        self._invalid = frozenset(errors)
         if not result.superseded:
+            wrong = {i for i, each in result.results.items() if each.outcome is not Outcome.DONE}
+            self._said = {identity: said for identity, said in self._said.items() if identity in wrong}
             self._say(EventType.SYNC_FINISHED if result.ok else EventType.SYNC_FAILED, summary(result))
 
     def failed(self, snapshot: Snapshot | None, error: ReconcilerError) -> None:
