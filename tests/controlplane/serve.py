@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 
 from build import Missing, find
-from processes import ControlPlane, Failed
+from control_plane import ControlPlane, Failed
 
 SKIP = 3  # the exit status that says: there are no programs to run
 

@@ -71,8 +71,10 @@ class KubernetesServer:
 
 
 @contextlib.contextmanager
-def shared(folder: Path, worker: str) -> Iterator[KubernetesServer]:
+def shared(folder: Path, worker: str, *options: str) -> Iterator[KubernetesServer]:
     """The control plane in `folder`, started by whoever comes first; it ends with the last of its users.
+
+    `options` are those of tests/controlplane/serve.py.
 
     Each holds a shared lock on FOLDER/users. Skips the test where there is nothing to run.
     """
@@ -80,20 +82,20 @@ def shared(folder: Path, worker: str) -> Iterator[KubernetesServer]:
     with _locked(folder / "users", fcntl.LOCK_SH):
         with _locked(folder / "start", fcntl.LOCK_EX):
             if not (folder / "server.json").exists():
-                _start(folder)
+                _start(folder, options)
         said = json.loads((folder / "server.json").read_text())
         tags = (f"{worker}-{number}" for number in itertools.count(1))
         yield KubernetesServer(folder, said["url"], tags)
 
 
-def _start(folder: Path) -> None:
+def _start(folder: Path, options: tuple[str, ...]) -> None:
     reason = folder / "missing"  # asked once, not once by each process
     if reason.exists():
         _give_up(reason.read_text())
     log = folder / "logs" / "serve.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(folder), "--while-used"],
+            [sys.executable, str(PROGRAM), str(folder), "--while-used", *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
