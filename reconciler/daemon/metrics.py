@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from reconciler.cluster.traffic import RequestKind
 from reconciler.model.event import Event, EventType
+from reconciler.model.problem import Severity
 from reconciler.model.result import SyncResult
 
 RequestCounts = Callable[[], Mapping[RequestKind, int]]
@@ -45,7 +46,10 @@ class Metrics:
             "reconciler_objects", "Objects of the last pass.", ["source", "outcome"], registry=self.registry
         )
         self._problems = Gauge(
-            "reconciler_problems", "Problems in the specs of the last pass.", ["source"], registry=self.registry
+            "reconciler_problems",
+            "Problems in the specs of the last pass.",
+            ["source", "severity"],
+            registry=self.registry,
         )
         self._polls = Counter("reconciler_polls", "Polls of a source.", ["source", "result"], registry=self.registry)
         self._events = Counter("reconciler_events", "Events by type.", ["source", "type"], registry=self.registry)
@@ -61,7 +65,9 @@ class Metrics:
             counts[item.outcome] = counts.get(item.outcome, 0) + 1
         for name in ("done", "failed", "blocked", "superseded", "held"):
             self._objects.labels(result.source, name).set(counts.get(name, 0))
-        self._problems.labels(result.source).set(len(result.problems))
+        for severity in Severity:
+            found = sum(problem.severity is severity for problem in result.problems)
+            self._problems.labels(result.source, severity.value).set(found)
 
     def polled(self, source: str, *, ok: bool, changed: bool) -> None:
         self._polls.labels(source, "error" if not ok else "changed" if changed else "unchanged").inc()
