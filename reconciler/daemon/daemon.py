@@ -77,13 +77,13 @@ class Daemon:
         try:
             await stop.wait()
         finally:
-            self._triggers.stop()
             following.cancel()
             await self._queue.close()
             for reconciler in self._reconcilers.values():
                 reconciler.supersede()
             await dispatching
             await self._end_tasks()
+            self._triggers.stop()  # not before: what it is just calling back would be cancelled with a complaint
             await asyncio.gather(following, return_exceptions=True)
             for reconciler in self._reconcilers.values():
                 await reconciler.close()

@@ -1,5 +1,6 @@
-"""A sandbox behind HTTP that counts what a client writes, and acts when the n-th write arrives."""
+"""A sandbox behind HTTP that counts what a client writes, acts when the n-th write arrives, or hangs."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from reconciler.http.transport import Request, Response, Stream
 from reconciler.sandbox.http import serve
 from reconciler.sandbox.kubeconfig import kubeconfig
 from reconciler.sandbox.kubelet.behavior import Timing
-from reconciler.sandbox.server import Sandbox
+from reconciler.sandbox.server import Lines, Sandbox
 from reconciler.sandbox.simulation import Simulation
 
 _QUICK = Timing(start=0.02, ready=0.02, stop=0.02, job=0.1)
@@ -24,6 +25,8 @@ class Gate:
         self.writes: list[str] = []
         self.before: Callable[[int], None] = lambda _number: None  # told the number of a write, from 1
         self.after: Callable[[int], None] = lambda _number: None  # when it was done and not yet answered
+        self.hangs = False  # take requests, and never answer
+        self._end = asyncio.Event()
 
     def answer(self, request: Request) -> Response:
         if request.method == "GET":
@@ -36,13 +39,24 @@ class Gate:
         return response
 
     def is_stream(self, request: Request) -> bool:
-        return self.sandbox.is_stream(request)
+        return self.hangs or self.sandbox.is_stream(request)
 
     def stream(self, request: Request) -> AbstractAsyncContextManager[Stream]:
-        return self.sandbox.stream(request)
+        return self._silence() if self.hangs else self.sandbox.stream(request)
+
+    @asynccontextmanager
+    async def _silence(self) -> AsyncIterator[Stream]:
+        await self._end.wait()
+        yield Lines(503, {}, _nothing())
 
     def close(self) -> None:
+        self._end.set()
         self.sandbox.close()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for line in ():
+        yield line
 
 
 @asynccontextmanager
