@@ -14,7 +14,7 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare
 from reconciler.diff.guard import guard, stricter
 from reconciler.diff.mounts import mounted
-from reconciler.diff.prune import prune
+from reconciler.diff.prune import finish, prune
 from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
 from reconciler.engine.schemas import CRD_KIND, Schemas
@@ -22,13 +22,14 @@ from reconciler.errors import ApiError, NotFound, TooManyRequests, Unauthorized
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.config import PruneGuard, SourceConfig
-from reconciler.model.manifest import ANNOTATION_SPEC, Manifest, Manifests, Owner
+from reconciler.model.manifest import ANNOTATION_PRUNE, ANNOTATION_SPEC, Manifest, Manifests, Owner
 from reconciler.model.ownership import Ownership, mark, ownership
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.source.trailers import allowed_prunes
 
 _PATIENCE = 10.0  # seconds until a kind whose definition is there must be served
+_JOBS = frozenset({"Job"})
 _MOUNTED = frozenset({"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"})
 _VERSIONED = frozenset({"ConfigMap", "Job"})
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "ReplicaSet"})
@@ -40,12 +41,13 @@ class Prunes(NamedTuple):
     """What is to happen to objects that Git no longer states.
 
     `by_trailer` are the uids of those that only a commit trailer approves; `waiting` says that some are kept until
-    another source was read.
+    another source was read, `untidy` that some are kept only until something has ended: a roll-out, a Job, a move.
     """
 
     changes: list[Change]
     by_trailer: frozenset[str] = frozenset()
     waiting: bool = False
+    untidy: bool = False
 
 
 class Decider:
@@ -260,17 +262,21 @@ class Decider:
         """What is to happen to objects that this source owns and Git no longer states, the guard applied."""
         source = self._owner.source
         marked = self._cluster.cache.marked(source)
-        if all(identity in manifests.items for identity in marked):
+        going = {identity for identity in marked if identity not in manifests.items}
+        if not going:
             return Prunes([])
-        owned = list(self._cluster.cache.of_source(source))
-        going = [live.identity for live in owned if live.identity not in manifests.items]
+        # Unpacking all that a source owns would cost more than all the rest of a pass.
+        mountable = any(identity.kind in _MOUNTED for identity in going)
+        looked_at = _WORKLOADS if mountable else _JOBS
+        cache = self._cluster.cache
+        owned = [live for i in marked if (i in going or i.kind in looked_at) and (live := cache.get(i)) is not None]
         moved = {identity: other for identity in going if (other := self._claims.others(identity, source)) is not None}
         decided = prune(
-            owned,  # not only what goes: a Task's current Job counts among those that it keeps
+            owned,  # not only what goes: a Task's current Job counts among those that it keeps, pods mount files
             manifests,
             specs,
             owner=self._owner,
-            referenced=_needed(owned, manifests, changes),
+            referenced=_needed(owned, manifests, changes) if mountable else (),
             moved=moved,
         )
         behind = sorted(self._claims.behind(source, snapshot.revision.commit))
@@ -288,7 +294,7 @@ class Decider:
         def guarded(allow: int) -> list[Change]:
             return guard(
                 [change for change in decided if change.identity not in replaced],
-                owned=len(owned),
+                owned=len(marked),
                 config=stricter(self._config.guard, before) if before else self._config.guard,
                 allow=allow,
                 approved=frozenset(approved),
@@ -301,7 +307,13 @@ class Decider:
         if allow:
             without = {change.uid for change in guarded(0) if change.action is Action.PRUNE}
             by_trailer = frozenset(c.uid for c in final if c.action is Action.PRUNE and c.uid not in without)
-        return Prunes(final, by_trailer, waiting)
+        untidy = waiting or not all(_at_rest(cache.get(c.identity)) for c in final if c.action is Action.KEEP)
+        return Prunes(final, by_trailer, waiting, untidy)
+
+
+def _at_rest(live: Live | None) -> bool:
+    """Whether an object that is kept stays so until Git says something else."""
+    return live is None or live.annotations.get(ANNOTATION_PRUNE) == "false" or bool(finish(live.object)[0])
 
 
 def _replaced(owned: Iterable[Live], manifests: Manifests) -> frozenset[Identity]:

@@ -320,7 +320,7 @@ class Reconciler:
             approved=state.approved,
             before=state.guard,
         )
-        self._untidy = any(change.action is Action.KEEP for change in prunes.changes)
+        self._untidy = prunes.untidy
         return prunes
 
     async def execute(self, changes: Iterable[Change], manifests: Manifests) -> dict[Identity, ObjectResult]:
