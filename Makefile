@@ -31,7 +31,8 @@ setup: $(DEV)  ## make .venv with everything that development needs
 demo: $(STAMP)  ## the whole story on the embedded cluster
 	@$(BIN)/reconciler demo
 
-test: check  ## all checks, then all tests
+test: check  ## all checks, then all tests; builds the real control plane once (about 7 minutes) where Go is
+	@$(BIN)/python tests/controlplane/build.py
 	@$(BIN)/python -m pytest -n 2
 
 check: $(DEV)  ## lint, format, types, layers
