@@ -29,6 +29,12 @@ def test_a_question_that_asks_nothing_is_refused(api: Api) -> None:
     assert (answer.status, answer.fields) == (422, ["spec.resourceAttributes"])
 
 
+def test_a_binding_must_name_its_pod(api: Api) -> None:
+    api.post(PODS, pod())
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "other"}, "target": {"name": "n1"}}
+    assert api.post(f"{PODS}/one/binding", binding).status == 400
+
+
 def test_a_pod_without_a_node_has_logged_nothing(api: Api) -> None:
     api.post(PODS, pod())
     answer = api.get(f"{PODS}/one/log")

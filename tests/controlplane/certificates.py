@@ -1,5 +1,11 @@
-"""Certificates of a control plane that lives as long as a test run, made by the openssl command."""
+"""Certificates of a control plane that lives as long as a test run, made by the openssl command.
 
+    python tests/controlplane/certificates.py FOLDER URL USER [--group GROUP] [--namespace NAMESPACE] [--days DAYS]
+
+writes FOLDER/USER.kubeconfig for one more user of a running control plane; RBAC says what they may do.
+"""
+
+import argparse
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,6 +68,18 @@ class Authority:
         return Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
 
 
+def write_kubeconfig(
+    folder: Path, url: str, user: str, groups: Sequence[str] = (), *, name: str = "", namespace: str = "", days: int = 2
+) -> Path:
+    """Write FOLDER/NAME.kubeconfig with a new certificate for `user`."""
+    authority = Authority(folder / "pki")
+    pair = authority.client(user, groups, name=name, days=days)
+    path = folder / f"{name or user}.kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(kubeconfig(url, authority.pair.certificate, pair, namespace=namespace or "default"))
+    return path
+
+
 def kubeconfig(url: str, authority: Path, user: Pair, *, namespace: str = "default") -> str:
     """The text of a kubeconfig for one user."""
     return (
@@ -82,3 +100,21 @@ def _openssl(*arguments: str) -> None:
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"openssl {arguments[0]}: {done.stderr.strip()}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="a kubeconfig for one more user")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("url")
+    parser.add_argument("user")
+    parser.add_argument("--group", action="append", default=[])
+    parser.add_argument("--namespace", default="default")
+    parser.add_argument("--days", type=int, default=2, help="how long it is good for; negative: it has expired")
+    options = parser.parse_args()
+    write_kubeconfig(
+        options.folder, options.url, options.user, options.group, namespace=options.namespace, days=options.days
+    )
+
+
+if __name__ == "__main__":
+    main()

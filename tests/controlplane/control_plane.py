@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from build import Commands
-from certificates import Authority, Pair, kubeconfig
+from certificates import Authority, Pair, write_kubeconfig
 
 HOST: Final = "127.0.0.1"
 PATIENCE: Final = 60.0  # seconds for one part to be ready; a busy machine takes a third of it
@@ -60,17 +60,9 @@ class ControlPlane:
         self._ports = dict(zip(("etcd", "peer", "apiserver"), free_ports(3), strict=True))
         self.authority.create()
         self.authority.server([f"IP:{HOST}", "DNS:localhost", "DNS:kubernetes.default.svc"])
-        self.kubeconfig("admin", "admin", ["system:masters"])
-        self.kubeconfig("controller-manager", "system:kube-controller-manager")
-        self.kubeconfig("scheduler", "system:kube-scheduler")
-
-    def kubeconfig(self, name: str, user: str, groups: list[str] | None = None, *, namespace: str = "default") -> Path:
-        """Write FOLDER/NAME.kubeconfig with a new certificate for `user`."""
-        pair = self.authority.client(user, groups or (), name=name)
-        path = self.folder / f"{name}.kubeconfig"
-        path.touch(mode=0o600)
-        path.write_text(kubeconfig(self.url, self.authority.pair.certificate, pair, namespace=namespace))
-        return path
+        write_kubeconfig(self.folder, self.url, "admin", ["system:masters"])
+        for part in ("controller-manager", "scheduler"):
+            write_kubeconfig(self.folder, self.url, f"system:kube-{part}", name=part)
 
     async def start(self) -> None:
         """Returns once all parts are ready. Raises Failed."""

@@ -8,7 +8,7 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -71,10 +71,10 @@ class KubernetesApi(Api):
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         url = self._own(path) + (f"?{urlencode(query)}" if query else "")
         sent = {"content-type": media, "user-agent": "test/1.0", **(headers or {})}
-        answer = self._connection.send(method, url, self._own(data.decode()).encode(), sent)
+        answer = self._connection.send(method, url, _recoded(data, self._own), sent)
         if (method, path, answer.status) == ("POST", CRDS, 201) and "dryRun" not in query:
             self._until_served(json.loads(answer.body))
-        return Answer(Response(answer.status, answer.headers, self._common(answer.body.decode()).encode()))
+        return Answer(Response(answer.status, answer.headers, _recoded(answer.body, self._common)))
 
     def _own(self, text: str) -> str:
         text = text.replace(GROUP, self._group).replace("/namespaces/default", f"/namespaces/{self._space}")
@@ -95,6 +95,11 @@ class KubernetesApi(Api):
         while self._connection.send("GET", path, b"", {}).status != 200:
             assert time.monotonic() < deadline, f"{path} is not served"
             time.sleep(0.02)
+
+
+def _recoded(data: bytes, change: Callable[[str], str]) -> bytes:
+    """Change the text in what need not be text."""
+    return change(data.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
 @pytest.fixture(scope="session")

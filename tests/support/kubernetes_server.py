@@ -25,6 +25,7 @@ from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Transport
 
 PROGRAM: Final = Path(__file__).parents[1] / "controlplane" / "serve.py"
+CERTIFICATES: Final = PROGRAM.with_name("certificates.py")
 MISSING: Final = 3  # its exit status where there is nothing to run
 PATIENCE: Final = 120.0  # seconds for it to be ready
 LOGS: Final = ("apiserver", "controller-manager", "scheduler", "etcd", "serve")
@@ -43,9 +44,17 @@ class KubernetesServer:
         """The administrator's."""
         return self.folder / "admin.kubeconfig"
 
-    def transport(self) -> Transport:
-        """A new client of the administrator."""
-        return HttpTransport(self.url, ssl=_administrator(self.folder))
+    def user(self, name: str, *, group: str = "", namespace: str = "default", days: int = 2) -> Path:
+        """The kubeconfig of one more user, who may do what RBAC says; negative `days`: an expired one."""
+        options = ["--namespace", namespace, "--days", str(days), *(["--group", group] if group else [])]
+        subprocess.run(
+            [sys.executable, str(CERTIFICATES), str(self.folder), self.url, name, *options], check=True, timeout=60
+        )
+        return self.folder / f"{name}.kubeconfig"
+
+    def transport(self, user: str = "admin") -> Transport:
+        """A new client of the administrator, or of a `user`."""
+        return HttpTransport(self.url, ssl=_identity(self.folder, user))
 
     def run(self, test: Coroutine[Any, Any, None]) -> None:
         """Run a test in real time. Where it fails, what the server logged meanwhile is told."""
@@ -74,9 +83,8 @@ class KubernetesServer:
 def shared(folder: Path, worker: str, *options: str) -> Iterator[KubernetesServer]:
     """The control plane in `folder`, started by whoever comes first; it ends with the last of its users.
 
-    `options` are those of tests/controlplane/serve.py.
-
-    Each holds a shared lock on FOLDER/users. Skips the test where there is nothing to run.
+    Each holds a shared lock on FOLDER/users. `options` are those of tests/controlplane/serve.py. Skips the test where
+    there is nothing to run.
     """
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with _locked(folder / "users", fcntl.LOCK_SH):
@@ -133,9 +141,9 @@ def _locked(path: Path, kind: int) -> Iterator[None]:
 
 
 @functools.cache
-def _administrator(folder: Path) -> ssl.SSLContext:
+def _identity(folder: Path, user: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(folder / "pki" / "ca.crt"))
-    context.load_cert_chain(folder / "pki" / "admin.crt", folder / "pki" / "admin.key")
+    context.load_cert_chain(folder / "pki" / f"{user}.crt", folder / "pki" / f"{user}.key")
     return context
 
 

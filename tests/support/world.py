@@ -30,10 +30,14 @@ class World:
     """What a test holds in its hands.
 
     Other worlds may live in the same cluster, where `tag` tells them apart: `name` makes a name this world's own.
+    `states` is the namespace of what is remembered.
     """
 
-    def __init__(self, connect: Callable[[], Transport], clock: Clock, tag: str = "") -> None:
+    def __init__(
+        self, connect: Callable[[], Transport], clock: Clock, tag: str = "", *, states: str = "default"
+    ) -> None:
         self.tag = tag
+        self.states = states
         self.connect = connect
         self.transport = connect()  # for other clients than ours
         self.clock = clock
@@ -42,7 +46,7 @@ class World:
         self.sources: dict[str, Reconciler] = {}
         self.random = Random(7)
         self.cluster = self.new_cluster()
-        self.store = StateStore(self.cluster, "default", clock=clock)
+        self.store = StateStore(self.cluster, self.states, clock=clock)
         self.claims = Claims()
 
     def name(self, word: str) -> str:
@@ -108,7 +112,7 @@ class World:
         await self.store.close()
         await self.cluster.close()
         self.cluster = self.new_cluster()
-        self.store = StateStore(self.cluster, "default", clock=self.clock)
+        self.store = StateStore(self.cluster, self.states, clock=self.clock)
         self.claims = Claims()
         configs = {name: reconciler.config for name, reconciler in self.sources.items()}
         for name, config in configs.items():

@@ -1,0 +1,124 @@
+"""Who may do little: only a server with RBAC can show it."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from kubernetes_server import KubernetesServer
+from texts import config, deployment
+from world import World, opened
+
+from reconciler.clock import SystemClock
+from reconciler.model.result import Outcome
+
+RBAC = "apis/rbac.authorization.k8s.io/v1"
+EVERYTHING = [{"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["*"]}]
+
+
+Rules = list[dict[str, list[str]]]
+
+
+@asynccontextmanager
+async def tenancy(kubernetes: KubernetesServer, rules: Rules) -> AsyncIterator[tuple[World, World]]:
+    """An administrator's world, and in it a tenant who may do what `rules` say in one namespace."""
+    async with kubernetes.world() as admin:
+        await admin.create(
+            "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": admin.space}}
+        )
+        user = admin.name("tenant")
+        head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "tenant"}}
+        await admin.create(admin.path("roles", RBAC), {**head, "kind": "Role", "rules": rules})
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tenant"}
+        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
+        binding = {**head, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]}
+        await admin.create(admin.path("rolebindings", RBAC), binding)
+        kubernetes.user(user)
+        made = World(lambda: kubernetes.transport(user), SystemClock(), admin.tag, states=admin.space)
+        async with opened(made) as tenant:
+            yield admin, tenant
+
+
+def test_rule_22_a_tenant_syncs_its_namespace_and_heals_it(kubernetes: KubernetesServer) -> None:
+    async def scenario() -> None:
+        async with tenancy(kubernetes, EVERYTHING) as (admin, tenant):
+            repository = tenant.source(namespaces=(tenant.space,))
+            repository.commit({"a.yaml": config("a"), "web.yaml": deployment()})
+            result = await tenant.sync()
+            assert result.ok, {str(i): (r.message, r.hint) for i, r in result.results.items()}
+            await admin.patch(admin.path("configmaps/a"), {"data": {"value": "edited"}})
+            await tenant.settled()
+            live = await tenant.get("ConfigMap", "a")
+            assert live is not None
+            assert live["data"] == {"value": "1"}
+            repository.commit({"a.yaml": None})
+            assert (await tenant.sync()).ok
+            assert await tenant.get("ConfigMap", "a") is None
+
+    kubernetes.run(scenario())
+
+
+def test_what_a_tenant_may_not_write_fails_alone_and_names_the_permission(kubernetes: KubernetesServer) -> None:
+    rules = [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]},
+        {"apiGroups": [""], "resources": ["services"], "verbs": ["get", "list", "watch"]},
+    ]
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n"
+
+    async def scenario() -> None:
+        async with tenancy(kubernetes, rules) as (_admin, tenant):
+            repository = tenant.source(namespaces=(tenant.space,))
+            repository.commit({"a.yaml": config("a"), "web.yaml": service})
+            result = await tenant.sync()
+            by_name = {identity.name: each for identity, each in result.results.items()}
+            assert by_name["a"].outcome is Outcome.DONE
+            assert by_name["web"].outcome is Outcome.FAILED
+            assert "services" in by_name["web"].message + by_name["web"].hint
+
+    kubernetes.run(scenario())
+
+
+def test_a_kind_that_may_not_even_be_listed_fails_alone(kubernetes: KubernetesServer) -> None:
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {value: hidden}\n"
+
+    async def scenario() -> None:
+        async with tenancy(kubernetes, rules) as (_admin, tenant):
+            repository = tenant.source(namespaces=(tenant.space,))
+            repository.commit({"a.yaml": config("a"), "key.yaml": secret})
+            result = await tenant.sync()
+            by_name = {identity.name: each for identity, each in result.results.items()}
+            assert by_name["a"].outcome is Outcome.DONE
+            assert by_name["key"].outcome is Outcome.FAILED
+
+    kubernetes.run(scenario())
+
+
+def test_a_permission_that_is_taken_away_fails_and_converges_once_it_is_back(kubernetes: KubernetesServer) -> None:
+    async def scenario() -> None:
+        async with tenancy(kubernetes, EVERYTHING) as (admin, tenant):
+            repository = tenant.source(namespaces=(tenant.space,))
+            repository.commit({"a.yaml": config("a")})
+            assert (await tenant.sync()).ok
+            role = admin.path("roles/tenant", RBAC)
+            reading = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+            await admin.patch(role, {"rules": reading})
+
+            async def refused() -> bool:
+                repository.commit({"a.yaml": config("a", "2")})
+                with contextlib.suppress(AssertionError):  # a pass that could not even begin gives no result
+                    return not (await tenant.sync()).ok
+                return True
+
+            await admin.until(refused)
+            live = await admin.get("ConfigMap", "a")
+            assert live is not None
+            await admin.patch(role, {"rules": EVERYTHING})
+
+            async def converged() -> bool:
+                await tenant.sources["shop"].work()
+                live = await admin.get("ConfigMap", "a")
+                return live is not None and live["data"] == {"value": "2"}
+
+            await admin.until(converged)
+
+    kubernetes.run(scenario())
