@@ -30,7 +30,7 @@ class Progress:
             return
         action, colon, reason = event.message.partition(": ")
         if colon and action in DONE:
-            message = DONE[action] if action == Action.CREATE else f"{DONE[action]}: {reason}"
+            message = DONE[action] if action == Action.CREATE else f"{DONE[action]}: {reason.removeprefix('differs: ')}"
         else:
             message = event.message.removeprefix("held: ")
         self._line(f"{sign} {event.identity}  {message}")
@@ -61,16 +61,17 @@ class Progress:
     @staticmethod
     def _summary(result: SyncResult, invalid: int, unhealthy: int) -> str:
         outcomes = [each.outcome for each in result.results.values()]
-        parts = [done({action: result.count(Action(action)) for action in DONE})]
-        parts += [
+        trouble = [
             f"{outcomes.count(each)} {each}"
             for each in (Outcome.HELD, Outcome.BLOCKED, Outcome.FAILED)
             if each in outcomes
         ]
-        parts += [counted(invalid, "error")] * bool(invalid) + [f"{unhealthy} not healthy"] * bool(unhealthy)
-        text = "; ".join(parts)
+        trouble += [counted(invalid, "error")] * bool(invalid) + [f"{unhealthy} not healthy"] * bool(unhealthy)
+        made = done({action: result.count(Action(action)) for action in DONE})
+        if made == "nothing":
+            made = "nothing done" if trouble else "nothing to do"
         seconds = (result.finished - result.started).total_seconds()
-        return "nothing to do" if text == "nothing" else f"{text}; {seconds:.1f} s"
+        return "; ".join([made, *trouble, f"{seconds:.1f} s"])
 
     @staticmethod
     def _line(text: str) -> None:

@@ -75,7 +75,7 @@ def _load(kubeconfig: str | None, context: str | None) -> Any:
     configuration = client.Configuration()
     try:
         if kubeconfig is not None and not Path(kubeconfig).expanduser().is_file():
-            raise ConfigError("there is no kubeconfig here", where=kubeconfig)
+            raise ConfigError("there is no kubeconfig here", where=kubeconfig, hint="name the file that kubectl uses")
         files = kubeconfig or config.KUBE_CONFIG_DEFAULT_LOCATION
         if any(Path(name).expanduser().is_file() for name in files.split(":")):
             config.load_kube_config(files, context, client_configuration=configuration, persist_config=False)
@@ -93,7 +93,12 @@ def _load(kubeconfig: str | None, context: str | None) -> Any:
     except ConfigError:
         raise
     except Exception as error:  # a kubeconfig that is not YAML, lists that are maps, unreadable certificates …
-        raise ConfigError("the kubeconfig cannot be used", where=kubeconfig or "", why=type(error).__name__) from error
+        raise ConfigError(
+            "the kubeconfig cannot be used",
+            where=kubeconfig or "",
+            why=type(error).__name__,  # its text may quote a credential
+            hint="does `kubectl config view` read it?",
+        ) from error
     return configuration
 
 

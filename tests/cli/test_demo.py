@@ -1,0 +1,54 @@
+"""The demo, told once in this process."""
+
+import re
+import threading
+import time
+from pathlib import Path
+from tempfile import gettempdir
+
+from reconciler.cli.main import main
+
+
+def leftovers() -> set[Path]:
+    return set(Path(gettempdir()).glob("reconciler-demo-*"))
+
+
+def test_the_demo_tells_the_whole_story(capsys):
+    before, threads, began = leftovers(), set(threading.enumerate()), time.monotonic()
+    assert main(["demo"]) == 0
+    assert time.monotonic() - began < 60  # for the ten seconds that it takes on a machine with nothing else to do
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert "\x1b" not in told.out
+    titles = re.findall(r"^\d\. ([A-Za-z ]+?)  ", told.out, re.MULTILINE)
+    assert titles == ["A plan", "A commit", "A release", "A hand edit", "A removal"]
+    summary = told.out[told.out.index("That was it.") :]
+    for happened in (
+        "21 objects created in the right order, 1 changed by a release",
+        "1 hand edit healed in ",
+        "1 object removed because Git no longer has it",
+        "Nothing is left running.",
+        "reconciler demo --keep",
+        "reconciler init my-shop",
+    ):
+        assert happened in summary
+    assert "containers[name=web].image is evil.example.com/web:hacked" in told.out
+    assert leftovers() == before
+    assert {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")} <= threads
+
+
+def test_the_demo_needs_git(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err.startswith("git is not on the PATH\n  hint: ")
+
+
+def test_a_port_that_is_taken_is_said(capsys, api_server):
+    port = re.search(r":(\d+)\}", api_server.read_text())
+    assert port
+    assert main(["demo", "--port", port.group(1)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"cannot listen on port {port.group(1)}",
+        "  because: Address already in use",
+        "  hint: --port takes another one; without it any free one is taken",
+    ]
