@@ -80,10 +80,14 @@ class Process:
     def terminate(self) -> float:
         """SIGTERM; the seconds that it took to end, successfully."""
         start = time.monotonic()
-        self._child.terminate()
-        status = self._child.wait(timeout=PATIENCE)
+        status = self.stop()
         assert status == 0, (status, self.output)
         return time.monotonic() - start
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self._child.terminate()
+        return self._child.wait(timeout=PATIENCE)
 
 
 class DaemonProcess(Process):
