@@ -209,7 +209,7 @@ class Story:
         await self._until(lambda: any(event.type is EventType.PRUNED for event in self._events))
         gone = next(event for event in self._events if event.type is EventType.PRUNED)
         self._say(f"   [red]✗[/] {gone.identity}: {escape(gone.message)}")
-        self._say("   A namespace, a volume, or more than a fifth of the shop would have waited for an approval.")
+        self._say("   A namespace, a volume, or more than five objects at once would have waited for an approval.")
 
     def summary(self, seconds: float, *, keep: bool) -> None:
         events = Counter(event.type for event in self._events)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -33,6 +33,7 @@ class Metrics:
     """One daemon's metrics, in a registry of their own."""
 
     def __init__(self, requests: RequestCounts) -> None:
+        disable_created_metrics()  # a series of start times beside each series says nothing that people ask
         self.registry = CollectorRegistry()
         self.registry.register(_Requests(requests))
         self._sync = Histogram(

@@ -1,0 +1,67 @@
+"""docs/configuration.md against schemas/config.json and the code."""
+
+import re
+
+import msgspec
+import pytest
+import yaml
+
+from reconciler.model.config import DaemonConfig, GitCredentials, GitLimits, PruneGuard, SourceConfig
+from reconciler.model.duration import seconds
+from reconciler.specs.config import load_config
+from reconciler.specs.schemas import schema
+
+SOURCE = schema("config")["properties"]["sources"]["items"]["properties"]
+PARTS = {
+    "The daemon": (2, schema("config")["properties"], DaemonConfig),
+    "A source": (2, SOURCE, SourceConfig),
+    "`credentials`": (3, SOURCE["credentials"]["properties"], GitCredentials),
+    "`limits`": (3, SOURCE["limits"]["properties"], GitLimits),
+    "`guard`": (3, SOURCE["guard"]["properties"], PruneGuard),
+}
+
+
+def rows(text):
+    return dict(re.findall(r"^\| `([A-Za-z]+)` \| (.+?) \|", text.split("\n### ")[0], re.MULTILINE))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_field_is_documented_and_no_other(page, part):
+    level, fields, _ = PARTS[part]
+    assert list(rows(page("docs/configuration.md").sections(level)[part])) == list(fields)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_defaults_are_those_of_the_code(page, part):
+    level, _, struct = PARTS[part]
+    shown = rows(page("docs/configuration.md").sections(level)[part])
+    for field in msgspec.structs.fields(struct):
+        stated = shown[field.encode_name].strip("`")
+        if field.required:
+            assert stated == "required"
+        elif isinstance(field.default, float):
+            assert seconds(stated) == field.default
+        elif field.default is None or isinstance(field.default, msgspec.Struct):
+            assert stated == "—"
+        elif isinstance(field.default, tuple):
+            assert stated == (",".join(field.default) or "all")
+        elif isinstance(field.default, bool):
+            assert stated == str(field.default).lower()
+        else:
+            assert stated == str(field.default)
+
+
+def test_the_examples_are_taken(page):
+    small, whole = page("docs/configuration.md").blocks("yaml")
+    assert load_config(small, "small.yaml").sources[0].name == "shop"
+    config = load_config(whole, "whole.yaml")
+    assert (config.wait_timeout, config.sources[1].ref) == (600.0, "semver:>=1.0 <2")
+
+
+def test_the_whole_example_states_every_field(page):
+    whole = yaml.safe_load(page("docs/configuration.md").blocks("yaml")[1])
+    assert set(whole) == set(PARTS["The daemon"][1])
+    stated = {name for source in whole["sources"] for name in source}
+    assert stated == set(SOURCE)
+    for part in ("credentials", "limits", "guard"):
+        assert {name for source in whole["sources"] for name in source.get(part, ())} == set(SOURCE[part]["properties"])
