@@ -1,7 +1,7 @@
 """The way of `sandbox_api` to ask, on a real API server: what is in its tests can be said to both.
 
 Controllers would answer beside the server, so there are none. Each Api has a namespace and an API group of its own,
-which the tests call `default` and shop.example.com.
+which the tests call `default` and shop.example.com; cluster-scoped names of its own begin with `mine-`.
 """
 
 import http.client
@@ -49,10 +49,10 @@ class Connection:
 class KubernetesApi(Api):
     """A namespace of a real API server."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, group: str = "") -> None:
         self._connection = connection
         tag = connection.tag()
-        self._space, self._group = f"contract-{tag}", f"{tag}.example.com"
+        self._space, self._group = f"contract-{tag}", group or f"{tag}.example.com"
         spaces = "/api/v1/namespaces"
         self._create(spaces, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self._space}})
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
@@ -78,9 +78,11 @@ class KubernetesApi(Api):
 
     def _own(self, text: str) -> str:
         text = text.replace(GROUP, self._group).replace("/namespaces/default", f"/namespaces/{self._space}")
+        text = text.replace("mine-", f"{self._space}-")
         return text.replace('"namespace": "default"', f'"namespace": "{self._space}"')
 
     def _common(self, text: str) -> str:
+        text = text.replace(f"{self._space}-", "mine-")
         return text.replace(self._group, GROUP).replace(self._space, "default")
 
     def _create(self, path: str, body: Any) -> None:

@@ -1,0 +1,93 @@
+"""Whether two servers answer alike, apart from what no two servers can have in common."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sandbox_api import Answer
+
+_FREE: Final = frozenset(
+    (
+        "clusterIP",
+        "clusterIPs",
+        "continue",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "healthCheckNodePort",
+        "lastTransitionTime",
+        "nodePort",
+        "resourceVersion",
+        "time",
+        "uid",
+    )
+)
+"""Fields whose presence counts and whose value does not."""
+
+_UID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PROGRAM: Final = {"kube-apiserver": "apiserver"}  # a manager is named for the server's binary
+
+
+def comparable(value: Any) -> Any:
+    """A copy in which uids, times, revisions, addresses and ports are the same everywhere."""
+    match value:
+        case dict():
+            return {
+                _UID.sub("<uid>", key): "<free>"
+                if key in _FREE and part not in ("None", ["None"])
+                else comparable(part)
+                for key, part in value.items()
+            }
+        case list():
+            return [comparable(part) for part in value]
+        case str():
+            return _PROGRAM.get(value) or _UID.sub("<uid>", value)
+    return value
+
+
+def differences(sandbox: Answer, real: Answer) -> list[str]:
+    """Each thing on which two answers to one request differ, as a line for people; empty where they agree."""
+    if sandbox.status != real.status:
+        return [f"status: {_told(sandbox)}, the real server {_told(real)}"]
+    if sandbox.status < 400:
+        return list(_walk(comparable(sandbox.body), comparable(real.body), ""))
+    return list(_walk(_refusal(sandbox), _refusal(real), "")) and [
+        f"refusal: {_told(sandbox)}, the real server {_told(real)}"
+    ]
+
+
+def _refusal(answer: Answer) -> Any:
+    """What counts of a refusal: not its words."""
+    if answer.body is None:
+        return answer.text
+    body = dict(answer.body)
+    details = dict(body.get("details") or {})
+    details["causes"] = sorted({(c.get("field", ""), c.get("reason", "")) for c in details.get("causes") or ()})
+    return comparable({"reason": body.get("reason"), "code": body.get("code"), "details": details})
+
+
+def _told(answer: Answer) -> str:
+    if answer.body is None or answer.status < 400:
+        return f"{answer.status} {answer.text[:300]}"
+    refusal = _refusal(answer)
+    return f"{answer.status} {json.dumps(refusal)} ({str(answer.body.get('message'))[:300]})"
+
+
+def _walk(sandbox: Any, real: Any, path: str) -> Iterator[str]:
+    if isinstance(sandbox, dict) and isinstance(real, dict):
+        for key in sorted(sandbox.keys() | real.keys()):
+            if key not in sandbox:
+                yield f"{path}.{key}: the sandbox lacks {_short(real[key])}"
+            elif key not in real:
+                yield f"{path}.{key}: the sandbox has {_short(sandbox[key])}"
+            else:
+                yield from _walk(sandbox[key], real[key], f"{path}.{key}")
+    elif isinstance(sandbox, list) and isinstance(real, list) and len(sandbox) == len(real):
+        for index, pair in enumerate(zip(sandbox, real, strict=True)):
+            yield from _walk(*pair, f"{path}[{index}]")
+    elif sandbox != real or type(sandbox) is not type(real):
+        yield f"{path}: sandbox {_short(sandbox)}, the real server {_short(real)}"
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value)[:200]
