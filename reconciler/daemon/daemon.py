@@ -63,7 +63,9 @@ class Daemon:
     def waiting_for(self) -> list[str]:
         """What keeps the daemon from being ready, in words; empty when it is."""
         return [
-            f"source {name} has not been synced yet" for name, r in sorted(self._reconcilers.items()) if not r.synced
+            f"source {name} has not been synced yet"
+            for name, r in sorted(self._reconcilers.items())
+            if not (r.synced or r.resting)
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -132,6 +134,7 @@ class Daemon:
         self._metrics.polled(key.source, ok=poll.error is None, changed=poll.changed)
         if reconciler.due:
             await self._queue.add(Key(Verb.SYNC, key.source))
+        await reconciler.watch_again()
         self._triggers.after(poll.delay, f"{key.verb}/{key.source}", partial(self._queue.add, key))
 
     async def _sync(self, key: Key) -> None:

@@ -29,6 +29,7 @@ from reconciler.model.spec import Specs
 from reconciler.source.trailers import allowed_prunes
 
 _PATIENCE = 10.0  # seconds until a kind whose definition is there must be served
+_BREATH = 100  # objects that are compared before others have their turn
 _JOBS = frozenset({"Job"})
 _MOUNTED = frozenset({"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"})
 _VERSIONED = frozenset({"ConfigMap", "Job"})
@@ -86,7 +87,9 @@ class Decider:
         existing, unread = await self._existing(unknown)
         found: list[Change] = []
         undecided: set[Identity] = set()
-        for manifest in different:
+        for number, manifest in enumerate(different):
+            if number % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
             error = unread.get((manifest.identity.group_kind, manifest.identity.namespace))
             if error is not None and manifest.identity not in self._cluster.cache:
                 change = Change(manifest.identity, Action.REFUSE, str(error), manifest=manifest, hint=error.hint)

@@ -26,6 +26,7 @@ from reconciler.model.result import ObjectResult, Outcome
 
 T = TypeVar("T")
 
+_BREATH = 100  # changes that start before others have their turn
 WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCONFIRMED})
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,10 @@ class Execution:
         }
         looped = {identity: names for names in cycles(waits) for identity in names}
         async with asyncio.TaskGroup() as tasks:
-            for change in sorted(changes, key=lambda c: (rank(c.identity), c.identity)):
+            ordered = sorted(changes, key=lambda c: (rank(c.identity), c.identity))
+            for number, change in enumerate(ordered):
+                if number % _BREATH == _BREATH - 1:
+                    await asyncio.sleep(0)
                 if names := looped.get(change.identity):
                     self._finish(change, Outcome.FAILED, "these wait for each other: " + " → ".join(map(str, names)))
                 else:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Protocol
@@ -16,7 +17,7 @@ from reconciler.engine.execute import WRITES, Execution
 from reconciler.engine.healing import Healing
 from reconciler.engine.telling import Teller
 from reconciler.errors import ReconcilerError
-from reconciler.kube.names import Identity
+from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.event import Sink
@@ -103,10 +104,12 @@ class Reconciler:
         self._desired: Desired | None = None
         self._tried: str | None = None  # the commit of the last pass that was not superseded
         self._synced = False
+        self._resting = False
         self._again = False
         self._failures = 0
         self._retry_at = 0.0  # on the monotonic clock, where something failed
         self._untidy = False  # something was kept only until a roll-out has ended
+        self._kinds: frozenset[GroupKind] = frozenset()  # what it watches
         self._waiting = False  # for another source to state something else
         self._suspects: set[Identity] = set()
         self._paused: set[Identity] = set()
@@ -125,6 +128,11 @@ class Reconciler:
     def synced(self) -> bool:
         """Whether a pass has run to its end since the start."""
         return self._synced
+
+    @property
+    def resting(self) -> bool:
+        """Whether it was suspended when it was last to work."""
+        return self._resting
 
     @property
     def due(self) -> bool:
@@ -161,6 +169,18 @@ class Reconciler:
             self._snapshot = poll.snapshot
         return poll
 
+    async def watch_again(self) -> None:
+        """Follow again what the server ended for good, as it does with a kind that it did not serve for a moment.
+
+        No request where all is well.
+        """
+        failing = self._cluster.failing()
+        lost = {kind: error for kind, error in failing.items() if kind in self._kinds}
+        if lost:
+            with suppress(ReconcilerError):  # where nobody answers, the reason stays the one that is known
+                lost = dict(await self._cluster.watch(lost, namespaces=self.config.namespaces))
+        self._tell.watched(lost)
+
     async def work(self) -> SyncResult | None:
         """Do what is due: a pass where there is a new revision or something to try again, else heal what drifted.
 
@@ -168,7 +188,8 @@ class Reconciler:
         """
         snapshot = self._snapshot
         try:
-            if await self.suspended():
+            self._resting = await self.suspended()
+            if self._resting:
                 self._with.claims.rests(self.config.name)
                 return None
             snapshot = self._snapshot
@@ -220,7 +241,7 @@ class Reconciler:
         started = self._with.clock.now()
         self._tell.started(snapshot)
         specs = await self.load(snapshot)
-        manifests = self.render(specs)
+        manifests = await asyncio.to_thread(self.render, specs)  # long where much is new: the loop has others to serve
         self._passing = True
         try:
             async with self._deciding:
@@ -268,11 +289,12 @@ class Reconciler:
         items = desired.manifests.items
         commit = desired.snapshot.revision.commit
         self._with.claims.state(name, items, commit=commit, certain=not desired.doubtful)
-        kinds = {identity.group_kind for identity in items}
+        kinds = frozenset(identity.group_kind for identity in items)
         before = await self._store.load(name)
         await self._store.record(name, kinds, {i.namespace for i in items if i.namespace})
         versions = {manifest.gvk for manifest in items.values()}
         await self._cluster.watch([*versions, *(before.kinds - kinds)], namespaces=self.config.namespaces)
+        self._kinds = kinds | before.kinds
 
     async def decide(self, desired: Desired) -> list[Change]:
         """What is to happen to each object that is not as Git states it."""

@@ -1,10 +1,11 @@
 """What the engine says while it works: events in words, a repeated failure only once."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from reconciler.clock import Clock
 from reconciler.errors import ReconcilerError
-from reconciler.kube.names import Identity
+from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import ABSENT, Action, Change
 from reconciler.model.event import Event, EventType, Sink
 from reconciler.model.problem import Severity
@@ -12,6 +13,7 @@ from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Snapshot
 
 _FIELDS = 3  # of a drifted object that one event names
+_VALUE = 100  # characters of a value that an event shows
 _QUIET = frozenset({Action.NONE, Action.KEEP})
 
 
@@ -26,6 +28,7 @@ class Teller:
         self._unreachable = False
         self._said: dict[Identity, str] = {}  # what was last said to be wrong with an object
         self._invalid: frozenset[str] = frozenset()  # the problems of the last pass
+        self._blind: frozenset[str] = frozenset()  # the kinds that are not watched
 
     def _say(self, kind: EventType, message: str, identity: Identity | None = None) -> None:
         self._emit(Event(kind, self._clock.now(), self._source, message, identity, self._revision))
@@ -37,6 +40,13 @@ class Teller:
         elif error is None and self._unreachable:
             self._say(EventType.SOURCE_RECOVERED, "the repository answers again")
         self._unreachable = error is not None
+
+    def watched(self, failing: Mapping[GroupKind, ReconcilerError]) -> None:
+        """Which kinds cannot be followed, and so drift unseen: said when it begins."""
+        said = frozenset(f"{kind} is not watched: {error}" for kind, error in failing.items())
+        for text in sorted(said - self._blind):
+            self._say(EventType.FAILED, text)
+        self._blind = said
 
     def started(self, snapshot: Snapshot) -> None:
         self._revision = snapshot.revision.commit
@@ -94,13 +104,18 @@ def _found(change: Change) -> str:
     """Which fields differ, and who set them: "spec.replicas is 5, Git states 3 (set by kubectl)"."""
     clauses = []
     for field in change.fields[:_FIELDS]:
-        found = "gone" if field.before is ABSENT else field.before
-        stated = "nothing" if field.after is ABSENT else field.after
+        found = "gone" if field.before is ABSENT else _cut(field.before)
+        stated = "nothing" if field.after is ABSENT else _cut(field.after)
         note = f" ({field.note})" if field.note else ""
         clauses.append(f"{field.path} is {found}, Git states {stated}{note}")
     if len(change.fields) > _FIELDS:
         clauses.append(f"and {len(change.fields) - _FIELDS} more")
     return "; ".join(clauses) or change.reason
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _VALUE else f"{text[:_VALUE]}…"
 
 
 def summary(result: SyncResult) -> str:

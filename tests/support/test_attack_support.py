@@ -12,6 +12,18 @@ from reconciler.http.transport import Request, Response, Stream, Transport
 Answer = Callable[[Request], Awaitable[Response | None]]
 
 
+class Ended:
+    """A stream of one line."""
+
+    def __init__(self, answer: Response) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self._body = answer.body
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
 class Hooked:
     """Asks `answer` first; None lets the request through."""
 
@@ -24,8 +36,12 @@ class Hooked:
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[Stream]:
-        async with self._inner.stream(request) as stream:
-            yield stream
+        answer = await self._answer(request)
+        if answer is not None:
+            yield Ended(answer)
+        else:
+            async with self._inner.stream(request) as stream:
+                yield stream
 
     async def close(self) -> None:
         await self._inner.close()
