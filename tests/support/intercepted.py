@@ -1,4 +1,4 @@
-"""A server that answers some requests otherwise."""
+"""A transport that answers some requests itself."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
