@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import shutil
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -221,15 +224,19 @@ class Story:
         self._say(f"   {counted(events[EventType.PRUNED], 'object')} removed because Git no longer has it.")
         left = "" if keep else " Nothing is left running."
         self._say(f"   {requests} requests to the Kubernetes API, {seconds:.1f} seconds.{left}")
+        command = _command()
         self._say("\nLook further:")
-        self._say("   reconciler demo --keep       the same, and it stays up for kubectl")
-        self._say("   reconciler init my-shop      the shop's files, with a tutorial, to make your own")
-        self._say("   reconciler --help            all verbs")
+        for verb, what in (
+            ("demo --keep", "the same, and it stays up for kubectl"),
+            ("init my-shop", "the shop's files, with a tutorial, to make your own"),
+            ("--help", "all verbs"),
+        ):
+            self._say(f"   {command} {verb:<15}{what}")
 
     async def stay(self) -> None:
         self._say(f"\nStill running. In another terminal:\n   export KUBECONFIG={self._kubeconfig}")
         self._say("   kubectl -n shop get pods")
-        self._say("   reconciler status")
+        self._say(f"   {_command()} status")
         self._say(f"   cd {self._work}      edit a file and commit it: the daemon looks twice a second")
         self._say("Ctrl-c ends it and removes everything.")
         try:
@@ -292,6 +299,12 @@ class Story:
             await other.send(Request("PATCH", path, query, headers, json.dumps(patch).encode()))
         finally:
             await other.close()
+
+
+def _command() -> str:
+    """How to call us from here: by name where the PATH has it, as after `make demo` it has not."""
+    beside = Path(sys.executable).with_name("reconciler")
+    return "reconciler" if shutil.which("reconciler") or not beside.exists() else os.path.relpath(beside)
 
 
 def _by_kind(identities: Iterable[Identity]) -> Iterable[tuple[str, list[str]]]:

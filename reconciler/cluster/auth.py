@@ -77,7 +77,8 @@ def _load(kubeconfig: str | None, context: str | None) -> Any:
         if kubeconfig is not None and not Path(kubeconfig).expanduser().is_file():
             raise ConfigError("there is no kubeconfig here", where=kubeconfig, hint="name the file that kubectl uses")
         files = kubeconfig or config.KUBE_CONFIG_DEFAULT_LOCATION
-        if any(Path(name).expanduser().is_file() for name in files.split(":")):
+        found = any(Path(name).expanduser().is_file() for name in files.split(":"))
+        if found:
             config.load_kube_config(files, context, client_configuration=configuration, persist_config=False)
         elif context is not None:
             raise ConfigError(f"there is no kubeconfig to take the context {context!r} from", where=files)
@@ -87,7 +88,7 @@ def _load(kubeconfig: str | None, context: str | None) -> Any:
         raise ConfigError(
             "there is no way to the cluster",
             where=kubeconfig or "",
-            why=str(error),
+            why=str(error) if found else f"there is no file {files}, and this is not a pod",
             hint="name a kubeconfig with --kubeconfig or $KUBECONFIG, or run inside the cluster",
         ) from None
     except ConfigError:

@@ -164,3 +164,19 @@ def test_explain_of_what_is_not_there(on, word, said):
 
 def test_explain_of_what_is_not_ours(on):
     assert "not managed by reconciler" in on("explain", "namespace/default").out
+
+
+def test_the_tutorial_on_a_cluster(cli, tmp_path, whole_cluster, monkeypatch):
+    assert cli("init", tmp_path / "my-shop").code == 0
+    monkeypatch.chdir(tmp_path / "my-shop")
+    where = ("--kubeconfig", whole_cluster)
+    folder = (".", "--paths", "base,env/prod", *where)
+    ran = cli("apply", *folder)
+    assert ran.code == 0, ran
+    assert ran.out.splitlines()[-1].startswith("21 created; ")
+    assert cli("plan", *folder) == (0, "no changes\n", "")
+    assert "base/web.yaml" in cli("explain", "deployment/web", "-n", "shop", *where).out
+    cart = tmp_path / "my-shop" / "base" / "cart.yaml"
+    kept = [part for part in cart.read_text().split("---\n") if "kind: NetworkPolicy" not in part]
+    cart.write_text("---\n".join(kept))
+    assert cli("plan", *folder) == (2, "- NetworkPolicy/shop/redis  no longer in Git\n1 to prune\n", "")
