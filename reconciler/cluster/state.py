@@ -45,14 +45,15 @@ class StateStore:
 
     Changes are functions: where another process (the command line) wrote meanwhile, they are applied again to what it
     wrote. Reading and writing raise ApiError, TransportError, and ConfigError where the namespace is missing or a
-    stored state cannot be understood.
+    stored state cannot be understood. `pace` is in seconds, between two writes of one source.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, *, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, *, clock: Clock, pace: float = PACE) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._maps = ConfigMaps(cluster.server.api, namespace)
         self._clock = clock
+        self._pace = pace
         self._slots: dict[str, _Slot] = {}
 
     async def load(self, source: str) -> SourceState:
@@ -172,12 +173,12 @@ class StateStore:
             logger.warning("the state was not written: %s", error)
 
     async def _write_soon(self, slot: _Slot) -> None:
-        pause = PACE
+        pause = self._pace
         try:
             while slot.pending:
                 try:
                     await self._write(slot)
-                    pause = PACE
+                    pause = self._pace
                 except ReconcilerError as error:
                     logger.warning("the state of %s is not written yet: %s", slot.state.source, error)
                     asked = error.retry_after if isinstance(error, ApiError) else None
@@ -189,7 +190,7 @@ class StateStore:
     async def _write(self, slot: _Slot) -> None:
         """Write `slot` if it still is to be written, when its turn has come."""
         async with slot.lock:
-            await self._clock.sleep(slot.written + PACE - self._clock.monotonic())
+            await self._clock.sleep(slot.written + self._pace - self._clock.monotonic())
             for _ in range(_ATTEMPTS):
                 if not slot.pending:
                     return

@@ -72,7 +72,7 @@ async def test_what_failed_is_tried_again_until_it_succeeds(w: World) -> None:
     assert not (await w.sync()).ok
     await w.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": late}})
     assert await w.sources["shop"].work() is None, "not before its time"
-    await w.clock.sleep(3)
+    await w.clock.sleep(w.sources["shop"].retry_delay or 0)
     result = await w.sources["shop"].work()
     assert result is not None
     assert result.ok

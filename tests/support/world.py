@@ -46,7 +46,7 @@ class World:
         self.sources: dict[str, Reconciler] = {}
         self.random = Random(7)
         self.cluster = self.new_cluster()
-        self.store = StateStore(self.cluster, self.states, clock=clock)
+        self.store = StateStore(self.cluster, self.states, clock=clock, pace=0.05)
         self.claims = Claims()
 
     def name(self, word: str) -> str:
@@ -112,7 +112,7 @@ class World:
         await self.store.close()
         await self.cluster.close()
         self.cluster = self.new_cluster()
-        self.store = StateStore(self.cluster, self.states, clock=self.clock)
+        self.store = StateStore(self.cluster, self.states, clock=self.clock, pace=0.05)
         self.claims = Claims()
         configs = {name: reconciler.config for name, reconciler in self.sources.items()}
         for name, config in configs.items():
