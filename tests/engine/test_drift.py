@@ -77,6 +77,7 @@ async def test_rule_5_healing_takes_back_the_stated_fields_and_no_others(w: Worl
 async def test_rule_6_scaling_what_git_does_not_state_is_not_drift(w: World) -> None:
     await w.started({"web.yaml": deployment()})
     await w.patch(w.path("deployments/web/scale", APPS), {"spec": {"replicas": 4}}, by="kubectl")
+    await w.written()
     before = w.requests()
     await w.settled()
     assert w.requests() - before == {}
