@@ -1,7 +1,7 @@
 """SIGKILL at any write: whatever the daemon was doing, the next one brings the cluster to the same state.
 
 The API server runs here and the daemon is a process of its own. It is killed as its n-th write arrives, before or after
-the write is carried out, so the points are nearly the same in every run. RECONCILER_KILLS says how many of them are tried.
+the write is carried out, so the points are nearly the same in every run. RECONCILER_KILLS is how many of them are tried.
 """
 
 import asyncio
@@ -161,7 +161,7 @@ async def test_a_kill_at_any_write_ends_in_the_same_state(point: int, tmp_path: 
     assert killed.stored.ours == undisturbed.stored.ours
     assert killed.stored.others == undisturbed.stored.others, "no orphan, no duplicate, a pod for each Job"
     assert killed.remembered == undisturbed.remembered
-    assert killed.lives == 2
+    assert killed.lives >= 2
 
 
 async def test_the_undisturbed_story_is_the_one_that_is_meant(undisturbed: Story) -> None:
