@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from reconciler.clock import Clock
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import ABSENT, Action, Change
 from reconciler.model.event import Event, EventType, Sink
@@ -42,8 +42,8 @@ class Teller:
         self._unreachable = error is not None
 
     def watched(self, failing: Mapping[GroupKind, ReconcilerError]) -> None:
-        """Which kinds cannot be followed, and so drift unseen: said when it begins."""
-        said = frozenset(f"{kind} is not watched: {error}" for kind, error in failing.items())
+        """Which kinds the server does not let us follow, so that they drift unseen: said when it begins."""
+        said = frozenset(f"{kind} is not watched: {e}" for kind, e in failing.items() if isinstance(e, ApiError))
         for text in sorted(said - self._blind):
             self._say(EventType.FAILED, text)
         self._blind = said
