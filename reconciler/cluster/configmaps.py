@@ -58,7 +58,7 @@ class ConfigMaps:
                 f"there is no namespace {self._namespace} to keep the state in",
                 why=missing.what,
                 hint=f"namespaces are never created implicitly: kubectl create namespace {self._namespace}, or name "
-                "another one as stateNamespace",
+                "another one (stateNamespace in the configuration, --state-namespace on the command line)",
             ) from None
         return _stored(body)
 

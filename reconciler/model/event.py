@@ -20,7 +20,6 @@ class EventType(StrEnum):
     FAILED = "failed"  # one object
     DRIFTED = "drifted"
     HEALED = "healed"
-    UNHEALTHY = "unhealthy"
     SOURCE_UNREACHABLE = "source-unreachable"
     SOURCE_RECOVERED = "source-recovered"
     INVALID = "invalid"

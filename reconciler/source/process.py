@@ -95,7 +95,11 @@ class GitJob:
         try:
             from git import Git
         except ImportError as error:
-            raise SourceError("Git is not installed", why=str(error).partition("\n")[0]) from None
+            raise SourceError(
+                "Git is not installed",
+                why=str(error).partition("\n")[0],
+                hint="install the package git; specs are read through it, whether or not the folder is a repository",
+            ) from None
         variables = {**self.settings.environment, **({"GIT_DIR": str(self.directory)} if self._bare else {})}
         foreign = [name for name in os.environ if name.startswith("GIT_") and name not in (*_KEPT, *variables)]
         unset = ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []

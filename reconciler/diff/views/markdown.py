@@ -31,7 +31,8 @@ def render(changes: Sequence[Change], problems: Sequence[Problem] = (), *, limit
             text += block
     for action, group in groupby(shown, key=lambda change: change.action):
         members = list(group)
-        heading = f"\n#### {len(members)} {WORDS[action]}\n\n"
+        # Where there is only one kind of action, the sentence at the top is its heading already.
+        heading = "\n" if len(members) == len(shown) else f"\n#### {len(members)} {WORDS[action]}\n\n"
         for change in members:
             for block in (_item(change), _line(change)):
                 if len(text) + len(heading) + len(block) <= room:
