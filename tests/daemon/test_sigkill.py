@@ -1,7 +1,7 @@
 """SIGKILL at any write: whatever the daemon was doing, the next one brings the cluster to the same state.
 
 The API server runs here and the daemon is a process of its own. It is killed as its n-th write arrives, before or after
-the write is carried out, so the points are nearly the same in every run. RECONCILER_KILLS is how many of them are tried.
+the write is carried out, so the points are nearly the same in every run. RECONCILER_KILLS is how many are tried.
 """
 
 import asyncio
