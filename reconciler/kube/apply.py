@@ -86,13 +86,14 @@ def apply(
 ) -> Applied:
     """The object after `manager` applied `applied` to `live` (None: to nothing).
 
-    Defaults are not filled in and values not converted: that is the caller's, before it stores the object. Raises
+    Nulls that `applied` states are in it. Defaults are not filled in and values not converted: all that is the
+    caller's, before it stores the object. Raises
     ApplyConflict where others own what would change and `force` is not set, ApplyError where `applied` is malformed,
     ValueError where the managedFields of `live` are.
     """
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise ApplyError("metadata.managedFields must be nil")
-    has_null = _check(applied, schema, "")
+    _check(applied, schema, "")
     before: Any = managed.without_managed_fields(live) if live is not None else {}
     stored = managed.read(live) if live is not None else {}
     entries = stored
@@ -114,8 +115,6 @@ def apply(
             conceded = last_applied.conceded(before, schema, api_version) if manager == last_applied.MANAGER else EMPTY
             _refuse_conflicts(others, changes, conceded)
         others = _taken(others, changes)
-        if has_null:
-            after = _without_nulls(after, schema)
     same = identical(before, after)
     if fields := wanted - _NEVER_OWNED:
         others[me] = _entry(previous, Entry(api_version, fields, managed.rfc3339(time)), same=same)
@@ -228,22 +227,18 @@ def _with_managed_fields(obj: Mapping[str, Any], fields: list[dict[str, Any]]) -
     return {**obj, "metadata": metadata}
 
 
-def _check(value: Any, schema: Schema, path: str) -> bool:
-    """Whether there is a null in a configuration. ApplyError where items of a granular list have no or the same key."""
-    null = False
+def _check(value: Any, schema: Schema, path: str) -> None:
+    """Raises ApplyError where items of a granular list have no or the same key."""
     if isinstance(value, dict):
         for name, member in value.items():
             child = schema.member(name)
-            if member is None:
-                null = True
-            elif child.shape is not Shape.SCALAR:
-                null |= _check(member, child, f"{path}.{name}")
+            if child.shape is not Shape.SCALAR:
+                _check(member, child, f"{path}.{name}")
     elif isinstance(value, list):
         if schema.shared_by_item:
             _check_items(value, schema, path)
         for item in value:
-            null |= item is None or _check(item, schema.item, path)
-    return null
+            _check(item, schema.item, path)
 
 
 def _check_items(items: list[Any], schema: Schema, path: str) -> None:
@@ -262,18 +257,3 @@ def _check_items(items: list[Any], schema: Schema, path: str) -> None:
         if key in seen:
             raise ApplyError(f"{path}: duplicate entries for key {key[2:]}")
         seen.add(key)
-
-
-def _without_nulls(value: Any, schema: Schema) -> Any:
-    """`value` without the nulls that a typed server does not keep."""
-    if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
-        kept = {}
-        for name, member in value.items():
-            child = schema.member(name)
-            if member is not None or child.nullable or child.shape is Shape.UNTYPED:
-                kept[name] = _without_nulls(member, child)
-        return kept if len(kept) != len(value) or any(kept[name] is not value[name] for name in kept) else value
-    if isinstance(value, list) and schema.element is not None:
-        items = [_without_nulls(item, schema.element) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    return value

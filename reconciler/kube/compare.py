@@ -1,18 +1,21 @@
 """Whether two values mean the same to an API server, however they are spelled."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from reconciler.kube import quantity
 from reconciler.kube.path import item_key
 from reconciler.kube.schema import Merge, Schema, Shape
 
 
+_WRAPPING: Final = {ord("\r"): None, ord("\n"): None}  # the base64 decoder of a server passes over line ends
+
+
 def same(a: Any, b: Any, schema: Schema) -> bool:
     """Whether `a` and `b` mean the same.
 
-    Null is absent, and so are empty lists and maps where the server does not keep them; quantities and times are
-    compared by value, int-or-string by text, sets without regard to order. The order of keyed lists counts: it is the
+    Null is absent, and so are empty lists and maps where the server does not keep them; quantities, times and bytes
+    are compared by value, int-or-string by text, sets without regard to order. The order of keyed lists counts: it is the
     order in which init containers run and environment variables see each other.
     """
     if a is b:
@@ -94,6 +97,8 @@ def _same_scalars(a: Any, b: Any, schema: Schema) -> bool:
         return quantity.equal(a, b)
     if schema.type == "int-or-string":
         return str(a) == str(b)
+    if schema.format == "byte" and isinstance(a, str) and isinstance(b, str):
+        return a.translate(_WRAPPING) == b.translate(_WRAPPING)
     if schema.format == "date-time" and isinstance(a, str) and isinstance(b, str):
         try:
             return datetime.fromisoformat(a) == datetime.fromisoformat(b)

@@ -57,6 +57,42 @@ def prune_unknown(value: Any, schema: Schema) -> Any:
     return value
 
 
+def prune_nulls(value: Any, schema: Schema) -> Any:
+    """`value` without the nulls in fields that may not be null and have no default; itself where it has none.
+
+    A list's items stay: a server refuses the nulls among them.
+    """
+    if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
+        kept = {}
+        for name, member in value.items():
+            child = _member(schema, name) or UNTYPED
+            if member is not None or child.nullable or child.has_default or child.shape is Shape.UNTYPED:
+                kept[name] = prune_nulls(member, child)
+        return kept if len(kept) != len(value) or any(kept[name] is not value[name] for name in kept) else value
+    if isinstance(value, list) and schema.element is not None:
+        items = [prune_nulls(item, schema.element) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value
+
+
+def refused_nulls(value: Any, schema: Schema, path: str = "") -> Iterator[Violation]:
+    """The nulls that a custom resource may not hold, which `validate` takes for absent fields."""
+    if value is None:
+        if schema.shape is not Shape.UNTYPED and not schema.nullable:
+            expected = _expected(value, schema)
+            message = f'Invalid value: "null": {path} in body must be of type {expected}: "null"'
+            yield Violation(path, "FieldValueTypeInvalid", message)
+        elif schema.enum and None not in schema.enum:
+            supported = ", ".join(json.dumps(known) for known in schema.enum)
+            yield Violation(path, "FieldValueNotSupported", f"Unsupported value: null: supported values: {supported}")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from refused_nulls(member, _member(schema, name) or UNTYPED, _below(path, name, schema))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from refused_nulls(item, schema.item, f"{path}[{i}]")
+
+
 def set_defaults(value: Any, schema: Schema) -> Any:
     """`value` with the schema's defaults where fields are absent; itself where there is nothing to fill in.
 

@@ -12,8 +12,11 @@ Value = dict[str, Any]
 
 
 class Codec(Protocol):
-    def read(self, value: Any, unknown: list[str]) -> Value:
-        """A clean copy; paths of unknown fields are added to `unknown`. Raises TypeMismatch."""
+    def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
+        """A clean copy; paths of unknown fields are added to `unknown`. Raises TypeMismatch.
+
+        What an apply makes never was JSON: nulls in a custom resource are kept then, to be refused.
+        """
         ...
 
     def default(self, value: Value) -> None:
@@ -33,7 +36,7 @@ class BuiltinCodec:
     def __init__(self, struct: Struct) -> None:
         self.struct = struct
 
-    def read(self, value: Any, unknown: list[str]) -> Value:
+    def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
         names: list[str] = []
         clean = self.struct.read(value, names)
         if names:
@@ -53,7 +56,7 @@ class CustomCodec:
         self.schema = schema
         self._metadata = gotypes.struct("meta/v1.ObjectMeta")
 
-    def read(self, value: Any, unknown: list[str]) -> Value:
+    def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
         if not isinstance(value, dict):
             raise TypeMismatch(kind_of(value), "map[string]interface {}")
         names: list[str] = []
@@ -69,6 +72,8 @@ class CustomCodec:
         clean = validate.prune_unknown(body, self.schema)
         if clean is not body:
             unknown.extend(validate.unknown_fields(body, self.schema))
+        if not applied:
+            clean = validate.prune_nulls(clean, self.schema)
         for name in ("apiVersion", "kind"):
             if not isinstance(value.get(name, ""), str):
                 wrong = TypeMismatch(kind_of(value[name]), "string")

@@ -192,7 +192,7 @@ def _job(value: Value) -> None:
     spec.setdefault("backoffLimit", 2**31 - 1 if "backoffLimitPerIndex" in spec else 6)
     labels = (spec["template"].get("metadata") or {}).get("labels")
     if labels and not value["metadata"].get("labels"):
-        value["metadata"]["labels"] = dict(labels)
+        value["metadata"]["labels"] = labels  # shared: what the template gets later, the Job gets too
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault("podReplacementPolicy", "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed")

@@ -69,7 +69,7 @@ class KubernetesApi(Api):
         **query: str,
     ) -> Answer:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        url = self._own(path) + (f"?{urlencode(query)}" if query else "")
+        url = self._own(path + (f"?{urlencode(query)}" if query else ""))
         sent = {"content-type": media, "user-agent": "test/1.0", **(headers or {})}
         answer = self._connection.send(method, url, _recoded(data, self._own), sent)
         if (method, path, answer.status) == ("POST", CRDS, 201) and "dryRun" not in query:

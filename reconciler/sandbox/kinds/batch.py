@@ -29,13 +29,11 @@ def _job_before_create(job: Value, _core: "Core") -> None:
     if spec.get("manualSelector"):
         return
     about = job["metadata"]
-    template = spec["template"]
-    labels = {**((template.get("metadata") or {}).get("labels") or {})}
+    labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
     for label in _NAME_LABELS:
         labels.setdefault(label, about["name"])
     for label in _UID_LABELS:
         labels.setdefault(label, about["uid"])
-    template["metadata"] = {**(template.get("metadata") or {}), "labels": labels}
     if not about.get("labels"):
         about["labels"] = dict(labels)
     selector = spec.setdefault("selector", {})

@@ -72,7 +72,7 @@ def _secret(value: Value, causes: Causes) -> None:
     data = value.get("data") or {}
     for key in data:
         causes.words(f"data[{key}]", key, naming.data_key(key))
-    if sum(len(text) * 3 // 4 for text in data.values()) > _SIZE_LIMIT:
+    if sum(len(text or "") * 3 // 4 for text in data.values()) > _SIZE_LIMIT:
         causes.too_long("data", _SIZE_LIMIT)
     kind = value.get("type", "")
     if kind in _DOCKER_KEYS:

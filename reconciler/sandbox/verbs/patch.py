@@ -118,11 +118,9 @@ def _apply(call: Call) -> Response:
     applied = content.decode_yaml(call.request.body)
     if not isinstance(applied, dict):
         raise bad_request("error decoding YAML: an object is expected")
-    _check_applied(call, applied)
     status = call.route.subresource == "status"
-    entry = core.find(kind, call.namespace, call.name)
-    if entry is None and status:
-        call.entry()
+    entry = call.entry() if status else core.find(kind, call.namespace, call.name)
+    _check_applied(call, applied)
     old = core.read(entry, kind) if entry else None
     about = applied["metadata"]
     if old is None:
@@ -162,8 +160,6 @@ def _check_applied(call: Call, applied: Value) -> None:
         )
     if about.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    if about.get("name") and about["name"] != call.name:
-        raise bad_request(f"the name of the object ({about['name']}) does not match the name on the URL ({call.name})")
     unknown: list[str] = []
     try:
         kind.codec.read(applied, unknown)
@@ -179,6 +175,6 @@ def _check_applied(call: Call, applied: Value) -> None:
 
 
 def _read_merged(call: Call, merged: Value) -> Value:
-    clean = call.clean(merged, "")
+    clean = call.clean(merged, "", applied=True)
     call.kind.codec.default(clean)
     return clean

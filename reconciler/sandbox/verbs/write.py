@@ -1,5 +1,6 @@
 """The way of every write into the store: prepare, check, number, save. All verbs that write end here."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.kube import managed
@@ -18,7 +19,7 @@ from reconciler.sandbox.refusals import (
     not_found,
 )
 from reconciler.sandbox.registry import Kind
-from reconciler.sandbox.rules import Causes
+from reconciler.sandbox.rules import Causes, shown
 from reconciler.sandbox.store import Entry
 
 Value = dict[str, Any]
@@ -196,5 +197,26 @@ def _validate(kind: Kind, value: Value, causes: Causes) -> None:
 
 def _validate_custom(kind: Kind, value: Value, causes: Causes) -> None:
     body = {name: part for name, part in value.items() if name != "metadata"}
-    for violation in structural.validate(body, kind.schema):
+    for violation in (*structural.validate(body, kind.schema), *structural.refused_nulls(body, kind.schema)):
         causes.append(Cause(violation.reason, violation.message, violation.path))
+    if kind.custom_scale:
+        _validate_scale(kind.custom_scale, value, causes)
+
+
+def _validate_scale(paths: Mapping[str, str], value: Value, causes: Causes) -> None:
+    """The fields that a custom resource's scale is made of hold what a Scale can hold."""
+    for name, wanted in (("specReplicasPath", int), ("statusReplicasPath", int), ("labelSelectorPath", str)):
+        if not (path := paths.get(name)):
+            continue
+        found: Any = value
+        for part in path.removeprefix(".").split("."):
+            if not isinstance(found, dict):
+                causes.invalid(path, value.get("spec"), f"accessor error: {shown(found)} is no object")
+                break
+            if (found := found.get(part)) is None:
+                break
+        else:
+            if type(found) is not wanted:
+                causes.invalid(path, found, "accessor error: another type is expected")
+            elif isinstance(found, int) and not 0 <= found < 2**31:
+                causes.invalid(path, found, "should be a non-negative integer, less than 2147483648")
