@@ -76,6 +76,11 @@ class LiveCache:
         packed = self._objects.get(identity)
         return packed.live(identity) if packed else None
 
+    def api_version(self, identity: Identity) -> str:
+        """The apiVersion in which the object is held, "" where it is not there."""
+        packed = self._objects.get(identity)
+        return packed.api_version if packed else ""
+
     def version(self, identity: Identity) -> str:
         """Its resourceVersion, "" where it is not there."""
         packed = self._objects.get(identity)

@@ -23,8 +23,18 @@ _FILLED_IN: Final[Mapping[str, tuple[Any, ...]]] = {
     "port": (443,),  # a webhook's service
     "protocol": ("TCP",),  # a NetworkPolicy's ports
     "scope": ("*",),  # rules of admission webhooks and policies
+    "status": ("True",),  # a Job's podFailurePolicy
     "volumeMode": ("Filesystem",),  # volumeClaimTemplates
 }  # defaults inside atomic values of Kubernetes' own kinds that the published description does not state
+_OF_POLICIES: Final[Mapping[str, tuple[Any, ...]]] = {
+    "matchPolicy": ("Equivalent",),
+    "namespaceSelector": ({},),
+    "objectSelector": ({},),
+}  # the same, of what an admission policy matches: elsewhere an empty selector and none are two things
+_PER_RESOURCE: Final[Mapping[str, tuple[str, ...]]] = {
+    "default": ("max",),
+    "defaultRequest": ("default", "max", "min"),
+}  # where a LimitRange takes from what it does not state
 
 
 def holds(desired: Any, live: Any, schema: Schema) -> bool:
@@ -38,6 +48,8 @@ def holds(desired: Any, live: Any, schema: Schema) -> bool:
 
 
 def _map_holds(desired: Mapping[str, Any], live: Mapping[str, Any], schema: Schema) -> bool:
+    if "maxLimitRequestRatio" in schema.fields and desired.get("type") == "Container":
+        desired = _completed(desired)
     for name, value in desired.items():
         there, known = live.get(name), schema.member(name)
         if there is None:
@@ -60,6 +72,18 @@ def _filled_in(name: str, value: Any, schema: Schema) -> bool:
         return True
     if known is None:
         return False
+    if "resourceRules" in schema.fields and value in _OF_POLICIES.get(name, ()):
+        return True
     if isinstance(value, dict):
         return name in schema.always and all(_filled_in(inner, part, known) for inner, part in value.items())
     return (known.has_default and same(value, known.default, known)) or value in _FILLED_IN.get(name, ())
+
+
+def _completed(limits: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a LimitRange states of containers, with what the server derives from it."""
+    made = dict(limits)
+    for name, sources in _PER_RESOURCE.items():
+        stated = [part for source in (name, *sources) if isinstance(part := made.get(source), Mapping)]
+        if stated:
+            made[name] = {resource: amount for part in reversed(stated) for resource, amount in part.items()}
+    return made

@@ -51,6 +51,10 @@ EVERYTHING: Final[Object] = _Everything()
 _NAMES: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace")})
 _ORIGIN: Final = ("f:metadata", "f:annotations", f"f:{ANNOTATION_ORIGIN}")
 _STATUS: Final = ("f:status",)
+_ADDRESSES: Final = frozenset({("f:spec", "f:clusterIP"), ("f:spec", "f:healthCheckNodePort")})
+_DEFAULT_METRICS: Final = [
+    {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
+]  # of a HorizontalPodAutoscaler
 _ORDERED: Final = frozenset({"f:containers", "f:env", "f:initContainers"})  # keyed lists whose order means something
 
 
@@ -94,7 +98,7 @@ class _Walk:
             yield from self.items(path, value, live, schema, owned or {})
         elif not value and (is_map(schema, value) or is_items(schema, value)) and type(value) is type(live):
             yield from self.unstated(path, set(), live, schema, owned or {})
-        elif not holds(value, live, schema):
+        elif not holds(value, live, schema) and not _left_to_the_server(path, value, live):
             yield Difference(path, Kind.CHANGED, live, value, self.holders(path))
         elif owned is None:
             yield Difference(path, Kind.LOST, live, value, self.holders(path))
@@ -162,6 +166,14 @@ def left_out(value: Any, schema: Schema, owned: Object | None) -> bool:
 def _passed_over(path: Path, owned: Object) -> bool:
     """The object's name, its origin, and a `status` that the server did not take from us."""
     return path in _NAMES or path == _ORIGIN or (path == _STATUS and path[0] not in owned)
+
+
+def _left_to_the_server(path: Path, value: Any, live: Any) -> bool:
+    """Whether what is stated means: choose for me."""
+    if path == ("f:spec", "f:metrics"):
+        return bool(value == [] and live == _DEFAULT_METRICS)
+    service = path in _ADDRESSES or (path[:2] == ("f:spec", "f:ports") and path[-1] == "f:nodePort")
+    return service and value in ("", 0)
 
 
 def _names(parts: Iterable[str]) -> list[Any]:

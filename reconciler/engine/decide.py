@@ -85,6 +85,7 @@ class Decider:
             m for m in different if m.identity not in cache and m.identity not in ran and self._within(m.identity)
         ]
         existing, unread = await self._existing(unknown)
+        existing |= await self._in_their_versions(different)
         found: list[Change] = []
         undecided: set[Identity] = set()
         for number, manifest in enumerate(different):
@@ -102,6 +103,8 @@ class Decider:
                     reason = f"a fault of reconciler itself: {type(fault).__name__}"
                     change = Change(manifest.identity, Action.REFUSE, reason, manifest=manifest)
                     undecided.add(manifest.identity)
+            if change.action in (Action.REFUSE, Action.REPLACE) and change.fields:
+                change = await self._judged(change)
             if change.action is Action.NONE and (version := self._cluster.cache.version(manifest.identity)):
                 self._equal[manifest.identity] = (manifest.digest, version)
             else:
@@ -148,11 +151,30 @@ class Decider:
         live = self._cluster.cache.get(change.identity)
         if live is None or change.manifest is None:
             return True
+        live = (await self._in_their_versions([change.manifest])).get(change.identity, live)
         dry = await self._cluster.apply(change.manifest.object, force=True, dry_run=True)
-        if _without_upkeep(dry) != _without_upkeep(live):
+        if not alike(dry, live):
             return True
         self.written(change.manifest, live.resource_version)
         return False
+
+    async def _judged(self, change: Change) -> Change:
+        """What seems to need a new object, as the server sees it: it may spell the same value otherwise."""
+        try:
+            confirmed = await self.confirmed(change)
+        except ApiError:
+            return change
+        if not confirmed:
+            return replace(change, action=Action.NONE, reason="as Git states it", fields=())
+        reason = f"differs: {change.fields[0].path}"
+        return replace(change, action=Action.UPDATE, reason=reason, hint="")
+
+    async def _in_their_versions(self, manifests: Iterable[Manifest]) -> dict[Identity, Live]:
+        """Objects of kinds that Git states in several versions: the cache follows a kind in one of them only."""
+        cache = self._cluster.cache
+        others = [m for m in manifests if cache.api_version(m.identity) not in ("", m.gvk.api_version)]
+        read = await asyncio.gather(*(self._cluster.get(m.identity, m.gvk.version) for m in others))
+        return {live.identity: live for live in read if live is not None}
 
     def _same(self, identity: Identity, manifest: Manifest) -> bool:
         equal = self._equal.get(identity)
@@ -198,7 +220,9 @@ class Decider:
                 ours = False
             case _:
                 ours = manifest.policy.adopt
-        return await self._cluster.get(metadata.identity) or metadata if ours else metadata
+        if not ours:
+            return metadata
+        return await self._cluster.get(metadata.identity, manifest.gvk.version) or metadata
 
     def _decide(
         self,
@@ -215,6 +239,8 @@ class Decider:
                 identity, Action.REFUSE, f"outside of the source's namespaces: {spaces}", (), manifest, hint=hint
             )
         cached = self._cluster.cache.get(identity)
+        if cached is not None:
+            cached = existing.get(identity, cached)
         present = cached or existing.get(identity)
         if present is None and identity in ran:
             return Change(identity, Action.NONE, "ran already", manifest=manifest)
@@ -358,7 +384,11 @@ def _empty(snapshot: Snapshot, specs: Specs) -> tuple[str, ...]:
     return tuple(sorted(bare | set(snapshot.missing)))
 
 
-def _without_upkeep(live: Live) -> dict[str, object]:
-    """The object without what the server keeps about writes."""
+def alike(one: Live, other: Live) -> bool:
+    """Whether two readings of an object hold the same, apart from its status and from who wrote it and when."""
+    return _stated(one) == _stated(other)
+
+
+def _stated(live: Live) -> dict[str, object]:
     metadata = {k: v for k, v in live.metadata.items() if k not in ("managedFields", "resourceVersion", "generation")}
-    return {**live.object, "metadata": metadata}
+    return {**live.object, "metadata": metadata, "status": None}

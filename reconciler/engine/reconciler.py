@@ -12,7 +12,7 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.diff.prune import finish
 from reconciler.engine.claims import Claims
-from reconciler.engine.decide import Decider, Prunes
+from reconciler.engine.decide import Decider, Prunes, alike
 from reconciler.engine.execute import WRITES, Execution
 from reconciler.engine.healing import Healing
 from reconciler.engine.telling import Teller
@@ -349,7 +349,16 @@ class Reconciler:
         """Carry the changes out; a result for each."""
         return await self._execution(manifests).run(changes)
 
-    def _execution(self, manifests: Manifests, *, healing: bool = False) -> Execution:
+    def _execution(
+        self, manifests: Manifests, *, healing: bool = False, made: dict[Identity, Live] | None = None
+    ) -> Execution:
+        """What carries changes out; it puts the objects as the server answered them into `made`."""
+
+        def written(manifest: Manifest, live: Live) -> None:
+            self._decider.written(manifest, live.resource_version)
+            if made is not None:
+                made[live.identity] = live
+
         return Execution(
             self._cluster,
             manifests.items,
@@ -360,7 +369,7 @@ class Reconciler:
             superseded=self._interrupted if healing else self._superseded,
             finished=self._finished,
             forced=lambda change: healing or self._known(change),
-            written=lambda manifest, live: self._decider.written(manifest, live.resource_version),
+            written=written,
             again=self._decider.again,
             failed=self._decider.undecided,
         )
@@ -518,12 +527,14 @@ class Reconciler:
 
     async def _heal(self, changes: list[Change], desired: Desired) -> None:
         failed = False
-        results = await self._execution(desired.manifests, healing=True).run(changes)
+        before = {change.identity: self._cluster.cache.get(change.identity) for change in changes}
+        after: dict[Identity, Live] = {}
+        results = await self._execution(desired.manifests, healing=True, made=after).run(changes)
         for change in changes:
             result = results[change.identity]
             if result.outcome is not Outcome.DONE:
                 failed = failed or result.outcome is not Outcome.SUPERSEDED
-            elif self._decider.version(change.identity) != change.resource_version:  # else only spelled otherwise
+            elif not _alike(before[change.identity], after.get(change.identity)):  # else only spelled otherwise
                 self._healing.healed(change.identity, _paths(change))
                 self._tell.healed(change, fight=self._healing.fight(change.identity))
         if failed:
@@ -540,6 +551,10 @@ class Reconciler:
     def _ran(self, jobs: Iterable[Identity]) -> None:
         if ended := frozenset(jobs):
             self._store.update(self.config.name, lambda state: replace(state, ran=state.ran | ended))
+
+
+def _alike(before: Live | None, after: Live | None) -> bool:
+    return before is not None and after is not None and alike(before, after)
 
 
 def _paths(change: Change) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from reconciler.kube import quantity
 from reconciler.kube.path import item_key
 from reconciler.kube.schema import Merge, Schema, Shape
 
-
 _WRAPPING: Final = {ord("\r"): None, ord("\n"): None}  # the base64 decoder of a server passes over line ends
 
 
@@ -15,8 +14,8 @@ def same(a: Any, b: Any, schema: Schema) -> bool:
     """Whether `a` and `b` mean the same.
 
     Null is absent, and so are empty lists and maps where the server does not keep them; quantities, times and bytes
-    are compared by value, int-or-string by text, sets without regard to order. The order of keyed lists counts: it is the
-    order in which init containers run and environment variables see each other.
+    are compared by value, int-or-string by text, sets without regard to order. The order of keyed lists counts: it is
+    the order in which init containers run and environment variables see each other.
     """
     if a is b:
         return True

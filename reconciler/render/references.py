@@ -97,6 +97,13 @@ def _of_service_account(obj: Mapping[str, Any], namespace: str) -> Iterator[Iden
         yield Identity("", "Secret", namespace, _text(secret, "name"))
 
 
+def _of_secret(obj: Mapping[str, Any], namespace: str) -> Iterator[Identity]:
+    """A token without its account is deleted by its controller."""
+    if obj.get("type") == "kubernetes.io/service-account-token":
+        annotations = _object(_object(obj, "metadata"), "annotations")
+        yield Identity("", "ServiceAccount", namespace, _text(annotations, "kubernetes.io/service-account.name"))
+
+
 def _of_webhooks(obj: Mapping[str, Any], _namespace: str) -> Iterator[Identity]:
     for webhook in _items(obj, "webhooks"):
         yield _service(_object(webhook, "clientConfig"))
@@ -113,6 +120,7 @@ def _service(value: Mapping[str, Any]) -> Identity:
 
 _KINDS: Final[Mapping[GroupKind, Callable[[Mapping[str, Any], str], Iterable[Identity]]]] = {
     GroupKind("", "PersistentVolumeClaim"): _of_claim,
+    GroupKind("", "Secret"): _of_secret,
     GroupKind("", "ServiceAccount"): _of_service_account,
     GroupKind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _of_webhooks,
     GroupKind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _of_webhooks,

@@ -20,7 +20,16 @@ from reconciler.model.spec import GROUP, Document
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _PREFIX: Final = f"{GROUP}/"
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"  # the old tool's memory, not the user's word
+_OF_OTHERS: Final = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "autoscaling.alpha.kubernetes.io/conditions",
+        "autoscaling.alpha.kubernetes.io/current-metrics",
+        "deployment.kubernetes.io/revision",
+        "deprecated.daemonset.template.generation",
+        "endpoints.kubernetes.io/last-change-trigger-time",
+    }
+)  # what a tool or a controller keeps for itself: in Git it is an export's leftover, and applying it never settles
 
 
 def canonical(value: Any) -> bytes:
@@ -52,7 +61,7 @@ def stamp(
     }
     annotations = {
         **metadata.get("annotations", {}),
-        **{k: v for k, v in document.annotations.items() if (main or k.startswith(_PREFIX)) and k != _LAST_APPLIED},
+        **{k: v for k, v in document.annotations.items() if (main or k.startswith(_PREFIX)) and k not in _OF_OTHERS},
         ANNOTATION_ID: owner.id_of(identity),
         ANNOTATION_SPEC: str(document.identity),
         ANNOTATION_ORIGIN: document.origin.path,
