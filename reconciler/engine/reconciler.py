@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -12,21 +13,22 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.diff.prune import finish
 from reconciler.engine.claims import Claims
-from reconciler.engine.decide import Decider, Prunes, alike
-from reconciler.engine.execute import WRITES, Execution
-from reconciler.engine.healing import Healing
+from reconciler.engine.decide import Decider, Prunes
+from reconciler.engine.execute import Execution
+from reconciler.engine.record import passed
 from reconciler.engine.telling import Teller
+from reconciler.engine.tending import SUSPECT_DELAY, Tending
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
+from reconciler.model.change import Action, Change, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.event import Sink
-from reconciler.model.manifest import ANNOTATION_ORIGIN, DriftMode, Manifest, Manifests, Owner
+from reconciler.model.manifest import Manifest, Manifests, Owner
 from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Blobs, Snapshot
 from reconciler.model.spec import Specs
-from reconciler.model.state import Held, Mark, Pass, SourceState
+from reconciler.model.state import SourceState
 from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
 from reconciler.source.repository import Poll
@@ -34,8 +36,6 @@ from reconciler.specs.load import Loader
 
 _RETRY_FIRST = 2.0
 _RETRY_LONGEST = 300.0
-# Watch events come in bursts (a roll-out touches an object many times): look once they have settled a little.
-_SUSPECT_DELAY = 0.05
 
 
 class Repository(Blobs, Protocol):
@@ -98,8 +98,10 @@ class Reconciler:
         self._loader = Loader()
         self._renderer = Renderer()
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
-        self._healing = Healing(surroundings.clock)
         self._tell = Teller(config.name, surroundings.clock, surroundings.emit)
+        self._tending = Tending(
+            self._cluster.cache, self._decider, self._tell, surroundings.clock, lambda delay: self.on_suspect(delay)
+        )
         self._snapshot: Snapshot | None = None
         self._desired: Desired | None = None
         self._tried: str | None = None  # the commit of the last pass that was not superseded
@@ -111,9 +113,6 @@ class Reconciler:
         self._untidy = False  # something was kept only until a roll-out has ended
         self._kinds: frozenset[GroupKind] = frozenset()  # what it watches
         self._waiting = False  # for another source to state something else
-        self._suspects: set[Identity] = set()
-        self._paused: set[Identity] = set()
-        self._alerted: dict[Identity, tuple[FieldChange, ...]] = {}  # drift that was told and is left alone
         self._busy: set[Identity] = set()  # what the running pass still is to write
         self._passing = False
         self._deciding = asyncio.Lock()  # a pass does not decide while something is healed, nor the other way round
@@ -265,8 +264,7 @@ class Reconciler:
             superseded=any(each.outcome is Outcome.SUPERSEDED for each in results.values()),
         )
         self.record(result)
-        if self._suspects:
-            self.on_suspect(_SUSPECT_DELAY)
+        self._tending.remind()
         return result
 
     async def load(self, snapshot: Snapshot) -> Specs:
@@ -303,7 +301,7 @@ class Reconciler:
         self._decider.forget(items)
         state = await self._store.load(self.config.name)
         found = await self._decider.changes(items, ran=state.ran)
-        changes = [kept for change in found if (kept := self._unless_left_alone(change)) is not None]
+        changes = [kept for change in found if (kept := self._tending.in_a_pass(change)) is not None]
         old = state.spent or (state.applied.commit if state.applied else "")
         new = desired.snapshot.revision.commit
         messages = await self._repository.messages(old, new) if old and old != new else ()
@@ -316,19 +314,6 @@ class Reconciler:
             await self._store.flush(self.config.name)
         self._waiting = prunes.waiting or any(change.action is Action.REFUSE for change in changes)
         return [*changes, *prunes.changes]
-
-    def _unless_left_alone(self, change: Change) -> Change | None:
-        """The change as a pass is to make it: what somebody else changed is the business of healing."""
-        manifest = change.manifest
-        if manifest is None or change.action not in WRITES or not self._drifted(change):
-            return change
-        match manifest.policy.drift:
-            case DriftMode.ALERT:
-                return replace(change, action=Action.HOLD, reason=f"{change.reason}; it is told, not healed")
-            case DriftMode.HEAL if not self._healing.pause(change.identity, _paths(change)):
-                return change
-            case _:
-                return None
 
     def _prunes(
         self, desired: Desired, changes: Iterable[Change], state: SourceState, messages: Iterable[str] = ()
@@ -368,31 +353,10 @@ class Reconciler:
             wait_timeout=0 if healing else self._with.wait_timeout,
             superseded=self._interrupted if healing else self._superseded,
             finished=self._finished,
-            forced=lambda change: healing or self._known(change),
+            forced=lambda change: healing or self._tending.forces(change),
             written=written,
             again=self._decider.again,
             failed=self._decider.undecided,
-        )
-
-    def _known(self, change: Change) -> bool:
-        """Whether a write may take fields back from others (rules 4 and 5): where it only makes good what they did."""
-        manifest = change.manifest
-        return manifest is not None and manifest.policy.drift is DriftMode.HEAL and self._same_text(change)
-
-    def _same_text(self, change: Change) -> bool:
-        """Whether the object was last applied from this very text: then what differs was changed by somebody else."""
-        live = self._cluster.cache.get(change.identity)
-        if live is None or change.manifest is None:
-            return False
-        origin = (change.manifest.object["metadata"].get("annotations") or {}).get(ANNOTATION_ORIGIN)
-        return live.annotations.get(ANNOTATION_ORIGIN) == origin
-
-    def _drifted(self, change: Change) -> bool:
-        """Whether somebody else made every difference: the text is the same, and no field is ours alone any more."""
-        return (
-            bool(change.fields)
-            and all(field.note or field.before is ABSENT for field in change.fields)
-            and self._same_text(change)
         )
 
     def _finished(self, result: ObjectResult) -> None:
@@ -408,52 +372,21 @@ class Reconciler:
                 self._failures = 0
             else:
                 self._failed()
-        held = [
-            Held(identity, each.change.uid, each.message, each.hint, deletion=each.change.manifest is None)
-            for identity, each in sorted(result.results.items())
-            if each.outcome is Outcome.HELD and each.change is not None
-        ]
-        applied = Mark(result.revision.commit, result.finished) if result.ok and not self._waiting else None
-        to_go = frozenset(
-            each.change.uid
-            for each in result.results.values()
-            if each.action is Action.PRUNE and each.outcome is not Outcome.DONE and each.change is not None
+        name, cache = self.config.name, self._cluster.cache
+        failing = self._cluster.failing()
+        unread = {kind for kind in self._kinds if kind in failing or not cache.synced(kind)}
+        leave = partial(
+            passed,
+            result=result,
+            guard=self.config.guard,
+            stated=frozenset(self._desired.manifests.items if self._desired else ()),
+            doubtful=self._desired is None or self._desired.doubtful,
+            marked=frozenset(cache.marked(name)),
+            unread=unread,
+            settled=not self._waiting,
         )
-
-        def passed(state: SourceState) -> SourceState:
-            state = self._pruned_record(state.holding(held).having_passed(Pass.of(result)), to_go)
-            state = replace(state, seen=Mark(result.revision.commit, result.started), guard=self.config.guard)
-            return state if applied is None else replace(state, applied=applied, spent="")
-
-        self._store.update(self.config.name, passed)
+        self._store.update(name, leave)
         self._tell.ended(result)
-
-    def _pruned_record(self, state: SourceState, to_go: frozenset[str]) -> SourceState:
-        """Without kinds whose list was read and is empty (rule 3), approvals that are used up, Jobs of old hashes.
-
-        `to_go` are the uids of objects that were to be deleted and are not yet.
-        """
-        manifests = self._desired.manifests.items if self._desired else {}
-        marked = self._cluster.cache.marked(self.config.name)
-        used = {identity.group_kind for identity in (*marked, *manifests)}
-        unread = {
-            kind for kind in state.kinds if kind in self._cluster.failing() or not self._cluster.cache.synced(kind)
-        }
-        # A Task that is broken for a moment states no Job: that is no reason to forget that its Job ran.
-        gone = (
-            ()
-            if self._desired is None or self._desired.doubtful
-            else (identity for identity in state.ran if identity not in manifests)
-        )
-        return replace(
-            state,
-            kinds=state.kinds & (used | unread),
-            namespaces=frozenset(i.namespace for i in (*marked, *manifests) if i.namespace)
-            if not unread
-            else state.namespaces,
-            approved=state.approved & (to_go | {held.uid for held in state.held}),
-            ran=state.ran.difference(gone),
-        )
 
     # -- between passes -----------------------------------------------------------------------------------------------
 
@@ -461,25 +394,23 @@ class Reconciler:
         """Another source states something else than before."""
         if self._waiting:
             self.ask()
-            self.on_suspect(_SUSPECT_DELAY)
+            self.on_suspect(SUSPECT_DELAY)
 
     def _seen(self, identity: Identity, old: Live | None, new: Live | None) -> None:
-        """A watch event. Looking at it here would cost every status update a comparison: it only becomes a suspect."""
+        """A watch event."""
         if self._desired is None:
             return
         manifest = self._desired.manifests.items.get(identity)
         if manifest is None:
             if old is None and new is not None and ownership(new, self.owner) is Ownership.OURS:
                 self.ask()  # one of ours came to light that Git does not state
-                self.on_suspect(_SUSPECT_DELAY)
+                self.on_suspect(SUSPECT_DELAY)
             return
         if manifest.once:
             for live in (old, new):
                 if live is not None and finish(live.object)[0]:
                     self._ran((identity,))
-        if not self._suspects:
-            self.on_suspect(_SUSPECT_DELAY)
-        self._suspects.add(identity)
+        self._tending.suspect(identity)
 
     async def heal(self) -> None:
         """Look at what the watch showed to have changed, and make it again what Git states."""
@@ -492,8 +423,7 @@ class Reconciler:
             if not self._passing:
                 self._interrupted.clear()
             items = desired.manifests.items
-            suspects = (self._suspects | self._paused) - self._busy
-            self._suspects, self._paused = self._suspects & self._busy, self._paused & self._busy
+            suspects = self._tending.take(self._busy)
             await self._look_at({identity: items[identity] for identity in sorted(suspects & items.keys())}, desired)
             if self._untidy and not self._passing and not self._failures:
                 prunes = self._prunes(desired, (), await self._store.load(self.config.name))
@@ -503,41 +433,13 @@ class Reconciler:
     async def _look_at(self, stated: Mapping[Identity, Manifest], desired: Desired) -> None:
         self._note_runs(stated)
         state = await self._store.load(self.config.name)
-        found = await self._decider.changes(stated, ran=state.ran)
-        differing = {change.identity for change in found}
-        for identity in stated.keys() - differing:
-            self._alerted.pop(identity, None)
-        now: list[Change] = []
-        for change in found:
-            if change.action not in WRITES:
-                continue
-            mode = stated[change.identity].policy.drift
-            pause = self._healing.pause(change.identity, _paths(change))
-            if mode is DriftMode.ALERT and self._alerted.get(change.identity) != change.fields:
-                self._alerted[change.identity] = change.fields
-                if await self._decider.confirmed(change):
-                    self._tell.drifted(change)
-            elif mode is DriftMode.HEAL and pause > 0:
-                self._paused.add(change.identity)
-                self.on_suspect(pause)
-            elif mode is DriftMode.HEAL:
-                now.append(change)
-        if now:
-            await self._heal(now, desired)
-
-    async def _heal(self, changes: list[Change], desired: Desired) -> None:
-        failed = False
+        changes = await self._tending.to_heal(stated, await self._decider.changes(stated, ran=state.ran))
+        if not changes:
+            return
         before = {change.identity: self._cluster.cache.get(change.identity) for change in changes}
         after: dict[Identity, Live] = {}
         results = await self._execution(desired.manifests, healing=True, made=after).run(changes)
-        for change in changes:
-            result = results[change.identity]
-            if result.outcome is not Outcome.DONE:
-                failed = failed or result.outcome is not Outcome.SUPERSEDED
-            elif not _alike(before[change.identity], after.get(change.identity)):  # else only spelled otherwise
-                self._healing.healed(change.identity, _paths(change))
-                self._tell.healed(change, fight=self._healing.fight(change.identity))
-        if failed:
+        if not self._tending.healed(changes, results, before, after):
             self._failed()
 
     def _note_runs(self, manifests: Mapping[Identity, Manifest]) -> None:
@@ -551,11 +453,3 @@ class Reconciler:
     def _ran(self, jobs: Iterable[Identity]) -> None:
         if ended := frozenset(jobs):
             self._store.update(self.config.name, lambda state: replace(state, ran=state.ran | ended))
-
-
-def _alike(before: Live | None, after: Live | None) -> bool:
-    return before is not None and after is not None and alike(before, after)
-
-
-def _paths(change: Change) -> tuple[str, ...]:
-    return tuple(field.path for field in change.fields)
