@@ -174,5 +174,9 @@ async def test_a_file_that_is_mounted_by_running_pods_is_pruned_only_after_the_r
     assert result.count(Action.PRUNE) == 0
     both = await files()
     assert len(both) == 2
-    await w.works_until(rolled_out)
-    assert await files() == both - first
+
+    async def only_the_new_one() -> bool:
+        return await files() == both - first
+
+    await w.works_until(only_the_new_one)
+    assert await rolled_out(), "not a moment earlier"
