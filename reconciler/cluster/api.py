@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from reconciler.cluster.refusals import UNDECLARED, advice
 from reconciler.errors import ApiError, TransportError, api_error
-from reconciler.http.transport import Request, Response, Stream, Transport
+from reconciler.http.transport import Request, Stream, Transport
 from reconciler.kube.names import GroupKind, Identity
 
 T = TypeVar("T")
@@ -20,16 +21,7 @@ JSON_PATCH: Final = "application/json-patch+json"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 _SECRET = GroupKind("", "Secret")
-_UNDECLARED = b"failed to create typed patch object"
 _ECHOING = (400, 422, 500)  # answers whose message may repeat what was sent
-
-
-def lasting(response: Response) -> bool:
-    """Whether a 5xx is about the object that was sent, so that sending it again is no use.
-
-    An API server answers 500 to an apply with a field that its schema does not know (kubernetes/kubernetes#139253).
-    """
-    return response.status == 500 and _UNDECLARED in response.body
 
 
 class Api:
@@ -87,15 +79,12 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, subject: str =
         said = None
     if not isinstance(said, dict):
         said = {}
-    if status == 500 and _UNDECLARED in body:
+    if status == 500 and UNDECLARED in body:
         status, said["reason"] = 422, "Invalid"
     after = headers.get("retry-after", "")
-    return api_error(
-        status,
-        said,
-        where=subject,
-        retry_after=float(after) if after.isdecimal() else None,
-    )
+    error = api_error(status, said, where=subject, retry_after=float(after) if after.isdecimal() else None)
+    error.hint = advice(status, error.what)
+    return error
 
 
 def object_path(api_version: str, plural: str, namespace: str = "", name: str = "", subresource: str = "") -> str:

@@ -10,9 +10,10 @@ import msgspec
 
 from reconciler.clock import Clock
 from reconciler.cluster import adopt, apply, delete, read, replace
-from reconciler.cluster.api import Api, lasting
+from reconciler.cluster.api import Api
 from reconciler.cluster.cache import LiveCache, pack
 from reconciler.cluster.discovery import Discovery
+from reconciler.cluster.refusals import lasting
 from reconciler.cluster.server import Server
 from reconciler.cluster.traffic import RequestKind, Traffic
 from reconciler.cluster.watches import Watches

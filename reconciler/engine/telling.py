@@ -87,17 +87,16 @@ class Teller:
         """An object is not as Git states it, and is left so."""
         self._say(EventType.DRIFTED, _found(change), change.identity)
 
-    def healed(self, change: Change, *, fight: bool) -> None:
-        """An object was made again what Git states; `fight` when somebody keeps changing it back."""
+    def healed(self, change: Change) -> None:
+        """An object was made again what Git states."""
         self._say(EventType.DRIFTED, _found(change), change.identity)
         self._say(EventType.HEALED, "as Git states it again", change.identity)
-        if fight:
-            notes = sorted({field.note for field in change.fields if field.note})
-            self._say(
-                EventType.DRIFTED,
-                "; ".join(("changed back again and again, healed with growing pauses from now on", *notes)),
-                change.identity,
-            )
+
+    def fought(self, change: Change) -> None:
+        """Somebody keeps changing an object back: it is left alone for a while."""
+        who = [] if any(field.note for field in change.fields) else ["no other manager owns it: an admission webhook?"]
+        text = "; ".join(("changed back again and again, healed with growing pauses from now on", _found(change), *who))
+        self._say(EventType.DRIFTED, text, change.identity)
 
 
 def _found(change: Change) -> str:

@@ -86,7 +86,9 @@ class Tending:
             elif mode is DriftMode.HEAL and pause > 0:
                 self._paused.add(change.identity)
                 self._wake(pause)
-            elif mode is DriftMode.HEAL:
+                if self._healing.fight(change.identity):
+                    self._tell.fought(change)
+            elif mode is DriftMode.HEAL and not self._healing.futile(change):
                 now.append(change)
         return now
 
@@ -104,9 +106,11 @@ class Tending:
             was, became = before[change.identity], after.get(change.identity)
             if outcome is not Outcome.DONE:
                 well = well and outcome is Outcome.SUPERSEDED
-            elif was is None or became is None or not alike(was, became):  # else the server only spells it otherwise
+            elif was is None or became is None or not alike(was, became):
                 self._healing.healed(change.identity, _paths(change))
-                self._tell.healed(change, fight=self._healing.fight(change.identity))
+                self._tell.healed(change)
+            else:
+                self._healing.had_no_effect(change)
         return well
 
     def _same_text(self, change: Change) -> bool:

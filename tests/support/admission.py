@@ -1,0 +1,145 @@
+"""Admission webhooks of a test's own namespace, served by the test itself over HTTPS on loopback."""
+
+import asyncio
+import base64
+import json
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from world import World
+
+from reconciler.http.transport import Request
+
+REGISTRATIONS = "/apis/admissionregistration.k8s.io/v1"
+RULE = {
+    "apiGroups": ["", "apps"],
+    "apiVersions": ["*"],
+    "operations": ["CREATE", "UPDATE"],
+    "resources": ["configmaps", "services", "deployments", "secrets"],
+    "scope": "Namespaced",
+}
+PROBE = "is-it-in-force"
+
+Patch = list[dict[str, Any]]
+
+
+class Denied(Exception):
+    """The webhook refuses the object, in these words."""
+
+
+Verdict = Callable[[dict[str, Any]], Awaitable[Patch | None]]
+"""Looks at an object: lets it pass (None), patches it (JSON Patch), or raises Denied."""
+
+
+async def allow(_obj: dict[str, Any]) -> None:
+    """Let everything pass."""
+
+
+class Webhook:
+    """What a test sees of it: `verdict` may be changed at any time; `seen` are the names it was asked about."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self.seen: list[str] = []
+        self.probed = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """An AdmissionReview for an AdmissionReview."""
+        asked = (await request.json())["request"]
+        said: dict[str, Any] = {"uid": asked["uid"], "allowed": True}
+        if asked["name"] == PROBE:
+            self.probed += 1
+        else:
+            if not asked.get("dryRun"):
+                self.seen.append(asked["name"])
+            try:
+                patch = await self.verdict(asked["object"])
+            except Denied as denied:
+                said |= {"allowed": False, "status": {"message": str(denied)}}
+            else:
+                if patch:
+                    encoded = base64.b64encode(json.dumps(patch).encode()).decode()
+                    said |= {"patchType": "JSONPatch", "patch": encoded}
+        return web.json_response({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": said})
+
+
+@asynccontextmanager
+async def admission(
+    w: World, folder: Path, verdict: Verdict, *, mutating: bool = False, policy: str = "Fail", timeout: int = 10
+) -> AsyncIterator[Webhook]:
+    """A webhook in force for the namespace of `w`'s sources, which must be there, and for no other.
+
+    `folder` takes its certificate; `policy` and `timeout` (in seconds) are what the API server is to do without it.
+    """
+    hook = Webhook(verdict)
+    application = web.Application()
+    application.router.add_post("/", hook.answer)
+    runner = web.AppRunner(application, shutdown_timeout=0)
+    await runner.setup()
+    certificate, key = await asyncio.to_thread(_certificate, folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    port = runner.addresses[0][1]
+    kind = "MutatingWebhookConfiguration" if mutating else "ValidatingWebhookConfiguration"
+    path = f"{REGISTRATIONS}/{kind.lower()}s"
+    name = w.name("test")
+    webhook = {
+        "name": "policy.example.com",
+        "clientConfig": {
+            "url": f"https://127.0.0.1:{port}/",
+            "caBundle": base64.b64encode(certificate.read_bytes()).decode(),
+        },
+        "rules": [RULE],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": w.space}},
+        "failurePolicy": policy,
+        "timeoutSeconds": timeout,
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    body = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "webhooks": [webhook],
+    }
+    try:
+        await w.create(path, body)
+        try:
+            await w.until(lambda: _in_force(w, hook))
+            yield hook
+        finally:
+            await w.call("DELETE", f"{path}/{name}")
+    finally:
+        await runner.cleanup()
+
+
+def images_of(obj: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """The images of a workload: JSON pointer and image."""
+    for number, container in enumerate(obj["spec"]["template"]["spec"]["containers"]):
+        yield f"/spec/template/spec/containers/{number}/image", container["image"]
+
+
+async def _in_force(w: World, hook: Webhook) -> bool:
+    """Whether the API server has heard of the webhook: a dry-run is admitted like any other request."""
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROBE}}
+    headers = {"content-type": "application/json"}
+    request = Request("POST", w.path("configmaps"), (("dryRun", "All"),), headers, json.dumps(body).encode())
+    await w.transport.send(request)
+    return hook.probed > 0
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate that is its own authority, and its key."""
+    certificate, key = folder / "webhook.crt", folder / "webhook.key"
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-x509", "-days", "2")
+    name = ("-subj", "/CN=test-webhook", "-addext", "subjectAltName=IP:127.0.0.1")
+    out = ("-keyout", str(key), "-out", str(certificate))
+    subprocess.run(["openssl", "req", *kind, *name, *out], check=True, capture_output=True, timeout=30)
+    return certificate, key
