@@ -27,12 +27,13 @@ class ControlPlane:
     """etcd, the API server and, with `controllers`, the controller manager and the scheduler. Loopback only.
 
     Everything that it writes lies in `folder`: certificates, kubeconfigs, logs, data. It can be started again after
-    `stop`, on the same ports with the same data.
+    `stop`, on the same ports with the same data. `quota` is etcd's, in bytes; 0 is its default.
     """
 
-    def __init__(self, commands: Commands, folder: Path, *, controllers: bool = True) -> None:
+    def __init__(self, commands: Commands, folder: Path, *, controllers: bool = True, quota: int = 0) -> None:
         self.folder = folder
         self.controllers = controllers
+        self.quota = quota
         self.authority = Authority(folder / "pki")
         self._commands = commands
         self._running: dict[str, Process] = {}
@@ -41,6 +42,11 @@ class ControlPlane:
     @property
     def url(self) -> str:
         return f"https://{HOST}:{self._ports['apiserver']}"
+
+    @property
+    def etcd(self) -> str:
+        """Where etcd answers; beside gRPC, JSON under /v3."""
+        return f"http://{HOST}:{self._ports['etcd']}"
 
     @property
     def admin(self) -> Pair:
@@ -65,9 +71,9 @@ class ControlPlane:
             write_kubeconfig(self.folder, self.url, f"system:kube-{part}", name=part)
 
     async def start(self) -> None:
-        """Returns once all parts are ready. Raises Failed."""
+        """Start the parts that do not run; returns once all are ready. Raises Failed."""
         await self._run("etcd", self._etcd())
-        await self._until("etcd", lambda: self._answers(f"http://{HOST}:{self._ports['etcd']}/health"))
+        await self._until("etcd", lambda: self._answers(f"{self.etcd}/health"))
         await self._run("apiserver", self._apiserver())
         await self._until("apiserver", lambda: self._answers(f"{self.url}/readyz"))
         if self.controllers:
@@ -91,6 +97,12 @@ class ControlPlane:
                     process.kill()
                     await process.wait()
 
+    async def kill(self, part: str) -> None:
+        """End a part as a crash would."""
+        process = self._running.pop(part)
+        process.kill()
+        await process.wait()
+
     async def ended(self) -> str:
         """Wait until a part ends by itself; returns which, with the end of its log."""
         waits = {asyncio.ensure_future(process.wait()): part for part, process in self._running.items()}
@@ -102,6 +114,8 @@ class ControlPlane:
         return self._obituary(waits[done.pop()])
 
     async def _run(self, part: str, arguments: dict[str, object]) -> None:
+        if part in self._running:
+            return
         flags = [f"--{key}={value}" for key, value in arguments.items()]
         with self.log(part).open("ab") as log:
             self._running[part] = await asyncio.create_subprocess_exec(
@@ -132,11 +146,11 @@ class ControlPlane:
         return f"{part} ended with status {self._running[part].returncode}\n{tail(self.log(part))}"
 
     def _etcd(self) -> dict[str, object]:
-        client = f"http://{HOST}:{self._ports['etcd']}"
         return {
             "data-dir": self.folder / "etcd",
-            "listen-client-urls": client,
-            "advertise-client-urls": client,
+            "quota-backend-bytes": self.quota,
+            "listen-client-urls": self.etcd,
+            "advertise-client-urls": self.etcd,
             "listen-peer-urls": f"http://{HOST}:{self._ports['peer']}",
             "unsafe-no-fsync": "true",  # a test's data is not worth a disk's time
         }
@@ -144,7 +158,7 @@ class ControlPlane:
     def _apiserver(self) -> dict[str, object]:
         pki = self.authority.folder
         return {
-            "etcd-servers": f"http://{HOST}:{self._ports['etcd']}",
+            "etcd-servers": self.etcd,
             "bind-address": HOST,
             "secure-port": self._ports["apiserver"],
             "advertise-address": HOST,

@@ -1,0 +1,78 @@
+"""A control plane that belongs to one test, which may stop parts of it, fill it up, or break it.
+
+tests/controlplane must be on the path: it belongs to whoever imports this.
+"""
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from build import Missing, find
+from control_plane import ControlPlane, tail
+from world import World, opened
+
+from reconciler.clock import SystemClock
+from reconciler.http.client import HttpTransport
+
+
+class OwnPlane:
+    """etcd and the API server of one test. Skips the test where there is nothing to run."""
+
+    def __init__(self, folder: Path, *, quota: int = 0) -> None:
+        try:
+            commands = find()
+        except Missing as missing:
+            if os.environ.get("CI") == "true" and not str(missing).startswith("there is no Go compiler"):
+                pytest.fail(str(missing), pytrace=False)
+            pytest.skip(str(missing))
+        self.plane = ControlPlane(commands, folder / "plane", controllers=False, quota=quota)
+
+    def run(self, test: Coroutine[Any, Any, None]) -> None:
+        """Run a test while the control plane is there. Where it fails, what the server logged is told."""
+
+        async def scenario() -> None:
+            await asyncio.to_thread(self.plane.prepare)
+            try:
+                await self.plane.start()
+                await test
+            except BaseException:
+                sys.stderr.write("\n".join(tail(self.plane.log(part)) for part in ("etcd", "apiserver")))
+                raise
+            finally:
+                await self.plane.stop()
+
+        asyncio.run(scenario())
+
+    @asynccontextmanager
+    async def world(self) -> AsyncIterator[World]:
+        """The administrator's world."""
+        context = ssl.create_default_context(cafile=str(self.plane.authority.pair.certificate))
+        context.load_cert_chain(self.plane.admin.certificate, self.plane.admin.key)
+        async with opened(World(lambda: HttpTransport(self.plane.url, ssl=context), SystemClock())) as made:
+            yield made
+
+    async def etcd(self, path: str, **body: Any) -> dict[str, Any]:
+        """etcd's JSON answer to a call of its own API."""
+
+        def ask() -> dict[str, Any]:
+            request = urllib.request.Request(f"{self.plane.etcd}/v3/{path}", json.dumps(body).encode())
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return dict(json.load(answer))
+
+        return await asyncio.to_thread(ask)
+
+    async def make_room(self) -> None:
+        """What an administrator does with a full etcd: forget old revisions, defragment, disarm the alarm."""
+        status = await self.etcd("maintenance/status")
+        await self.etcd("kv/compaction", revision=status["header"]["revision"], physical=True)
+        await self.etcd("maintenance/defragment")
+        for alarm in (await self.etcd("maintenance/alarm", action="GET")).get("alarms", ()):
+            await self.etcd("maintenance/alarm", action="DEACTIVATE", alarm=alarm["alarm"], memberID=alarm["memberID"])
