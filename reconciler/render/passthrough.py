@@ -23,6 +23,7 @@ _LEFT_OUT: Final = (
     "selfLink",
     "uid",
 )
+_CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
 SCALABLE: Final = frozenset(
     {
         GroupKind("", "ReplicationController"),
@@ -37,13 +38,16 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
     """The object to apply for `obj`, which is not changed.
 
     Left out: status and other fields of the server; the rules of an aggregated ClusterRole, which its controller
-    owns; replicas where an autoscaler of the source owns them (`scaled`). An Image by name in a workload's containers
+    owns; replicas where an autoscaler of the source owns them (`scaled`); a claim's empty volumeName, which says that
+    any volume will do and would be refused once there is one. An Image by name in a workload's containers
     becomes its reference.
     """
     metadata = {name: value for name, value in obj["metadata"].items() if name not in _LEFT_OUT}
     made = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
     if group_kind == GroupKind("rbac.authorization.k8s.io", "ClusterRole") and "aggregationRule" in made:
         made.pop("rules", None)
+    if group_kind == _CLAIM:
+        made = _inside(made, ("spec",), lambda spec: {k: v for k, v in spec.items() if k != "volumeName" or v})
     if scaled and group_kind in SCALABLE and isinstance(made.get("spec"), Mapping):
         made["spec"] = {name: value for name, value in made["spec"].items() if name != "replicas"}
     if (path := TEMPLATES.get(group_kind)) is not None:
