@@ -99,7 +99,8 @@ def apply(
     entries = stored
     if not stored and live is not None:
         earlier = _updater(BEFORE_FIRST_APPLY, api_version, subresource)
-        entries = _updated({}, compare(_nothing(schema), before, schema), reset, earlier, time)
+        stated = {name: part for name, part in before.items() if part is not None}
+        entries = _updated({}, compare(_nothing(schema), stated, schema), reset, earlier, time)
     me = Owner(manager, "Apply", subresource)
     previous = entries.get(me)
     others = {owner: entry for owner, entry in entries.items() if owner != me}

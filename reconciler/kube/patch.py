@@ -20,6 +20,10 @@ class PatchError(ValueError):
     """The patch is malformed or does not fit the document."""
 
 
+class UnknownDirective(PatchError):
+    """A `$patch` that means nothing."""
+
+
 def merge_patch(doc: Any, patch: Any) -> Any:
     """RFC 7386: objects are merged, null deletes, anything else replaces."""
     if not isinstance(patch, Mapping):
@@ -53,8 +57,7 @@ def _operate(doc: Any, op: Mapping[str, Any]) -> Any:
         case "remove":
             return _remove(doc, path)
         case "replace":
-            _get(doc, path)
-            return _add(_remove(doc, path), path, deepcopy(_value(op))) if path else deepcopy(_value(op))
+            return _replace(doc, path, deepcopy(_value(op)))
         case "move":
             source = _pointer(op.get("from"))
             if path[: len(source)] == source and len(path) > len(source):
@@ -62,9 +65,9 @@ def _operate(doc: Any, op: Mapping[str, Any]) -> Any:
             moved = _get(doc, source)
             return _add(_remove(doc, source), path, moved)
         case "copy":
-            return _add(doc, path, deepcopy(_get(doc, _pointer(op.get("from")))))
+            return _add(doc, path, deepcopy(_look(doc, _pointer(op.get("from")))))
         case "test":
-            if not _equal(_get(doc, path), _value(op)):
+            if not _equal(_look(doc, path), op.get("value")):
                 raise PatchError(f"testing value {op['path']} failed")
             return doc
         case other:
@@ -112,6 +115,12 @@ def _get(doc: Any, path: tuple[str, ...]) -> Any:
     return doc
 
 
+def _look(doc: Any, path: tuple[str, ...]) -> Any:
+    """What is there, null where an object lacks the last name: what it is in lies in the API server's library."""
+    parent = _get(doc, path[:-1])
+    return parent.get(path[-1]) if path and isinstance(parent, dict) else _get(doc, path)
+
+
 def _add(doc: Any, path: tuple[str, ...], value: Any) -> Any:
     if not path:
         return value
@@ -122,6 +131,18 @@ def _add(doc: Any, path: tuple[str, ...], value: Any) -> Any:
         parent.insert(len(parent) if last == "-" else _index(last, len(parent) + 1), value)
     else:
         raise PatchError(f"no such path: /{'/'.join(path)}")
+    return doc
+
+
+def _replace(doc: Any, path: tuple[str, ...], value: Any) -> Any:
+    if not path:
+        return value
+    parent, last = _get(doc, path[:-1]), path[-1]
+    if isinstance(parent, dict):
+        parent[last] = value  # a name that is not there is added, as with `_look`
+    else:
+        _get(parent, (last,))
+        parent[_index(last, len(parent))] = value
     return doc
 
 
@@ -152,7 +173,7 @@ def _merge_map(doc: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema)
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise PatchError(f"unknown patch directive: {directive!r}")
+        raise UnknownDirective(f"unknown patch directive: {directive!r}")
     merged = dict(doc)
     if _RETAIN in patch:
         merged = _retained(merged, patch)

@@ -75,6 +75,35 @@ def prune_nulls(value: Any, schema: Schema) -> Any:
     return value
 
 
+def mistyped(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
+    """The paths that server-side apply cannot take for what the schema says: it knows maps, lists and three scalars."""
+    if value is None or schema.shape is Shape.UNTYPED:
+        return
+    if schema.shape in (Shape.STRUCT, Shape.MAP):
+        fits = isinstance(value, dict)
+    elif schema.shape is Shape.LIST:
+        fits = isinstance(value, list)
+    else:
+        fits = isinstance(value, _SCALARS.get(schema.type, (str, int, float)))
+        fits = fits and (schema.type == "boolean" or not isinstance(value, bool) or schema.type not in _SCALARS)
+    if not fits:
+        yield path
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from mistyped(member, _member(schema, name) or UNTYPED, _below(path, name, schema))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from mistyped(item, schema.item, f"{path}[{i}]")
+
+
+_SCALARS: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int, float),
+    "number": (int, float),
+}
+
+
 def refused_nulls(value: Any, schema: Schema, path: str = "") -> Iterator[Violation]:
     """The nulls that a custom resource may not hold, which `validate` takes for absent fields."""
     if value is None:
@@ -82,9 +111,7 @@ def refused_nulls(value: Any, schema: Schema, path: str = "") -> Iterator[Violat
             expected = _expected(value, schema)
             message = f'Invalid value: "null": {path} in body must be of type {expected}: "null"'
             yield Violation(path, "FieldValueTypeInvalid", message)
-        elif schema.enum and None not in schema.enum:
-            supported = ", ".join(json.dumps(known) for known in schema.enum)
-            yield Violation(path, "FieldValueNotSupported", f"Unsupported value: null: supported values: {supported}")
+        yield from _unlisted(value, schema, path)
     elif isinstance(value, dict):
         for name, member in value.items():
             yield from refused_nulls(member, _member(schema, name) or UNTYPED, _below(path, name, schema))
@@ -164,6 +191,7 @@ def _violations(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
         shown = _shown(value)
         message = f"Invalid value: {shown}: {path} in body must be of type {expected}: {shown}"
         yield Violation(path, "FieldValueTypeInvalid", message)
+        yield from _unlisted(value, schema, path)
         return
     if schema.format == "byte" and not _is_base64(value):
         yield Violation(path, "FieldValueInvalid", f"Invalid value: {_shown(value)}: must be base64-encoded")
@@ -173,10 +201,7 @@ def _violations(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
         except ValueError:
             message = f"Invalid value: {_shown(value)}: quantities must match the regular expression '{_QUANTITY}'"
             yield Violation(path, "FieldValueInvalid", message)
-    if schema.enum and value not in schema.enum:
-        supported = ", ".join(json.dumps(known) for known in schema.enum)
-        message = f"Unsupported value: {_shown(value)}: supported values: {supported}"
-        yield Violation(path, "FieldValueNotSupported", message)
+    yield from _unlisted(value, schema, path)
     if schema.constraints:
         yield from _limits(value, schema.constraints, path)
     if isinstance(value, dict):
@@ -189,6 +214,13 @@ def _violations(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
                 yield from _violations(member, child, _below(path, name, schema))
     elif isinstance(value, list):
         yield from _item_violations(value, schema, path)
+
+
+def _unlisted(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
+    if schema.enum and value not in schema.enum:
+        supported = ", ".join(json.dumps(known) for known in schema.enum)
+        shown = "null" if value is None else _shown(value)
+        yield Violation(path, "FieldValueNotSupported", f"Unsupported value: {shown}: supported values: {supported}")
 
 
 def _item_violations(items: list[Any], schema: Schema, path: str) -> Iterator[Violation]:

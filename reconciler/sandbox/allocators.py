@@ -1,5 +1,9 @@
-"""Cluster addresses and node ports for Services: the lowest free one, so that runs repeat."""
+"""Cluster addresses and node ports for Services: the lowest free one, so that runs repeat.
 
+What is free is asked before an object is checked; it is claimed when the object is stored.
+"""
+
+from collections.abc import Container
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -19,38 +23,36 @@ class Addresses:
         self._taken: set[int] = {0}
         self._next = 1
 
-    def take(self) -> str:
+    def free(self) -> str:
+        """The lowest. Raises Exhausted."""
         while self._next in self._taken:
             self._next += 1
         if self._next >= _ADDRESSES:
             raise Exhausted
-        self._taken.add(self._next)
         return str(IPv4Address(_FIRST + self._next))
 
-    def claim(self, address: str) -> bool:
-        """Take this one; False where it is taken or not of the range."""
-        try:
-            offset = int(IPv4Address(address)) - _FIRST
-        except ValueError:
-            return False
-        if not 0 <= offset < _ADDRESSES or offset in self._taken:
-            return False
-        self._taken.add(offset)
-        return True
+    def is_free(self, address: str) -> bool:
+        return self.contains(address) and _offset(address) not in self._taken
 
     def contains(self, address: str) -> bool:
-        try:
-            return 0 <= int(IPv4Address(address)) - _FIRST < _ADDRESSES
-        except ValueError:
-            return False
+        """Whether an address is of the range."""
+        return 0 <= _offset(address) < _ADDRESSES
+
+    def claim(self, address: str) -> None:
+        self._taken.add(_offset(address))
 
     def release(self, address: str) -> None:
-        try:
-            offset = int(IPv4Address(address)) - _FIRST
-        except ValueError:
-            return
+        offset = _offset(address)
         self._taken.discard(offset)
-        self._next = max(1, min(self._next, offset))
+        if offset > 0:
+            self._next = min(self._next, offset)
+
+
+def _offset(address: str) -> int:
+    try:
+        return int(IPv4Address(address)) - _FIRST
+    except ValueError:
+        return -1
 
 
 class Ports:
@@ -59,21 +61,21 @@ class Ports:
     def __init__(self) -> None:
         self._taken: set[int] = set()
 
-    def take(self) -> int:
+    def free(self, besides: Container[int]) -> int:
+        """The lowest that is not among `besides`. Raises Exhausted."""
         for port in _PORTS:
-            if port not in self._taken:
-                self._taken.add(port)
+            if port not in self._taken and port not in besides:
                 return port
         raise Exhausted
 
-    def claim(self, port: int) -> bool:
-        if port not in _PORTS or port in self._taken:
-            return False
-        self._taken.add(port)
-        return True
+    def is_free(self, port: int) -> bool:
+        return self.contains(port) and port not in self._taken
 
     def contains(self, port: int) -> bool:
         return port in _PORTS
+
+    def claim(self, port: int) -> None:
+        self._taken.add(port)
 
     def release(self, port: int) -> None:
         self._taken.discard(port)

@@ -23,6 +23,10 @@ class Codec(Protocol):
         """Complete a clean value in place."""
         ...
 
+    def settle(self, value: Value) -> None:
+        """Make of a value in place what comes back from storage: protobuf knows no empty list and no null in a map."""
+        ...
+
 
 def _keep_reset(stated: Value | None, clean: Value) -> None:
     """An empty list of managedFields has a meaning: forget all owners."""
@@ -47,6 +51,13 @@ class BuiltinCodec:
 
     def default(self, value: Value) -> None:
         self.struct.default(value)
+
+    def settle(self, value: Value) -> None:
+        for name, (flags, kind) in self.struct.types.items():
+            if kind.startswith("[]") and value.get(name) == [] and "o" not in flags:
+                value[name] = None
+            elif kind == "map:bytes" and None in (value.get(name) or {}).values():
+                value[name] = {key: part or "" for key, part in value[name].items()}
 
 
 class CustomCodec:
@@ -86,3 +97,6 @@ class CustomCodec:
         filled = validate.set_defaults(value, self.schema)
         if filled is not value:
             value.update(filled)
+
+    def settle(self, value: Value) -> None:
+        """Custom resources are stored as JSON."""

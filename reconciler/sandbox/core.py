@@ -62,7 +62,9 @@ class Core:
     def save(self, kind: Kind, value: Value) -> Value:
         """Write an object, which is in the version of `kind`, as the next revision; returns it with that revision."""
         revision = self.store.next_revision()
+        kind.codec.settle(value)
         value["metadata"]["resourceVersion"] = str(revision)
+        value["metadata"].pop("selfLink", None)
         self.store.put(kind.group_kind, self.entry(kind, value, revision))
         return value
 

@@ -9,7 +9,7 @@ Value = dict[str, Any]
 
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
-_STANDARD: Final = frozenset((ORPHAN, FOREGROUND, "kubernetes"))
+STANDARD_FINALIZERS: Final = frozenset((ORPHAN, FOREGROUND, "kubernetes"))
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 
 
@@ -35,9 +35,9 @@ def validate(
     for index, finalizer in enumerate(finalizers):
         problems = naming.qualified_name(finalizer)
         causes.words("metadata.finalizers", finalizer, problems)
-        if creating and not custom:  # the kinds that are compiled in are stricter with new objects
+        if not custom:  # the kinds that are compiled in are stricter
             causes.words(f"metadata.finalizers[{index}]", finalizer, problems)
-            if "/" not in finalizer and finalizer not in _STANDARD:
+            if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
                 why = "name is neither a standard finalizer name nor is it fully qualified"
                 causes.invalid(f"metadata.finalizers[{index}]", finalizer, why)
     if ORPHAN in finalizers and FOREGROUND in finalizers:
@@ -49,6 +49,27 @@ def labels(found: Value, field: str, causes: Causes) -> None:
     for key, value in found.items():
         causes.words(field, key, naming.qualified_name(key))
         causes.words(field, value, naming.label_value(value))
+
+
+def selector(found: Value, field: str, causes: Causes) -> None:
+    """A label selector as an object states it."""
+    labels(found.get("matchLabels") or {}, f"{field}.matchLabels", causes)
+    for index, expression in enumerate(found.get("matchExpressions") or ()):
+        path = f"{field}.matchExpressions[{index}]"
+        operator, values = expression.get("operator"), expression.get("values") or []
+        if operator in ("In", "NotIn"):
+            if not values:
+                causes.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        elif operator in ("Exists", "DoesNotExist"):
+            if values:
+                why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+                causes.forbidden(f"{path}.values", why)
+        else:
+            causes.invalid(f"{path}.operator", operator, "not a valid selector operator")
+        key = expression.get("key", "")
+        causes.words(f"{path}.key", key, naming.qualified_name(key))
+        for position, value in enumerate(values):
+            causes.words(f"{path}.values[{position}]", value, naming.label_value(value))
 
 
 def _annotations(annotations: Value, causes: Causes) -> None:
@@ -69,6 +90,8 @@ def _owners(references: Any, causes: Causes) -> None:
         for name in ("kind", "name", "uid"):
             if not reference.get(name):
                 causes.invalid(f"{field}.{name}", "", "must not be empty")
+        if (reference.get("apiVersion"), reference.get("kind")) == ("v1", "Event"):
+            causes.invalid(field, reference, "v1, Kind=Event is disallowed from being an owner")
         if reference.get("controller"):
             this = f"{reference['kind']}/{reference['name']}"
             if controller:
@@ -89,7 +112,6 @@ def carry_over(new: Value, old: Value) -> None:
             new.pop(name, None) if name == "generation" else None
     if "deletionGracePeriodSeconds" in old:
         new.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
-    new.pop("selfLink", None)
 
 
 def validate_update(new: Value, old: Value, causes: Causes) -> None:

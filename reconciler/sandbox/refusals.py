@@ -72,9 +72,14 @@ def no_such_path() -> Refusal:
     return Refusal(404, "NotFound", "the server could not find the requested resource", {})
 
 
-def already_exists(group: str, resource: str, name: str) -> Refusal:
+def already_exists(group: str, resource: str, name: str, *, generated: bool = False) -> Refusal:
+    """Where a name could be generated the client is told to try again."""
     message = f"{resource_text(resource, group)} {quoted(name)} already exists"
-    return Refusal(409, "AlreadyExists", message, {"name": name, "group": group, "kind": resource})
+    details: dict[str, Any] = {"name": name, "group": group, "kind": resource}
+    if not generated:
+        return Refusal(409, "AlreadyExists", message, details)
+    message += ", the server was not able to generate a unique name for the object"
+    return Refusal(409, "AlreadyExists", message, {**details, "retryAfterSeconds": 1}, {"retry-after": "1"})
 
 
 def conflict(group: str, resource: str, name: str, why: str) -> Refusal:

@@ -62,9 +62,10 @@ class Rules:
     """The defaults are those of most kinds. A hook may change the objects that it prepares, never those it validates.
 
     `before_create` and `before_update` run before validation, after managedFields were computed: what they set has no
-    owner. `validate` sees each object that is written through its main resource, `validate_update` also the old one.
-    `assign` gives a valid object what is scarce, `after_delete` takes that back; a dry run does neither. `after_write`
-    runs when the object is stored.
+    owner. `validate` sees each object that is written through its main resource, `validate_create` only new ones,
+    `validate_update` also the old one; `validate_status` sees both of a write to the status.
+    `assign` gives an object what is scarce before it is validated. `after_write` runs when the object is stored, with
+    the one that was there before, `after_delete` when it is gone; a dry run does neither.
     """
 
     name: Callable[[str], list[str]] = naming.dns_subdomain
@@ -74,9 +75,11 @@ class Rules:
     before_update: Callable[[Value, Value, "Core"], None] | None = None
     before_status: Callable[[Value, Value], None] | None = None
     validate: Callable[[Value, Causes], None] | None = None
+    validate_create: Callable[[Value, Causes], None] | None = None
     validate_update: Callable[[Value, Value, Causes], None] | None = None
+    validate_status: Callable[[Value, Value, Causes], None] | None = None
     assign: Callable[[Value, Value | None, "Core"], None] | None = None
-    after_write: Callable[[Value, "Core"], None] | None = None
+    after_write: Callable[[Value, Value | None, "Core"], None] | None = None
     after_delete: Callable[[Value, "Core"], None] | None = None
     generation_also: tuple[str, ...] = ()  # metadata fields whose change counts as one of the spec
     keeps_status: bool = False  # a new object keeps the status that it states

@@ -25,12 +25,16 @@ _FREE: Final = frozenset(
 """Fields whose presence counts and whose value does not."""
 
 _UID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_OWNER: Final = ("operation", "subresource", "apiVersion", "manager", "fieldsV1")  # their order follows their times
 _PROGRAM: Final = {"kube-apiserver": "apiserver"}  # a manager is named for the server's binary
 
 
 def comparable(value: Any) -> Any:
     """A copy in which uids, times, revisions, addresses and ports are the same everywhere."""
     match value:
+        case {"managedFields": [_, *_] as owners} if all(isinstance(owner, dict) for owner in owners):
+            ordered = sorted(owners, key=lambda owner: json.dumps([owner.get(name) for name in _OWNER]))
+            return {**comparable({**value, "managedFields": None}), "managedFields": comparable(ordered)}
         case dict():
             return {
                 _UID.sub("<uid>", key): "<free>"
@@ -62,7 +66,8 @@ def _refusal(answer: Answer) -> Any:
         return answer.text
     body = dict(answer.body)
     details = dict(body.get("details") or {})
-    details["causes"] = sorted({(c.get("field", ""), c.get("reason", "")) for c in details.get("causes") or ()})
+    causes = {(cause.get("field", ""), cause.get("reason", "")) for cause in details.get("causes") or ()}
+    details["causes"] = sorted(causes - {("<nil>", "FieldValueInvalid")})  # a field that was lost on the real server
     return comparable({"reason": body.get("reason"), "code": body.get("code"), "details": details})
 
 

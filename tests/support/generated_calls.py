@@ -210,7 +210,15 @@ def _operation(draw: st.DrawFn, path: str, value: Any) -> Object:
 def _plain(draw: st.DrawFn, kind: Kind, path: str, verb: str) -> Step:
     """Calls without an object in them."""
     selectors = ("", "a=1", "a!=1", "a in (1,2),!c", "c", "a notin (1)", "a==", "a in (", "&", "app=one")
-    fields = ("", "metadata.name=one", "metadata.name!=one", "metadata.namespace=default", "spec.x=1", "x", "type=own")
+    fields = (
+        "",
+        "metadata.name=one",
+        "metadata.name!=one",
+        "metadata.namespace=elsewhere",
+        "spec.x=1",
+        "x",
+        "type=own",
+    )
     chosen: tuple[tuple[str, str], ...] = ()
     if verb in ("list", "sweep"):
         chosen = (("labelSelector", draw(st.sampled_from(selectors))), ("fieldSelector", draw(st.sampled_from(fields))))

@@ -53,7 +53,7 @@ def _job(job: Value, causes: Causes) -> None:
             _UID_LABELS[0]: about["uid"]
         }:
             causes.invalid("spec.selector", selector, "`selector` not auto-generated")
-    elif not selector:
+    if "selector" not in spec:
         causes.required("spec.selector")
     if any(labels.get(key) != text for key, text in (selector.get("matchLabels") or {}).items()):
         causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
@@ -65,6 +65,12 @@ def _job_spec(spec: Value, field: str, causes: Causes) -> None:
         podspec.not_negative(causes, f"{field}.{name}", spec.get(name))
     podspec.supported(
         causes, f"{field}.completionMode", spec.get("completionMode", "NonIndexed"), ("Indexed", "NonIndexed")
+    )
+    podspec.supported(
+        causes,
+        f"{field}.podReplacementPolicy",
+        spec.get("podReplacementPolicy", "Failed"),
+        ("Failed", "TerminatingOrFailed"),
     )
     if spec.get("completionMode") == "Indexed" and "completions" not in spec:
         causes.required(f"{field}.completions", "when completion mode is Indexed")
@@ -94,6 +100,14 @@ def _job_update(new: Value, old: Value, causes: Causes) -> None:
     waiting = before.get("suspend") and "startTime" not in (old.get("status") or {})
     if not (waiting and _schedulable(template) == _schedulable(stored)):
         causes.invalid("spec.template", template, "field is immutable")
+
+
+def _job_status(new: Value, old: Value, causes: Causes) -> None:
+    status, before = new.get("status") or {}, old.get("status") or {}
+    podspec.counts(causes, status, "active", "ready", "terminating", "succeeded", "failed")
+    for name in ("succeeded", "failed"):
+        if status.get(name, 0) < before.get(name, 0):
+            causes.invalid(f"status.{name}", status.get(name, 0), f"cannot decrease the {name} counter")
 
 
 def _schedulable(template: Value) -> Value:
@@ -178,9 +192,14 @@ def _time_zone(zone: str, causes: Causes) -> None:
 
 RULES: Final = {
     GroupKind("batch", "Job"): Rules(
-        generation=True, orphans=True, before_create=_job_before_create, validate=_job, validate_update=_job_update
+        generation=True,
+        orphans=True,
+        before_create=_job_before_create,
+        validate=_job,
+        validate_update=_job_update,
+        validate_status=_job_status,
     ),
     GroupKind("batch", "CronJob"): Rules(
-        generation=True, orphans=True, name=naming.shortened(naming.dns_subdomain, 52), validate=_cron_job
+        generation=True, name=naming.shortened(naming.dns_subdomain, 52), validate=_cron_job
     ),
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
+from reconciler.sandbox.metadata import STANDARD_FINALIZERS
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
 if TYPE_CHECKING:
@@ -37,6 +38,25 @@ def _namespace_before_update(namespace: Value, old: Value, _core: "Core") -> Non
     else:
         namespace["spec"].pop("finalizers", None)
     _name_label(namespace)
+
+
+def _namespace(value: Value, causes: Causes) -> None:
+    for index, finalizer in enumerate(value["spec"].get("finalizers") or ()):
+        field = f"spec.finalizers[{index}]"
+        problems = naming.qualified_name(finalizer)
+        causes.words(field, finalizer, problems)
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.invalid(field, finalizer, why)
+
+
+def _namespace_status(new: Value, _old: Value, causes: Causes) -> None:
+    phase = (new.get("status") or {}).get("phase", "")
+    if "deletionTimestamp" in new["metadata"]:
+        if phase != "Terminating":
+            causes.invalid("status.Phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")
+    elif phase != "Active":
+        causes.invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")
 
 
 def _config_map(value: Value, causes: Causes) -> None:
@@ -108,17 +128,34 @@ def _secret_update(new: Value, old: Value, causes: Causes) -> None:
     _frozen(new, old, ("data",), causes)
 
 
+def _service_account_before_create(account: Value, _core: "Core") -> None:
+    """Of a secret only the name counts."""
+    for secret in account.get("secrets") or ():
+        for extra in secret.keys() - {"name"}:
+            del secret[extra]
+
+
+def _service_account_before_update(account: Value, _old: Value, core: "Core") -> None:
+    _service_account_before_create(account, core)
+
+
 RULES: Final = {
     GroupKind("", "Namespace"): Rules(
         name=naming.dns_label,
         before_create=_namespace_before_create,
         before_update=_namespace_before_update,
+        validate=_namespace,
+        validate_status=_namespace_status,
         returns_deleted=True,
         collected=False,
     ),
     GroupKind("", "ConfigMap"): Rules(validate=_config_map, validate_update=_config_map_update),
     GroupKind("", "Secret"): Rules(validate=_secret, validate_update=_secret_update),
-    GroupKind("", "ServiceAccount"): Rules(returns_deleted=True),
+    GroupKind("", "ServiceAccount"): Rules(
+        before_create=_service_account_before_create,
+        before_update=_service_account_before_update,
+        returns_deleted=True,
+    ),
     GroupKind("", "ResourceQuota"): Rules(returns_deleted=True),
     GroupKind("", "LimitRange"): Rules(create_on_update=True),
     GroupKind("", "Endpoints"): Rules(create_on_update=True),

@@ -35,9 +35,6 @@ def _before_update(crd: Value, _old: Value, _core: "Core") -> None:
 def _validate(crd: Value, causes: Causes) -> None:
     spec = crd["spec"]
     group, names = spec.get("group", ""), spec["names"]
-    expected = f"{names.get('plural', '')}.{group}"
-    if crd["metadata"].get("name") != expected:
-        causes.invalid("metadata.name", crd["metadata"].get("name"), 'must be spec.names.plural+"."+spec.group')
     if not group:
         causes.required("spec.group")
     else:
@@ -53,12 +50,35 @@ def _validate(crd: Value, causes: Causes) -> None:
     _names(names, causes)
     versions = spec.get("versions") or []
     _versions(versions, causes)
+    if (conversion := spec.get("conversion")) is not None:
+        _conversion(conversion, causes)
     if spec.get("preserveUnknownFields"):
         causes.invalid(
             "spec.preserveUnknownFields",
             True,
             "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
         )
+
+
+def _validate_create(crd: Value, causes: Causes) -> None:
+    spec, about = crd["spec"], crd["metadata"]
+    for field in ("name", "generateName"):
+        text = about.get(field, "")
+        if text and text.rstrip("-") != f"{spec['names'].get('plural', '')}.{spec.get('group', '')}":
+            causes.invalid(f"metadata.{field}", text, 'must be spec.names.plural+"."+spec.group')
+
+
+def _conversion(conversion: Value, causes: Causes) -> None:
+    strategy = conversion.get("strategy")
+    if strategy == "Webhook":
+        if not (conversion.get("webhook") or {}).get("clientConfig"):
+            causes.required("spec.conversion.webhookClientConfig", "required when strategy is set to Webhook")
+        if not (conversion.get("webhook") or {}).get("conversionReviewVersions"):
+            causes.required("spec.conversion.conversionReviewVersions")
+    elif not strategy:
+        causes.required("spec.conversion.strategy")
+    elif strategy != "None":
+        causes.unsupported("spec.conversion.strategy", strategy, ("None", "Webhook"))
 
 
 def _names(names: Value, causes: Causes) -> None:
@@ -113,6 +133,8 @@ def _columns(stated: list[Value] | None, field: str, causes: Causes) -> None:
             causes.invalid(f"{path}.type", column.get("type", ""), f"must be one of {','.join(_COLUMN_TYPES)}")
         if not column.get("jsonPath"):
             causes.required(f"{path}.JSONPath")
+        elif not column["jsonPath"].startswith("."):
+            causes.invalid(f"{path}.JSONPath", column["jsonPath"], "must be a simple json path starting with .")
 
 
 def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) -> None:
@@ -200,7 +222,13 @@ def _condition(kind: str, status: bool, reason: str, message: str, now: str) -> 
     return {"type": kind, "status": word, "lastTransitionTime": now, "reason": reason, "message": message}
 
 
-def _after_write(crd: Value, core: "Core") -> None:
+def terminating(now: str) -> Value:
+    """The condition of a definition whose objects are still to be deleted."""
+    why = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+    return _condition("Terminating", True, "InstanceDeletionPending", why, now)
+
+
+def _after_write(crd: Value, _old: Value | None, core: "Core") -> None:
     """Accept the names, serve the API and say so in the status: a second write, as the real server makes."""
     if "deletionTimestamp" in crd["metadata"]:
         return
@@ -245,22 +273,26 @@ def _after_write(crd: Value, core: "Core") -> None:
 
 def instance_gone(value: Value, core: "Core") -> None:
     """The last object of a definition that is being deleted lets it go."""
-    kind = GroupKind(value["apiVersion"].partition("/")[0], value["kind"])
-    served, definitions = core.registry.kind(kind), core.registry.kind(DEFINITION)
-    if served is None or definitions is None or core.store.count(kind):
-        return
-    entry = core.store.get(DEFINITION, "", f"{served.plural}.{served.group}")
-    if entry is None:
-        return
-    crd = core.read(entry, definitions)
+    served = core.registry.kind(GroupKind(value["apiVersion"].partition("/")[0], value["kind"]))
+    crd = core.get(DEFINITION, "", f"{served.plural}.{served.group}") if served else None
+    if crd is not None:
+        let_go(crd, core)
+
+
+def let_go(crd: Value, core: "Core") -> None:
+    """Take our finalizer from a definition that is being deleted and has no objects any more."""
+    kind = core.registry.kind(DEFINITION)
+    entry = core.store.get(DEFINITION, "", crd["metadata"]["name"])
     finalizers = crd["metadata"].get("finalizers") or []
-    if "deletionTimestamp" not in crd["metadata"] or CLEANUP not in finalizers:
+    if kind is None or entry is None or CLEANUP not in finalizers or "deletionTimestamp" not in crd["metadata"]:
+        return
+    if core.store.count(GroupKind(crd["spec"]["group"], crd["spec"]["names"]["kind"])):
         return
     if finalizers == [CLEANUP]:
-        core.delete(definitions, entry)
-    else:
-        crd["metadata"]["finalizers"] = [name for name in finalizers if name != CLEANUP]
-        core.save(definitions, crd)
+        core.delete(kind, entry)
+        return
+    rest = [name for name in finalizers if name != CLEANUP]
+    core.save(kind, {**crd, "metadata": {**crd["metadata"], "finalizers": rest}})
 
 
 def _after_delete(crd: Value, core: "Core") -> None:
@@ -274,6 +306,7 @@ RULES: Final = {
         before_create=_before_create,
         before_update=_before_update,
         validate=_validate,
+        validate_create=_validate_create,
         validate_update=_validate_update,
         after_write=_after_write,
         after_delete=_after_delete,

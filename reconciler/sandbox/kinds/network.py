@@ -7,6 +7,7 @@ from typing import Any, Final
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
 from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds.services import validate_balancer
 from reconciler.sandbox.rules import Causes, Rules
 
 Value = dict[str, Any]
@@ -133,7 +134,7 @@ def _policy_ports(ports: Iterable[Value], field: str, causes: Causes) -> None:
 
 
 RULES: Final = {
-    GroupKind(_GROUP, "Ingress"): Rules(generation=True, validate=_ingress),
+    GroupKind(_GROUP, "Ingress"): Rules(generation=True, validate=_ingress, validate_status=validate_balancer),
     GroupKind(_GROUP, "NetworkPolicy"): Rules(generation=True, validate=_network_policy),
     GroupKind(_GROUP, "IngressClass"): Rules(generation=True),
     GroupKind("discovery.k8s.io", "EndpointSlice"): Rules(generation=True),

@@ -28,6 +28,15 @@ def supported(causes: Causes, field: str, value: Any, words: Iterable[str]) -> N
         causes.unsupported(field, value, words)
 
 
+def counts(causes: Causes, status: Value, *names: str, within: tuple[tuple[str, str], ...] = ()) -> None:
+    """Numbers of a status: none is negative, none of a pair's first greater than its second."""
+    for name in names:
+        not_negative(causes, f"status.{name}", status.get(name))
+    for name, limit in within:
+        if status.get(name, 0) > status.get(limit, 0):
+            causes.invalid(f"status.{name}", status[name], f"cannot be greater than {limit}")
+
+
 def not_negative(causes: Causes, field: str, value: Any) -> None:
     if value is not None and value < 0:
         causes.invalid(field, value, NOT_NEGATIVE)
@@ -81,6 +90,7 @@ def validate(spec: Value, field: str, causes: Causes) -> None:
         )
     for index, toleration in enumerate(spec.get("tolerations") or ()):
         _toleration(toleration, f"{field}.tolerations[{index}]", causes)
+    _affinity(spec.get("affinity") or {}, f"{field}.affinity", causes)
     for index, spread in enumerate(spec.get("topologySpreadConstraints") or ()):
         _spread(spread, f"{field}.topologySpreadConstraints[{index}]", causes)
 
@@ -275,6 +285,30 @@ def _toleration(toleration: Value, field: str, causes: Causes) -> None:
         causes.unsupported(f"{field}.effect", effect, ("NoExecute", "NoSchedule", "PreferNoSchedule"))
     if "tolerationSeconds" in toleration and effect != "NoExecute":
         causes.invalid(f"{field}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set")
+
+
+def _affinity(affinity: Value, field: str, causes: Causes) -> None:
+    required, preferred = (
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "preferredDuringSchedulingIgnoredDuringExecution",
+    )
+    nodes = affinity.get("nodeAffinity") or {}
+    if required in nodes and not nodes[required].get("nodeSelectorTerms"):
+        path = f"{field}.nodeAffinity.{required}.nodeSelectorTerms"
+        causes.required(path, "must have at least one node selector term")
+    for group in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
+        for index, term in enumerate((affinity.get(group) or {}).get(preferred) or ()):
+            if not 1 <= term.get("weight", 0) <= 100:
+                path = f"{field}.{group}.{preferred}[{index}].weight"
+                causes.invalid(path, term.get("weight", 0), "must be in the range 1-100")
+    for group in ("podAffinity", "podAntiAffinity"):
+        rules = affinity.get(group) or {}
+        terms = [(f"{required}[{i}]", term) for i, term in enumerate(rules.get(required) or ())]
+        for index, weighted in enumerate(rules.get(preferred) or ()):
+            terms.append((f"{preferred}[{index}].podAffinityTerm", weighted.get("podAffinityTerm") or {}))
+        for path, term in terms:
+            if not term.get("topologyKey"):
+                causes.required(f"{field}.{group}.{path}.topologyKey", "can not be empty")
 
 
 def _spread(spread: Value, field: str, causes: Causes) -> None:

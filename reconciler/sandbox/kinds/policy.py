@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from reconciler.kube.names import GroupKind
-from reconciler.sandbox import naming
+from reconciler.sandbox import metadata, naming
 from reconciler.sandbox.kinds import podspec
 from reconciler.sandbox.kinds.workloads import int_or_percent
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
@@ -40,6 +40,8 @@ def _autoscaler(value: Value, causes: Causes) -> None:
             causes.required(f"spec.scaleTargetRef.{name}")
         else:
             causes.words(f"spec.scaleTargetRef.{name}", reference[name], naming.path_segment(reference[name]))
+    if not reference.get("apiVersion", "").partition("/")[2] and reference.get("kind") != "ReplicationController":
+        causes.invalid("spec.scaleTargetRef.apiVersion", reference.get("apiVersion", ""), "must specify API group")
     for index, metric in enumerate(spec.get("metrics") or ()):
         _metric(metric, f"spec.metrics[{index}]", causes)
     for side, rules in (spec.get("behavior") or {}).items():
@@ -62,6 +64,8 @@ def _metric(metric: Value, field: str, causes: Causes) -> None:
     for other in _METRICS.values():
         if other != name and other in metric:
             causes.forbidden(f"{field}.{other}", "must populate the given metric source only")
+    if "metric" in source and not source["metric"].get("name"):
+        causes.required(f"{field}.{name}.metric.name", "must specify a metric name")
     target, path = source["target"], f"{field}.{name}.target"
     if not target.get("type"):
         causes.required(f"{path}.type", "must specify a metric target type")
@@ -100,6 +104,15 @@ def _scaling_rules(rules: Value, field: str, causes: Causes) -> None:
             causes.invalid(f"{path}.periodSeconds", policy["periodSeconds"], "must be less than or equal to 1800")
 
 
+def _autoscaler_status(new: Value, _old: Value, causes: Causes) -> None:
+    podspec.counts(causes, new.get("status") or {}, "currentReplicas", "desiredReplicas")
+
+
+def _budget_status(new: Value, _old: Value, causes: Causes) -> None:
+    names = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
+    podspec.counts(causes, new.get("status") or {}, *names)
+
+
 def _budget(value: Value, causes: Causes) -> None:
     spec = value["spec"]
     if "minAvailable" in spec and "maxUnavailable" in spec:
@@ -108,6 +121,7 @@ def _budget(value: Value, causes: Causes) -> None:
         amount = int_or_percent(f"spec.{name}", spec.get(name), causes)
         if isinstance(spec.get(name), str) and amount > 100:
             causes.invalid(f"spec.{name}", spec[name], "must not be greater than 100%")
+    metadata.selector(spec.get("selector") or {}, "spec.selector", causes)
     if (policy := spec.get("unhealthyPodEvictionPolicy")) is not None:
         podspec.supported(causes, "spec.unhealthyPodEvictionPolicy", policy, ("AlwaysAllow", "IfHealthyBudget"))
 
@@ -152,10 +166,10 @@ def _binding(value: Value, causes: Causes) -> None:
     else:
         causes.words("roleRef.name", reference["name"], naming.path_segment(reference["name"]))
     for index, subject in enumerate(value.get("subjects") or ()):
-        _subject(subject, f"subjects[{index}]", causes)
+        _subject(subject, f"subjects[{index}]", causes, namespaced=value["kind"] == "RoleBinding")
 
 
-def _subject(subject: Value, field: str, causes: Causes) -> None:
+def _subject(subject: Value, field: str, causes: Causes, *, namespaced: bool) -> None:
     kind, name, group = subject.get("kind"), subject.get("name", ""), subject.get("apiGroup", "")
     if not name:
         causes.required(f"{field}.name")
@@ -163,7 +177,7 @@ def _subject(subject: Value, field: str, causes: Causes) -> None:
         if name:
             causes.words(f"{field}.name", name, naming.dns_subdomain(name))
         podspec.supported(causes, f"{field}.apiGroup", group, ("",))
-        if not subject.get("namespace"):
+        if not subject.get("namespace") and not namespaced:
             causes.required(f"{field}.namespace")
     elif kind in ("User", "Group"):
         podspec.supported(causes, f"{field}.apiGroup", group, (_RBAC,))
@@ -197,8 +211,12 @@ def _priority_update(new: Value, old: Value, causes: Causes) -> None:
 
 
 RULES: Final = {
-    GroupKind("autoscaling", "HorizontalPodAutoscaler"): Rules(name=naming.dns_subdomain, validate=_autoscaler),
-    GroupKind("policy", "PodDisruptionBudget"): Rules(generation=True, unconditional_update=False, validate=_budget),
+    GroupKind("autoscaling", "HorizontalPodAutoscaler"): Rules(
+        name=naming.dns_subdomain, validate=_autoscaler, validate_status=_autoscaler_status
+    ),
+    GroupKind("policy", "PodDisruptionBudget"): Rules(
+        generation=True, unconditional_update=False, validate=_budget, validate_status=_budget_status
+    ),
     GroupKind("coordination.k8s.io", "Lease"): Rules(
         create_on_update=True, unconditional_update=False, validate=_lease
     ),
@@ -210,7 +228,10 @@ RULES: Final = {
     GroupKind(_RBAC, "ClusterRole"): Rules(name=naming.path_segment, create_on_update=True, validate=_cluster_role),
     **{
         GroupKind(_RBAC, kind): Rules(
-            name=naming.path_segment, create_on_update=True, validate=_binding, validate_update=_binding_update
+            name=naming.path_segment,
+            create_on_update=True,
+            validate=_binding,
+            validate_update=_binding_update,
         )
         for kind in ("RoleBinding", "ClusterRoleBinding")
     },

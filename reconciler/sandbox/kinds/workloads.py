@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.names import GroupKind
 from reconciler.kube.selector import LabelSelector
-from reconciler.sandbox import naming
+from reconciler.sandbox import metadata, naming
 from reconciler.sandbox.kinds import podspec
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
@@ -43,6 +43,7 @@ def selector_and_template(value: Value, what: str, causes: Causes) -> None:
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         causes.invalid("spec.selector", selector, f"empty selector is invalid for {what}")
     else:
+        metadata.selector(selector, "spec.selector", causes)
         try:
             found = LabelSelector.of(selector)
         except ValueError as error:
@@ -100,6 +101,24 @@ def _deployment(value: Value, causes: Causes) -> None:
 def _selector_fixed(new: Value, old: Value, causes: Causes) -> None:
     if new["spec"].get("selector") != old["spec"].get("selector"):
         causes.invalid("spec.selector", new["spec"].get("selector"), IMMUTABLE)
+
+
+def _counted(new: Value, old: Value, causes: Causes) -> None:
+    """The numbers of a workload's status fit together."""
+    status, before = new.get("status") or {}, old.get("status") or {}
+    names = (
+        "observedGeneration",
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "currentReplicas",
+    )
+    parts = ("updatedReplicas", "readyReplicas", "availableReplicas", "currentReplicas")
+    within = (*((name, "replicas") for name in parts), ("availableReplicas", "readyReplicas"))
+    podspec.counts(causes, status, *names, "unavailableReplicas", "collisionCount", within=within)
+    if status.get("collisionCount", 0) < before.get("collisionCount", 0):
+        causes.invalid("status.collisionCount", status.get("collisionCount", 0), "cannot be decremented")
 
 
 def _deployment_status(new: Value, old: Value) -> None:
@@ -208,6 +227,7 @@ RULES: Final = {
         generation=True,
         generation_also=("annotations",),
         before_status=_deployment_status,
+        validate_status=_counted,
         validate=_deployment,
         validate_update=_selector_fixed,
     ),
@@ -216,6 +236,7 @@ RULES: Final = {
         generation=True,
         name=naming.dns_label,
         validate=_stateful_set,
+        validate_status=_counted,
         validate_update=_stateful_set_update,
     ),
     GroupKind("apps", "DaemonSet"): Rules(

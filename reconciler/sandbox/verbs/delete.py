@@ -8,7 +8,7 @@ from reconciler.http.transport import Response
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content
 from reconciler.sandbox.core import Core
-from reconciler.sandbox.kinds.crds import CLEANUP, DEFINITION
+from reconciler.sandbox.kinds.crds import CLEANUP, DEFINITION, let_go, terminating
 from reconciler.sandbox.metadata import FOREGROUND, ORPHAN
 from reconciler.sandbox.refusals import bad_request, conflict, forbidden, invalid
 from reconciler.sandbox.registry import Kind
@@ -86,8 +86,6 @@ def delete(call: Call) -> Response:
     options = options_of(call)
     entry = call.entry()
     value, gone = remove(call.core, call.kind, entry, options)
-    if gone and call.kind.group_kind == DEFINITION:
-        return call.answer(_marked(value, call.core))
     if gone and not call.kind.rules.returns_deleted:
         details = {"name": call.name, "group": call.kind.group, "kind": call.kind.plural, "uid": entry.uid}
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
@@ -104,7 +102,8 @@ def delete_collection(call: Call) -> Response:
     bodies = [core.body(entry, kind) for entry in chosen]
     for entry in chosen:
         remove(core, kind, entry, options)
-    return call.respond(shape_list(call, bodies, {"resourceVersion": str(core.store.revision)}))
+    about = {"resourceVersion": str(core.store.revision), **({"continue": ""} if kind.custom else {})}
+    return call.respond(shape_list(call, bodies, about))
 
 
 def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Value, bool]:
@@ -123,8 +122,8 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     before = dict(about)
     if kind.group_kind == _NAMESPACE:
         return _terminate(core, kind, entry, value, options)
-    if kind.group_kind == DEFINITION and not options.dry_run:
-        _empty(core, value)
+    if kind.group_kind == DEFINITION and "deletionTimestamp" not in about:
+        return _withdraw(core, kind, value, options), False
     if kind.rules.collected:
         _gc_finalizers(kind, about, options)
     grace = _grace(value, options) if kind.group_kind == _POD else 0
@@ -145,23 +144,21 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     return (value if options.dry_run else core.save(kind, value)), False
 
 
-def _marked(crd: Value, core: Core) -> Value:
-    """A definition as the real server answers: it goes a moment later, when its objects are gone."""
-    finalizers = [*(crd["metadata"].get("finalizers") or ()), CLEANUP]
-    return {**crd, "metadata": {**crd["metadata"], "deletionTimestamp": core.now(), "finalizers": finalizers}}
-
-
-def _empty(core: Core, crd: Value) -> None:
-    """Delete the objects of a definition first; those that must wait keep it with a finalizer."""
-    spec = crd["spec"]
-    served = core.registry.kind(GroupKind(spec["group"], spec["names"]["kind"]))
-    if served is None or not served.custom:
-        return
-    for entry in list(core.store.range(served.group_kind)):
-        remove(core, served, entry, Options())
-    finalizers = crd["metadata"].get("finalizers") or []
-    if core.store.count(served.group_kind) and CLEANUP not in finalizers:
-        crd["metadata"]["finalizers"] = [*finalizers, CLEANUP]
+def _withdraw(core: Core, kind: Kind, crd: Value, options: Options) -> Value:
+    """A definition goes when its objects are gone: a moment later, so that what is answered is still there."""
+    about = crd["metadata"]
+    about["deletionTimestamp"] = core.now()
+    about["finalizers"] = [*(about.get("finalizers") or ()), CLEANUP]
+    crd["status"]["conditions"] = [*(crd["status"].get("conditions") or ()), terminating(core.now())]
+    if options.dry_run:
+        return crd
+    stored = core.save(kind, crd)
+    served = core.registry.kind(GroupKind(crd["spec"]["group"], crd["spec"]["names"]["kind"]))
+    if served is not None and served.custom:
+        for entry in list(core.store.range(served.group_kind)):
+            remove(core, served, entry, Options())
+    let_go(crd, core)
+    return stored
 
 
 def _waits(about: Value, options: Options) -> bool:
@@ -229,6 +226,7 @@ def _terminate(core: Core, kind: Kind, entry: Entry, value: Value, options: Opti
     """A namespace goes in two steps: its content by a controller, then itself when nothing holds it."""
     about = value["metadata"]
     if "deletionTimestamp" not in about:
+        _gc_finalizers(kind, about, options)
         about["deletionTimestamp"] = core.now()
         value["status"] = {**(value.get("status") or {}), "phase": "Terminating"}
     elif not value["spec"].get("finalizers") and not about.get("finalizers"):

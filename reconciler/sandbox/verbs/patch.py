@@ -23,9 +23,8 @@ APPLY: Final = "application/apply-patch+yaml"
 
 def patch(call: Call) -> Response:
     media = content.media_type(call.request.headers)
-    accepted = [JSON_PATCH, MERGE, APPLY] if call.kind.custom else [JSON_PATCH, MERGE, STRATEGIC, APPLY]
-    if media not in accepted:
-        raise unsupported_media_type(accepted)
+    if media not in accepted(call):
+        raise unsupported_media_type(accepted(call))
     if media == APPLY:
         return _apply(call)
     if "force" in call.query:
@@ -42,6 +41,11 @@ def patch(call: Call) -> Response:
     return call.answer(write.update(core, kind, entry, old, new, dry_run=call.dry_run, status=status))
 
 
+def accepted(call: Call) -> list[str]:
+    """The types of patches that a kind takes."""
+    return [JSON_PATCH, MERGE, *([] if call.kind.custom else [STRATEGIC]), APPLY]
+
+
 def merge(call: Call, old: Value, media: str) -> Any:
     """The patched document. Raises Refusal (400, 422)."""
     document = content.decode_json(call.request.body)
@@ -55,6 +59,8 @@ def merge(call: Call, old: Value, media: str) -> Any:
         if media == MERGE:
             return patches.merge_patch(old, document)
         return patches.strategic_merge(old, document, call.kind.schema)
+    except patches.UnknownDirective as error:
+        raise internal(str(error)) from None
     except patches.PatchError as error:
         if media == JSON_PATCH:
             raise Refusal(
@@ -69,12 +75,12 @@ def read_patched(call: Call, document: Any) -> Value:
     try:
         clean = call.kind.codec.read(document, unknown)
     except TypeMismatch as mismatch:
-        raise _blame(mismatch_text(mismatch)) from None
+        raise blame(mismatch_text(mismatch)) from None
     if unknown:
         try:
             call.report_unknown(unknown, "")
         except Refusal as refusal:
-            raise _blame(refusal.message) if refusal.code == 400 else refusal from None
+            raise blame(refusal.message) if refusal.code == 400 else refusal from None
     stated = (clean.get("apiVersion"), clean.get("kind"))
     expected = (call.kind.api_version, call.kind.resource.kind)
     if stated != expected:
@@ -86,7 +92,8 @@ def read_patched(call: Call, document: Any) -> Value:
     return clean
 
 
-def _blame(why: str) -> Refusal:
+def blame(why: str) -> Refusal:
+    """What a patch makes of an object cannot be read as one."""
     causes = Causes()
     causes.invalid("patch", "", why)
     return invalid(GroupKind("", ""), "", causes)
@@ -119,8 +126,8 @@ def _apply(call: Call) -> Response:
     if not isinstance(applied, dict):
         raise bad_request("error decoding YAML: an object is expected")
     status = call.route.subresource == "status"
-    entry = call.entry() if status else core.find(kind, call.namespace, call.name)
     _check_applied(call, applied)
+    entry = call.entry() if status else core.find(kind, call.namespace, call.name)
     old = core.read(entry, kind) if entry else None
     about = applied["metadata"]
     if old is None:
@@ -135,8 +142,7 @@ def _apply(call: Call) -> Response:
     new = _read_merged(call, merged)
     _same_name(call, new)
     if entry is None or old is None:
-        new["metadata"].pop("resourceVersion", None)
-        return call.answer(write.create(core, kind, new, dry_run=call.dry_run), 201)
+        return call.answer(write.create(core, kind, new, dry_run=call.dry_run, upsert=True), 201)
     return call.answer(write.update(core, kind, entry, old, new, dry_run=call.dry_run, status=status))
 
 
@@ -163,9 +169,8 @@ def _check_applied(call: Call, applied: Value) -> None:
     unknown: list[str] = []
     try:
         kind.codec.read(applied, unknown)
-        for violation in structural.validate(applied, kind.schema) if kind.custom else ():
-            if violation.reason == "FieldValueTypeInvalid":
-                raise internal(f"failed to create typed patch object {where}: .{violation}")
+        for path in structural.mistyped(applied, kind.schema) if kind.custom else ():
+            raise internal(f"failed to create typed patch object {where}: .{path}: another type is expected")
     except TypeMismatch as mismatch:
         detail = f".{mismatch.where()}: expected {mismatch.wanted}, got {mismatch.found}"
         raise internal(f"failed to create typed patch object {where}: {detail}") from None

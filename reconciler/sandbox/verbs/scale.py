@@ -8,7 +8,7 @@ from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
 from reconciler.sandbox import content
 from reconciler.sandbox.goscalars import kind_of
-from reconciler.sandbox.refusals import bad_request, conflict, invalid, unsupported_media_type
+from reconciler.sandbox.refusals import Refusal, bad_request, conflict, invalid, unsupported_media_type
 from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.store import Entry
@@ -36,11 +36,12 @@ def scale(call: Call) -> Response:
     stated = (after.get("metadata") or {}).get("resourceVersion")
     if stated and stated != old["metadata"]["resourceVersion"]:
         raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
-    replicas = (after.get("spec") or {}).get("replicas", 0)
+    replicas = (after.get("spec") or {}).get("replicas") or 0
     if type(replicas) is not int:
         found = kind_of(replicas)
-        raise bad_request(f"json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32")
-    if replicas < 0:
+        why = f"json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
+        raise bad_request(why) if call.request.method == "PUT" else patch.blame(why)
+    if replicas < 0 and not kind.custom:
         causes = Causes()
         causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid(SCALE.group_kind, call.name, causes)
@@ -70,10 +71,10 @@ def _wanted(call: Call, before: Value) -> Value:
                 after = json_patch(before, document)
             elif media == patch.MERGE:
                 after = merge_patch(before, document)
-            elif media == patch.STRATEGIC:
+            elif media == patch.STRATEGIC and not call.kind.custom:
                 after = strategic_merge(before, document, call.core.registry.catalog.schema(SCALE))
             else:
-                raise unsupported_media_type([patch.JSON_PATCH, patch.MERGE, patch.STRATEGIC, patch.APPLY])
+                raise unsupported_media_type(patch.accepted(call))
         except PatchError as error:
             raise bad_request(str(error)) from None
     if not isinstance(after, dict):
@@ -90,7 +91,12 @@ def _apply(call: Call, entry: Entry, old: Value) -> Response:
     applied: Value = {"apiVersion": kind.api_version, "kind": kind.resource.kind, "metadata": about}
     if replicas is not None:
         applied = _with(applied, _path(kind, "specReplicasPath", "spec.replicas"), replicas)
-    new, changed = ownership.apply(call, old, applied, manager=patch.applier(call), time=_NO_TIME)
+    try:
+        new, changed = ownership.apply(call, old, applied, manager=patch.applier(call), time=_NO_TIME)
+    except Refusal as refusal:
+        for cause in (refusal.details or {}).get("causes") or ():
+            cause["field"] = ".spec.replicas"  # as a Scale knows it
+        raise
     if not changed:
         return call.respond(_seen(kind, old))
     stored = write.update(call.core, kind, entry, old, new, dry_run=call.dry_run)

@@ -28,6 +28,9 @@ def update(call: Call) -> Response:
         about.pop("resourceVersion", None)
         ownership.record(call, None, value)
         return call.answer(write.create(core, kind, value, dry_run=call.dry_run), 201)
+    if about.get("uid") and about["uid"] != entry.uid:
+        why = f"Precondition failed: UID in precondition: {about['uid']}, UID in object meta: {entry.uid}"
+        raise conflict(kind.group, kind.plural, call.name, why)
     write.check_preconditions(kind, entry, about)
     old = core.read(entry, kind)
     ownership.record(call, old, value)

@@ -25,6 +25,7 @@ from reconciler.sandbox.store import Entry
 Value = dict[str, Any]
 
 NAMESPACE = GroupKind("", "Namespace")
+DEFINITION = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -45,20 +46,20 @@ def place(kind: Kind, value: Value, namespace: str) -> None:
     """Put the path's namespace into an object. Raises Refusal (400) where the object states another one."""
     about = value["metadata"]
     if not kind.namespaced:
+        about.pop("namespace", None)
         return
     if about.setdefault("namespace", namespace) != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
-def create(core: Core, kind: Kind, value: Value, *, dry_run: bool) -> Value:
-    """Store a new object, clean and completed, its namespace placed; returns it as stored."""
+def create(core: Core, kind: Kind, value: Value, *, dry_run: bool, upsert: bool = False) -> Value:
+    """Store a new object, clean and completed, its namespace placed; returns it as stored.
+
+    With `upsert` the request could as well have been an update, and may state a resourceVersion.
+    """
     about = value["metadata"]
     namespace = about.get("namespace", "")
     admit(core, kind, namespace, about.get("name") or about.get("generateName", ""))
-    if about.get("resourceVersion"):
-        raise Refusal(500, "", "resourceVersion should not be set on objects to be created")
-    for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"):
-        about.pop(name, None)
     about["uid"] = core.uid()
     about["creationTimestamp"] = core.now()
     generated = not about.get("name") and about.get("generateName")
@@ -67,36 +68,35 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool) -> Value:
         while core.find(kind, namespace, about["name"]) is not None:
             about["name"] = generated[:58] + core.suffix()
     rules = kind.rules
-    about.pop("generation", None)
     if rules.generation:
         about["generation"] = 1
     if kind.has_status and not rules.keeps_status:
         kind.reset_status(value)
     if rules.before_create is not None:
         rules.before_create(value, core)
+    if rules.assign is not None:
+        rules.assign(value, None, core)
     causes = Causes()
     metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, custom=kind.custom)
     _validate(kind, value, causes)
+    if rules.validate_create is not None:
+        rules.validate_create(value, causes)
     if causes:
         raise invalid(kind.group_kind, about.get("name", ""), causes)
+    if "resourceVersion" in about and not dry_run and not upsert:
+        raise Refusal(500, "", "resourceVersion should not be set on objects to be created")
     if core.find(kind, namespace, about["name"]) is not None:
-        raise already_exists(kind.group, kind.plural, about["name"])
+        raise already_exists(kind.group, kind.plural, about["name"], generated="generateName" in about)
     if dry_run:
         return value
-    if rules.assign is not None:
-        rules.assign(value, None, core)
     stored = core.save(kind, value)
     if rules.after_write is not None:
-        rules.after_write(stored, core)
+        rules.after_write(stored, None, core)
     return stored
 
 
 def check_preconditions(kind: Kind, entry: Entry, about: Value) -> None:
-    """Refuse an update of another object than the one that is there, or of another revision of it (409)."""
-    stated = about.get("uid")
-    if stated and stated != entry.uid:
-        why = f"Precondition failed: UID in precondition: {stated}, UID in object meta: {entry.uid}"
-        raise conflict(kind.group, kind.plural, entry.name, why)
+    """Refuse an update of another revision of an object than the one that is there (409)."""
     revision = about.get("resourceVersion")
     if revision and revision != str(entry.revision):
         raise conflict(kind.group, kind.plural, entry.name, MODIFIED)
@@ -127,14 +127,19 @@ def update(
             _keep(new, old, "status")
         if rules.before_update is not None:
             rules.before_update(new, old, core)
+        if rules.assign is not None:
+            rules.assign(new, old, core)
         if rules.generation and _differs(kind, new, old):
             about["generation"] = before.get("generation", 0) + 1
     causes = Causes()
-    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, creating=False)
+    lenient = kind.custom or kind.group_kind == DEFINITION
+    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, creating=False, custom=lenient)
     metadata.validate_update(about, before, causes)
     if status:
         if kind.custom:
             _validate_custom(kind, new, causes)
+        if rules.validate_status is not None:
+            rules.validate_status(new, old, causes)
     else:
         _validate(kind, new, causes)
         if rules.validate_update is not None:
@@ -146,15 +151,15 @@ def update(
         if not dry_run:
             core.delete(kind, entry)
         return new
+    if not dry_run:
+        about.pop("selfLink", None)
     if managed.unchanged(old, new):
         return old
     if dry_run:
         return new
-    if rules.assign is not None and not status:
-        rules.assign(new, old, core)
     stored = core.save(kind, new)
     if rules.after_write is not None:
-        rules.after_write(stored, core)
+        rules.after_write(stored, old, core)
     return stored
 
 

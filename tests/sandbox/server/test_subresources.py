@@ -17,7 +17,7 @@ def test_a_scale_is_read_and_written(api: Api) -> None:
     assert api.patch(SCALE, operations, JSON_PATCH).body["spec"] == {}
     assert api.get(f"{DEPLOYMENTS}/web").body["spec"]["replicas"] == 0
     assert api.patch(SCALE, {"spec": {"replicas": -1}}).status == 422
-    assert api.patch(SCALE, {"spec": {"replicas": "x"}}).status == 400
+    assert api.patch(SCALE, {"spec": {"replicas": "x"}}).status == 422
 
 
 def test_scaling_owns_the_replicas(api: Api) -> None:
