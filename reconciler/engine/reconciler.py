@@ -262,6 +262,8 @@ class Reconciler:
             results,
             (*specs.problems, *manifests.problems),
             superseded=any(each.outcome is Outcome.SUPERSEDED for each in results.values()),
+            parsed=specs.parsed,
+            rendered=manifests.rendered,
         )
         self.record(result)
         self._tending.remind()

@@ -53,8 +53,8 @@ class Change:
     """What is to happen to one object, and why.
 
     `reason` is one clause for people ("new in Git", "spec.replicas is immutable", "held: 12 of 40 objects would go").
-    `uid` and `resource_version` are the live object's, for preconditions. `handover` is a partial object that the planner's
-    field manager applies first, so that fields which Git no longer states keep their live values (rule 6).
+    `uid` and `resource_version` are the live object's, for preconditions. `handover` is a partial object that the
+    planner's field manager applies first, so that fields which Git no longer states keep their live values (rule 6).
     """
 
     identity: Identity

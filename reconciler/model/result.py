@@ -33,7 +33,7 @@ class ObjectResult:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """One pass over one source."""
+    """One pass over one source. `parsed` and `rendered` count the blobs and documents that were not known before."""
 
     source: str
     revision: Revision
@@ -42,6 +42,8 @@ class SyncResult:
     results: Mapping[Identity, ObjectResult] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     superseded: bool = False
+    parsed: int = 0
+    rendered: int = 0
 
     @property
     def ok(self) -> bool:
