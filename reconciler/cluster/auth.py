@@ -22,7 +22,10 @@ FRESH: Final = 15.0  # seconds for which a header is used without asking the off
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the API server is. `proxy` is for the way there, `server_hostname` the name its certificate must have."""
+    """Where the API server is. `proxy` is for the way there, `server_hostname` the name its certificate must have.
+
+    `ssl` is as of the loading; `Credentials.tls` knows renewed certificates.
+    """
 
     url: str
     ssl: ssl.SSLContext | None
@@ -39,6 +42,8 @@ class Credentials:
         self._clock = clock
         self._configuration: Any = None  # kubernetes.client.Configuration
         self._headers: Mapping[str, str] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._files = b""  # what `_tls` was made from
         self._asked = self._renewed = -math.inf
         self._asking = asyncio.Lock()
 
@@ -46,15 +51,23 @@ class Credentials:
         """Read the configuration. Raises ConfigError when there is none or it cannot be used."""
         self._configuration = await asyncio.to_thread(_load, self._kubeconfig, self._context)
         configuration = self._configuration
+        await asyncio.to_thread(self._read_certificates)
         return Endpoint(
             configuration.host,
-            await asyncio.to_thread(_tls, configuration) if configuration.host.startswith("https:") else None,
+            self._tls,
             configuration.tls_server_name or None,
             _proxy(configuration),
         )
 
+    def tls(self) -> ssl.SSLContext | None:
+        """The certificates for one connection: another object than before once they were found to be renewed."""
+        return self._tls
+
     async def headers(self, refused: bool) -> Mapping[str, str]:
-        """The headers for one request. A token that is about to expire is renewed; `refused` renews it in any case."""
+        """The headers for one request. A token that is about to expire is renewed.
+
+        `refused` reads all anew, the certificates too. Raises ConfigError where they cannot be read any more.
+        """
         if self._clock.monotonic() - (self._renewed if refused else self._asked) < FRESH:
             return self._headers
         wanted = self._clock.monotonic()
@@ -62,11 +75,25 @@ class Credentials:
             if self._asked < wanted:
                 if refused:
                     self._configuration = await asyncio.to_thread(_load, self._kubeconfig, self._context)
+                    await asyncio.to_thread(self._read_certificates)
                     self._renewed = wanted
                 value = await asyncio.to_thread(_authorization, self._configuration)
                 self._headers = {"authorization": value} if value else {}
                 self._asked = self._clock.monotonic()
         return self._headers
+
+    def _read_certificates(self) -> None:
+        """Make a new context where the files hold something else than before."""
+        configuration = self._configuration
+        if not configuration.host.startswith("https:"):
+            return
+        names = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+        try:
+            files = b"\0".join(Path(name).read_bytes() if name else b"" for name in names)
+        except OSError as error:
+            raise ConfigError("the certificates of the kubeconfig cannot be used", why=str(error)) from error
+        if self._tls is None or files != self._files:
+            self._tls, self._files = _tls(configuration), files
 
 
 def _load(kubeconfig: str | None, context: str | None) -> Any:

@@ -26,7 +26,7 @@ async def connect(
     endpoint = await credentials.load()
     transport = HttpTransport(
         endpoint.url,
-        ssl=endpoint.ssl,
+        ssl=credentials.tls,
         headers=credentials.headers,
         limit=concurrency,
         server_hostname=endpoint.server_hostname,

@@ -23,6 +23,8 @@ Object = Mapping[str, Any]
 
 _LAST_APPLIED: Final = "f:kubectl.kubernetes.io/last-applied-configuration"
 
+_REMAINING: Final = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining")  # conditions of a Namespace that goes
+
 
 def compare(
     manifest: Manifest,
@@ -59,7 +61,7 @@ def compare(
 
 def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: str = "") -> Change:
     if live.metadata.get("deletionTimestamp"):
-        return _change(manifest, live, Action.HOLD, "is being deleted; made anew when it is gone")
+        return _going(manifest, live)
     if manifest.once:
         return _change(manifest, live, Action.NONE, "runs once for each hash")
     entry = managers.applied(live, MANAGER)
@@ -104,10 +106,22 @@ def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership, *
             hint=f'annotate it {ANNOTATION_ADOPT}: "true", or state adopt: true for the source, to take it over',
         )
     if live.metadata.get("deletionTimestamp"):
-        return _change(manifest, live, Action.HOLD, "is being deleted; made anew when it is gone")
+        return _going(manifest, live)
     desired = _folded(manifest.object) if is_secret(manifest.object) else manifest.object
     fields = differences(desired, live.object, schema, EVERYTHING) if whole else []
     return _differs(manifest, live, schema, fields, Action.ADOPT, f"taken over{made_by}")
+
+
+def _going(manifest: Manifest, live: Live) -> Change:
+    """Nothing is to be done about an object that is being deleted; who keeps it from going is said."""
+    waits = [f"for the finalizer {name}" for name in sorted(live.metadata.get("finalizers") or ())]
+    waits += [
+        f"as its status says: {condition.get('message')}"
+        for condition in (live.object.get("status") or {}).get("conditions") or ()
+        if condition.get("type") in _REMAINING and condition.get("status") == "True"
+    ]
+    hint = f"it waits {', '.join(waits)}; is what should remove it running?" if waits else ""
+    return _change(manifest, live, Action.HOLD, "is being deleted; made anew when it is gone", hint=hint)
 
 
 def _refused(manifest: Manifest, live: Live, found: Ownership) -> Change:

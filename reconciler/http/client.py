@@ -23,6 +23,9 @@ _KEEPALIVE: Final = 30  # seconds of silence before the kernel asks whether the 
 Headers = Callable[[bool], Awaitable[Mapping[str, str]]]
 """Gives the credentials' headers for one request; True when the server refused the last ones (401)."""
 
+Tls = Callable[[], ssl.SSLContext | None]
+"""Gives the context for one request's connection, the same object as long as nothing has changed."""
+
 
 async def _no_headers(_refused: bool) -> Mapping[str, str]:
     return {}
@@ -32,23 +35,24 @@ class HttpTransport:
     """A Transport to the server at `base_url`, which may have a path of its own.
 
     `headers` is asked before every request, so a token that is refreshed is used at once; after a 401 it is asked for
-    new ones and, if they differ, the request is sent once more. `limit` is the number of pooled connections for whole
-    answers; each stream has one of its own beside them. A redirect is an answer like any other: credentials never
-    follow one.
+    new ones and, if they differ, the request is sent once more. So it is where `ssl` gives another context than before:
+    a client certificate was renewed, and connections with the old one are not used again. `limit` is the number of
+    pooled connections for whole answers; each stream has one of its own beside them. A redirect is an answer like any
+    other: credentials never follow one.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
-        ssl: ssl.SSLContext | None = None,
+        ssl: ssl.SSLContext | Tls | None = None,
         headers: Headers = _no_headers,
         limit: int = 16,
         server_hostname: str | None = None,
         proxy: str | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
-        self._ssl = ssl
+        self._ssl: Tls = ssl if callable(ssl) else lambda: ssl
         self._headers = headers
         self._limit = limit
         self._server_hostname = server_hostname
@@ -96,15 +100,19 @@ class HttpTransport:
         return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None), trust_env=False)
 
     async def _open(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
-        used = await self._headers(False)
-        answer = await self._attempt(session, request, used)
-        if answer.status == 401 and (renewed := await self._headers(True)) != used:
+        used = (await self._headers(False), self._ssl())
+        answer = await self._attempt(session, request, *used)
+        if answer.status == 401 and (renewed := (await self._headers(True), self._ssl())) != used:
             answer.close()
-            answer = await self._attempt(session, request, renewed)
+            answer = await self._attempt(session, request, *renewed)
         return answer
 
     async def _attempt(
-        self, session: aiohttp.ClientSession, request: Request, credentials: Mapping[str, str]
+        self,
+        session: aiohttp.ClientSession,
+        request: Request,
+        credentials: Mapping[str, str],
+        context: ssl.SSLContext | None,
     ) -> aiohttp.ClientResponse:
         query = f"?{urlencode(request.query, quote_via=quote)}" if request.query else ""
         return await session.request(
@@ -113,7 +121,7 @@ class HttpTransport:
             # Compressing costs an API server more than a network inside a cluster does.
             headers={"accept-encoding": "identity", **request.headers, **credentials},
             data=request.body or None,
-            ssl=self._ssl if self._ssl is not None else True,
+            ssl=context if context is not None else True,  # connections are pooled by context
             server_hostname=self._server_hostname,
             proxy=self._proxy,
             allow_redirects=False,

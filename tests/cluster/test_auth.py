@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from reconciler.clock import SystemClock, run_virtual
-from reconciler.cluster.auth import Credentials, Endpoint
+from reconciler.cluster.auth import FRESH, Credentials, Endpoint
 from reconciler.cluster.connect import connect
 from reconciler.errors import ConfigError
 
@@ -183,3 +183,19 @@ async def test_connect(tmp_path: Path) -> None:
     cluster = await connect(kubeconfig(tmp_path, {"token": "abc"}), None, clock=SystemClock(), random=Random(1))
     assert cluster.requests == {}
     await cluster.close()
+
+
+def test_connections_stay_while_the_certificates_do(tmp_path: Path) -> None:
+    credentials, endpoint, clock = loaded(kubeconfig(tmp_path, {"token": "abc"}, server="https://127.0.0.1:6443"))
+    authorization(credentials, refused=True)
+    clock.time += FRESH
+    authorization(credentials, refused=True)
+    assert credentials.tls() is endpoint.ssl
+
+
+def test_certificates_that_are_gone_when_they_are_to_be_renewed_are_named(tmp_path: Path) -> None:
+    credentials, _, _ = loaded(kubeconfig(tmp_path, {"token": "abc"}, server="https://127.0.0.1:6443"))
+    gone = str(tmp_path / "gone.crt")
+    kubeconfig(tmp_path, {"client-certificate": gone, "client-key": gone}, server="https://127.0.0.1:6443")
+    with pytest.raises(ConfigError, match=r"gone\.crt"):
+        authorization(credentials, refused=True)
