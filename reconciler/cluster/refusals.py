@@ -29,6 +29,8 @@ _UNAUTHORIZED: Final = (
     "the credentials are not valid (any more): has the certificate or the token expired? Renew them in the kubeconfig"
 )
 
+_FORBIDDEN: Final = "RBAC forbids it: a Role or ClusterRole that is bound to the user must allow this verb and resource"
+
 _LASTING: Final = (UNDECLARED, _NO_ANSWER.encode(), _FULL.encode())
 
 
@@ -36,7 +38,8 @@ def advice(status: int, message: str) -> str:
     """What to do about a refusal; "" where its message says it all."""
     if status == 401:
         return _UNAUTHORIZED
-    return next((hint for text, hint in _HINTS.items() if text in message), "")
+    hint = next((hint for text, hint in _HINTS.items() if text in message), "")
+    return hint or (_FORBIDDEN if status == 403 and " cannot " in message else "")
 
 
 def lasting(response: Response) -> bool:

@@ -1,41 +1,12 @@
 """Who may do little: only a server with RBAC can show it."""
 
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from kubernetes_server import KubernetesServer
+from tenancy import EVERYTHING, RBAC, tenancy
 from texts import config, deployment
-from world import World, opened
 
-from reconciler.clock import SystemClock
 from reconciler.model.result import Outcome
-
-RBAC = "apis/rbac.authorization.k8s.io/v1"
-EVERYTHING = [{"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["*"]}]
-
-
-Rules = list[dict[str, list[str]]]
-
-
-@asynccontextmanager
-async def tenancy(kubernetes: KubernetesServer, rules: Rules) -> AsyncIterator[tuple[World, World]]:
-    """An administrator's world, and in it a tenant who may do what `rules` say in one namespace."""
-    async with kubernetes.world() as admin:
-        await admin.create(
-            "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": admin.space}}
-        )
-        user = admin.name("tenant")
-        head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "tenant"}}
-        await admin.create(admin.path("roles", RBAC), {**head, "kind": "Role", "rules": rules})
-        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tenant"}
-        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
-        binding = {**head, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]}
-        await admin.create(admin.path("rolebindings", RBAC), binding)
-        kubernetes.user(user)
-        made = World(lambda: kubernetes.transport(user), SystemClock(), admin.tag, states=admin.space)
-        async with opened(made) as tenant:
-            yield admin, tenant
 
 
 def test_rule_22_a_tenant_syncs_its_namespace_and_heals_it(kubernetes: KubernetesServer) -> None:

@@ -28,6 +28,7 @@ PROGRAM: Final = Path(__file__).parents[1] / "controlplane" / "serve.py"
 CERTIFICATES: Final = PROGRAM.with_name("certificates.py")
 MISSING: Final = 3  # its exit status where there is nothing to run
 PATIENCE: Final = 120.0  # seconds for it to be ready
+_NUMBERS: Final = itertools.count(1)  # each directory of tests has a fixture of its own, and they share a server
 LOGS: Final = ("apiserver", "controller-manager", "scheduler", "etcd", "serve")
 
 
@@ -92,7 +93,7 @@ def shared(folder: Path, worker: str, *options: str) -> Iterator[KubernetesServe
             if not (folder / "server.json").exists():
                 _start(folder, options)
         said = json.loads((folder / "server.json").read_text())
-        tags = (f"{worker}-{number}" for number in itertools.count(1))
+        tags = (f"{worker}-{number}" for number in _NUMBERS)
         yield KubernetesServer(folder, said["url"], tags)
 
 
