@@ -75,6 +75,18 @@ def prune_nulls(value: Any, schema: Schema) -> Any:
     return value
 
 
+def embedded(value: Any, schema: Schema, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects within a custom resource that are resources themselves, with their paths."""
+    if isinstance(value, dict):
+        if schema.embedded_resource:
+            yield path, value
+        for name, member in value.items():
+            yield from embedded(member, _member(schema, name) or UNTYPED, _dotted(path, name))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from embedded(item, schema.item, f"{path}[{i}]")
+
+
 def mistyped(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     """The paths that server-side apply cannot take for what the schema says: it knows maps, lists and three scalars."""
     if value is None or schema.shape is Shape.UNTYPED:
@@ -114,7 +126,7 @@ def refused_nulls(value: Any, schema: Schema, path: str = "") -> Iterator[Violat
         yield from _unlisted(value, schema, path)
     elif isinstance(value, dict):
         for name, member in value.items():
-            yield from refused_nulls(member, _member(schema, name) or UNTYPED, _below(path, name, schema))
+            yield from refused_nulls(member, _member(schema, name) or UNTYPED, _dotted(path, name))
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from refused_nulls(item, schema.item, f"{path}[{i}]")
@@ -182,6 +194,10 @@ def _unknown(value: Any, schema: Schema, path: str) -> Iterator[str]:
 def _below(path: str, name: str, schema: Schema) -> str:
     if schema.shape is Shape.MAP:
         return f"{path}[{name}]"
+    return f"{path}.{name}" if path else name
+
+
+def _dotted(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 

@@ -1,5 +1,6 @@
 """Reading an object of a kind: type checks, what is unknown, one canonical form, defaults."""
 
+from copy import deepcopy
 from typing import Any, Protocol
 
 from reconciler.kube import validate
@@ -60,6 +61,15 @@ class BuiltinCodec:
                 value[name] = {key: part or "" for key, part in value[name].items()}
 
 
+def _typed(value: Value, prefix: str) -> None:
+    """A resource's version and kind are text."""
+    for name in ("apiVersion", "kind"):
+        if not isinstance(value.get(name, ""), str):
+            wrong = TypeMismatch(kind_of(value[name]), "string")
+            wrong.path.append(prefix + name)
+            raise wrong
+
+
 class CustomCodec:
     """For kinds that are known by a schema only: custom resources. Types are checked later, as a 422."""
 
@@ -70,28 +80,33 @@ class CustomCodec:
     def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
         if not isinstance(value, dict):
             raise TypeMismatch(kind_of(value), "map[string]interface {}")
-        names: list[str] = []
-        metadata = value.get("metadata") or {}
-        try:
-            clean_metadata = self._metadata.read(metadata, names)
-        except TypeMismatch as mismatch:
-            mismatch.path.append("metadata")
-            raise
-        if names:
-            unknown.extend(self._metadata.unknown_paths(metadata, "metadata"))
+        clean_metadata = self._read_metadata(value.get("metadata") or {}, "metadata", unknown)
         body = {name: part for name, part in value.items() if name != "metadata"}
         clean = validate.prune_unknown(body, self.schema)
         if clean is not body:
             unknown.extend(validate.unknown_fields(body, self.schema))
         if not applied:
             clean = validate.prune_nulls(clean, self.schema)
-        for name in ("apiVersion", "kind"):
-            if not isinstance(value.get(name, ""), str):
-                wrong = TypeMismatch(kind_of(value[name]), "string")
-                wrong.path.append(name)
-                raise wrong
-        _keep_reset(metadata, clean_metadata)
+        _typed(value, "")
+        if any(True for _ in validate.embedded(clean, self.schema)):
+            clean = deepcopy(clean)
+            for path, resource in validate.embedded(clean, self.schema):
+                _typed(resource, f"{path}.")
+                if "metadata" in resource:
+                    where = f"{path}.metadata"
+                    resource["metadata"] = self._read_metadata(resource["metadata"], where, unknown)
         return {**clean, "metadata": clean_metadata}
+
+    def _read_metadata(self, value: Any, where: str, unknown: list[str]) -> Value:
+        names: list[str] = []
+        try:
+            clean = self._metadata.read(value, names)
+        except TypeMismatch as mismatch:
+            mismatch.path.append(where)
+            raise
+        if names:
+            unknown.extend(self._metadata.unknown_paths(value, where))
+        return clean
 
     def default(self, value: Value) -> None:
         filled = validate.set_defaults(value, self.schema)

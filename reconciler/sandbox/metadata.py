@@ -13,9 +13,7 @@ STANDARD_FINALIZERS: Final = frozenset((ORPHAN, FOREGROUND, "kubernetes"))
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 
 
-def validate(
-    metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes, creating: bool = True, custom: bool = False
-) -> None:
+def validate(metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes, creating: bool = True) -> None:
     """For a new object, and again for an updated one."""
     name = metadata.get("name", "")
     if creating and (prefix := metadata.get("generateName")) and (stem := prefix.rstrip("-")):
@@ -35,7 +33,7 @@ def validate(
     for index, finalizer in enumerate(finalizers):
         problems = naming.qualified_name(finalizer)
         causes.words("metadata.finalizers", finalizer, problems)
-        if not custom:  # the kinds that are compiled in are stricter
+        if not rules.plain_finalizers:
             causes.words(f"metadata.finalizers[{index}]", finalizer, problems)
             if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
                 why = "name is neither a standard finalizer name nor is it fully qualified"
@@ -43,6 +41,34 @@ def validate(
     if ORPHAN in finalizers and FOREGROUND in finalizers:
         why = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
         causes.invalid("metadata.finalizers", list(finalizers), why)
+
+
+def validate_embedded(resource: Value, path: str, causes: Causes) -> None:
+    """A resource within a custom resource says what it is."""
+    kind, version = resource.get("kind"), resource.get("apiVersion")
+    if not kind:
+        causes.required(f"{path}.kind")
+    else:
+        causes.words(f"{path}.kind", kind, naming.dns_1035_label(kind.lower()))
+    if not version:
+        causes.required(f"{path}.apiVersion")
+    elif version.count("/") > 1:
+        causes.invalid(f"{path}.apiVersion", version, f"unexpected GroupVersion string: {version}")
+    about = resource.get("metadata") or {}
+    labels(about.get("labels") or {}, f"{path}.metadata.labels", causes)
+
+
+def conditions(found: Any, field: str, causes: Causes) -> None:
+    """Conditions as the newer kinds have them."""
+    for index, condition in enumerate(found or ()):
+        path = f"{field}[{index}]"
+        if not condition.get("type"):
+            causes.required(f"{path}.type")
+        if condition.get("status") not in ("False", "True", "Unknown"):
+            causes.unsupported(f"{path}.status", condition.get("status", ""), ("False", "True", "Unknown"))
+        for name in ("lastTransitionTime", "reason"):
+            if not condition.get(name):
+                causes.required(f"{path}.{name}")
 
 
 def labels(found: Value, field: str, causes: Causes) -> None:

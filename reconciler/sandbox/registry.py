@@ -170,6 +170,7 @@ class Registry:
                         generation=True,
                         generation_ignores_status=has_status,
                         unconditional_update=False,
+                        plain_finalizers=True,
                         after_delete=instance_gone,
                     ),
                     self.catalog,

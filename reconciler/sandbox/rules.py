@@ -70,6 +70,7 @@ class Rules:
 
     name: Callable[[str], list[str]] = naming.dns_subdomain
     generation: bool = False
+    plain_finalizers: bool = False  # a finalizer needs no group
     generation_ignores_status: bool = True
     before_create: Callable[[Value, "Core"], None] | None = None
     before_update: Callable[[Value, Value, "Core"], None] | None = None

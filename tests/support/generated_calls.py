@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sandbox_api import APPLY, CRDS, JSON_PATCH, MERGE, STRATEGIC, Answer, Api
 
 _JSON: Final = "application/json"
+_CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
 _SETTLED_WITHIN: Final = 10.0  # seconds for a definition to be accepted or gone
 
 
@@ -78,9 +79,12 @@ def _settle(api: Api) -> None:
             answer = api.get(f"{CRDS}/{name}")
             if answer.status == 404:
                 break
-            conditions = {each["type"] for each in (answer.body.get("status") or {}).get("conditions") or ()}
-            deleted = "deletionTimestamp" in answer.body["metadata"] and len(answer.body["metadata"]["finalizers"]) == 1
-            if {"NamesAccepted", "Established"} <= conditions and not deleted:
+            about = answer.body["metadata"]
+            conditions = {each["type"]: each for each in (answer.body.get("status") or {}).get("conditions") or ()}
+            established = conditions.get("Established", {"reason": "Installing"})["reason"] != "Installing"
+            if "deletionTimestamp" not in about and established:
+                break
+            if "deletionTimestamp" in about and _CLEANUP not in about["finalizers"]:
                 break
             time.sleep(0.01)
 

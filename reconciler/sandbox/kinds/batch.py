@@ -55,7 +55,8 @@ def _job(job: Value, causes: Causes) -> None:
             causes.invalid("spec.selector", selector, "`selector` not auto-generated")
     if "selector" not in spec:
         causes.required("spec.selector")
-    if any(labels.get(key) != text for key, text in (selector.get("matchLabels") or {}).items()):
+    chosen = "selector" in spec
+    if not chosen or any(labels.get(key) != text for key, text in (selector.get("matchLabels") or {}).items()):
         causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     _job_spec(spec, "spec", causes)
 

@@ -41,8 +41,8 @@ def _namespace_before_update(namespace: Value, old: Value, _core: "Core") -> Non
 
 
 def _namespace(value: Value, causes: Causes) -> None:
-    for index, finalizer in enumerate(value["spec"].get("finalizers") or ()):
-        field = f"spec.finalizers[{index}]"
+    field = "spec.finalizers"
+    for finalizer in value["spec"].get("finalizers") or ():
         problems = naming.qualified_name(finalizer)
         causes.words(field, finalizer, problems)
         if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:

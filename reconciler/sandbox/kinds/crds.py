@@ -52,6 +52,8 @@ def _validate(crd: Value, causes: Causes) -> None:
     _versions(versions, causes)
     if (conversion := spec.get("conversion")) is not None:
         _conversion(conversion, causes)
+        if conversion.get("strategy") == "Webhook" and spec.get("preserveUnknownFields"):
+            causes.invalid("spec.conversion.strategy", "Webhook", "must be None if spec.preserveUnknownFields is true")
     if spec.get("preserveUnknownFields"):
         causes.invalid(
             "spec.preserveUnknownFields",
@@ -105,7 +107,9 @@ def _versions(versions: list[Value], causes: Causes) -> None:
         ("additionalPrinterColumns", "additionalPrinterColumns", _columns),
     ):
         stated = [version.get(name) for version in versions]
-        if stated and all(one == stated[0] for one in stated):  # what all versions share is read as theirs together
+        if (
+            stated and stated[0] and all(one == stated[0] for one in stated)
+        ):  # what all versions share is read as theirs together
             check(stated[0], f"spec.{top}", causes)
         else:
             for index, one in enumerate(stated):
@@ -150,6 +154,8 @@ def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) ->
         causes.unsupported(f"{field}.type", kind, _TYPES)
     elif not kind and not preserve and not schema.get("x-kubernetes-int-or-string"):
         causes.required(f"{field}.type", "must not be empty for specified object fields")
+    if preserve is False:
+        causes.invalid(f"{field}.x-kubernetes-preserve-unknown-fields", False, "must be true or undefined")
     if schema.get("uniqueItems"):
         causes.forbidden(
             f"{field}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
@@ -302,6 +308,7 @@ def _after_delete(crd: Value, core: "Core") -> None:
 RULES: Final = {
     DEFINITION: Rules(
         generation=True,
+        plain_finalizers=True,
         unconditional_update=False,
         before_create=_before_create,
         before_update=_before_update,

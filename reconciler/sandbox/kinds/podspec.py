@@ -90,6 +90,7 @@ def validate(spec: Value, field: str, causes: Causes) -> None:
         )
     for index, toleration in enumerate(spec.get("tolerations") or ()):
         _toleration(toleration, f"{field}.tolerations[{index}]", causes)
+    _identities(spec.get("securityContext") or {}, f"{field}.securityContext", causes)
     _affinity(spec.get("affinity") or {}, f"{field}.affinity", causes)
     for index, spread in enumerate(spec.get("topologySpreadConstraints") or ()):
         _spread(spread, f"{field}.topologySpreadConstraints[{index}]", causes)
@@ -140,6 +141,7 @@ def _container(container: Value, field: str, volumes: set[str], causes: Causes) 
     _ports(container.get("ports") or (), f"{field}.ports", causes)
     _environment(container, field, causes)
     _mounts(container.get("volumeMounts") or (), f"{field}.volumeMounts", volumes, causes)
+    _identities(container.get("securityContext") or {}, f"{field}.securityContext", causes)
     _resources(container.get("resources") or {}, f"{field}.resources", causes)
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if (probe := container.get(name)) is not None:
@@ -285,6 +287,13 @@ def _toleration(toleration: Value, field: str, causes: Causes) -> None:
         causes.unsupported(f"{field}.effect", effect, ("NoExecute", "NoSchedule", "PreferNoSchedule"))
     if "tolerationSeconds" in toleration and effect != "NoExecute":
         causes.invalid(f"{field}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set")
+
+
+def _identities(context: Value, field: str, causes: Causes) -> None:
+    """User and group numbers."""
+    for name in ("fsGroup", "runAsGroup", "runAsUser"):
+        if not 0 <= context.get(name, 0) < 2**31:
+            causes.invalid(f"{field}.{name}", context[name], "must be between 0 and 2147483647, inclusive")
 
 
 def _affinity(affinity: Value, field: str, causes: Causes) -> None:

@@ -111,6 +111,7 @@ def _autoscaler_status(new: Value, _old: Value, causes: Causes) -> None:
 def _budget_status(new: Value, _old: Value, causes: Causes) -> None:
     names = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
     podspec.counts(causes, new.get("status") or {}, *names)
+    metadata.conditions((new.get("status") or {}).get("conditions"), "status.conditions", causes)
 
 
 def _budget(value: Value, causes: Causes) -> None:
@@ -215,7 +216,11 @@ RULES: Final = {
         name=naming.dns_subdomain, validate=_autoscaler, validate_status=_autoscaler_status
     ),
     GroupKind("policy", "PodDisruptionBudget"): Rules(
-        generation=True, unconditional_update=False, validate=_budget, validate_status=_budget_status
+        plain_finalizers=True,
+        generation=True,
+        unconditional_update=False,
+        validate=_budget,
+        validate_status=_budget_status,
     ),
     GroupKind("coordination.k8s.io", "Lease"): Rules(
         create_on_update=True, unconditional_update=False, validate=_lease

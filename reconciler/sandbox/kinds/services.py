@@ -166,7 +166,10 @@ def _before_update(service: Value, old: Value, _core: "Core") -> None:
     """Keep what was given out where an update does not say it; wipe what the new type has no use for."""
     spec, before = service["spec"], old["spec"]
     if _has_address(before) and _has_address(spec):
-        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if not spec.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIP"] = before.get("clusterIP", "")
+        same = spec.get("clusterIP") == before.get("clusterIP")
+        for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if same else ():
             if not spec.get(name) and before.get(name):
                 spec[name] = before[name]
     elif _has_address(before):
@@ -181,7 +184,8 @@ def _before_update(service: Value, old: Value, _core: "Core") -> None:
         ("healthCheckNodePort", ("LoadBalancer",)),
         ("internalTrafficPolicy", ("ClusterIP", "LoadBalancer", "NodePort")),
     ):
-        if spec.get("type") not in users and name in before and spec.get(name) == before.get(name):
+        exposed = name == "externalTrafficPolicy" and spec.get("externalIPs")
+        if spec.get("type") not in users and not exposed and name in before and spec.get(name) == before.get(name):
             spec.pop(name, None)
     if spec.get("type") != "LoadBalancer":
         service["status"] = {**(service.get("status") or {}), "loadBalancer": {}}
@@ -291,7 +295,11 @@ def _address(causes: Causes, field: str, address: str) -> bool:
 
 def validate_balancer(new: Value, _old: Value, causes: Causes) -> None:
     """Where a load balancer can be reached, as Services and Ingresses say it in their status."""
-    for index, point in enumerate(((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()):
+    points = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    if points and new["kind"] == "Service" and new["spec"].get("type") != "LoadBalancer":
+        causes.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")
+        return
+    for index, point in enumerate(points):
         field = f"status.loadBalancer.ingress[{index}]"
         if point.get("ip"):
             _address(causes, f"{field}.ip", point["ip"])

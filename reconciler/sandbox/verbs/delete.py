@@ -114,7 +114,8 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     ):
         if stated and stated != found:
             why = f"the {name} in the precondition ({stated}) does not match the {name} in record ({found})"
-            raise conflict(kind.group, kind.resource.kind, entry.name, why)
+            own = kind.group_kind in (_NAMESPACE, DEFINITION)  # these two have a deletion of their own
+            raise conflict(kind.group, kind.plural if own else kind.resource.kind, entry.name, why)
     if kind.group_kind == _NAMESPACE and entry.name in _KEPT:
         raise forbidden("", "namespaces", entry.name, "this namespace may not be deleted")
     value = core.read(entry, kind)

@@ -84,9 +84,7 @@ def read_patched(call: Call, document: Any) -> Value:
     stated = (clean.get("apiVersion"), clean.get("kind"))
     expected = (call.kind.api_version, call.kind.resource.kind)
     if stated != expected:
-        raise bad_request(
-            f"the API version in the data ({stated[0]}) does not match the expected API version ({expected[0]})"
-        )
+        raise blame(f"{' '.join(map(str, stated))} is not {' '.join(expected)}")
     clean.setdefault("metadata", {})
     call.kind.codec.default(clean)
     return clean

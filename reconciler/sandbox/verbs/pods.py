@@ -30,6 +30,8 @@ def bind(call: Call, name: str) -> Response:
     target = dig(body, "target", "name")
     if not target:
         raise bad_request("target.name: Required value")
+    if (stated := dig(body, "metadata", "name")) and stated != name:
+        raise bad_request(f"the name of the object ({stated}) does not match the name on the URL ({name})")
     entry = call.core.find(call.kind, call.namespace, name)
     if entry is None:
         raise not_found("", "pods", name)
@@ -88,6 +90,9 @@ def _spend(core: Core, pod: Value, *, dry_run: bool) -> None:
         status = budget.get("status") or {}
         if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
             raise _over(f"The disruption budget {entry.name} is still being processed by the server.", 10)
+        healthy = status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
+        if healthy and not _ready(pod):
+            return  # it is not one of the pods that the budget counts
         allowed = status.get("disruptionsAllowed", 0)
         if allowed <= 0:
             needs, healthy = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
@@ -96,6 +101,11 @@ def _spend(core: Core, pod: Value, *, dry_run: bool) -> None:
         budget["status"] = {**status, "disruptionsAllowed": allowed - 1, "disruptedPods": disrupted}
         if not dry_run:
             core.save(kind, budget)
+
+
+def _ready(pod: Value) -> bool:
+    conditions = dig(pod, "status", "conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _over(detail: str, retry_after: int) -> Refusal:
@@ -114,7 +124,7 @@ def log(call: Call) -> Response:
     if container not in (*names, *others):
         raise bad_request(f"container {container} is not valid for pod {call.name}")
     if not pod["spec"].get("nodeName"):
-        raise bad_request(f'container "{container}" in pod "{call.name}" is waiting to start: ContainerCreating')
+        return Response(204, {}, b"")
     lines = _lines(pod, container, call)
     if seconds := whole_number(query.get("sinceSeconds"), "sinceSeconds"):
         lines = [line for line in lines if line[0] >= call.core.time() - timedelta(seconds=seconds)]

@@ -5,7 +5,8 @@ from typing import Any
 
 from reconciler.http.transport import Response
 from reconciler.kube.names import GroupKind
-from reconciler.sandbox.refusals import not_found
+from reconciler.sandbox.refusals import invalid, not_found
+from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.verbs.call import Call
 
 Value = dict[str, Any]
@@ -26,6 +27,11 @@ def review(call: Call) -> Response:
     elif kind == "TokenReview":
         value["status"] = {"authenticated": True, "user": USER}
     else:
+        spec = value.get("spec") or {}
+        if "resourceAttributes" not in spec and "nonResourceAttributes" not in spec:
+            causes = Causes()
+            causes.invalid("spec.resourceAttributes", None, "one of the attributes must be set")
+            raise invalid(call.kind.group_kind, "", causes)
         value["status"] = {"allowed": True}
     return call.respond(value, 201)
 

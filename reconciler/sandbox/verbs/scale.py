@@ -4,11 +4,13 @@ from typing import Any, Final
 
 from reconciler.http.transport import Response
 from reconciler.kube import apply as structured
+from reconciler.kube import managed
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
+from reconciler.kube.path import Field
 from reconciler.sandbox import content
 from reconciler.sandbox.goscalars import kind_of
-from reconciler.sandbox.refusals import Refusal, bad_request, conflict, invalid, unsupported_media_type
+from reconciler.sandbox.refusals import Refusal, bad_request, conflict, internal, invalid, unsupported_media_type
 from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.store import Entry
@@ -25,6 +27,8 @@ SCALE: Final = GroupVersionKind("autoscaling", "v1", "Scale")
 def scale(call: Call) -> Response:
     """GET, PUT and PATCH of `/scale`."""
     core, kind = call.core, call.kind
+    if call.request.method == "PUT":
+        _check_body(call)
     entry = call.entry()
     old = core.read(entry, kind)
     before = _seen(kind, old)
@@ -46,18 +50,36 @@ def scale(call: Call) -> Response:
         causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid(SCALE.group_kind, call.name, causes)
     new = _with(old, _path(kind, "specReplicasPath", "spec.replicas"), replicas)
-    fields = structured.update(
-        old,
-        new,
-        kind.schema,
-        manager=call.manager,
-        api_version=kind.api_version,
-        time=_NO_TIME,
-        subresource="scale",
-    )
-    new["metadata"] = {**new["metadata"], **({"managedFields": fields} if fields else {})}
+    if _recorded(kind, old):
+        fields = structured.update(
+            old,
+            new,
+            kind.schema,
+            manager=call.manager,
+            api_version=kind.api_version,
+            time=_NO_TIME,
+            subresource="scale",
+        )
+        new["metadata"] = {**new["metadata"], **({"managedFields": fields} if fields else {})}
     stored = write.update(core, kind, entry, old, new, dry_run=call.dry_run)
     return call.respond(_seen(kind, stored))
+
+
+def _check_body(call: Call) -> None:
+    """Refuse (400) what is no Scale, or another object's."""
+    body = call.body()
+    stated = (body.get("apiVersion", SCALE.api_version), body.get("kind", SCALE.kind)) if isinstance(body, dict) else ()
+    if stated != (SCALE.api_version, SCALE.kind):
+        raise bad_request(f"{stated} cannot be handled as a Scale")
+    name = (body.get("metadata") or {}).get("name")
+    if name != call.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.name})")
+
+
+def _recorded(kind: Kind, value: Value) -> bool:
+    """Whether anybody owns the field: else its Scale has no managedFields, and who writes it is on no record."""
+    path = tuple(Field(part) for part in _path(kind, "specReplicasPath", "spec.replicas"))
+    return any(path in entry.fields for entry in managed.read(value).values())
 
 
 def _wanted(call: Call, before: Value) -> Value:
@@ -87,6 +109,8 @@ def _apply(call: Call, entry: Entry, old: Value) -> Response:
     kind = call.kind
     document = content.decode_yaml(call.request.body)
     replicas = (document.get("spec") or {}).get("replicas") if isinstance(document, dict) else None
+    if replicas is not None and (isinstance(replicas, bool) or not isinstance(replicas, int | float)):
+        raise internal("failed to create typed patch object: .spec.replicas: expected numeric (int or float)")
     about = {"name": call.name, **({"namespace": call.namespace} if kind.namespaced else {})}
     applied: Value = {"apiVersion": kind.api_version, "kind": kind.resource.kind, "metadata": about}
     if replicas is not None:

@@ -1,5 +1,6 @@
 """The way of every write into the store: prepare, check, number, save. All verbs that write end here."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ from reconciler.sandbox.store import Entry
 Value = dict[str, Any]
 
 NAMESPACE = GroupKind("", "Namespace")
-DEFINITION = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+_MAP_KEY = re.compile(r"\[(?!\d+\])([^\]]*)\]")
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -77,7 +78,7 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool, upsert: bool 
     if rules.assign is not None:
         rules.assign(value, None, core)
     causes = Causes()
-    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, custom=kind.custom)
+    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes)
     _validate(kind, value, causes)
     if rules.validate_create is not None:
         rules.validate_create(value, causes)
@@ -132,8 +133,7 @@ def update(
         if rules.generation and _differs(kind, new, old):
             about["generation"] = before.get("generation", 0) + 1
     causes = Causes()
-    lenient = kind.custom or kind.group_kind == DEFINITION
-    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, creating=False, custom=lenient)
+    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, creating=False)
     metadata.validate_update(about, before, causes)
     if status:
         if kind.custom:
@@ -151,6 +151,7 @@ def update(
         if not dry_run:
             core.delete(kind, entry)
         return new
+    kind.codec.settle(new)
     if not dry_run:
         about.pop("selfLink", None)
     if managed.unchanged(old, new):
@@ -203,7 +204,10 @@ def _validate(kind: Kind, value: Value, causes: Causes) -> None:
 def _validate_custom(kind: Kind, value: Value, causes: Causes) -> None:
     body = {name: part for name, part in value.items() if name != "metadata"}
     for violation in (*structural.validate(body, kind.schema), *structural.refused_nulls(body, kind.schema)):
-        causes.append(Cause(violation.reason, violation.message, violation.path))
+        path = _MAP_KEY.sub(r".\1", violation.path)  # the real server writes them as fields here
+        causes.append(Cause(violation.reason, violation.message, path))
+    for path, resource in structural.embedded(body, kind.schema):
+        metadata.validate_embedded(resource, path, causes)
     if kind.custom_scale:
         _validate_scale(kind.custom_scale, value, causes)
 

@@ -38,7 +38,7 @@ def test_a_patch_that_makes_nonsense_is_blamed(api: Api) -> None:
     assert (answer.status, answer.fields) == (422, ["spec.replicas"])
     assert api.patch(WEB, {"spec": {"nope": 1}}, fieldValidation="Strict").status == 422
     assert api.patch(WEB, {"metadata": {"name": "other"}}).status == 400
-    assert api.patch(WEB, {"kind": "Pod"}).status == 400
+    assert api.patch(WEB, {"kind": "Pod"}).status == 422
     assert api.patch(WEB, {}, force="true").status == 422
     assert api.patch(WEB, {}, "application/json").status == 415
     assert api.patch(f"{DEPLOYMENTS}/none", {}).status == 404

@@ -21,7 +21,7 @@ def test_a_scale_is_read_and_written(api: Api) -> None:
 
 
 def test_scaling_owns_the_replicas(api: Api) -> None:
-    api.apply(f"{DEPLOYMENTS}/web", deployment())
+    api.apply(f"{DEPLOYMENTS}/web", {**deployment(), "spec": {**deployment()["spec"], "replicas": 2}})
     api.patch(SCALE, {"spec": {"replicas": 3}}, fieldManager="kubectl")
     entries = api.get(f"{DEPLOYMENTS}/web").body["metadata"]["managedFields"]
     (entry,) = [entry for entry in entries if entry["manager"] == "kubectl"]
@@ -70,14 +70,15 @@ def test_a_pod_is_bound_once(api: Api) -> None:
     assert body["spec"]["nodeName"] == "n1"
     assert [(c["type"], c["status"]) for c in body["status"]["conditions"]] == [("PodScheduled", "True")]
     assert api.post("/api/v1/namespaces/default/bindings", binding).status == 409
-    assert api.post(f"{PODS}/none/binding", binding).status == 404
+    assert api.post(f"{PODS}/none/binding", {**binding, "metadata": {"name": "none"}}).status == 404
 
 
 def test_an_eviction_spends_the_budget(api: Api) -> None:
     for name in ("a", "b"):
         api.post(PODS, pod(name, nodeName="n1"))
         api.patch(f"{PODS}/{name}", {"metadata": {"labels": {"app": "web"}}})
-        api.patch(f"{PODS}/{name}/status", {"status": {"phase": "Running"}})
+        ready = {"type": "Ready", "status": "True"}
+        api.patch(f"{PODS}/{name}/status", {"status": {"phase": "Running", "conditions": [ready]}})
     budget = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -103,7 +104,7 @@ def test_an_eviction_spends_the_budget(api: Api) -> None:
 
 def test_logs_are_what_the_kubelet_left(api: Api) -> None:
     api.post(PODS, pod())
-    assert api.get(f"{PODS}/one/log").status == 400
+    assert api.get(f"{PODS}/one/log").status == 204
     api.post(PODS, pod("two", nodeName="n1"))
     lines = {"sandbox.reconciler.dev/log": "first\nsecond\nthird"}
     api.patch(f"{PODS}/two", {"metadata": {"annotations": lines}})
@@ -122,7 +123,13 @@ def test_a_container_that_runs_has_written_something(api: Api) -> None:
 
 
 def test_questions_are_answered_and_not_stored(api: Api) -> None:
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}, "spec": {}}
+    wanted = {"resourceAttributes": {"verb": "create", "resource": "pods"}}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "metadata": {},
+        "spec": wanted,
+    }
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     assert api.post(path, review).body["status"] == {"allowed": True}
     assert api.get(path).status == 405
