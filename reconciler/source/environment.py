@@ -81,7 +81,7 @@ def environment(address: Address | None, credentials: GitCredentials, ssh: str =
             shown["RECONCILER_GIT_USERNAME"] = credentials.username
             shown["RECONCILER_GIT_PASSWORD_FILE"] = credentials.password_file
         if credentials.ca_file:
-            config["http.sslCAInfo"] = credentials.ca_file
+            shown["GIT_SSL_CAINFO"] = credentials.ca_file  # as a variable: the caller's own would outdo http.sslCAInfo
     if address and address.scheme is Scheme.SSH:
         shown["GIT_SSH_COMMAND"] = _ssh(ssh, credentials)
         shown["GIT_SSH_VARIANT"] = "ssh"

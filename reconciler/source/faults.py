@@ -35,14 +35,38 @@ _RULES: Final = (
         "a program that Git needs for this URL is not installed",
     ),
     _rule(
+        r"host identification has changed",
+        SourceError,
+        "the Git server's host key is not the one in credentials.knownHostsFile",
+        "either the server has a new key or somebody is in between: ask its operator before you change the file",
+    ),
+    _rule(
         r"host key verification failed|no .* host key is known",
         SourceError,
         "the Git server's host key is not known",
         "put its line into the file credentials.knownHostsFile; verify it first",
     ),
     _rule(
-        r"permission denied \(|authentication failed|could not read (username|password)|returned error: 40[13]"
-        r"|terminal prompts disabled|too many authentication failures|access denied",
+        r"load key [^\n]*: bad permissions(?=[\s\S]*permission denied \()",
+        SourceError,
+        "ssh does not use the private key: others than its owner may read the file",
+        "give the file of credentials.sshKeyFile the mode 0400",
+    ),
+    _rule(
+        r"load key [^\n]*: (error in libcrypto|invalid format)(?=[\s\S]*permission denied \()",
+        SourceError,
+        "ssh does not use the private key: the file holds none that it can read",
+        "put a private key, whole and with its last line break, into the file credentials.sshKeyFile",
+    ),
+    _rule(
+        r"permission denied \(|too many authentication failures",
+        SourceError,
+        "the Git server refuses our credentials",
+        "the server must know the key in credentials.sshKeyFile, and it must have no passphrase",
+    ),
+    _rule(
+        r"authentication failed|could not read (username|password)|returned error: 40[13]"
+        r"|terminal prompts disabled|access denied",
         SourceError,
         "the Git server refuses our credentials",
         "check the source's credentials; they are read anew at each poll",
@@ -54,7 +78,14 @@ _RULES: Final = (
         "change its owner, or serve it over https or ssh",
     ),
     _rule(
-        r"ssl certificate problem|certificate verif|ssl_error|server certificate|unable to get local issuer",
+        r"certificate subject name",
+        SourceError,
+        "the Git server's certificate is for another name",
+        "put the host's name as the certificate has it into the source's url",
+    ),
+    _rule(
+        r"ssl certificate problem|certificate verif|ssl_error|server certificate|unable to get local issuer"
+        r"|adding trust anchors|ssl ca cert",
         SourceError,
         "the Git server's certificate is not trusted",
         "put its authority into the file credentials.caFile",

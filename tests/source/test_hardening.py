@@ -137,7 +137,7 @@ async def test_a_password_never_goes_to_another_server(repository, source: Make,
 def ssh(tmp_path: Path) -> Path:
     """Stands in for ssh: notes its arguments and runs the server's command here.
 
-    No real sshd is asked: that ssh refuses an unknown host key or a wrong key is ssh's own, given these arguments.
+    A real sshd is asked in test_transports.py.
     """
     program = tmp_path / "fake ssh"
     program.write_text(

@@ -1,20 +1,39 @@
-"""A real Git server for tests: `git http-backend` as CGI behind a small HTTP server on loopback, with faults to order.
+"""Real Git servers for tests, on loopback.
 
-with GitServer(folder) as server:
-    server.url("shop.git")                # http://127.0.0.1:<port>/shop.git
-    server.fault = Fault.HANG             # what happens to every request from now on
-    server.requests                       # (method, path, authorization header or "") of each, in order
+`git http-backend` as CGI behind a small HTTP server, with faults to order:
+
+    with GitServer(folder) as server:
+        server.url("shop.git")                # http://127.0.0.1:<port>/shop.git
+        server.fault = Fault.HANG             # what happens to every request from now on
+        server.requests                       # (method, path, authorization header or "") of each, in order
+
+    with GitServer(folder, certificate=(certificate, key)) as server:   # the same over https
+
+and sshd, where `find_sshd` finds it:
+
+    with SshServer(find_sshd(), folder, authorized=public_key) as server:
+        server.url("/srv/shop.git")           # ssh://127.0.0.1:<port>/srv/shop.git
+        server.known_hosts                    # the line by which a client knows it
 """
 
 import base64
+import fcntl
 import os
+import shutil
+import ssl
 import subprocess
+import sys
 import threading
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
+
+from processes import free_port, until
+
+_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"  # where sshd is, and a user's PATH may not lead
+_INSTALL: Final = ("apt-get", "--quiet", "--yes", "--no-install-recommends", "install", "openssh-server")
 
 
 class Fault(Enum):
@@ -27,10 +46,24 @@ class Fault(Enum):
     REDIRECT = "redirect"  # to `redirect_to`
 
 
-class GitServer:
-    """Serves the repositories below `root` for reading. With `password` only to user "git" with it."""
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
 
-    def __init__(self, root: Path, password: str | None = None) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that does not trust the certificate turns away: no traceback for that."""
+        if not isinstance(sys.exception(), ssl.SSLError):
+            super().handle_error(request, client_address)
+
+
+class GitServer:
+    """Serves the repositories below `root` for reading. With `password` only to user "git" with it.
+
+    With `certificate` (its file and its key's, of PEM) it speaks https.
+    """
+
+    def __init__(
+        self, root: Path, password: str | None = None, *, certificate: tuple[Path, Path] | None = None
+    ) -> None:
         self.root = root
         self.password = password
         self.fault = Fault.NONE
@@ -38,12 +71,17 @@ class GitServer:
         self.requests: list[tuple[str, str, str]] = []
         self.released = threading.Event()
         self.hanging = threading.Event()  # set as soon as a request hangs
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _HttpServer(("127.0.0.1", 0), self._handler())
+        self._scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{path}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}/{path}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -131,3 +169,94 @@ class GitServer:
                 self.wfile.write(content)
 
         return Handler
+
+
+def find_sshd(folder: Path) -> Path | str:
+    """The program sshd, or one line that says why there is none and how to get it.
+
+    Root gets it from the package openssh-server, once for all processes of a test run that share `folder`. Not under
+    systemd, which would start it for the whole network at once.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = folder / "sshd.missing"
+    with (folder / "sshd.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (found := _which_sshd()) is None and not failed.exists():
+            failed.write_text(_install_sshd())
+            found = _which_sshd()
+    why = failed.read_text() if failed.exists() else ""
+    return found or f"there is no sshd for the tests over ssh{why}: install Debian's package openssh-server"
+
+
+def _which_sshd() -> Path | None:
+    found = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}")
+    return Path(found) if found else None
+
+
+def _install_sshd() -> str:
+    """In brackets, why it could not be installed; "" where that needs no word."""
+    if os.geteuid() or not shutil.which("apt-get"):
+        return ""
+    if Path("/run/systemd/system").exists():
+        return " (not installed here: systemd would start it for the whole network)"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (("apt-get", "--quiet", "update"), _INSTALL):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            return f" (apt-get failed: {(done.stderr.strip() or 'it said nothing').splitlines()[-1]})"
+    return ""
+
+
+class SshServer:
+    """sshd as a process of the current user, with a host key of its own, for the bearer of one key."""
+
+    def __init__(self, program: Path, folder: Path, *, authorized: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        host_key = make_ssh_key(folder / "host")
+        self.known_hosts = f"[127.0.0.1]:{self.port} {host_key.with_suffix('.pub').read_text()}"
+        config = folder / "sshd_config"
+        config.write_text(
+            f"ListenAddress 127.0.0.1:{self.port}\n"
+            f'HostKey "{host_key}"\n'
+            f'AuthorizedKeysFile "{authorized}"\n'
+            f'SetEnv GIT_CONFIG_GLOBAL=/dev/null "PATH={os.environ["PATH"]}"\n'
+            "AuthenticationMethods publickey\nStrictModes no\nPidFile none\n"
+        )
+        if not os.geteuid():
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd starts for root only where this is
+        self._log = folder / "sshd.log"
+        self._command = [str(program), "-D", "-e", "-f", str(config)]
+
+    def url(self, path: str) -> str:
+        return f"ssh://127.0.0.1:{self.port}{path}"
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stderr=log)
+        try:
+            until(self._listens, "sshd listens")
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _listens(self) -> bool:
+        said = self._log.read_text(errors="replace")
+        assert self._process.poll() is None, f"sshd did not start: {said}"
+        return "Server listening on" in said
+
+    def _end(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+
+def make_ssh_key(path: Path, *, passphrase: str = "") -> Path:
+    """Write a new private key to `path` and the public one beside it as `path`.pub."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path], check=True)
+    return path
