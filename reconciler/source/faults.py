@@ -35,7 +35,7 @@ _RULES: Final = (
         "a program that Git needs for this URL is not installed",
     ),
     _rule(
-        r"host identification has changed",
+        r"host key for [^\n]* has changed",
         SourceError,
         "the Git server's host key is not the one in credentials.knownHostsFile",
         "either the server has a new key or somebody is in between: ask its operator before you change the file",
