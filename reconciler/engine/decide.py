@@ -20,7 +20,7 @@ from reconciler.engine.readiness import ready
 from reconciler.engine.schemas import CRD_KIND, Schemas
 from reconciler.errors import ApiError, NotFound, TooManyRequests, Unauthorized
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import Action, Change, Live
+from reconciler.model.change import Action, Change, FieldChange, Live
 from reconciler.model.config import PruneGuard, SourceConfig
 from reconciler.model.manifest import ANNOTATION_PRUNE, ANNOTATION_SPEC, Manifest, Manifests, Owner
 from reconciler.model.ownership import Ownership, mark, ownership
@@ -175,6 +175,13 @@ class Decider:
         others = [m for m in manifests if cache.api_version(m.identity) not in ("", m.gvk.api_version)]
         read = await asyncio.gather(*(self._cluster.get(m.identity, m.gvk.version) for m in others))
         return {live.identity: live for live in read if live is not None}
+
+    def left(self, change: Change, made: Live) -> tuple[FieldChange, ...]:
+        """What still differs in the object that carrying out `change` made: others may rewrite what is applied."""
+        if change.manifest is None:
+            return ()
+        schema = self._schemas.of(change.manifest.gvk)
+        return compare(change.manifest, made, schema, owner=self._owner).fields
 
     def _same(self, identity: Identity, manifest: Manifest) -> bool:
         equal = self._equal.get(identity)

@@ -7,6 +7,7 @@ is reported once as non-convergent and left alone with growing pauses, never loo
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.clock import Clock
 from reconciler.kube.names import GroupKind, Identity
@@ -17,7 +18,7 @@ _LONGEST_PAUSE = 3600.0
 _CALM = 600.0  # an object that stayed as healed for this long is forgiven
 _FUTILE = 600.0  # seconds until what had no effect is tried again
 _KEPT = 100  # histories that are not worth looking through for calm ones
-_SECRET = GroupKind("", "Secret")
+SECRET: Final = GroupKind("", "Secret")
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ class Healing:
 
     def had_no_effect(self, change: Change) -> None:
         """Applying `change` left the object as it was: a webhook rewrites it, or the server spells it its own way."""
-        if change.fields and change.identity.group_kind != _SECRET:  # whose fields look the same whatever they hold
+        if change.fields and change.identity.group_kind != SECRET:  # whose fields look the same whatever they hold
             self._unaffected[change.identity] = (self._clock.monotonic(), change.fields)
             if len(self._unaffected) > 2 * self._kept:
                 del self._unaffected[next(iter(self._unaffected))]

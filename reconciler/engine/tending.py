@@ -8,7 +8,7 @@ from reconciler.clock import Clock
 from reconciler.cluster.cache import LiveCache
 from reconciler.engine.decide import Decider, alike
 from reconciler.engine.execute import WRITES
-from reconciler.engine.healing import Healing
+from reconciler.engine.healing import SECRET, Healing
 from reconciler.engine.telling import Teller
 from reconciler.kube.names import Identity
 from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
@@ -58,6 +58,8 @@ class Tending:
     def in_a_pass(self, change: Change) -> Change | None:
         """The change as a pass is to make it: what somebody else changed is the business of healing."""
         manifest = change.manifest
+        if self._healing.futile(change) and self._same_text(change):
+            return None
         if manifest is None or change.action not in WRITES or not self._drifted(change):
             return change
         if manifest.policy.drift is DriftMode.ALERT:
@@ -106,12 +108,23 @@ class Tending:
             was, became = before[change.identity], after.get(change.identity)
             if outcome is not Outcome.DONE:
                 well = well and outcome is Outcome.SUPERSEDED
-            elif was is None or became is None or not alike(was, became):
-                self._healing.healed(change.identity, _paths(change))
-                self._tell.healed(change)
-            else:
+            elif was is None or became is None:
+                self._mended(change)
+            elif alike(was, became):
                 self._healing.had_no_effect(change)
+            else:
+                self._mended(change, self._decider.left(change, became))
         return well
+
+    def _mended(self, change: Change, left: tuple[FieldChange, ...] = ()) -> None:
+        """Something was done about `change`; `left` is what differs all the same, as webhooks may want it."""
+        secret = change.identity.group_kind == SECRET  # whose fields look the same whatever they hold
+        if left and left == change.fields and not secret:  # somebody else changed another part at the same time
+            self._healing.had_no_effect(change)
+            return
+        self._healing.healed(change.identity, _paths(change))
+        if not left:
+            self._tell.healed(change)
 
     def _same_text(self, change: Change) -> bool:
         """Whether the object was last applied from this very text: then what differs was changed by somebody else."""

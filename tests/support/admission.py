@@ -65,7 +65,9 @@ class Webhook:
                 if patch:
                     encoded = base64.b64encode(json.dumps(patch).encode()).decode()
                     said |= {"patchType": "JSONPatch", "patch": encoded}
-        return web.json_response({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": said})
+        response = web.json_response({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": said})
+        response.force_close()  # no connection is left for the end of the test
+        return response
 
 
 @asynccontextmanager
