@@ -27,11 +27,9 @@ _WRITES_SECONDS: Final = 2.5
 _STATE_SECONDS: Final = 1.0
 _AFTER_FAULT: Final = 30.0  # seconds until a key is tried again whose worker failed in a way that nobody foresaw
 
+_MANY: Final = 1000  # parsed blobs that are worth a full collection, some 100 ms
+
 logger = logging.getLogger(__name__)
-
-
-# Parsed blobs that are worth a full collection, some 100 ms.
-_MANY = 1000
 
 
 class Verb(StrEnum):
