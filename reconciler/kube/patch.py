@@ -20,8 +20,8 @@ class PatchError(ValueError):
     """The patch is malformed or does not fit the document."""
 
 
-class UnknownDirective(PatchError):
-    """A `$patch` that means nothing."""
+class UnusablePatch(PatchError):
+    """Directives that mean nothing or contradict each other; the API server calls that its own fault (500)."""
 
 
 def merge_patch(doc: Any, patch: Any) -> Any:
@@ -173,13 +173,15 @@ def _merge_map(doc: Mapping[str, Any], patch: Mapping[str, Any], schema: Schema)
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise UnknownDirective(f"unknown patch directive: {directive!r}")
+        raise UnusablePatch(f"unknown patch directive: {directive!r}")
     merged = dict(doc)
     if _RETAIN in patch:
         merged = _retained(merged, patch)
     for key, value in patch.items():
         if key in (_PATCH, _RETAIN):
             continue
+        if isinstance(value, list) and isinstance(order := patch.get(_ORDER + key), list):
+            _check_order(value, order, schema.member(key).merge_key)
         if key.startswith(_DELETE):
             name = key.removeprefix(_DELETE)
             if isinstance(merged.get(name), list):
@@ -261,6 +263,17 @@ def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) 
         else:
             merged.append(_whole(item))
     return _ordered(merged, live, plain if order is None else order, name)
+
+
+def _check_order(items: list[Any], order: list[Any], key: str) -> None:
+    """What a patch's list states comes in the order that the patch sets."""
+    wanted = iter([item.get(key) if key and isinstance(item, Mapping) else item for item in order])
+    for item in items:
+        mark = item.get(key) if key and isinstance(item, Mapping) else item
+        if isinstance(item, Mapping) and item.get(_PATCH) is not None:
+            continue
+        if mark not in wanted:
+            raise UnusablePatch(f"the order in the patch's list does not match {_ORDER}: {mark}")
 
 
 def _ordered(items: list[Any], live: list[Any], order: Any, key: str) -> list[Any]:

@@ -47,7 +47,9 @@ def _job(job: Value, causes: Causes) -> None:
     if not spec.get("manualSelector"):
         for expected, keys in ((about["name"], _NAME_LABELS), (about["uid"], _UID_LABELS)):
             for key in keys:
-                if labels.get(key) != expected:
+                if key not in labels:
+                    causes.required(f"spec.template.metadata.labels[{key}]", f"must be '{expected}'")
+                elif labels[key] != expected:
                     causes.invalid("spec.template.metadata.labels", labels, f"must be '{expected}'")
         if selector.get("matchLabels") != {_UID_LABELS[1]: about["uid"]} and selector.get("matchLabels") != {
             _UID_LABELS[0]: about["uid"]

@@ -52,8 +52,12 @@ def _validate(crd: Value, causes: Causes) -> None:
     _versions(versions, causes)
     if (conversion := spec.get("conversion")) is not None:
         _conversion(conversion, causes)
-        if conversion.get("strategy") == "Webhook" and spec.get("preserveUnknownFields"):
-            causes.invalid("spec.conversion.strategy", "Webhook", "must be None if spec.preserveUnknownFields is true")
+        if conversion.get("strategy") != "None" and spec.get("preserveUnknownFields"):
+            causes.invalid(
+                "spec.conversion.strategy",
+                conversion.get("strategy"),
+                "must be None if spec.preserveUnknownFields is true",
+            )
     if spec.get("preserveUnknownFields"):
         causes.invalid(
             "spec.preserveUnknownFields",
@@ -198,6 +202,8 @@ def _validate_update(new: Value, old: Value, causes: Causes) -> None:
             after, before = after.get(part), before.get(part)
         if after != before:
             causes.invalid(f"spec.{field}", after, IMMUTABLE)
+    if not any(version.get("storage") for version in new["spec"].get("versions") or ()):
+        causes.invalid("status.storedVersions", new["status"].get("storedVersions"), "must have the storage version")
     present = {version["name"] for version in new["spec"].get("versions") or ()}
     for index, name in enumerate((new.get("status") or {}).get("storedVersions") or ()):
         if name not in present:

@@ -100,11 +100,11 @@ class Call:
         kind.codec.default(clean)
         return clean
 
-    def clean(self, value: Any, blame: str, *, applied: bool = False) -> Value:
+    def clean(self, value: Any, blame: str) -> Value:
         """A clean copy of an object, without defaults. Raises Refusal (400)."""
         unknown: list[str] = []
         try:
-            clean = self.kind.codec.read(value, unknown, applied=applied)
+            clean = self.kind.codec.read(value, unknown)
         except TypeMismatch as mismatch:
             raise bad_request(blame + mismatch_text(mismatch)) from None
         if unknown:

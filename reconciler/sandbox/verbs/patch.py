@@ -1,5 +1,6 @@
 """PATCH in four types: JSON patch, merge patch, strategic merge patch and server-side apply."""
 
+import contextlib
 from typing import Any, Final
 
 from reconciler.http.transport import Response
@@ -59,7 +60,7 @@ def merge(call: Call, old: Value, media: str) -> Any:
         if media == MERGE:
             return patches.merge_patch(old, document)
         return patches.strategic_merge(old, document, call.kind.schema)
-    except patches.UnknownDirective as error:
+    except patches.UnusablePatch as error:
         raise internal(str(error)) from None
     except patches.PatchError as error:
         if media == JSON_PATCH:
@@ -164,20 +165,22 @@ def _check_applied(call: Call, applied: Value) -> None:
         )
     if about.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
+    for path in structural.mistyped(applied, kind.schema):
+        raise internal(f"failed to create typed patch object {where}: .{path}: another type is expected")
     unknown: list[str] = []
-    try:
-        kind.codec.read(applied, unknown)
-        for path in structural.mistyped(applied, kind.schema) if kind.custom else ():
-            raise internal(f"failed to create typed patch object {where}: .{path}: another type is expected")
-    except TypeMismatch as mismatch:
-        detail = f".{mismatch.where()}: expected {mismatch.wanted}, got {mismatch.found}"
-        raise internal(f"failed to create typed patch object {where}: {detail}") from None
+    with contextlib.suppress(TypeMismatch):  # found again when the merged object is read
+        kind.codec.read(applied, unknown, applied=True)
     if unknown:
         errors = "\n".join(f".{path}: field not declared in schema" for path in unknown)
         raise internal(f"failed to create typed patch object {where}: {errors}")
 
 
 def _read_merged(call: Call, merged: Value) -> Value:
-    clean = call.clean(merged, "", applied=True)
+    unknown: list[str] = []
+    try:
+        clean = call.kind.codec.read(merged, unknown, applied=True)
+    except TypeMismatch as mismatch:
+        raise internal(f"failed to convert the merged object: {mismatch_text(mismatch)}") from None
+    clean.setdefault("metadata", {})
     call.kind.codec.default(clean)
     return clean

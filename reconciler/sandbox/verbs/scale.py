@@ -29,6 +29,8 @@ def scale(call: Call) -> Response:
     core, kind = call.core, call.kind
     if call.request.method == "PUT":
         _check_body(call)
+    elif call.request.method == "PATCH" and content.media_type(call.request.headers) not in patch.accepted(call):
+        raise unsupported_media_type(patch.accepted(call))
     entry = call.entry()
     old = core.read(entry, kind)
     before = _seen(kind, old)
@@ -52,8 +54,8 @@ def scale(call: Call) -> Response:
     new = _with(old, _path(kind, "specReplicasPath", "spec.replicas"), replicas)
     if _recorded(kind, old):
         fields = structured.update(
-            old,
-            new,
+            _stated(kind, old),
+            _stated(kind, new),
             kind.schema,
             manager=call.manager,
             api_version=kind.api_version,
@@ -63,6 +65,15 @@ def scale(call: Call) -> Response:
         new["metadata"] = {**new["metadata"], **({"managedFields": fields} if fields else {})}
     stored = write.update(core, kind, entry, old, new, dry_run=call.dry_run)
     return call.respond(_seen(kind, stored))
+
+
+def _stated(kind: Kind, value: Value) -> Value:
+    """An object as its Scale shows it: there is no zero in a Scale."""
+    path = _path(kind, "specReplicasPath", "spec.replicas")
+    if dig(value, *path) != 0:
+        return value
+    parent = {name: part for name, part in dig(value, *path[:-1]).items() if name != path[-1]}
+    return _with(value, path[:-1], parent)
 
 
 def _check_body(call: Call) -> None:
@@ -93,10 +104,8 @@ def _wanted(call: Call, before: Value) -> Value:
                 after = json_patch(before, document)
             elif media == patch.MERGE:
                 after = merge_patch(before, document)
-            elif media == patch.STRATEGIC and not call.kind.custom:
-                after = strategic_merge(before, document, call.core.registry.catalog.schema(SCALE))
             else:
-                raise unsupported_media_type(patch.accepted(call))
+                after = strategic_merge(before, document, call.core.registry.catalog.schema(SCALE))
         except PatchError as error:
             raise bad_request(str(error)) from None
     if not isinstance(after, dict):

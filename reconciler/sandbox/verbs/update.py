@@ -25,9 +25,8 @@ def update(call: Call) -> Response:
         if about.get("uid"):
             why = f"Precondition failed: UID in precondition: {about['uid']}, UID in object meta: "
             raise conflict(kind.group, kind.plural, call.name, why)
-        about.pop("resourceVersion", None)
         ownership.record(call, None, value)
-        return call.answer(write.create(core, kind, value, dry_run=call.dry_run), 201)
+        return call.answer(write.create(core, kind, value, dry_run=call.dry_run, upsert=True), 201)
     if about.get("uid") and about["uid"] != entry.uid:
         why = f"Precondition failed: UID in precondition: {about['uid']}, UID in object meta: {entry.uid}"
         raise conflict(kind.group, kind.plural, call.name, why)
