@@ -5,6 +5,7 @@ import asyncio
 from reconciler.clock import LoopClock, run_virtual
 from reconciler.engine.healing import Healing
 from reconciler.kube.names import Identity
+from reconciler.model.change import Action, Change, FieldChange
 
 WEB = Identity("apps", "Deployment", "shop", "web")
 IMAGE = ("spec.template.spec.containers[name=web].image",)
@@ -57,5 +58,23 @@ def test_an_object_that_stayed_healed_is_forgiven() -> None:
         assert healing.pause(WEB, IMAGE) == 0
         healing.healed(WEB, IMAGE)
         assert not healing.fight(WEB)
+
+    run_virtual(main())
+
+
+def test_rule_13_what_had_no_effect_is_not_tried_again_for_ten_minutes() -> None:
+    def rewritten(found: str) -> Change:
+        return Change(WEB, Action.UPDATE, "differs", (FieldChange(IMAGE[0], found, "example.com/web:1"),))
+
+    async def main() -> None:
+        healing = Healing(LoopClock())
+        mirrored = rewritten("mirror.example.com/web:1")
+        assert not healing.futile(mirrored)
+        healing.had_no_effect(mirrored)
+        assert healing.futile(mirrored)
+        assert not healing.futile(rewritten("evil.example.com/web:1")), "another difference is another matter"
+        assert not healing.futile(Change(WEB, Action.CREATE, "gone"))
+        await asyncio.sleep(601)
+        assert not healing.futile(mirrored), "the webhook may be gone"
 
     run_virtual(main())
