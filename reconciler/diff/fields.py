@@ -46,6 +46,9 @@ class _Everything(dict[str, Any]):
     def get(self, _key: str, _default: Any = None) -> Any:
         return self
 
+    def __bool__(self) -> bool:
+        return True
+
 
 EVERYTHING: Final[Object] = _Everything()
 _NAMES: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace")})

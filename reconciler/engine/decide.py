@@ -104,7 +104,7 @@ class Decider:
                     change = Change(manifest.identity, Action.REFUSE, reason, manifest=manifest)
                     undecided.add(manifest.identity)
             if change.action in (Action.REFUSE, Action.REPLACE) and change.fields:
-                change = await self._judged(change)
+                change = await self._judged(change, existing)
             if change.action is Action.NONE and (version := self._cluster.cache.version(manifest.identity)):
                 self._equal[manifest.identity] = (manifest.digest, version)
             else:
@@ -158,16 +158,20 @@ class Decider:
         self.written(change.manifest, live.resource_version)
         return False
 
-    async def _judged(self, change: Change) -> Change:
-        """What seems to need a new object, as the server sees it: it may spell the same value otherwise."""
+    async def _judged(self, change: Change, existing: Mapping[Identity, Live]) -> Change:
+        """What seems to need a new object, as the server sees it: it may only spell the same value otherwise."""
+        live = existing.get(change.identity) or self._cluster.cache.get(change.identity)
+        if live is None or change.manifest is None:
+            return change
         try:
-            confirmed = await self.confirmed(change)
+            dry = await self._cluster.apply(change.manifest.object, force=True, dry_run=True)
         except ApiError:
             return change
-        if not confirmed:
+        if alike(dry, live):
             return replace(change, action=Action.NONE, reason="as Git states it", fields=())
-        reason = f"differs: {change.fields[0].path}"
-        return replace(change, action=Action.UPDATE, reason=reason, hint="")
+        ours = ownership(live, self._owner) in (Ownership.OURS, Ownership.OTHER_SOURCE)
+        reason = f"differs: {change.fields[0].path}" if ours else "taken over"
+        return replace(change, action=Action.UPDATE if ours else Action.ADOPT, reason=reason, hint="")
 
     async def _in_their_versions(self, manifests: Iterable[Manifest]) -> dict[Identity, Live]:
         """Objects of kinds that Git states in several versions: the cache follows a kind in one of them only."""

@@ -1,5 +1,6 @@
 """Any other Kubernetes object: applied as it stands, but for what only a cluster can say of it."""
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ _LEFT_OUT: Final = (
     "uid",
 )
 _CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
+_SECRET: Final = GroupKind("", "Secret")
 SCALABLE: Final = frozenset(
     {
         GroupKind("", "ReplicationController"),
@@ -40,12 +42,15 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
     Left out: status and other fields of the server; the rules of an aggregated ClusterRole, which its controller
     owns; replicas where an autoscaler of the source owns them (`scaled`); a claim's empty volumeName, which says that
     any volume will do and would be refused once there is one. An Image by name in a workload's containers
-    becomes its reference.
+    becomes its reference. A Secret's `stringData` goes into its `data`, as the server would store it: a key that is
+    applied as `stringData` could never be taken away again.
     """
     metadata = {name: value for name, value in obj["metadata"].items() if name not in _LEFT_OUT}
     made = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
     if group_kind == GroupKind("rbac.authorization.k8s.io", "ClusterRole") and "aggregationRule" in made:
         made.pop("rules", None)
+    if group_kind == _SECRET and isinstance(text := made.pop("stringData", None), Mapping) and text:
+        made["data"] = {**(made.get("data") or {}), **{key: _base64(value) for key, value in text.items()}}
     if group_kind == _CLAIM:
         made = _inside(made, ("spec",), lambda spec: {k: v for k, v in spec.items() if k != "volumeName" or v})
     if scaled and group_kind in SCALABLE and isinstance(made.get("spec"), Mapping):
@@ -53,6 +58,10 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
     if (path := TEMPLATES.get(group_kind)) is not None:
         made = _inside(made, (*path, "spec"), lambda spec: _containers(spec, resolver))
     return made
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(str(value).encode()).decode()
 
 
 def _inside(obj: JsonObject, path: tuple[str, ...], change: Callable[[JsonObject], JsonObject]) -> JsonObject:

@@ -110,3 +110,23 @@ spec: {replicas: 3}
         "shop": False,
         "other": True,
     }
+
+
+def test_a_secrets_texts_are_applied_as_the_server_stores_them(good: Any) -> None:
+    """A key that is applied as stringData could never be taken away again."""
+    made = good("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: b2xk, b: Yg==}\nstringData: {a: new}\n")
+    secret = made.object("Secret/s")
+    assert secret["data"] == {"a": "bmV3", "b": "Yg=="}
+    assert "stringData" not in secret
+
+
+def test_what_controllers_keep_for_themselves_is_left_to_them(good: Any) -> None:
+    made = good(
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: c\n"
+        "  annotations: {deployment.kubernetes.io/revision: '4', note: x}\n"
+        'spec: {volumeName: "", storageClassName: ""}\n'
+    )
+    claim = made.object("PersistentVolumeClaim/c")
+    assert claim["spec"] == {"storageClassName": ""}
+    assert claim["metadata"]["annotations"]["note"] == "x"
+    assert "deployment.kubernetes.io/revision" not in claim["metadata"]["annotations"]

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from big_definition import big_definition
 from world import World
@@ -26,6 +26,10 @@ BIG: Final = "applied/monitor/10-big.yaml"
 WINDOWS: Final = "applied/shop/windows.yaml"
 DROPPED: Final = re.compile(r"^.*# dropped later\n", re.MULTILINE)
 CRD: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+
+# What controllers count in annotations, and what a server keeps about writes.
+COUNTS: Final = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
+WRITTEN: Final = ("generation", "managedFields", "resourceVersion")
 
 Requests = Counter[tuple[str, str]]
 
@@ -64,6 +68,13 @@ async def lives(w: World) -> dict[Identity, Live]:
     return {live.identity: live for live in found if live is not None}
 
 
+def plain(live: Live) -> Mapping[str, Any]:
+    """An object without its status, without who wrote it and when, and without what counts its templates."""
+    annotations = {key: value for key, value in live.annotations.items() if key not in COUNTS}
+    metadata = {key: value for key, value in live.metadata.items() if key not in WRITTEN}
+    return {**live.object, "metadata": {**metadata, "annotations": annotations}, "status": None}
+
+
 async def foreseen(w: World) -> tuple[list[Change], Requests]:
     """What an engine that has just started finds to do, and the requests that it sent besides lists and watches."""
     reconciler = w.sources["shop"]
@@ -98,9 +109,9 @@ def sent(requests: Mapping[object, int]) -> Requests:
 
 
 async def a_while(w: World) -> None:
-    """Let controllers work: hours of virtual time, seconds of real time. The engine looks on."""
+    """Let controllers work: an hour of virtual time, seconds of real time. The engine looks on."""
     for _ in range(8):
-        await w.clock.sleep(0.2 if w.tag else 1800)
+        await w.clock.sleep(0.2 if w.tag else 600)
         await w.sources["shop"].work()
 
 
