@@ -15,7 +15,8 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
         source = f" {event.source}" if event.source else ""
         revision = f" @{event.revision[:12]}" if event.revision else ""
         subject = f" {event.identity}" if event.identity else ""
-        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ}{source}{revision} {event.type}{subject}: {event.message}\n")
+        hint = f" (hint: {event.hint})" if event.hint else ""
+        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ}{source}{revision} {event.type}{subject}: {event.message}{hint}\n")
         out.flush()
 
     def structured(event: Event) -> None:
@@ -26,6 +27,7 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
             "type": event.type.value,
             "object": str(event.identity) if event.identity else None,
             "message": event.message,
+            "hint": event.hint,
         }
         out.write(json.dumps({key: value for key, value in line.items() if value}) + "\n")
         out.flush()

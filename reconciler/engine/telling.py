@@ -30,8 +30,8 @@ class Teller:
         self._invalid: frozenset[str] = frozenset()  # the problems of the last pass
         self._blind: frozenset[str] = frozenset()  # the kinds that are not watched
 
-    def _say(self, kind: EventType, message: str, identity: Identity | None = None) -> None:
-        self._emit(Event(kind, self._clock.now(), self._source, message, identity, self._revision))
+    def _say(self, kind: EventType, message: str, identity: Identity | None = None, hint: str = "") -> None:
+        self._emit(Event(kind, self._clock.now(), self._source, message, identity, self._revision, hint))
 
     def polled(self, error: ReconcilerError | None) -> None:
         """Git answered, or did not: said when it begins and when it ends."""
@@ -63,7 +63,7 @@ class Teller:
         elif result.outcome is not Outcome.SUPERSEDED and self._said.get(result.identity) != result.message:
             self._said[result.identity] = result.message
             kind = EventType.HELD if result.outcome is Outcome.HELD else EventType.FAILED
-            self._say(kind, result.message, result.identity)
+            self._say(kind, result.message, result.identity, result.hint)
 
     def ended(self, result: SyncResult) -> None:
         """A pass ended."""

@@ -35,6 +35,7 @@ class Event:
     message: str
     identity: Identity | None = None
     revision: str = ""
+    hint: str = ""
 
 
 class Sink(Protocol):
