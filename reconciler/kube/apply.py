@@ -83,8 +83,11 @@ def apply(
     force: bool = False,
     subresource: str = "",
     reset: FieldSet = EMPTY,
+    nothing: Mapping[str, Any] | None = None,
 ) -> Applied:
     """The object after `manager` applied `applied` to `live` (None: to nothing).
+
+    `nothing` is what a server's empty object looks like, where that is known better than the schema tells.
 
     Nulls that `applied` states are in it. Defaults are not filled in and values not converted: all that is the
     caller's, before it stores the object. Raises
@@ -100,7 +103,9 @@ def apply(
     if not stored and live is not None:
         earlier = _updater(BEFORE_FIRST_APPLY, api_version, subresource)
         stated = {name: part for name, part in before.items() if part is not None}
-        entries = _updated({}, compare(_nothing(schema), stated, schema), reset, earlier, time)
+        entries = _updated(
+            {}, compare(_nothing(schema) if nothing is None else nothing, stated, schema), reset, earlier, time
+        )
     me = Owner(manager, "Apply", subresource)
     previous = entries.get(me)
     others = {owner: entry for owner, entry in entries.items() if owner != me}

@@ -24,6 +24,10 @@ class Codec(Protocol):
         """Complete a clean value in place."""
         ...
 
+    def empty(self) -> Value | None:
+        """An object in which nothing is stated; None where there is no such thing."""
+        ...
+
     def settle(self, value: Value) -> None:
         """Make of a value in place what comes back from storage: protobuf knows no empty list and no null in a map."""
         ...
@@ -52,6 +56,9 @@ class BuiltinCodec:
 
     def default(self, value: Value) -> None:
         self.struct.default(value)
+
+    def empty(self) -> Value | None:
+        return {name: part for name, part in self.struct.read({}, []).items() if part is not None}
 
     def settle(self, value: Value) -> None:
         for name, (flags, kind) in self.struct.types.items():
@@ -112,6 +119,9 @@ class CustomCodec:
         filled = validate.set_defaults(value, self.schema)
         if filled is not value:
             value.update(filled)
+
+    def empty(self) -> Value | None:
+        return None
 
     def settle(self, value: Value) -> None:
         """Custom resources are stored as JSON."""

@@ -44,7 +44,7 @@ def _job(job: Value, causes: Causes) -> None:
     spec, about = job["spec"], job["metadata"]
     labels = (spec["template"].get("metadata") or {}).get("labels") or {}
     selector = spec.get("selector") or {}
-    if not spec.get("manualSelector"):
+    if not spec.get("manualSelector") and "selector" in spec:
         for expected, keys in ((about["name"], _NAME_LABELS), (about["uid"], _UID_LABELS)):
             for key in keys:
                 if key not in labels:
@@ -111,6 +111,18 @@ def _job_status(new: Value, old: Value, causes: Causes) -> None:
     for name in ("succeeded", "failed"):
         if status.get(name, 0) < before.get(name, 0):
             causes.invalid(f"status.{name}", status.get(name, 0), f"cannot decrease the {name} counter")
+    _job_ends(status, causes)
+
+
+def _job_ends(status: Value, causes: Causes) -> None:
+    """What a job has that is at its end."""
+    ends = {each["type"] for each in status.get("conditions") or () if each.get("status") == "True"}
+    if {"Complete", "Failed"} <= ends:
+        causes.invalid("status.conditions", status["conditions"], "cannot set Complete=True and Failed=true conditions")
+    if "Complete" in ends and "completionTime" not in status:
+        causes.required("status.completionTime", "completionTime is required for Complete jobs")
+    if ends & {"Complete", "Failed"} and "startTime" not in status:
+        causes.required("status.startTime", "startTime is required for finished job")
 
 
 def _schedulable(template: Value) -> Value:

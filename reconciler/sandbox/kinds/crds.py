@@ -1,5 +1,6 @@
 """CustomResourceDefinitions: what may be defined, and how a definition becomes an API."""
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.apply import update as owners_after
@@ -50,6 +51,15 @@ def _validate(crd: Value, causes: Causes) -> None:
     _names(names, causes)
     versions = spec.get("versions") or []
     _versions(versions, causes)
+    if versions:
+        name = versions[0].get("name", "")
+        causes.words("spec.version", name, naming.dns_1035_label(name))
+    stored = (crd.get("status") or {}).get("storedVersions") or []
+    if not stored:
+        causes.invalid("status.storedVersions", [], "must have at least one stored version")
+    for version in versions:
+        if stored and version.get("storage") and version["name"] not in stored:
+            causes.invalid("status.storedVersions", stored, f"must have the storage version {version['name']}")
     if (conversion := spec.get("conversion")) is not None:
         _conversion(conversion, causes)
         if conversion.get("strategy") != "None" and spec.get("preserveUnknownFields"):
@@ -109,6 +119,7 @@ def _versions(versions: list[Value], causes: Causes) -> None:
     for name, top, check in (
         ("schema", "validation", _version_schema),
         ("additionalPrinterColumns", "additionalPrinterColumns", _columns),
+        ("subresources", "subresources", _subresources),
     ):
         stated = [version.get(name) for version in versions]
         if (
@@ -145,6 +156,25 @@ def _columns(stated: list[Value] | None, field: str, causes: Causes) -> None:
             causes.invalid(f"{path}.JSONPath", column["jsonPath"], "must be a simple json path starting with .")
 
 
+def _subresources(stated: Value | None, field: str, causes: Causes) -> None:
+    scale = (stated or {}).get("scale")
+    if scale is None:
+        return
+    for name, root, needed in (
+        ("specReplicasPath", ".spec.", True),
+        ("statusReplicasPath", ".status.", True),
+        ("labelSelectorPath", (".spec.", ".status."), False),
+    ):
+        path = scale.get(name)
+        if not path:
+            if needed:
+                causes.required(f"{field}.scale.{name}")
+        elif not path.startswith("."):
+            causes.invalid(f"{field}.scale.{name}", path, "must be a simple json path starting with .")
+        elif not path.startswith(root):
+            causes.invalid(f"{field}.scale.{name}", path, f"should be a json path under {root}")
+
+
 def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) -> None:
     """The structural rules: every node has a type, and no node mixes what excludes each other."""
     kind = schema.get("type", "")
@@ -158,6 +188,11 @@ def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) ->
         causes.unsupported(f"{field}.type", kind, _TYPES)
     elif not kind and not preserve and not schema.get("x-kubernetes-int-or-string"):
         causes.required(f"{field}.type", "must not be empty for specified object fields")
+    if (pattern := schema.get("pattern")) is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            causes.invalid(f"{field}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}")
     if preserve is False:
         causes.invalid(f"{field}.x-kubernetes-preserve-unknown-fields", False, "must be true or undefined")
     if schema.get("uniqueItems"):
@@ -202,8 +237,6 @@ def _validate_update(new: Value, old: Value, causes: Causes) -> None:
             after, before = after.get(part), before.get(part)
         if after != before:
             causes.invalid(f"spec.{field}", after, IMMUTABLE)
-    if not any(version.get("storage") for version in new["spec"].get("versions") or ()):
-        causes.invalid("status.storedVersions", new["status"].get("storedVersions"), "must have the storage version")
     present = {version["name"] for version in new["spec"].get("versions") or ()}
     for index, name in enumerate((new.get("status") or {}).get("storedVersions") or ()):
         if name not in present:

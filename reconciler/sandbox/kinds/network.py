@@ -26,6 +26,8 @@ def _ingress_spec(value: Value, causes: Causes) -> None:
     if "defaultBackend" in spec:
         _backend(spec["defaultBackend"], "spec.defaultBackend", causes)
     for index, item in enumerate(spec.get("tls") or ()):
+        if name := item.get("secretName"):
+            causes.words(f"spec.tls[{index}].secretName", name, naming.dns_subdomain(name))
         for position, host in enumerate(item.get("hosts") or ()):
             causes.words(f"spec.tls[{index}].hosts[{position}]", host, _host_problems(host))
     for index, rule in enumerate(spec.get("rules") or ()):

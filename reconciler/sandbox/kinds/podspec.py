@@ -34,7 +34,7 @@ def counts(causes: Causes, status: Value, *names: str, within: tuple[tuple[str, 
         not_negative(causes, f"status.{name}", status.get(name))
     for name, limit in within:
         if status.get(name, 0) > status.get(limit, 0):
-            causes.invalid(f"status.{name}", status[name], f"cannot be greater than {limit}")
+            causes.invalid(f"status.{name}", status.get(name, 0), f"cannot be greater than {limit}")
 
 
 def not_negative(causes: Causes, field: str, value: Any) -> None:

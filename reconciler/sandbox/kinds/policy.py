@@ -26,6 +26,9 @@ def _autoscaler(value: Value, causes: Causes) -> None:
     spec = value["spec"]
     low, high = spec.get("minReplicas"), spec.get("maxReplicas", 0)
     floor = 0 if any(m.get("type") in ("Object", "External") for m in spec.get("metrics") or ()) else 1
+    if low == 0 and floor == 1:
+        why = "must specify at least one Object or External metric to support scaling to zero replicas"
+        causes.forbidden("spec.metrics", why)
     if low is not None and low < floor:
         causes.invalid("spec.minReplicas", low, f"must be greater than or equal to {floor}")
     if high == 0:
@@ -216,6 +219,7 @@ RULES: Final = {
         name=naming.dns_subdomain, validate=_autoscaler, validate_status=_autoscaler_status
     ),
     GroupKind("policy", "PodDisruptionBudget"): Rules(
+        name=naming.path_segment,
         plain_finalizers=True,
         generation=True,
         unconditional_update=False,

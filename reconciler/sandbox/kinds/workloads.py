@@ -106,17 +106,12 @@ def _selector_fixed(new: Value, old: Value, causes: Causes) -> None:
 def _counted(new: Value, old: Value, causes: Causes) -> None:
     """The numbers of a workload's status fit together."""
     status, before = new.get("status") or {}, old.get("status") or {}
-    names = (
-        "observedGeneration",
-        "replicas",
-        "updatedReplicas",
-        "readyReplicas",
-        "availableReplicas",
-        "currentReplicas",
-    )
-    parts = ("updatedReplicas", "readyReplicas", "availableReplicas", "currentReplicas")
+    parts = ["updatedReplicas", "readyReplicas", "availableReplicas"]
+    if new["kind"] == "StatefulSet":
+        parts.append("currentReplicas")
     within = (*((name, "replicas") for name in parts), ("availableReplicas", "readyReplicas"))
-    podspec.counts(causes, status, *names, "unavailableReplicas", "collisionCount", within=within)
+    others = ("observedGeneration", "replicas", "unavailableReplicas", "collisionCount")
+    podspec.counts(causes, status, *others, *parts, within=within)
     if status.get("collisionCount", 0) < before.get("collisionCount", 0):
         causes.invalid("status.collisionCount", status.get("collisionCount", 0), "cannot be decremented")
 
@@ -157,7 +152,7 @@ def _stateful_set(value: Value, causes: Causes) -> None:
         pod = {**pod, "volumes": [*others, *made]}
         value = {**value, "spec": {**spec, "template": {**spec["template"], "spec": pod}}}
     selector_and_template(value, "statefulset", causes)
-    _counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit", causes=causes)
+    _counts(spec, "replicas", "minReadySeconds", causes=causes)
     if spec["podManagementPolicy"] not in ("OrderedReady", "Parallel"):
         causes.invalid("spec.podManagementPolicy", spec["podManagementPolicy"], "must be 'OrderedReady' or 'Parallel'")
     strategy = spec["updateStrategy"]
@@ -172,6 +167,7 @@ def _stateful_set(value: Value, causes: Causes) -> None:
         )
     elif strategy["type"] != "OnDelete":
         causes.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'")
+    podspec.not_negative(causes, "spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
     for name, policy in spec["persistentVolumeClaimRetentionPolicy"].items():
         podspec.supported(causes, f"spec.persistentVolumeClaimRetentionPolicy.{name}", policy, ("Delete", "Retain"))
 

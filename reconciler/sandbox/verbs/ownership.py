@@ -49,6 +49,7 @@ def apply(
             time=call.core.now() if time is None else time,
             subresource=call.route.subresource,
             reset=reset_of(call.kind, call.route.subresource),
+            nothing=call.kind.codec.empty(),
         )
     except structured.ApplyConflict as conflict:
         raise Refusal(409, "Conflict", str(conflict), {"causes": list(conflict.causes)}) from None

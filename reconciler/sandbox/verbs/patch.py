@@ -125,17 +125,17 @@ def _apply(call: Call) -> Response:
     if not isinstance(applied, dict):
         raise bad_request("error decoding YAML: an object is expected")
     status = call.route.subresource == "status"
+    upsert = not status or kind.rules.create_on_update
+    entry = core.find(kind, call.namespace, call.name) if upsert else call.entry()
     _check_applied(call, applied)
-    entry = call.entry() if status else core.find(kind, call.namespace, call.name)
     old = core.read(entry, kind) if entry else None
     about = applied["metadata"]
-    if old is None:
-        if about.get("uid"):
-            why = f"uid mismatch: the provided object specified uid {about['uid']}, and no existing object was found"
-            raise conflict(kind.group, kind.plural, call.name, why)
-    elif about.get("resourceVersion") and about["resourceVersion"] != old["metadata"]["resourceVersion"]:
-        raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
+    if old is None and about.get("uid"):
+        why = f"uid mismatch: the provided object specified uid {about['uid']}, and no existing object was found"
+        raise conflict(kind.group, kind.plural, call.name, why)
     merged, changed = ownership.apply(call, old, applied, manager=manager)
+    if old is not None and about.get("resourceVersion", "") not in ("", old["metadata"]["resourceVersion"]):
+        raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
     if not changed and old is not None:
         return call.answer(old)
     new = _read_merged(call, merged)

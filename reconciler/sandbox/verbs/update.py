@@ -20,7 +20,7 @@ def update(call: Call) -> Response:
     entry = core.find(kind, call.namespace, call.name)
     status = call.route.subresource == "status"
     if entry is None:
-        if not kind.rules.create_on_update or status:
+        if not kind.rules.create_on_update:
             raise not_found(kind.group, kind.plural, call.name)
         if about.get("uid"):
             why = f"Precondition failed: UID in precondition: {about['uid']}, UID in object meta: "

@@ -88,6 +88,7 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool, upsert: bool 
         raise Refusal(500, "", "resourceVersion should not be set on objects to be created")
     if core.find(kind, namespace, about["name"]) is not None:
         raise already_exists(kind.group, kind.plural, about["name"], generated="generateName" in about)
+    kind.codec.settle(value)
     if dry_run:
         return value
     stored = core.save(kind, value)
