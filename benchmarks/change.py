@@ -6,7 +6,7 @@ Everything is real: a Git repository, the source room, the engine, a fresh etcd 
 without controllers). A commit changes one ConfigMap; the clock runs from the trigger (a poll) until it is applied.
 Beside it, in the same run, `kubectl apply --server-side -f` of the same folder, which is what a script would do.
 The last line is JSON: {"p95_ms", "median_ms", "blobs", "writes", "idle_requests", "rss_mb", "kubectl_s"}: `blobs`
-parsed and `writes` sent a commit, `idle_requests` of ten polls without a change, `rss_mb` of the process at its largest.
+parsed and `writes` sent a commit, `idle_requests` of ten polls without a change, `rss_mb` the most that was in memory.
 """
 
 import argparse
