@@ -58,7 +58,8 @@ class LoopClock:
         return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds))
+        """What is left of a wait may be less than a sum of floats can tell: it is rounded up, or it would never end."""
+        await asyncio.sleep(max(seconds, 1e-6) if seconds > 0 else 0.0)
 
 
 class _JumpingSelector(selectors.DefaultSelector):

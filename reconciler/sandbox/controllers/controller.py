@@ -91,7 +91,7 @@ class Controller(ABC):
         def changed(old: Object | None, new: Object | None) -> None:
             for obj in (old, new):
                 if obj is not None and (key := keys(obj)) is not None:
-                    self.queue.add(key)
+                    self.queue.add_soon(key)
 
         informer.subscribe(changed)
         return informer
@@ -110,11 +110,11 @@ class Controller(ABC):
                 if obj is None:
                     continue
                 if (key := owner_key(obj, owner)) is not None:
-                    self.queue.add(key)
+                    self.queue.add_soon(key)
                 elif obj is new and controller_of(obj) is None:
                     for candidate in owners.namespace(obj["metadata"].get("namespace", "")):
                         if _may_own(candidate, obj):
-                            self.queue.add(key_of(candidate))
+                            self.queue.add_soon(key_of(candidate))
 
         informer.subscribe(changed)
         return informer

@@ -12,6 +12,7 @@ from reconciler.clock import Clock
 
 K = TypeVar("K", bound=Hashable)
 
+REACTION: Final = 0.02  # seconds from a change to who follows it: changes close together are one, as in a real cluster
 FIRST_RETRY: Final = 0.01
 LAST_RETRY: Final = 30.0
 
@@ -59,6 +60,7 @@ class WorkQueue(Generic[K]):
         self._waiting: deque[K] = deque()
         self._dirty: set[K] = set()
         self._busy: set[K] = set()
+        self._coming: set[K] = set()
         self._later: dict[K, float] = {}
         self._failures: dict[K, int] = {}
         self._ready = asyncio.Event()
@@ -71,6 +73,16 @@ class WorkQueue(Generic[K]):
         if key not in self._busy:
             self._waiting.append(key)
             self._ready.set()
+
+    def add_soon(self, key: K) -> None:
+        """Reconcile `key` a moment from now, together with what else changes until then."""
+        if key not in self._dirty and key not in self._coming:
+            self._coming.add(key)
+            self._timers.after(REACTION, lambda: self._arrive(key))
+
+    def _arrive(self, key: K) -> None:
+        self._coming.discard(key)
+        self.add(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Reconcile `key` once `seconds` have passed, or earlier if asked earlier."""
