@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from reconciler.clock import Clock
@@ -30,10 +30,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class _Slot:
-    """One source. `state` has `pending` in it already."""
+    """One source. `state` has `pending` in it already; `sure` holds only what is in the cluster whatever becomes of a
+    write under way."""
 
     state: SourceState
     version: shards.Version
+    sure: SourceState
     pending: list[Update] = field(default_factory=list)
     written: float = float("-inf")
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -61,7 +63,7 @@ class StateStore:
         if (slot := self._slots.get(source)) is None:
             state, version = await shards.read(self._maps, source)
             await shards.tidy(self._maps, source, version, self._clock.now())
-            slot = self._slots.setdefault(source, _Slot(state, version))
+            slot = self._slots.setdefault(source, _Slot(state, version, state))
         return slot.state
 
     def get(self, source: str) -> SourceState:
@@ -86,7 +88,9 @@ class StateStore:
         """Have `kinds` and `namespaces` on record before anything is applied (rule 3). No request where they are."""
         kinds, namespaces = frozenset(kinds), frozenset(namespaces)
         self.update(source, lambda state: state.using(kinds, namespaces))
-        await self.flush(source)
+        sure = self._slots[source].sure
+        if not (kinds <= sure.kinds and namespaces <= sure.namespaces):
+            await self.flush(source)
 
     async def flush(self, source: str) -> None:
         """Return once everything said so far is in the cluster."""
@@ -194,13 +198,15 @@ class StateStore:
             for _ in range(_ATTEMPTS):
                 if not slot.pending:
                     return
-                said = len(slot.pending)
+                said, state, sure = len(slot.pending), slot.state, slot.sure
                 slot.written = self._clock.monotonic()
+                slot.sure = replace(sure, kinds=sure.kinds & state.kinds, namespaces=sure.namespaces & state.namespaces)
                 try:
-                    slot.version = await shards.write(self._maps, slot.state, slot.version)
+                    slot.version = await shards.write(self._maps, state, slot.version)
                 except Conflict:
                     await self._merge(slot)
                 else:
+                    slot.sure = state
                     del slot.pending[:said]
                     return
             raise Conflict("others keep writing the same state", status=409, where=state_name(slot.state.source))
@@ -217,7 +223,7 @@ class StateStore:
     async def _merge(self, slot: _Slot) -> None:
         """Apply what is not written to what another process wrote. A state that was deleted comes back as it was."""
         state, version = await shards.read(self._maps, slot.state.source)
-        slot.version = version
+        slot.version, slot.sure = version, state
         if version == shards.NOTHING:
             return
         if state == slot.state:  # it was us, and the answer got lost

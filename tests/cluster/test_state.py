@@ -116,6 +116,37 @@ def test_rule_3_kinds_are_recorded_before_record_returns(scripted: Any, cluster_
     run_virtual(main())
 
 
+def test_what_is_on_record_does_not_wait_for_other_writes(scripted: Any, cluster_on: Any) -> None:
+    async def main() -> None:
+        store = store_on(scripted(), cluster_on)
+        await store.load("shop")
+        await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
+        store.update("shop", lambda state: replace(state, suspended=True))  # its turn comes in a second
+        began = asyncio.get_running_loop().time()
+        await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
+        assert asyncio.get_running_loop().time() == began
+
+    run_virtual(main())
+
+
+def test_rule_3_a_kind_that_a_write_under_way_drops_is_recorded_anew(scripted: Any, cluster_on: Any) -> None:
+    async def main() -> None:
+        server = scripted()
+        store = store_on(server, cluster_on)
+        await store.load("shop")
+        kinds = [GroupKind("", "ConfigMap"), GroupKind("apps", "Deployment")]
+        await store.record("shop", kinds, ["shop"])
+        store.update("shop", lambda state: replace(state, kinds=frozenset(kinds[:1])))
+        writing = asyncio.ensure_future(store.flush("shop"))
+        await asyncio.sleep(1)  # its turn: the request is on its way
+        await store.record("shop", kinds, ["shop"])
+        fresh = await store_on(server, cluster_on).load("shop")
+        assert fresh.kinds == set(kinds)
+        await writing
+
+    run_virtual(main())
+
+
 class Mortal:
     """Passes requests on until it is killed: the last one may still have arrived."""
 

@@ -114,8 +114,10 @@ async def test_ten_minutes_of_one_fault_are_survived(fault: Fault, undisturbed: 
         await scene.converged(running)
     assert await scene.stored() == undisturbed
     assert scene.deletions() == GOING
-    assert said
-    assert all(WORDS[fault] in each for each in said), said
+    named = [each for each in said if WORDS[fault] in each]
+    assert named
+    consequences = ("waits until the changes beside it", " failed")  # the last of them is a pass in one line
+    assert all(any(words in each for words in consequences) for each in said if each not in named), said
     assert scene.busiest_minute() <= MOST_IN_A_MINUTE
 
 
