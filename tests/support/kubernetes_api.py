@@ -76,6 +76,10 @@ class KubernetesApi(Api):
             self._until_served(json.loads(answer.body))
         return Answer(Response(answer.status, answer.headers, _recoded(answer.body, self._common)))
 
+    def watch(self, path: str, **query: str) -> list[Any]:
+        answer = self.get(path, watch="1", timeoutSeconds="1", **query)
+        return [json.loads(line) for line in answer.text.splitlines()]
+
     def _own(self, text: str) -> str:
         text = text.replace(GROUP, self._group).replace("/namespaces/default", f"/namespaces/{self._space}")
         text = text.replace("mine-", f"{self._space}-")

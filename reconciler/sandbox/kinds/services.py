@@ -169,6 +169,8 @@ def _before_update(service: Value, old: Value, _core: "Core") -> None:
         if not spec.get("clusterIP") and not spec.get("clusterIPs"):
             spec["clusterIP"] = before.get("clusterIP", "")
         same = spec.get("clusterIP") == before.get("clusterIP")
+        if not same and spec.get("clusterIPs") == before.get("clusterIPs"):
+            spec["clusterIPs"] = [spec.get("clusterIP", "")]
         for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if same else ():
             if not spec.get(name) and before.get(name):
                 spec[name] = before[name]

@@ -128,8 +128,8 @@ COLUMNS: Final[Mapping[GroupKind, tuple[Column, ...]]] = {
     GroupKind("apps", "Deployment"): (
         NAME,
         Column("Ready", _of("readyReplicas", "replicas")),
-        Column("Up-to-date", lambda v, _: str(dig(v, "status", "updatedReplicas") or 0)),
-        Column("Available", lambda v, _: str(dig(v, "status", "availableReplicas") or 0)),
+        Column("Up-to-date", number("status", "updatedReplicas")),
+        Column("Available", number("status", "availableReplicas")),
         AGE,
         *_TEMPLATE,
         _SELECTOR,
