@@ -50,7 +50,7 @@ def _job(job: Value, causes: Causes) -> None:
                 if key not in labels:
                     causes.required(f"spec.template.metadata.labels[{key}]", f"must be '{expected}'")
                 elif labels[key] != expected:
-                    causes.invalid("spec.template.metadata.labels", labels, f"must be '{expected}'")
+                    causes.invalid(f"spec.template.metadata.labels[{key}]", labels[key], f"must be '{expected}'")
         if selector.get("matchLabels") != {_UID_LABELS[1]: about["uid"]} and selector.get("matchLabels") != {
             _UID_LABELS[0]: about["uid"]
         }:

@@ -195,6 +195,9 @@ def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) ->
             causes.invalid(f"{field}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}")
     if preserve is False:
         causes.invalid(f"{field}.x-kubernetes-preserve-unknown-fields", False, "must be true or undefined")
+    if schema.get("x-kubernetes-embedded-resource") and not preserve and not schema.get("properties"):
+        why = "must not be empty if x-kubernetes-embedded-resource is true without preserve-unknown-fields"
+        causes.required(f"{field}.properties", why)
     if schema.get("uniqueItems"):
         causes.forbidden(
             f"{field}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"

@@ -166,7 +166,7 @@ def _before_update(service: Value, old: Value, _core: "Core") -> None:
     """Keep what was given out where an update does not say it; wipe what the new type has no use for."""
     spec, before = service["spec"], old["spec"]
     if _has_address(before) and _has_address(spec):
-        if not spec.get("clusterIP") and not spec.get("clusterIPs"):
+        if not spec.get("clusterIP"):
             spec["clusterIP"] = before.get("clusterIP", "")
         same = spec.get("clusterIP") == before.get("clusterIP")
         if not same and spec.get("clusterIPs") == before.get("clusterIPs"):

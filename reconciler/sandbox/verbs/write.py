@@ -177,6 +177,8 @@ def _status_only(kind: Kind, new: Value, old: Value) -> Value:
     changed = {**old, "metadata": new["metadata"]}
     _keep(changed, new, "status")
     if kind.custom:
+        if changed.get("status", {}) is None:
+            del changed["status"]
         about = dict(old["metadata"])
         _keep(about, new["metadata"], "managedFields")
         changed["metadata"] = about

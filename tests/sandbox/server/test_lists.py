@@ -121,7 +121,7 @@ def test_a_table_has_the_columns_that_kubectl_prints(api: Api) -> None:
     columns = [column["name"] for column in table["columnDefinitions"] if not column["priority"]]
     assert columns == ["Name", "Ready", "Up-to-date", "Available", "Age"]
     (row,) = table["rows"]
-    assert row["cells"] == ["web", "0/1", "0", "0", "5m", "main", "nginx:1.27", "app=web"]
+    assert row["cells"] == ["web", "0/1", 0, 0, "5m", "main", "nginx:1.27", "app=web"]
     assert row["object"]["kind"] == "PartialObjectMetadata"
 
 
