@@ -1,12 +1,11 @@
 """CustomResourceDefinitions: what may be defined, and how a definition becomes an API."""
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.apply import update as owners_after
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds.crd_schema import validate_schema
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
 if TYPE_CHECKING:
@@ -16,9 +15,7 @@ Value = dict[str, Any]
 
 DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
-_TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
 _COLUMN_TYPES: Final = ("boolean", "date", "integer", "number", "string")
-_LISTS: Final = ("atomic", "map", "set")
 
 
 def _before_create(crd: Value, _core: "Core") -> None:
@@ -140,7 +137,7 @@ def _version_schema(stated: Value | None, field: str, causes: Causes) -> None:
     if schema is None:
         causes.required(f"{field}.openAPIV3Schema", "schemas are required")
     else:
-        _schema(schema, f"{field}.openAPIV3Schema", causes, root=True)
+        validate_schema(schema, f"{field}.openAPIV3Schema", causes, root=True)
 
 
 def _columns(stated: list[Value] | None, field: str, causes: Causes) -> None:
@@ -173,53 +170,6 @@ def _subresources(stated: Value | None, field: str, causes: Causes) -> None:
             causes.invalid(f"{field}.scale.{name}", path, "must be a simple json path starting with .")
         elif not path.startswith(root):
             causes.invalid(f"{field}.scale.{name}", path, f"should be a json path under {root}")
-
-
-def _schema(schema: Value, field: str, causes: Causes, *, root: bool = False) -> None:
-    """The structural rules: every node has a type, and no node mixes what excludes each other."""
-    kind = schema.get("type", "")
-    preserve = schema.get("x-kubernetes-preserve-unknown-fields")
-    if root and kind != "object":
-        if kind:
-            causes.invalid(f"{field}.type", kind, "must be object at the root")
-        else:
-            causes.required(f"{field}.type", "must not be empty at the root")
-    elif kind and kind not in _TYPES:
-        causes.unsupported(f"{field}.type", kind, _TYPES)
-    elif not kind and not preserve and not schema.get("x-kubernetes-int-or-string"):
-        causes.required(f"{field}.type", "must not be empty for specified object fields")
-    if (pattern := schema.get("pattern")) is not None:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            causes.invalid(f"{field}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}")
-    if preserve is False:
-        causes.invalid(f"{field}.x-kubernetes-preserve-unknown-fields", False, "must be true or undefined")
-    if schema.get("x-kubernetes-embedded-resource") and not preserve and not schema.get("properties"):
-        why = "must not be empty if x-kubernetes-embedded-resource is true without preserve-unknown-fields"
-        causes.required(f"{field}.properties", why)
-    if schema.get("uniqueItems"):
-        causes.forbidden(
-            f"{field}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        )
-    if schema.get("properties") and schema.get("additionalProperties") not in (None, False):
-        causes.forbidden(f"{field}.additionalProperties", "additionalProperties and properties are mutual exclusive")
-    listed = schema.get("x-kubernetes-list-type")
-    if listed is not None:
-        if kind != "array":
-            causes.invalid(f"{field}.type", kind, "must be array if x-kubernetes-list-type is specified")
-        podspec.supported(causes, f"{field}.x-kubernetes-list-type", listed, _LISTS)
-        if listed == "map" and not schema.get("x-kubernetes-list-map-keys"):
-            causes.required(f"{field}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
-    for name, part in (schema.get("properties") or {}).items():
-        if not (root and name in ("metadata", "apiVersion", "kind")):
-            _schema(part, f"{field}.properties[{name}]", causes)
-    if isinstance(items := schema.get("items"), dict):
-        _schema(items, f"{field}.items", causes)
-    elif kind == "array":
-        causes.required(f"{field}.items", "must be specified")
-    if isinstance(extra := schema.get("additionalProperties"), dict):
-        _schema(extra, f"{field}.additionalProperties", causes)
 
 
 def _validate_update(new: Value, old: Value, causes: Causes) -> None:

@@ -117,12 +117,13 @@ def _apply(call: Call, entry: Entry, old: Value) -> Response:
     """Server-side apply of a Scale: an apply of that one field."""
     kind = call.kind
     document = content.decode_yaml(call.request.body)
-    replicas = (document.get("spec") or {}).get("replicas") if isinstance(document, dict) else None
+    spec = (document.get("spec") or {}) if isinstance(document, dict) else {}
+    replicas = spec.get("replicas")
     if replicas is not None and (isinstance(replicas, bool) or not isinstance(replicas, int | float)):
         raise internal("failed to create typed patch object: .spec.replicas: expected numeric (int or float)")
     about = {"name": call.name, **({"namespace": call.namespace} if kind.namespaced else {})}
     applied: Value = {"apiVersion": kind.api_version, "kind": kind.resource.kind, "metadata": about}
-    if replicas is not None:
+    if "replicas" in spec:
         applied = _with(applied, _path(kind, "specReplicasPath", "spec.replicas"), replicas)
     try:
         new, changed = ownership.apply(call, old, applied, manager=patch.applier(call), time=_NO_TIME)
