@@ -155,6 +155,7 @@ def update(
     time: datetime | str,
     subresource: str = "",
     reset: FieldSet = EMPTY,
+    nothing: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """The managedFields of `new` after a create (`old` is None), update or patch that is not an apply.
 
@@ -169,7 +170,8 @@ def update(
             entries = _readable(old)
     if not entries and old is not None:
         return []
-    before = managed.without_managed_fields(old) if old is not None else _nothing(schema)
+    empty = _nothing(schema) if nothing is None else nothing
+    before = managed.without_managed_fields(old) if old is not None else empty
     changes = compare(before, managed.without_managed_fields(new), schema)
     updater = _updater(manager, api_version, subresource)
     return managed.write(managed.capped(_updated(entries, changes, reset, updater, time)))

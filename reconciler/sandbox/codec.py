@@ -47,7 +47,11 @@ class BuiltinCodec:
 
     def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
         names: list[str] = []
-        clean = self.struct.read(value, names)
+        try:
+            clean = self.struct.read(value, names)
+        except TypeMismatch:
+            unknown.extend(self.struct.unknown_paths(value))
+            raise
         if names:
             unknown.extend(self.struct.unknown_paths(value))
         if "metadata" in clean:

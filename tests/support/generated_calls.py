@@ -82,7 +82,9 @@ def _settle(api: Api) -> None:
             about = answer.body["metadata"]
             conditions = {each["type"]: each for each in (answer.body.get("status") or {}).get("conditions") or ()}
             established = conditions.get("Established", {"reason": "Installing"})["reason"] != "Installing"
-            if "deletionTimestamp" not in about and established:
+            names, accepted = answer.body["spec"]["names"], (answer.body.get("status") or {}).get("acceptedNames")
+            refused = conditions.get("NamesAccepted", {"status": ""})["status"] == "False"
+            if "deletionTimestamp" not in about and established and (refused or names == accepted):
                 break
             if "deletionTimestamp" in about and _CLEANUP not in about["finalizers"]:
                 break

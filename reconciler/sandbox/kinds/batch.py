@@ -75,6 +75,10 @@ def _job_spec(spec: Value, field: str, causes: Causes) -> None:
         spec.get("podReplacementPolicy", "Failed"),
         ("Failed", "TerminatingOrFailed"),
     )
+    if (manager := spec.get("managedBy")) is not None:
+        domain, slash, path = manager.partition("/")
+        if not slash or not path or naming.dns_subdomain(domain):
+            causes.invalid(f"{field}.managedBy", manager, 'must be a domain-prefixed path (such as "acme.io/foo")')
     if spec.get("completionMode") == "Indexed" and "completions" not in spec:
         causes.required(f"{field}.completions", "when completion mode is Indexed")
     podspec.validate_template(spec["template"], f"{field}.template", causes)

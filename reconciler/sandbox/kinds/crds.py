@@ -24,10 +24,9 @@ def _before_create(crd: Value, _core: "Core") -> None:
 
 
 def _before_update(crd: Value, _old: Value, _core: "Core") -> None:
-    status = crd["status"]
-    for version in crd["spec"].get("versions") or ():
-        if version.get("storage") and version["name"] not in (status.get("storedVersions") or ()):
-            crd["status"] = {**status, "storedVersions": [*(status.get("storedVersions") or ()), version["name"]]}
+    known = crd["status"].get("storedVersions") or []
+    stored = [version["name"] for version in crd["spec"].get("versions") or () if version.get("storage")][:1]
+    crd["status"] = {**crd["status"], "storedVersions": [*known, *(name for name in stored if name not in known)]}
 
 
 def _validate(crd: Value, causes: Causes) -> None:

@@ -19,7 +19,7 @@ _BAD_PARTS: Final = ("//", "/./", "/../", "%2f", "%2F")
 _BAD_ENDS: Final = ("/..", "/.")
 
 
-def _ingress_spec(value: Value, causes: Causes) -> None:
+def _ingress(value: Value, causes: Causes) -> None:
     spec = value["spec"]
     if not spec.get("rules") and "defaultBackend" not in spec:
         causes.invalid("spec", spec.get("rules") or [], "either `defaultBackend` or `rules` must be specified")
@@ -36,8 +36,8 @@ def _ingress_spec(value: Value, causes: Causes) -> None:
         causes.words("spec.ingressClassName", spec["ingressClassName"], naming.dns_subdomain(spec["ingressClassName"]))
 
 
-def _ingress(value: Value, causes: Causes) -> None:
-    _ingress_spec(value, causes)
+def _ingress_create(value: Value, causes: Causes) -> None:
+    """Two ways to say the class agree, in a new object."""
     stated = (value["metadata"].get("annotations") or {}).get(_CLASS_ANNOTATION)
     name = value["spec"].get("ingressClassName")
     if stated is not None and name is not None and stated != name:
@@ -136,7 +136,9 @@ def _policy_ports(ports: Iterable[Value], field: str, causes: Causes) -> None:
 
 
 RULES: Final = {
-    GroupKind(_GROUP, "Ingress"): Rules(generation=True, validate=_ingress, validate_status=validate_balancer),
+    GroupKind(_GROUP, "Ingress"): Rules(
+        generation=True, validate=_ingress, validate_create=_ingress_create, validate_status=validate_balancer
+    ),
     GroupKind(_GROUP, "NetworkPolicy"): Rules(generation=True, validate=_network_policy),
     GroupKind(_GROUP, "IngressClass"): Rules(generation=True),
     GroupKind("discovery.k8s.io", "EndpointSlice"): Rules(generation=True),

@@ -79,8 +79,11 @@ def _address_fields(spec: Value, causes: Causes) -> None:
         if family in families[:index]:
             causes.duplicate(f"spec.ipFamilies[{index}]", family)
     for index, address in enumerate(spec.get("clusterIPs") or ()):
-        if address != "None":
-            _address(causes, f"spec.clusterIPs[{index}]", address)
+        field = f"spec.clusterIPs[{index}]"
+        if address == "None" or not _address(causes, field, address):
+            continue
+        if families[index : index + 1] not in ([], [f"IPv{ip_address(address).version}"]):
+            causes.invalid(field, address, f"expected another value as indicated by `ipFamilies[{index}]`")
     if causes or (spec.get("clusterIP") == "None" and not spec.get("selector")):
         return
     if len(families) > 1 and (policy or "SingleStack") == "SingleStack":

@@ -42,22 +42,28 @@ def _same_source(spec: Value) -> None:
 
 
 def _claim(claim: Value, causes: Causes) -> None:
-    spec = claim["spec"]
+    validate_claim(claim["spec"], "spec", causes)
+
+
+def validate_claim(spec: Value, field: str, causes: Causes) -> None:
+    """What is claimed, by a claim or by the template of one."""
     modes = spec.get("accessModes") or []
     if not modes:
-        causes.required("spec.accessModes", "at least 1 access mode is required")
+        causes.required(f"{field}.accessModes", "at least 1 access mode is required")
     for mode in modes:
-        podspec.supported(causes, "spec.accessModes", mode, _MODES)
+        podspec.supported(causes, f"{field}.accessModes", mode, _MODES)
     if "ReadWriteOncePod" in modes and len(modes) > 1:
-        causes.forbidden("spec.accessModes", "may not use ReadWriteOncePod with other access modes")
-    size = (spec["resources"].get("requests") or {}).get("storage")
+        causes.forbidden(f"{field}.accessModes", "may not use ReadWriteOncePod with other access modes")
+    size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if size is None:
-        causes.required("spec.resources[storage]")
+        causes.required(f"{field}.resources[storage]")
     elif quantity.parse(size) <= 0:
-        causes.invalid("spec.resources[storage]", size, "must be greater than zero")
+        causes.invalid(f"{field}.resources[storage]", size, "must be greater than zero")
     if spec.get("storageClassName"):
-        causes.words("spec.storageClassName", spec["storageClassName"], naming.dns_subdomain(spec["storageClassName"]))
-    podspec.supported(causes, "spec.volumeMode", spec.get("volumeMode"), ("Block", "Filesystem"))
+        causes.words(
+            f"{field}.storageClassName", spec["storageClassName"], naming.dns_subdomain(spec["storageClassName"])
+        )
+    podspec.supported(causes, f"{field}.volumeMode", spec.get("volumeMode"), ("Block", "Filesystem"))
 
 
 def _claim_update(new: Value, old: Value, causes: Causes) -> None:

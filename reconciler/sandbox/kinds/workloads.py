@@ -6,6 +6,7 @@ from reconciler.kube.names import GroupKind
 from reconciler.kube.selector import LabelSelector
 from reconciler.sandbox import metadata, naming
 from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds.storage import validate_claim
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ def _stateful_set(value: Value, causes: Causes) -> None:
         pod = {**pod, "volumes": [*others, *made]}
         value = {**value, "spec": {**spec, "template": {**spec["template"], "spec": pod}}}
     selector_and_template(value, "statefulset", causes)
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
+        validate_claim(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec", causes)
     _counts(spec, "replicas", "minReadySeconds", causes=causes)
     if spec["podManagementPolicy"] not in ("OrderedReady", "Parallel"):
         causes.invalid("spec.podManagementPolicy", spec["podManagementPolicy"], "must be 'OrderedReady' or 'Parallel'")

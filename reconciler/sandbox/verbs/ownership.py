@@ -26,6 +26,7 @@ def record(call: Call, old: Value | None, new: Value) -> None:
         time=call.core.now(),
         subresource=call.route.subresource,
         reset=reset_of(call.kind, call.route.subresource),
+        nothing=call.kind.codec.empty(),
     )
     if fields:
         new["metadata"]["managedFields"] = fields

@@ -121,6 +121,11 @@ def _apply(call: Call, entry: Entry, old: Value) -> Response:
     replicas = spec.get("replicas")
     if replicas is not None and (isinstance(replicas, bool) or not isinstance(replicas, int | float)):
         raise internal("failed to create typed patch object: .spec.replicas: expected numeric (int or float)")
+    before = dig(old, *_path(kind, "specReplicasPath", "spec.replicas"))
+    if "replicas" in spec and before and before != replicas and not _recorded(kind, old) and "force" not in call.query:
+        why = 'Apply failed with 1 conflict: conflict with "before-first-apply" with subresource "scale"'
+        cause = {"reason": "FieldManagerConflict", "message": why, "field": ".spec.replicas"}
+        raise Refusal(409, "Conflict", why, {"causes": [cause]})
     about = {"name": call.name, **({"namespace": call.namespace} if kind.namespaced else {})}
     applied: Value = {"apiVersion": kind.api_version, "kind": kind.resource.kind, "metadata": about}
     if "replicas" in spec:

@@ -225,8 +225,9 @@ def _validate_scale(paths: Mapping[str, str], value: Value, causes: Causes) -> N
             if not isinstance(found, dict):
                 causes.invalid(path, value.get("spec"), f"accessor error: {shown(found)} is no object")
                 break
-            if (found := found.get(part)) is None:
+            if part not in found:
                 break
+            found = found[part]
         else:
             if type(found) is not wanted:
                 causes.invalid(path, found, "accessor error: another type is expected")
