@@ -1,11 +1,18 @@
-"""What happened, for metrics, logs, history and (later) alerts. Events go out; nothing calls back."""
+"""What happened, for metrics, logs, history, alerts and the status page. Events go out; nothing calls back.
 
+Most events are the beginning or the end of something that lasts (`BEGINS`, `ENDS`): an object that is held, a
+repository that cannot be reached. What lasts is known by its topic, source, object and subject, never by its text. A
+beginning may be said again, in other words, while it lasts; an end without a beginning means nothing.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from reconciler.kube.names import Identity
+from reconciler.model.drift import Drift
 
 
 class EventType(StrEnum):
@@ -17,17 +24,68 @@ class EventType(StrEnum):
     APPLIED = "applied"
     PRUNED = "pruned"
     HELD = "held"
-    FAILED = "failed"  # one object
+    RELEASED = "released"  # no longer held: approved, or no longer asked for
+    FAILED = "failed"  # one object, or one kind that cannot be watched
+    RECOVERED = "recovered"  # what failed is well again, or no longer asked for
     DRIFTED = "drifted"
     HEALED = "healed"
+    RESTORED = "restored"  # a drift ended without us: undone by hand, or Git states something else now
+    FOUGHT = "fought"  # somebody keeps changing an object back, or a webhook rewrites what is applied
+    CALMED = "calmed"  # the fight is over
+    DEGRADED = "degraded"  # an object does not do what it is for
+    HEALTHY = "healthy"
     SOURCE_UNREACHABLE = "source-unreachable"
     SOURCE_RECOVERED = "source-recovered"
     INVALID = "invalid"
+    VALID = "valid"
+
+
+class Topic(StrEnum):
+    """What lasts between two events, and so can be open."""
+
+    START = "start"
+    SYNC = "sync"  # of a source
+    OBJECT = "object"
+    HELD = "held"
+    DRIFT = "drift"
+    FIGHT = "fight"
+    HEALTH = "health"
+    REPOSITORY = "repository"
+    SPEC = "spec"
+
+
+BEGINS: Final[Mapping[EventType, Topic]] = {
+    EventType.NOT_READY: Topic.START,
+    EventType.SYNC_FAILED: Topic.SYNC,
+    EventType.FAILED: Topic.OBJECT,
+    EventType.HELD: Topic.HELD,
+    EventType.DRIFTED: Topic.DRIFT,
+    EventType.FOUGHT: Topic.FIGHT,
+    EventType.DEGRADED: Topic.HEALTH,
+    EventType.SOURCE_UNREACHABLE: Topic.REPOSITORY,
+    EventType.INVALID: Topic.SPEC,
+}
+ENDS: Final[Mapping[EventType, Topic]] = {
+    EventType.READY: Topic.START,
+    EventType.SYNC_FINISHED: Topic.SYNC,
+    EventType.RECOVERED: Topic.OBJECT,
+    EventType.RELEASED: Topic.HELD,
+    EventType.HEALED: Topic.DRIFT,
+    EventType.RESTORED: Topic.DRIFT,
+    EventType.CALMED: Topic.FIGHT,
+    EventType.HEALTHY: Topic.HEALTH,
+    EventType.SOURCE_RECOVERED: Topic.REPOSITORY,
+    EventType.VALID: Topic.SPEC,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`source` is "" where the daemon speaks of itself."""
+    """`source` is "" where the daemon speaks of itself.
+
+    `subject` tells apart what has no object: the file of an invalid spec, the kind that cannot be watched. `drift` is
+    there for the events of a drift and of a fight.
+    """
 
     type: EventType
     time: datetime
@@ -36,6 +94,8 @@ class Event:
     identity: Identity | None = None
     revision: str = ""
     hint: str = ""
+    subject: str = ""
+    drift: Drift | None = None
 
 
 class Sink(Protocol):
