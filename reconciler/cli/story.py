@@ -35,7 +35,6 @@ from reconciler.errors import ConfigError
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import Live
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, EventType
 from reconciler.model.manifest import DriftMode, Owner
@@ -138,7 +137,7 @@ class Story:
         self._events.append(event)
         self._changed.set()
 
-    def _seen(self, _identity: Identity, _old: Live | None, _new: Live | None) -> None:
+    def _seen(self, _identity: Identity, _old: object, _new: object) -> None:
         self._changed.set()
 
     async def _until(self, happened: Callable[[], bool]) -> None:

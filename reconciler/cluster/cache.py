@@ -14,7 +14,7 @@ import msgspec
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Live
 
-Callback = Callable[[Identity, Live | None, Live | None], None]
+Callback = Callable[[Identity, "Packed | None", "Packed | None"], None]
 
 _PACK_OVER: Final = 512  # bytes; less is not worth packing
 _LEVEL: Final = 1
@@ -101,7 +101,10 @@ class LiveCache:
         return sorted(self._kinds.get(kind, ()))
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Have `callback(identity, old, new)` called after each change; returns what ends it. It must not block."""
+        """Have `callback(identity, old, new)` called after each change; returns what ends it. It must not block.
+
+        It gets the objects packed: most of what a watch tells needs no look inside.
+        """
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
@@ -167,12 +170,8 @@ class LiveCache:
             labelled.pop(identity, None)
 
     def _tell(self, identity: Identity, old: Packed | None, new: Packed | None) -> None:
-        if not self._subscribers:
-            return
-        before = old.live(identity) if old else None
-        after = new.live(identity) if new else None
         for callback in tuple(self._subscribers):
             try:
-                callback(identity, before, after)
+                callback(identity, old, new)
             except Exception:
                 logger.exception("a subscriber failed on %s", identity)

@@ -9,14 +9,13 @@ from typing import Final
 from reconciler.clock import Clock
 from reconciler.cluster import shards
 from reconciler.cluster.api import Api
-from reconciler.cluster.cache import LiveCache
+from reconciler.cluster.cache import LiveCache, Packed
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.configmaps import ConfigMaps
 from reconciler.cluster.install import find_install
 from reconciler.cluster.reflector import Reflector
 from reconciler.errors import AlreadyExists, ApiError, Conflict, ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import Live
 from reconciler.model.state import INSTALL_NAME, LABEL_STATE, SourceState, state_name
 
 Update = Callable[[SourceState], SourceState]
@@ -138,9 +137,9 @@ class StateStore:
         cache = LiveCache()
         news: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
-        def seen(_identity: Identity, _old: Live | None, new: Live | None) -> None:
-            if new is not None and (source := new.labels.get(LABEL_STATE, "")) in self._slots:
-                news.put_nowait((source, new.resource_version))
+        def seen(identity: Identity, _old: Packed | None, new: Packed | None) -> None:
+            if new is not None and (source := new.live(identity).labels.get(LABEL_STATE, "")) in self._slots:
+                news.put_nowait((source, new.version))
 
         cache.subscribe(seen)
         reflector = Reflector(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from reconciler.cluster.cache import LiveCache
+from reconciler.cluster.cache import LiveCache, Packed
 from reconciler.cluster.health.assess import assess
 from reconciler.kube.names import Identity
 from reconciler.model.change import Live
@@ -43,7 +43,7 @@ class Readiness:
     ) -> None:
         self._stop()
 
-    def _seen(self, identity: Identity, _old: Live | None, _new: Live | None) -> None:
+    def _seen(self, identity: Identity, _old: Packed | None, _new: Packed | None) -> None:
         for event in self._waiters.get(identity, ()):
             event.set()
 

@@ -9,6 +9,7 @@ from random import Random
 from typing import Protocol
 
 from reconciler.clock import Clock
+from reconciler.cluster.cache import Packed
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.diff.prune import finish
@@ -398,19 +399,19 @@ class Reconciler:
             self.ask()
             self.on_suspect(SUSPECT_DELAY)
 
-    def _seen(self, identity: Identity, old: Live | None, new: Live | None) -> None:
+    def _seen(self, identity: Identity, old: Packed | None, new: Packed | None) -> None:
         """A watch event."""
         if self._desired is None:
             return
         manifest = self._desired.manifests.items.get(identity)
         if manifest is None:
-            if old is None and new is not None and ownership(new, self.owner) is Ownership.OURS:
+            if old is None and new is not None and ownership(new.live(identity), self.owner) is Ownership.OURS:
                 self.ask()  # one of ours came to light that Git does not state
                 self.on_suspect(SUSPECT_DELAY)
             return
         if manifest.once:
-            for live in (old, new):
-                if live is not None and finish(live.object)[0]:
+            for state in (old, new):
+                if state is not None and finish(state.live(identity).object)[0]:
                     self._ran((identity,))
         self._tending.suspect(identity)
 

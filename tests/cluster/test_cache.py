@@ -50,6 +50,18 @@ def test_time_goes_forward_only() -> None:
     assert len(told) == 2
 
 
+def test_telling_a_change_unpacks_nothing() -> None:
+    """A roll-out's status updates are many, and nearly none needs a look inside."""
+    cache = LiveCache()
+    told: list[tuple[Any, Any]] = []
+    cache.subscribe(lambda _identity, old, new: told.append((old, new)))
+    sealed = [Packed(version, "shop", "v1", b"nothing that could be unpacked") for version in ("1", "2")]
+    for each in sealed:
+        cache.put(WEB, each)
+    cache.remove(WEB)
+    assert told == [(None, sealed[0]), (sealed[0], sealed[1]), (sealed[1], None)]
+
+
 def test_a_list_replaces_all_but_what_is_newer() -> None:
     cache = LiveCache()
     old, new, elsewhere = (Identity("", "ConfigMap", n, m) for n, m in (("shop", "old"), ("shop", "new"), ("b", "c")))

@@ -79,7 +79,7 @@ def test_an_older_event_does_not_undo_our_write_in_the_cache(scripted: Any, clus
         server.put("web", "theirs")
         live = await cluster.apply(config_map("ours"))
         seen: list[str] = []
-        cluster.cache.subscribe(lambda _identity, _old, new: seen.append(new.resource_version))
+        cluster.cache.subscribe(lambda _identity, _old, new: seen.append(new.version))
         await asyncio.sleep(10)
         assert cluster.cache.get(WEB) == live
         assert seen == []
