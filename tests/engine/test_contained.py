@@ -86,7 +86,7 @@ async def test_what_is_remembered_is_bounded_by_what_git_states() -> None:
             await w.sync()
         reconciler = w.sources["shop"]
         assert len(reconciler._decider._equal) < 6
-        assert len(reconciler._tell._said) < 6
+        assert len(reconciler._tell._wrong) < 6
 
 
 @virtual
