@@ -1,8 +1,16 @@
-"""What the engine's rules rely on, as a server does it. The numbers are those of the rules."""
+"""What the engine's rules rely on, as a server does it. The numbers are those of the rules.
+
+What controllers do beside the server is asked of a `World`, which has them on both servers.
+"""
 
 import time
+from typing import Any
 
-from sandbox_api import APPLY, CONFIG_MAPS, CRDS, DEPLOYMENTS, STRATEGIC, Answer, Api, config_map, deployment
+from both_servers import on_both
+from sandbox_api import APPLY, CONFIG_MAPS, CRDS, DEPLOYMENTS, STRATEGIC, Answer, Api, config_map, deployment, service
+from world import World
+
+from reconciler.sandbox.kubelet.behavior import DURATION
 
 SETTINGS = f"{CONFIG_MAPS}/settings"
 WEB = f"{DEPLOYMENTS}/web"
@@ -17,6 +25,53 @@ def scaled(replicas: int) -> dict[str, object]:
 
 def managers(answer: Answer) -> list[tuple[str, str]]:
     return [(entry["manager"], entry["operation"]) for entry in answer.body["metadata"].get("managedFields", [])]
+
+
+async def in_a_namespace(w: World) -> None:
+    """Make the world's namespace, and wait for what a pod in it needs."""
+    await w.call("POST", "/api/v1/namespaces", {"metadata": {"name": w.space}})
+    await w.until(lambda: there(w, w.path("serviceaccounts/default")))
+
+
+async def there(w: World, path: str) -> bool:
+    collection, _, name = path.rpartition("/")
+    return any(item["metadata"]["name"] == name for item in (await w.call("GET", collection))["items"])
+
+
+async def applied(w: World, path: str, body: Any, manager: str = "reconciler") -> Any:
+    return await w.call("PATCH", path, body, kind="apply-patch+yaml", fieldManager=manager)
+
+
+@on_both(controllers=True)
+async def test_rule_1_a_services_labels_land_on_endpoints_that_name_no_owner(w: World) -> None:
+    await in_a_namespace(w)
+    marks = {"app.kubernetes.io/managed-by": "reconciler", "reconciler.dev/source": "shop"}
+    stated = service()
+    stated["metadata"] |= {"labels": marks, "annotations": {"reconciler.dev/id": "of the Service"}}
+    await applied(w, w.path("services/web"), stated)
+    await w.until(lambda: there(w, w.path("endpoints/web")))
+    endpoints = (await w.call("GET", w.path("endpoints/web")))["metadata"]
+    assert marks.items() <= endpoints["labels"].items()
+    assert "ownerReferences" not in endpoints
+    assert "reconciler.dev/id" not in endpoints.get("annotations", {})
+
+
+@on_both(controllers=True)
+async def test_rule_1_a_services_labels_land_on_its_endpoint_slices(w: World) -> None:
+    await in_a_namespace(w)
+    marks = {"app.kubernetes.io/managed-by": "reconciler", "reconciler.dev/source": "shop"}
+    stated = service()
+    stated["metadata"]["labels"] = marks
+    await applied(w, w.path("services/web"), stated)
+    slices = w.path("endpointslices", "apis/discovery.k8s.io/v1")
+
+    async def listed() -> bool:
+        return bool((await w.call("GET", slices))["items"])
+
+    await w.until(listed)
+    (found,) = (await w.call("GET", slices))["items"]
+    assert found["metadata"]["labels"]["reconciler.dev/source"] == "shop"
+    assert [owner["kind"] for owner in found["metadata"]["ownerReferences"]] == ["Service"]
 
 
 def test_rule_2_two_appliers_under_one_manager_never_conflict(api: Api) -> None:
@@ -45,6 +100,22 @@ def test_rule_5_taking_an_image_back_needs_force(api: Api) -> None:
 def test_rule_6_dropping_replicas_resets_them(api: Api) -> None:
     api.apply(WEB, scaled(5), "reconciler")
     assert api.apply(WEB, deployment(), "reconciler").body["spec"]["replicas"] == 1
+
+
+@on_both(controllers=True)
+async def test_rule_6_dropping_replicas_resets_them_beside_an_autoscaler_that_has_not_scaled(w: World) -> None:
+    await in_a_namespace(w)
+    web = w.path("deployments/web", "apis/apps/v1")
+    await applied(w, web, scaled(5))
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    autoscaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web"},
+        "spec": {"scaleTargetRef": reference, "minReplicas": 1, "maxReplicas": 9},
+    }
+    await applied(w, w.path("horizontalpodautoscalers/web", "apis/autoscaling/v2"), autoscaler)
+    assert (await applied(w, web, deployment()))["spec"]["replicas"] == 1
 
 
 def test_rule_6_a_second_manager_that_applies_the_same_value_keeps_it(api: Api) -> None:
@@ -94,6 +165,33 @@ def test_rule_15_a_custom_resource_without_its_definition_is_not_found(api: Api)
     path = "/apis/none.example.com/v1/namespaces/default/things/one"
     body = {"apiVersion": "none.example.com/v1", "kind": "Thing", "metadata": {"name": "one"}}
     assert api.apply(path, body, "reconciler", dryRun="All").status == 404
+
+
+@on_both(controllers=True)
+async def test_rule_16_suspending_a_running_job_deletes_its_pods(w: World) -> None:
+    await in_a_namespace(w)
+    long = {"annotations": {DURATION: "10m"}}  # what runs on both servers' nodes is simulated
+    spec = {"containers": [{"name": "main", "image": "example.com/migrate:1"}], "restartPolicy": "Never"}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate"}}
+    path = w.path("jobs/migrate", "apis/batch/v1")
+    await applied(w, path, {**job, "spec": {"template": {"metadata": long, "spec": spec}}})
+
+    async def phases() -> list[str]:
+        pods = await w.call("GET", w.path("pods"), labelSelector="job-name=migrate")
+        return [pod["status"].get("phase") for pod in pods["items"]]
+
+    async def running() -> bool:
+        return await phases() == ["Running"]
+
+    async def gone() -> bool:
+        return await phases() == []
+
+    await w.until(running)
+    await w.patch(path, {"spec": {"suspend": True}})
+    await w.until(gone)
+    status = (await w.call("GET", path))["status"]
+    assert status.get("succeeded", 0) == 0
+    assert ("Suspended", "True") in [(each["type"], each["status"]) for each in status["conditions"]]
 
 
 def test_rule_22_a_namespaced_tenant_may_not_list_everywhere_whatever_the_selector(kubernetes_api: Api) -> None:
