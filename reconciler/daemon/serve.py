@@ -16,6 +16,7 @@ from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.start import Start, unless
 from reconciler.daemon.triggers import ScheduledTriggers, Triggers
 from reconciler.engine.claims import Claims
+from reconciler.engine.healths import Healths
 from reconciler.engine.reconciler import Reconciler, Repository, Surroundings
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, Sink
@@ -94,4 +95,9 @@ async def keep(
             metrics=metrics,
         )
         waiting_for = daemon.waiting_for
-        await daemon.run(stop)
+        following = asyncio.create_task(Healths(cluster.cache, install, clock, emit).follow())
+        try:
+            await daemon.run(stop)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
