@@ -1,13 +1,13 @@
 """https and ssh against real servers: who is trusted, who is let in, and what is said where not."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from debian import program, required, shared
 from git_repository import Repository
-from git_server import GitServer, SshServer, find_sshd, make_ssh_key
+from git_server import GitServer, SshServer, make_ssh_key
 
 from reconciler.errors import SourceError, SourceUnreachable
 from reconciler.model.config import GitCredentials
@@ -171,13 +171,7 @@ async def test_a_wrong_password_over_https_is_said_and_never_shown(
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The program. Skips where there is none; that is a failure where a machine of CI could have installed it."""
-    base = tmp_path_factory.getbasetemp()
-    found = find_sshd((base if worker_id == "master" else base.parent) / "sshd")
-    if isinstance(found, Path):
-        return found
-    if os.environ.get("CI") == "true" and not os.geteuid():
-        pytest.fail(found, pytrace=False)
-    pytest.skip(found)
+    return required(program("sshd", "openssh-server", shared(tmp_path_factory, worker_id), service=True))
 
 
 @pytest.fixture

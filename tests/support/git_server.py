@@ -9,17 +9,15 @@
 
     with GitServer(folder, certificate=(certificate, key)) as server:   # the same over https
 
-and sshd, where `find_sshd` finds it:
+and sshd, of the package openssh-server:
 
-    with SshServer(find_sshd(), folder, authorized=public_key) as server:
+    with SshServer(sshd, folder, authorized=public_key) as server:
         server.url("/srv/shop.git")           # ssh://127.0.0.1:<port>/srv/shop.git
         server.known_hosts                    # the line by which a client knows it
 """
 
 import base64
-import fcntl
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -28,12 +26,9 @@ from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from processes import free_port, until
-
-_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"  # where sshd is, and a user's PATH may not lead
-_INSTALL: Final = ("apt-get", "--quiet", "--yes", "--no-install-recommends", "install", "openssh-server")
 
 
 class Fault(Enum):
@@ -169,42 +164,6 @@ class GitServer:
                 self.wfile.write(content)
 
         return Handler
-
-
-def find_sshd(folder: Path) -> Path | str:
-    """The program sshd, or one line that says why there is none and how to get it.
-
-    Root gets it from the package openssh-server, once for all processes of a test run that share `folder`. Not under
-    systemd, which would start it for the whole network at once.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    failed = folder / "sshd.missing"
-    with (folder / "sshd.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (found := _which_sshd()) is None and not failed.exists():
-            failed.write_text(_install_sshd())
-            found = _which_sshd()
-    why = failed.read_text() if failed.exists() else ""
-    return found or f"there is no sshd for the tests over ssh{why}: install Debian's package openssh-server"
-
-
-def _which_sshd() -> Path | None:
-    found = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}")
-    return Path(found) if found else None
-
-
-def _install_sshd() -> str:
-    """In brackets, why it could not be installed; "" where that needs no word."""
-    if os.geteuid() or not shutil.which("apt-get"):
-        return ""
-    if Path("/run/systemd/system").exists():
-        return " (not installed here: systemd would start it for the whole network)"
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (("apt-get", "--quiet", "update"), _INSTALL):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            return f" (apt-get failed: {(done.stderr.strip() or 'it said nothing').splitlines()[-1]})"
-    return ""
 
 
 class SshServer:
