@@ -130,6 +130,21 @@ class Reconciler:
         return self._synced
 
     @property
+    def snapshot(self) -> Snapshot | None:
+        """The newest revision that Git told of."""
+        return self._snapshot
+
+    @property
+    def desired(self) -> Desired | None:
+        """What the last pass wanted, to look at."""
+        return self._desired
+
+    @property
+    def passing(self) -> bool:
+        """Whether a pass is under way."""
+        return self._passing
+
+    @property
     def resting(self) -> bool:
         """Whether it was suspended when it was last to work."""
         return self._resting
