@@ -53,6 +53,13 @@ class SourceConfig(_Config, frozen=True):
     suspend: bool = False
 
 
+class StatusPage(_Config, frozen=True):
+    """The page at the daemon's port. Without a token it is served to this machine only."""
+
+    enabled: bool = True
+    token_file: str | None = None
+
+
 class DaemonConfig(_Config, frozen=True):
     """The whole file."""
 
@@ -61,6 +68,7 @@ class DaemonConfig(_Config, frozen=True):
     state_namespace: str = "reconciler-system"
     cache_dir: str = "/var/cache/reconciler"
     listen: str = "0.0.0.0:8080"  # in a container the probes come from outside
+    status_page: StatusPage = StatusPage()
     concurrency: int = 8  # writes in flight
     wait_timeout: float = 600.0  # seconds that a dependent waits for what it depends on
     kubeconfig: str | None = None

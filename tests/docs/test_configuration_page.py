@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import yaml
 
-from reconciler.model.config import DaemonConfig, GitCredentials, GitLimits, PruneGuard, SourceConfig
+from reconciler.model.config import DaemonConfig, GitCredentials, GitLimits, PruneGuard, SourceConfig, StatusPage
 from reconciler.model.duration import seconds
 from reconciler.specs.config import load_config
 from reconciler.specs.schemas import schema
@@ -14,6 +14,7 @@ from reconciler.specs.schemas import schema
 SOURCE = schema("config")["properties"]["sources"]["items"]["properties"]
 PARTS = {
     "The daemon": (2, schema("config")["properties"], DaemonConfig),
+    "`statusPage`": (3, schema("config")["properties"]["statusPage"]["properties"], StatusPage),
     "A source": (2, SOURCE, SourceConfig),
     "`credentials`": (3, SOURCE["credentials"]["properties"], GitCredentials),
     "`limits`": (3, SOURCE["limits"]["properties"], GitLimits),
@@ -63,5 +64,6 @@ def test_the_whole_example_states_every_field(page):
     assert set(whole) == set(PARTS["The daemon"][1])
     stated = {name for source in whole["sources"] for name in source}
     assert stated == set(SOURCE)
+    assert set(whole["statusPage"]) == set(PARTS["`statusPage`"][1])
     for part in ("credentials", "limits", "guard"):
         assert {name for source in whole["sources"] for name in source.get(part, ())} == set(SOURCE[part]["properties"])

@@ -24,6 +24,7 @@ STRUCTS = [
     ("Task", "spec.keep", spec.Keep),
     ("Task", "spec.placement", spec.Placement),
     ("config", "", config.DaemonConfig),
+    ("config", "statusPage", config.StatusPage),
     ("config", "sources[]", config.SourceConfig),
     ("config", "sources[].credentials", config.GitCredentials),
     ("config", "sources[].limits", config.GitLimits),
