@@ -55,6 +55,15 @@ class Metrics:
         self._polls = Counter("reconciler_polls", "Polls of a source.", ["source", "result"], registry=self.registry)
         self._events = Counter("reconciler_events", "Events by type.", ["source", "type"], registry=self.registry)
         self._queue = Gauge("reconciler_queue_depth", "Keys that wait for a worker.", registry=self.registry)
+        self._deliveries = Counter(
+            "reconciler_alert_deliveries", "Messages to a receiver.", ["receiver", "result"], registry=self.registry
+        )
+        self._alerts = Gauge(
+            "reconciler_alert_queue_depth",
+            "Incidents that a receiver is still to be told of.",
+            ["receiver"],
+            registry=self.registry,
+        )
 
     def synced(self, result: SyncResult) -> None:
         """Take in the result of one pass."""
@@ -78,3 +87,11 @@ class Metrics:
 
     def queued(self, depth: int) -> None:
         self._queue.set(depth)
+
+    def delivered(self, receiver: str, result: str) -> None:
+        """One attempt to tell `receiver`; `result` is a reconciler.alerts.delivery.Result."""
+        self._deliveries.labels(receiver, result).inc()
+
+    def alerting(self, receiver: str, depth: int) -> None:
+        """How many incidents `receiver` is still to be told of."""
+        self._alerts.labels(receiver).set(depth)

@@ -23,6 +23,9 @@ def scraped():
     metrics.synced(SyncResult("shop", Revision("", "main", "", NOW, ""), NOW, NOW))
     metrics.polled("shop", ok=True, changed=False)
     metrics.queued(0)
+    for result in ("delivered", "failed", "refused", "expired"):
+        metrics.delivered("team", result)
+    metrics.alerting("team", 0)
     for kind in EventType:
         metrics.happened(Event(kind, NOW, "shop", "said"))
     return list(text_string_to_metric_families(generate_latest(metrics.registry).decode()))
