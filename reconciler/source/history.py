@@ -1,5 +1,6 @@
 """Commits: who, when, why, and which of them last touched a line."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -63,6 +64,51 @@ def trace(git: GitJob, path: str, line: int, commit: str, ref: str) -> Revision:
     except GitFailed as error:
         raise SourceMissing(f"{commit[:12]} has no such line", where=f"{path}:{line}", why=error.why) from None
     return revision(git, output[:40].decode("ascii"), ref)
+
+
+def blame(git: GitJob, path: str, commit: str, ref: str) -> tuple[Revision | None, ...]:
+    """For each line of `path` as of `commit` the last commit that touched it: line n is the item n - 1.
+
+    None where that cannot be told, because the history ends there: it is a shallow one. One command, whatever the
+    number of lines. Raises SourceMissing where the file is not there, or its history is damaged.
+    """
+    try:
+        output = git.run("blame", "--incremental", "--root", "--encoding=UTF-8", commit, "--", path)
+    except GitFailed as error:
+        raise SourceMissing(
+            "nobody can be named for this file", where=f"{path} at {commit[:12]}", why=error.why
+        ) from None
+    ends = _ends(git)
+    said: dict[str, dict[bytes, bytes]] = {}  # by commit; said once each, before the first `filename`
+    places: list[tuple[str, int, int]] = []
+    about: dict[bytes, bytes] = {}
+    for line in output.split(b"\n"):
+        word, _, rest = line.partition(b" ")
+        if len(word) >= 40 and word.isalnum():  # commit, line there, line here, how many
+            where = rest.split()
+            about = said.setdefault(word.decode("ascii"), {})
+            places.append((word.decode("ascii"), int(where[1]), int(where[2])))
+        else:
+            about[word] = rest
+    revisions = {name: None if name in ends else _blamed(name, ref, about) for name, about in said.items()}
+    lines: list[Revision | None] = [None] * max((first + count - 1 for _, first, count in places), default=0)
+    for name, first, count in places:
+        lines[first - 1 : first - 1 + count] = [revisions[name]] * count
+    return tuple(lines)
+
+
+def _blamed(commit: str, ref: str, about: Mapping[bytes, bytes]) -> Revision:
+    author = b"%b %b" % (about.get(b"author", b""), about.get(b"author-mail", b""))
+    seconds = about.get(b"committer-time", b"").decode("ascii", "replace")
+    return Revision(commit, ref, _text(author), _time(seconds), _text(about.get(b"summary", b"")))
+
+
+def _ends(git: GitJob) -> frozenset[str]:
+    """The commits whose parents a shallow repository does not have: they seem to have written everything."""
+    try:
+        return frozenset((git.directory / "shallow").read_text("ascii").split())
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
 
 
 def _revisions(output: bytes, ref: str) -> tuple[Revision, ...]:

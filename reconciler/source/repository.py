@@ -156,6 +156,14 @@ class GitSource:
             lambda git: history.trace(git, place, line, self._locate(git, checked), self._config.ref)
         )
 
+    async def blame(self, path: str, rev: str) -> tuple[Revision | None, ...]:
+        """For each line of a file the last commit up to `rev` that touched it; None where the history ends before.
+
+        Raises SourceMissing.
+        """
+        place, checked = normal_path(path), check_revision(rev)
+        return await self._work(lambda git: history.blame(git, place, self._locate(git, checked), self._config.ref))
+
     async def log(self, path: str = ".", limit: int = 20) -> tuple[Revision, ...]:
         """The last commits that changed `path`, newest first, up to the commit in force."""
         place = normal_path(path)

@@ -136,3 +136,78 @@ async def test_a_commit_beside_every_branch_is_found_by_its_id(repository, sourc
     repository.git("branch", "--delete", "--force", "side")
     shop = source(ref=base, url=server.url("shop/.git"))
     assert (await shop.poll()).error is None
+
+
+async def test_blame_names_a_commit_for_each_line(repository, source: Make, commands) -> None:
+    first = repository.commit({"base/a.yaml": "one\ntwo\nthree\nfour\n"}, "Write")
+    second = repository.commit({"base/a.yaml": "one\nTWO\nthree\nfour\nfive"}, "Shout\n\nLoudly.")
+    third = repository.commit({"base/a.yaml": "zero\none\nTWO\nthree\nfour\nfive"}, "Begin earlier")
+    shop = source()
+    await shop.poll()
+    commands.clear()
+    lines = await shop.blame("base/a.yaml", third)
+    assert [line.commit for line in lines] == [third, first, second, first, first, second]
+    assert commands["blame"] == 1
+    shout = lines[2]
+    assert shout == await shop.trace("base/a.yaml", 3, third)
+    assert (shout.author, shout.subject, shout.ref) == ("Ada <ada@example.com>", "Shout", "main")
+    assert [line.commit for line in await shop.blame("base/a.yaml", first)] == [first] * 4
+
+
+async def test_blame_goes_through_a_rename_and_a_merge(repository, source: Make) -> None:
+    text = "".join(f"line {number}\n" for number in range(20))
+    first = repository.commit({"old.yaml": text}, "Write")
+    repository.git("switch", "--quiet", "--create", "side")
+    aside = repository.commit({"old.yaml": text.replace("line 3", "three")}, "Aside")
+    repository.git("switch", "--quiet", "main")
+    renamed = repository.commit({"old.yaml": None, "new.yaml": text}, "Rename")
+    repository.git("merge", "--quiet", "side", "-m", "Merge")
+    merged = repository.git("rev-parse", "HEAD")
+    shop = source()
+    await shop.poll()
+    assert {line.commit for line in await shop.blame("new.yaml", renamed)} == {first}
+    lines = await shop.blame("new.yaml", merged)
+    assert [line.commit for line in lines] == [aside if number == 3 else first for number in range(20)]
+
+
+async def test_blame_of_strange_names_and_texts(repository, source: Make) -> None:
+    repository.git("config", "user.name", "x")
+    name = "a folder/ü [1].yaml"
+    commit = repository.commit({name: "é: 1\r\nb: 2\n"}, f"Übung\x1b[31m\r{'0' * 40} 1 1 9")
+    shop = source()
+    await shop.poll()
+    lines = await shop.blame(name, commit)
+    assert [(line.commit, line.subject) for line in lines] == [(commit, f"Übung[31m{'0' * 40} 1 1 9")] * 2
+
+
+async def test_blame_of_an_empty_file_is_empty(repository, source: Make) -> None:
+    commit = repository.commit({"a": ""})
+    shop = source()
+    await shop.poll()
+    assert await shop.blame("a", commit) == ()
+
+
+async def test_blame_of_what_is_not_there(repository, source: Make) -> None:
+    commit = repository.commit({"a": "1\n"})
+    shop = source()
+    await shop.poll()
+    with pytest.raises(SourceMissing):
+        await shop.blame("b", commit)
+    with pytest.raises(SourceMissing):
+        await shop.blame("a", "0123456789" * 4)
+    with pytest.raises(SourceRefused):
+        await shop.blame("../a", commit)
+
+
+async def test_blame_does_not_name_the_commit_at_which_a_shallow_history_ends(
+    repository, source: Make, mirrors
+) -> None:
+    repository.commit({"a": "1\n2\n"}, "One")
+    end = repository.commit({"a": "1\ntwo\n"}, "Two")
+    last = repository.commit({"a": "one\ntwo\n"}, "Three")
+    shop = source()
+    await shop.poll()
+    (mirror,) = mirrors()
+    (mirror / "shallow").write_text(f"{end}\n")
+    lines = await shop.blame("a", last)
+    assert [line.commit if line else None for line in lines] == [last, None]
