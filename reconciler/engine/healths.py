@@ -39,6 +39,7 @@ class Healths:
         self._degraded: dict[Identity, str] = {}  # and what was said of it
         self._changed: dict[Identity, None] = {}
         self._events = 0
+        self.version = 0  # changes whenever something here does
         self._wake = asyncio.Event()
 
     def of(self, source: str) -> Mapping[Identity, Health]:
@@ -74,6 +75,7 @@ class Healths:
             await self._clock.sleep(_QUIET)
 
     def _look(self, identity: Identity) -> None:
+        self.version += 1
         live = self._cache.get(identity)
         source = self._source_of(live) if live is not None else None
         before = self._owners.pop(identity, None)
