@@ -7,6 +7,13 @@
     │   ├── SourceUnreachable  the server did not answer, or not in time; worth trying again
     │   ├── SourceMissing      the repository, ref or path does not exist
     │   └── SourceTooLarge     a limit on size or count was exceeded
+    ├── ImageError             an image could not be found, built, pushed or trusted
+    │   ├── ImageRefused       a reference, a context or a setting that is unsafe or not allowed
+    │   ├── ImageMissing       the registry has no such repository, tag, digest or blob
+    │   ├── ImageUntrusted     what came is not what was asked for, or no signature holds
+    │   ├── RegistryUnreachable  the registry gave no usable answer, or wants to be left alone; worth trying again
+    │   ├── RegistryDenied     the registry refuses our credentials, or what they allow
+    │   └── BuildFailed        a build failed, hung, or took more than it may
     ├── TransportError         no usable HTTP answer: refused, reset, timed out, TLS, garbage
     └── ApiError               a Kubernetes API server answered with a Status
         ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405 · Conflict 409
@@ -66,6 +73,38 @@ class SourceMissing(SourceError):
 
 class SourceTooLarge(SourceError):
     """A limit on a blob's size, the number of files or their total size was exceeded."""
+
+
+class ImageError(ReconcilerError):
+    """An image could not be found, built, pushed or trusted. The last good digest stays in use."""
+
+
+class ImageRefused(ImageError):
+    """A reference, a build context or a setting that is unsafe or not allowed. Trying again never helps."""
+
+
+class ImageMissing(ImageError):
+    """The registry has no such repository, tag, digest or blob."""
+
+
+class ImageUntrusted(ImageError):
+    """What came does not have the digest that was asked for, or no signature of a known key holds."""
+
+
+class RegistryUnreachable(ImageError):
+    """The registry gave no usable answer, or asks us to come later. Trying again may help."""
+
+
+class RegistryDenied(ImageError):
+    """The registry refuses our credentials, or what they allow."""
+
+
+class BuildFailed(ImageError):
+    """A build failed, hung, or took more than it may. `log` holds its last lines."""
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "", log: Sequence[str] = ()) -> None:
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.log = tuple(log)
 
 
 class TransportError(ReconcilerError):

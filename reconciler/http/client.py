@@ -68,7 +68,7 @@ class HttpTransport:
             async with asyncio.timeout(request.timeout):
                 answer = await self._open(self._short, request)
                 async with answer:
-                    return Response(answer.status, _lower(answer), await answer.read())
+                    return Response(answer.status, _lower(answer), await _body(answer, request.limit))
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
             raise _failed(request, error) from error
 
@@ -162,6 +162,19 @@ class HttpStream:
             raise _failed(self._request, error) from error
         if size:
             yield b"".join(begun)
+
+
+async def _body(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    if not limit:
+        return await answer.read()
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in answer.content.iter_any():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise TransportError("the answer cannot be read", why=f"it has more than {limit:,} bytes")
+    return b"".join(parts)
 
 
 def _lower(answer: aiohttp.ClientResponse) -> dict[str, str]:

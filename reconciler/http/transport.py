@@ -16,6 +16,7 @@ class Request:
 
     `path` begins with "/" and is percent-encoded already; `query` is not. Header names are lower case. `timeout` is
     the deadline in seconds for the whole answer, or for a stream the longest silence before the head of the answer.
+    `limit` is how many bytes the body of a whole answer may have, 0 for any; a longer one is no usable answer.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     timeout: float = 30.0
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from reconciler.errors import SourceMissing, SourceRefused
 from reconciler.source.address import check_ref, is_commit
 from reconciler.source.faults import explain
 from reconciler.source.process import GitFailed, GitJob
-from reconciler.source.semver import Range
+from reconciler.semver import Range
 
 SEMVER: Final = "semver:"
 _MAX_ADVERTISED: Final = 64 * 1024 * 1024

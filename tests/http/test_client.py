@@ -248,3 +248,13 @@ async def test_a_stream_that_breaks_off() -> None:
         with pytest.raises(TransportError):
             await read(stream)
     assert seen == [b"one"]
+
+
+async def test_an_answer_longer_than_wanted_is_no_answer() -> None:
+    async def long(_request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 100_000)
+
+    async with serving(long) as url, transport(url) as client:
+        assert len((await client.send(Request("GET", "/", limit=100_000))).body) == 100_000
+        with pytest.raises(TransportError, match="more than 99,999 bytes"):
+            await client.send(Request("GET", "/", limit=99_999))

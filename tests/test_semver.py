@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.source.semver import Range, parse_version
+from reconciler.semver import Range, parse_version
 
 
 def version(text: str):

@@ -1,4 +1,4 @@
-"""Versions in tag names, and ranges over them: `semver:>=1.2 <2`, `semver:^1.4 || ~2.0`, `semver:1.x`.
+"""Versions in the names of tags, and ranges over them: `>=1.2 <2`, `^1.4 || ~2.0`, `1.x`.
 
 Versions are those of https://semver.org, with or without a "v" before them, always of three numbers: a tag `v1` that
 is moved about is not a version. Ranges are those that package managers share:
