@@ -2,6 +2,7 @@
 
 import msgspec
 
+from reconciler.model.alerting import AlertsConfig
 from reconciler.model.manifest import DriftMode
 
 
@@ -69,6 +70,7 @@ class DaemonConfig(_Config, frozen=True):
     cache_dir: str = "/var/cache/reconciler"
     listen: str = "0.0.0.0:8080"  # in a container the probes come from outside
     status_page: StatusPage = StatusPage()
+    alerts: AlertsConfig = AlertsConfig()
     concurrency: int = 8  # writes in flight
     wait_timeout: float = 600.0  # seconds that a dependent waits for what it depends on
     kubeconfig: str | None = None

@@ -10,6 +10,7 @@ from reconciler.errors import ConfigError
 from reconciler.model.config import DaemonConfig
 from reconciler.model.duration import seconds
 from reconciler.model.problem import Location, Problem, Severity
+from reconciler.specs import config_alerts
 from reconciler.specs.fault import Fault
 from reconciler.specs.finding import Finding, dotted, shown
 from reconciler.specs.limits import Limits
@@ -23,7 +24,7 @@ __all__ = ["ConfigRefused", "load_config", "read_config", "schema"]
 
 JSON = Any
 
-_DURATIONS: Final = ("interval", "timeout", "waitTimeout")
+_DURATIONS: Final = ("interval", "timeout", "waitTimeout", "groupWait", "groupInterval", "reminder")
 
 
 class ConfigRefused(ConfigError):
@@ -90,6 +91,7 @@ def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
         for field, least in (("interval", 1), ("timeout", 1)):
             if isinstance(stated := source.get(field), str) and seconds(stated) < least:
                 yield Finding("bad-value", ("sources", at, field), f"{stated} is less than {least} second")
+    yield from config_alerts.beyond(value.get("alerts", {}), names)
     port = str(value.get("listen", ":1")).rpartition(":")[2]
     if not 0 < int(port) < 65536:
         yield Finding("bad-value", ("listen",), f"{port} is not a port from 1 to 65535")

@@ -17,7 +17,6 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "config": (
         "pools",
         "quotas",
-        "receivers",
         "sources[].serviceAccount",
         "sources[].verification",
     ),

@@ -6,12 +6,23 @@ import msgspec
 import pytest
 import yaml
 
+from reconciler.model.alerting import (
+    AlertmanagerReceiver,
+    AlertsConfig,
+    HttpReceiver,
+    MessageConfig,
+    ReceiverConfig,
+    Route,
+    SlackReceiver,
+)
 from reconciler.model.config import DaemonConfig, GitCredentials, GitLimits, PruneGuard, SourceConfig, StatusPage
 from reconciler.model.duration import seconds
 from reconciler.specs.config import load_config
 from reconciler.specs.schemas import schema
 
 SOURCE = schema("config")["properties"]["sources"]["items"]["properties"]
+ALERTS = schema("config")["properties"]["alerts"]["properties"]
+RECEIVER = ALERTS["receivers"]["items"]["properties"]
 PARTS = {
     "The daemon": (2, schema("config")["properties"], DaemonConfig),
     "`statusPage`": (3, schema("config")["properties"]["statusPage"]["properties"], StatusPage),
@@ -19,6 +30,13 @@ PARTS = {
     "`credentials`": (3, SOURCE["credentials"]["properties"], GitCredentials),
     "`limits`": (3, SOURCE["limits"]["properties"], GitLimits),
     "`guard`": (3, SOURCE["guard"]["properties"], PruneGuard),
+    "Alerts": (2, ALERTS, AlertsConfig),
+    "`receivers`": (3, RECEIVER, ReceiverConfig),
+    "`slack`": (3, RECEIVER["slack"]["properties"], SlackReceiver),
+    "`http`": (3, RECEIVER["http"]["properties"], HttpReceiver),
+    "`alertmanager`": (3, RECEIVER["alertmanager"]["properties"], AlertmanagerReceiver),
+    "`message`": (3, RECEIVER["message"]["properties"], MessageConfig),
+    "`routes`": (3, ALERTS["routes"]["items"]["properties"], Route),
 }
 
 
@@ -45,7 +63,7 @@ def test_defaults_are_those_of_the_code(page, part):
         elif field.default is None or isinstance(field.default, msgspec.Struct):
             assert stated == "—"
         elif isinstance(field.default, tuple):
-            assert stated == (",".join(field.default) or "all")
+            assert stated in ({",".join(field.default)} if field.default else {"all", "—"})
         elif isinstance(field.default, bool):
             assert stated == str(field.default).lower()
         else:
@@ -67,3 +85,10 @@ def test_the_whole_example_states_every_field(page):
     assert set(whole["statusPage"]) == set(PARTS["`statusPage`"][1])
     for part in ("credentials", "limits", "guard"):
         assert {name for source in whole["sources"] for name in source.get(part, ())} == set(SOURCE[part]["properties"])
+    alerts = whole["alerts"]
+    assert set(alerts) == set(ALERTS)
+    assert {name for receiver in alerts["receivers"] for name in receiver} == set(RECEIVER)
+    assert {name for route in alerts["routes"] for name in route} == set(PARTS["`routes`"][1])
+    for part in ("slack", "http", "alertmanager", "message"):
+        stated = {name for receiver in alerts["receivers"] for name in receiver.get(part, ())}
+        assert stated == set(RECEIVER[part]["properties"])

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.model import config, spec
+from reconciler.model import alerting, config, spec
 from reconciler.specs import later
 from reconciler.specs.schemas import KINDS, acceptor, resolved, schema, structure, validator
 
@@ -25,6 +25,15 @@ STRUCTS = [
     ("Task", "spec.placement", spec.Placement),
     ("config", "", config.DaemonConfig),
     ("config", "statusPage", config.StatusPage),
+    ("config", "alerts", alerting.AlertsConfig),
+    ("config", "alerts.receivers[]", alerting.ReceiverConfig),
+    ("config", "alerts.receivers[].slack", alerting.SlackReceiver),
+    ("config", "alerts.receivers[].http", alerting.HttpReceiver),
+    ("config", "alerts.receivers[].alertmanager", alerting.AlertmanagerReceiver),
+    ("config", "alerts.receivers[].kubernetes", alerting.KubernetesReceiver),
+    ("config", "alerts.receivers[].log", alerting.LogReceiver),
+    ("config", "alerts.receivers[].message", alerting.MessageConfig),
+    ("config", "alerts.routes[]", alerting.Route),
     ("config", "sources[]", config.SourceConfig),
     ("config", "sources[].credentials", config.GitCredentials),
     ("config", "sources[].limits", config.GitLimits),
@@ -72,7 +81,7 @@ def test_every_struct_is_compared() -> None:
     bases = {spec.ObjectSpec}
     found = {
         struct
-        for module in (spec, config)
+        for module in (spec, config, alerting)
         for name, struct in vars(module).items()
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and not name.startswith("_")
     }
@@ -148,4 +157,4 @@ def test_both_validators_agree_on_the_examples(kind: str) -> None:
 def test_schemas_name_no_host_but_examples() -> None:
     for kind in (*KINDS, "config", "common"):
         hosts = re.findall(r"//([a-z0-9.-]+)", str(schema(kind)))
-        assert set(hosts) <= {"json-schema.org", "git.example.com"}
+        assert set(hosts) <= {"json-schema.org", "git.example.com", "alertmanager.example.com"}
