@@ -66,6 +66,13 @@ class Loader:
                 parsed,
             )
 
+    async def file(self, entry: Entry, blobs: Blobs) -> File:
+        """One file of a snapshot, parsed; from memory where it is still known. Raises SourceError."""
+        if (known := self._memory.files.get(file_key(entry))) is not None:
+            return known
+        content = (await blobs.read([entry.blob]))[entry.blob]
+        return await asyncio.to_thread(read_file, content, self._limits, json=entry.path.endswith(".json"))
+
     async def _read(self, entries: Sequence[Entry], blobs: Blobs) -> int:
         """Parse the files that are not known yet; how many blobs that were."""
         files = self._memory.files
