@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from reconciler import __version__
-from reconciler.cli import apply, control, demo, explain, init, plan, run, sandbox, status, validate
+from reconciler.cli import apply, control, demo, explain, init, plan, run, sandbox, status, task, validate
 from reconciler.cli.exits import CLOSED, ERROR, INTERRUPTED
 from reconciler.errors import ReconcilerError
 
@@ -59,7 +59,7 @@ def parser() -> _Parser:
     )
     root.add_argument("--version", action="version", version=f"reconciler {__version__}")
     verbs = root.add_subparsers(title="verbs", metavar="VERB", required=False)
-    for module in (demo, init, validate, plan, apply, run, status, explain, control, sandbox):
+    for module in (demo, init, validate, plan, apply, run, status, explain, control, task, sandbox):
         module.add(verbs)
     for each in (root, *verbs.choices.values()):
         each.set_defaults(refuse=each.refuse)

@@ -17,6 +17,7 @@ from reconciler.diff.mounts import mounted
 from reconciler.diff.prune import finish, prune
 from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
+from reconciler.engine.runs import Past
 from reconciler.engine.schemas import CRD_KIND, Schemas
 from reconciler.errors import ApiError, NotFound, TooManyRequests, Unauthorized
 from reconciler.kube.names import GroupKind, Identity
@@ -68,21 +69,21 @@ class Decider:
         self._unserved: set[Identity] = set()
         self.undecided: frozenset[Identity] = frozenset()
 
-    async def changes(
-        self, manifests: Mapping[Identity, Manifest], *, ran: frozenset[Identity] = frozenset()
-    ) -> list[Change]:
+    async def changes(self, manifests: Mapping[Identity, Manifest], *, past: Past | None = None) -> list[Change]:
         """One Change for each of `manifests` that may need something done; those that are equal are left out.
 
-        `ran` are Jobs that ran to their end once: they are not made again (rule 16). Asks the cluster for the metadata
-        of what it does not know (rule 2). Raises TransportError, or ApiError where it is not about some kinds.
+        `past` says which Jobs are not to be made (rule 16). Asks the cluster for the metadata of what it does not know
+        (rule 2). Raises TransportError, or ApiError where it is not about some kinds.
         """
         for identity, manifest in manifests.items():
             if identity.group_kind == CRD_KIND:
                 self._schemas.learn(manifest.object)
+        past = past or Past()
         different = [manifest for identity, manifest in manifests.items() if not self._same(identity, manifest)]
         cache = self._cluster.cache
+        known = past.ended
         unknown = [
-            m for m in different if m.identity not in cache and m.identity not in ran and self._within(m.identity)
+            m for m in different if not (m.identity in cache or m.identity in known) and self._within(m.identity)
         ]
         existing, unread = await self._existing(unknown)
         existing |= await self._in_their_versions(different)
@@ -97,7 +98,7 @@ class Decider:
                 undecided.add(manifest.identity)
             else:
                 try:
-                    change = self._decide(manifest, existing, manifests, ran)
+                    change = self._decide(manifest, existing, manifests, past)
                 except Exception as fault:  # a fault of ours with one object must not stop the others
                     logger.exception("%s could not be compared", manifest.identity)
                     reason = f"a fault of reconciler itself: {type(fault).__name__}"
@@ -127,7 +128,7 @@ class Decider:
         existing, unread = await self._existing([manifest])
         for error in unread.values():
             raise error
-        return self._decide(manifest, existing, {}, frozenset())
+        return self._decide(manifest, existing, {}, Past())
 
     def written(self, manifest: Manifest, version: str) -> None:
         """Remember that the object at resourceVersion `version` is what applying `manifest` makes of it.
@@ -240,7 +241,7 @@ class Decider:
         manifest: Manifest,
         existing: Mapping[Identity, Live],
         manifests: Mapping[Identity, Manifest],
-        ran: frozenset[Identity],
+        past: Past,
     ) -> Change:
         identity = manifest.identity
         if not self._within(identity):
@@ -253,8 +254,8 @@ class Decider:
         if cached is not None:
             cached = existing.get(identity, cached)
         present = cached or existing.get(identity)
-        if present is None and identity in ran:
-            return Change(identity, Action.NONE, "ran already", manifest=manifest)
+        if present is None and (held := past.forbids(manifest, self._owner.source)) is not None:
+            return held
         if present is None and not self._served(identity):
             self._unserved.add(identity)
             return Change(identity, Action.UNCONFIRMED, "its kind is not served yet", manifest=manifest)

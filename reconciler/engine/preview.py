@@ -6,6 +6,7 @@ from dataclasses import replace
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
+from reconciler.engine.runs import Jobs, Past
 from reconciler.errors import ApiError
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
@@ -44,7 +45,7 @@ async def preview(
     await cluster.watch([*kinds, *left], namespaces=config.namespaces)
     decider = Decider(config, owner, cluster, Claims())
     changes: list[Change] = []
-    for change in await decider.changes(manifests.items, ran=state.ran):
+    for change in await decider.changes(manifests.items, past=Past.of(state, Jobs(config.name, cluster.cache).there())):
         if change.action is Action.UPDATE:
             try:
                 if not await decider.confirmed(change):

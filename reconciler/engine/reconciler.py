@@ -12,11 +12,12 @@ from reconciler.clock import Clock
 from reconciler.cluster.cache import Packed
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
-from reconciler.diff.prune import finish
+from reconciler.diff.prune import JOB
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider, Prunes
 from reconciler.engine.execute import Execution
 from reconciler.engine.record import passed
+from reconciler.engine.runs import Runs
 from reconciler.engine.telling import Teller
 from reconciler.engine.tending import SUSPECT_DELAY, Tending
 from reconciler.errors import ReconcilerError
@@ -103,6 +104,7 @@ class Reconciler:
         self._tending = Tending(
             self._cluster.cache, self._decider, self._tell, surroundings.clock, lambda delay: self.on_suspect(delay)
         )
+        self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
         self._snapshot: Snapshot | None = None
         self._desired: Desired | None = None
         self._tried: str | None = None  # the commit of the last pass that was not superseded
@@ -315,10 +317,9 @@ class Reconciler:
     async def decide(self, desired: Desired) -> list[Change]:
         """What is to happen to each object that is not as Git states it."""
         items = desired.manifests.items
-        self._note_runs(items)
         self._decider.forget(items)
+        found = await self._decider.changes(items, past=await self._runs.past(items.values()))
         state = await self._store.load(self.config.name)
-        found = await self._decider.changes(items, ran=state.ran)
         changes = [kept for change in found if (kept := self._tending.in_a_pass(change)) is not None]
         old = state.spent or (state.applied.commit if state.applied else "")
         new = desired.snapshot.revision.commit
@@ -359,6 +360,8 @@ class Reconciler:
 
         def written(manifest: Manifest, live: Live) -> None:
             self._decider.written(manifest, live.resource_version)
+            if manifest.once:
+                self._runs.made(manifest.identity)
             if made is not None:
                 made[live.identity] = live
 
@@ -411,23 +414,24 @@ class Reconciler:
     def _others_changed(self) -> None:
         """Another source states something else than before."""
         if self._waiting:
-            self.ask()
-            self.on_suspect(SUSPECT_DELAY)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Another pass is due, soon."""
+        self.ask()
+        self.on_suspect(SUSPECT_DELAY)
 
     def _seen(self, identity: Identity, old: Packed | None, new: Packed | None) -> None:
         """A watch event."""
         if self._desired is None:
             return
         manifest = self._desired.manifests.items.get(identity)
+        if identity.group_kind == JOB:
+            self._runs.seen(identity, old, new, stated=manifest is not None)
         if manifest is None:
             if old is None and new is not None and ownership(new.live(identity), self.owner) is Ownership.OURS:
-                self.ask()  # one of ours came to light that Git does not state
-                self.on_suspect(SUSPECT_DELAY)
+                self._wake()  # one of ours came to light that Git does not state
             return
-        if manifest.once:
-            for state in (old, new):
-                if state is not None and finish(state.live(identity).object)[0]:
-                    self._ran((identity,))
         self._tending.suspect(identity)
 
     async def heal(self) -> None:
@@ -449,9 +453,8 @@ class Reconciler:
                 await self._execution(desired.manifests, healing=True).run(going)
 
     async def _look_at(self, stated: Mapping[Identity, Manifest], desired: Desired) -> None:
-        self._note_runs(stated)
-        state = await self._store.load(self.config.name)
-        changes = await self._tending.to_heal(stated, await self._decider.changes(stated, ran=state.ran))
+        past = await self._runs.past(stated.values())
+        changes = await self._tending.to_heal(stated, await self._decider.changes(stated, past=past))
         if not changes:
             return
         before = {change.identity: self._cluster.cache.get(change.identity) for change in changes}
@@ -459,15 +462,3 @@ class Reconciler:
         results = await self._execution(desired.manifests, healing=True, made=after).run(changes)
         if not self._tending.healed(changes, results, before, after):
             self._failed()
-
-    def _note_runs(self, manifests: Mapping[Identity, Manifest]) -> None:
-        """Remember Jobs that ran to their end: they are not made again because they were deleted (rule 16)."""
-        self._ran(
-            identity
-            for identity, manifest in manifests.items()
-            if manifest.once and (live := self._cluster.cache.get(identity)) is not None and finish(live.object)[0]
-        )
-
-    def _ran(self, jobs: Iterable[Identity]) -> None:
-        if ended := frozenset(jobs):
-            self._store.update(self.config.name, lambda state: replace(state, ran=state.ran | ended))

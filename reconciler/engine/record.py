@@ -44,9 +44,9 @@ def passed(
         kinds=state.kinds & {*(identity.group_kind for identity in used), *unread},
         namespaces=state.namespaces if unread else frozenset(i.namespace for i in used if i.namespace),
         approved=state.approved & {*to_go, *(each.uid for each in state.held)},
-        # A Task that is broken for a moment states no Job: that is no reason to forget that its Job ran.
-        ran=state.ran if doubtful else state.ran & frozenset(stated),
     )
+    if not doubtful:  # a Task that is broken for a moment states no Job, and its Job ran all the same
+        state = state.keeping_jobs(stated)
     if not (result.ok and settled):
         return state
     return replace(state, applied=Mark(result.revision.commit, result.finished), spent="")

@@ -4,7 +4,7 @@ It is bounded, lies in ConfigMaps and never holds a secret's value. Everything e
 cluster.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -21,6 +21,7 @@ LABEL_PIECE: Final = "reconciler.dev/state-piece"  # the source, on the pieces o
 
 HISTORY: Final = 50  # passes that are remembered
 HELD: Final = 500  # held actions that are remembered
+JOBS: Final = 500  # Jobs that are remembered beside those that are stated
 MESSAGES: Final = 5  # failures that a pass remembers, each cut to MESSAGE characters
 MESSAGE: Final = 300
 
@@ -92,8 +93,8 @@ class SourceState:
     `kinds` and `namespaces` are all that the source has used and not yet been found to have left (rule 3). `seen` is
     the last commit that a pass began with, `applied` the last one that a pass brought to its end; `spent` is a later
     one up to which trailers have approved deletions already ("" where there is none). `guard` is the prune
-    guard in force then. `approved` are uids whose deletion was approved by hand. `ran` are Jobs that ran to their end
-    and are still stated (rule 16). `history` is oldest first.
+    guard in force then. `approved` are uids whose deletion was approved by hand. `made` are the Jobs of Tasks that were
+    made, on record before they are; `ran` are those of them that ran to their end (rule 16). `history` is oldest first.
     """
 
     source: str
@@ -107,6 +108,7 @@ class SourceState:
     held: tuple[Held, ...] = ()
     held_more: int = 0  # held actions beyond HELD
     approved: frozenset[str] = frozenset()
+    made: frozenset[Identity] = frozenset()
     ran: frozenset[Identity] = frozenset()
     history: tuple[Pass, ...] = ()
 
@@ -118,6 +120,17 @@ class SourceState:
         """With exactly these actions held."""
         every = sorted(held, key=lambda each: each.identity)
         return replace(self, held=tuple(every[:HELD]), held_more=max(0, len(every) - HELD))
+
+    def running_again(self, jobs: Iterable[Identity]) -> "SourceState":
+        """As if `jobs` had never been made: the next pass makes those of them that are stated and not there."""
+        jobs = frozenset(jobs)
+        return replace(self, made=self.made - jobs, ran=self.ran - jobs)
+
+    def keeping_jobs(self, stated: Collection[Identity]) -> "SourceState":
+        """With no more Jobs on record than JOBS; those that are `stated` stay in any case."""
+        if len(self.made) <= JOBS:
+            return self
+        return replace(self, made=self.made & frozenset(stated), ran=self.ran & frozenset(stated))
 
     def having_passed(self, done: Pass) -> "SourceState":
         """With one more pass in the history. Saying it twice changes nothing."""

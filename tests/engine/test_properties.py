@@ -145,6 +145,7 @@ def test_any_two_commits_are_applied_as_foretold_and_a_second_look_finds_nothing
             assert happened(result) == told(announced)
 
             await w.restart()
-            assert await foretold(w) == {}
+            left = await foretold(w)  # Jobs wait for those of the first commit: nobody runs their pods here
+            assert {i for i, change in left.items() if (i.kind, change.action) != ("Job", Action.HOLD)} == set()
 
     scenario()

@@ -105,12 +105,14 @@ class World:
         assert result is not None, self.events[-1:]
         return result
 
-    async def restart(self) -> None:
-        """The daemon dies and a new one starts: only Git and the cluster remember."""
+    async def restart(self, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
+        """The daemon dies and a new one starts: only Git and the cluster remember. `meanwhile` is what it misses."""
         for reconciler in self.sources.values():
             await reconciler.close()
         await self.store.close()
         await self.cluster.close()
+        if meanwhile is not None:
+            await meanwhile()
         self.cluster = self.new_cluster()
         self.store = StateStore(self.cluster, self.states, clock=self.clock, pace=0.05)
         self.claims = Claims()
