@@ -35,6 +35,26 @@ class PruneGuard(_Config, frozen=True):
     percent: int = 20
 
 
+class DriftRule(_Config, frozen=True):
+    """How drift of some objects is treated: those of files that match `paths`, and that match `objects` themselves.
+
+    Both are globs in which `*` stands for anything, a slash too; one that is empty matches everything. Objects are
+    written `Kind/namespace/name`, or `Kind/name` where there is no namespace.
+    """
+
+    mode: DriftMode
+    paths: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+
+
+class MaintenanceWindow(_Config, frozen=True):
+    """From each time that the cron `schedule` is due in `time_zone`, `duration` seconds long."""
+
+    schedule: str
+    duration: float
+    time_zone: str = "UTC"
+
+
 class SourceConfig(_Config, frozen=True):
     """One repository to watch. `ref` is a branch, a tag, 40 hexadecimal digits, or `semver:<range>` over tags."""
 
@@ -50,6 +70,8 @@ class SourceConfig(_Config, frozen=True):
     guard: PruneGuard = PruneGuard()
     adopt: bool = False
     drift: DriftMode = DriftMode.HEAL
+    drift_rules: tuple[DriftRule, ...] = ()  # the first that matches counts
+    maintenance: tuple[MaintenanceWindow, ...] = ()  # while one is open, drift is neither healed nor told
     namespaces: tuple[str, ...] = ()  # watch and apply in these only; empty: the whole cluster
     suspend: bool = False
 
@@ -71,6 +93,7 @@ class DaemonConfig(_Config, frozen=True):
     listen: str = "0.0.0.0:8080"  # in a container the probes come from outside
     status_page: StatusPage = StatusPage()
     alerts: AlertsConfig = AlertsConfig()
+    full_check: float = 3600.0  # seconds between two readings of everything that is watched, jittered by 10 %
     concurrency: int = 8  # writes in flight
     wait_timeout: float = 600.0  # seconds that a dependent waits for what it depends on
     kubeconfig: str | None = None

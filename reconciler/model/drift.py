@@ -26,6 +26,7 @@ class DriftState(StrEnum):
     FIGHT = "fight"  # somebody keeps changing it back: healed again at `until`
     STUBBORN = "stubborn"  # applying does not change it: an admission webhook rewrites it; tried again at `until`
     WAITING = "waiting"  # for the end of a maintenance window, at `until`, or of a suspension
+    RESTORED = "restored"  # ended without us: undone by hand, or Git states something else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One drifted object. `noticed` is when the drift was confirmed first; it stays while the drift lasts."""
+    """One drifted object. `noticed` is when it was seen first; it stays while the drift lasts. `ended`: it is over."""
 
     source: str
     identity: Identity
@@ -75,3 +76,4 @@ class Drift:
     until: datetime | None = None
     reason: str = ""
     times: int = field(default=1)  # how often it was healed in a row
+    ended: datetime | None = None

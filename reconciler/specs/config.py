@@ -1,8 +1,10 @@
 """The daemon's configuration: read, checked and typed, with refusals as good as those of specs."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -24,7 +26,17 @@ __all__ = ["ConfigRefused", "load_config", "read_config", "schema"]
 
 JSON = Any
 
-_DURATIONS: Final = ("interval", "timeout", "waitTimeout", "groupWait", "groupInterval", "reminder")
+_DURATIONS: Final = (
+    "interval",
+    "timeout",
+    "waitTimeout",
+    "fullCheck",
+    "duration",
+    "groupWait",
+    "groupInterval",
+    "reminder",
+)
+_DAY: Final = 86_400  # seconds
 
 
 class ConfigRefused(ConfigError):
@@ -91,10 +103,32 @@ def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
         for field, least in (("interval", 1), ("timeout", 1)):
             if isinstance(stated := source.get(field), str) and seconds(stated) < least:
                 yield Finding("bad-value", ("sources", at, field), f"{stated} is less than {least} second")
+        for number, window in enumerate(source.get("maintenance", ())):
+            yield from _window(window, ("sources", at, "maintenance", number))
     yield from config_alerts.beyond(value.get("alerts", {}), names)
+    if isinstance(pause := value.get("fullCheck"), str) and not 60 <= seconds(pause) <= _DAY:
+        yield Finding("bad-value", ("fullCheck",), f"{pause} is not between a minute and a day")
     port = str(value.get("listen", ":1")).rpartition(":")[2]
     if not 0 < int(port) < 65536:
         yield Finding("bad-value", ("listen",), f"{port} is not a port from 1 to 65535")
+
+
+def _window(window: Mapping[str, JSON], path: Trail) -> Iterator[Finding]:
+    """A maintenance window that never opens, or that never closes."""
+    from cronsim import CronSim, CronSimError  # here, because few configurations have windows
+
+    try:
+        ZoneInfo(window.get("timeZone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        message = f"{shown(window['timeZone'])} is not a time zone"
+        yield Finding("bad-value", (*path, "timeZone"), message, "such as Europe/Berlin")
+    try:
+        next(CronSim(window["schedule"], datetime(2026, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration):
+        message = f"{shown(window['schedule'])} is not a cron schedule, or never comes due"
+        yield Finding("bad-value", (*path, "schedule"), message, "minute, hour, day, month, weekday: 0 22 * * 6")
+    if isinstance(stated := window["duration"], str) and not 0 < seconds(stated) <= 7 * _DAY:
+        yield Finding("bad-value", (*path, "duration"), f"{stated} is not between a second and a week")
 
 
 def _in_seconds(value: JSON) -> JSON:

@@ -15,7 +15,16 @@ from reconciler.model.alerting import (
     Route,
     SlackReceiver,
 )
-from reconciler.model.config import DaemonConfig, GitCredentials, GitLimits, PruneGuard, SourceConfig, StatusPage
+from reconciler.model.config import (
+    DaemonConfig,
+    DriftRule,
+    GitCredentials,
+    GitLimits,
+    MaintenanceWindow,
+    PruneGuard,
+    SourceConfig,
+    StatusPage,
+)
 from reconciler.model.duration import seconds
 from reconciler.specs.config import load_config
 from reconciler.specs.schemas import schema
@@ -30,6 +39,8 @@ PARTS = {
     "`credentials`": (3, SOURCE["credentials"]["properties"], GitCredentials),
     "`limits`": (3, SOURCE["limits"]["properties"], GitLimits),
     "`guard`": (3, SOURCE["guard"]["properties"], PruneGuard),
+    "`driftRules`": (3, SOURCE["driftRules"]["items"]["properties"], DriftRule),
+    "`maintenance`": (3, SOURCE["maintenance"]["items"]["properties"], MaintenanceWindow),
     "Alerts": (2, ALERTS, AlertsConfig),
     "`receivers`": (3, RECEIVER, ReceiverConfig),
     "`slack`": (3, RECEIVER["slack"]["properties"], SlackReceiver),

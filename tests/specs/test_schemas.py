@@ -35,6 +35,8 @@ STRUCTS = [
     ("config", "alerts.receivers[].message", alerting.MessageConfig),
     ("config", "alerts.routes[]", alerting.Route),
     ("config", "sources[]", config.SourceConfig),
+    ("config", "sources[].driftRules[]", config.DriftRule),
+    ("config", "sources[].maintenance[]", config.MaintenanceWindow),
     ("config", "sources[].credentials", config.GitCredentials),
     ("config", "sources[].limits", config.GitLimits),
     ("config", "sources[].guard", config.PruneGuard),
