@@ -96,6 +96,7 @@ def _describe(cache: Any, state: "SourceState") -> dict[str, Any]:
         if last
         else None,
         "held": [{"object": str(h.identity), "reason": h.reason, "hint": h.hint} for h in state.held],
+        "left": [{"kind": str(each.kind), "namespace": each.namespace, "count": each.count} for each in state.left],
         "objects": objects,
     }
 
@@ -120,9 +121,24 @@ def _text(found: dict[str, Any]) -> str:
         more = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
         lines.append(f"  held: {', '.join(objects[:_NAMED])}{more}")
         lines += [f"    {text}" for text in (f"because: {reason}", f"hint: {hint}" if hint else "") if text]
+    lines += _left(found["left"])
     rows = [("OBJECT", "HEALTH", ""), *((o["object"], o["health"], o["message"]) for o in found["objects"])]
     lines.append(table(rows, indent="  ") if found["objects"] else "  no objects")
     return "\n".join(lines)
+
+
+def _left(left: list[dict[str, Any]]) -> list[str]:
+    """What is kept outside of the namespaces that the source is bound to."""
+    if not left:
+        return []
+    places: dict[str, list[str]] = {}
+    for each in left:
+        count = "unknown" if each["count"] is None else each["count"]
+        places.setdefault(each["namespace"], []).append(f"{each['kind']}: {count}")
+    lines = ["  left behind, kept and no longer managed: outside of the source's namespaces"]
+    for place, kinds in sorted(places.items()):
+        lines.append(f"    {f'in {place}' if place else 'in no namespace'}: {', '.join(kinds)}")
+    return [*lines, "    hint: name the namespace again to manage it, or delete by hand what is not needed"]
 
 
 def history(args: argparse.Namespace) -> int:

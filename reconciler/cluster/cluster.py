@@ -74,9 +74,11 @@ class Cluster:
         """All objects of a kind from the server, sorted. Raises NotFound where the kind is not served."""
         return await read.list_objects(self.server, kind, namespace, label_selector)
 
-    async def metadata(self, kind: GroupKind, namespace: str | None = None) -> Mapping[Identity, Live]:
-        """The metadata of all objects of a kind: what there is before the first apply (rule 2)."""
-        return await read.list_metadata(self.server, kind, namespace)
+    async def metadata(
+        self, kind: GroupKind, namespace: str | None = None, label_selector: str = ""
+    ) -> Mapping[Identity, Live]:
+        """The metadata of all objects of a kind that match: what there is before the first apply (rule 2)."""
+        return await read.list_metadata(self.server, kind, namespace, label_selector)
 
     # ---- watching
 

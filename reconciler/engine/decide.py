@@ -15,6 +15,7 @@ from reconciler.diff.compare import compare
 from reconciler.diff.guard import guard, stricter
 from reconciler.diff.mounts import mounted
 from reconciler.diff.prune import finish, prune
+from reconciler.engine.bounds import within
 from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
 from reconciler.engine.runs import Past
@@ -273,9 +274,7 @@ class Decider:
         return change
 
     def _within(self, identity: Identity) -> bool:
-        """Whether the source may touch the object: in its namespaces, where it is bound to some, and these alone."""
-        own = identity.name if identity.kind == "Namespace" else identity.namespace
-        return not self._config.namespaces or own in self._config.namespaces
+        return within(self._config.namespaces, identity)
 
     def _served(self, identity: Identity) -> bool:
         return identity.group_kind in self._cluster.discovery.resources
@@ -302,7 +301,7 @@ class Decider:
     ) -> Prunes:
         """What is to happen to objects that this source owns and Git no longer states, the guard applied."""
         source = self._owner.source
-        marked = self._cluster.cache.marked(source)
+        marked = [identity for identity in self._cluster.cache.marked(source) if self._within(identity)]
         going = {identity for identity in marked if identity not in manifests.items}
         if not going:
             return Prunes([])

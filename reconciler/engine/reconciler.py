@@ -13,6 +13,7 @@ from reconciler.cluster.cache import Packed
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.diff.prune import JOB
+from reconciler.engine.bounds import left_behind, returning
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider, Prunes
 from reconciler.engine.execute import Execution
@@ -115,6 +116,7 @@ class Reconciler:
         self._retry_at = 0.0  # on the monotonic clock, where something failed
         self._untidy = False  # something was kept only until a roll-out has ended
         self._kinds: frozenset[GroupKind] = frozenset()  # what it watches
+        self._looked_outside = False  # what it left behind in namespaces that it is not bound to any more
         self._waiting = False  # for another source to state something else
         self._busy: set[Identity] = set()  # what the running pass still is to write
         self._passing = False
@@ -308,11 +310,17 @@ class Reconciler:
         commit = desired.snapshot.revision.commit
         self._with.claims.state(name, items, commit=commit, certain=not desired.doubtful)
         kinds = frozenset(identity.group_kind for identity in items)
+        bounds = self.config.namespaces
         before = await self._store.load(name)
-        await self._store.record(name, kinds, {i.namespace for i in items if i.namespace})
+        recorded = before.kinds | returning(before, bounds)
+        await self._store.record(name, kinds | recorded, {i.namespace for i in items if i.namespace})
         versions = {manifest.gvk for manifest in items.values()}
-        await self._cluster.watch([*versions, *(before.kinds - kinds)], namespaces=self.config.namespaces)
-        self._kinds = kinds | before.kinds
+        await self._cluster.watch([*versions, *(recorded - kinds)], namespaces=bounds)
+        self._kinds = kinds | recorded
+        if not self._looked_outside:  # the configuration is the same for as long as we live
+            left = await left_behind(self._cluster, self.owner, before, bounds)
+            self._store.update(name, lambda state: replace(state, left=left))
+            self._looked_outside = True
 
     async def decide(self, desired: Desired) -> list[Change]:
         """What is to happen to each object that is not as Git states it."""

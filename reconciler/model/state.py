@@ -51,6 +51,18 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """Objects of one kind in a namespace that the source is no longer bound to; "" for what is in no namespace.
+
+    `count` is None where they may not be listed any more.
+    """
+
+    kind: GroupKind
+    namespace: str
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
     """One pass in short. `done` counts by action what was done, `failed` what was not; `messages` say why."""
 
@@ -94,7 +106,8 @@ class SourceState:
     the last commit that a pass began with, `applied` the last one that a pass brought to its end; `spent` is a later
     one up to which trailers have approved deletions already ("" where there is none). `guard` is the prune
     guard in force then. `approved` are uids whose deletion was approved by hand. `made` are the Jobs of Tasks that were
-    made, on record before they are; `ran` are those of them that ran to their end (rule 16). `history` is oldest first.
+    made, `ran` those of them that ran to their end (rule 16). `left` is what lies outside of the namespaces that the
+    source is bound to now. `history` is oldest first.
     """
 
     source: str
@@ -110,6 +123,7 @@ class SourceState:
     approved: frozenset[str] = frozenset()
     made: frozenset[Identity] = frozenset()
     ran: frozenset[Identity] = frozenset()
+    left: tuple[Left, ...] = ()
     history: tuple[Pass, ...] = ()
 
     def using(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> "SourceState":
