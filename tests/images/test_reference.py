@@ -44,11 +44,11 @@ def test_what_people_write(text: str, whole: str) -> None:
     [
         "", " ", "/", ":", "@", "a:", "a@", "a/", "/a", "a//b", "a:b:c", ":5000", "r.io:/a", "r.io:0/a", "r.io:99999/a",
         "Redis", "r.io/Shop", "a___b", "a..b", "a.-b", "-a", "a-", "a b", "a\nb", "a\x00", "a%2fb", "../a", "a/../b",
-        "r.io/../b", "r.io/.", "http://r.io/a", "user:pass@r.io/a", "r.io/a?x=1", "r.io/a#x", "--help", "-r.io/a", "r-.io/a",
-        "r..io/a", "[::1/a", "[::g]/a", "[fe80::1%eth0]/a", "[1.2.3.4]/a", "::1/a", "[::1]:5000", "r.io/a:-x", "r.io/a:.x",
-        "r.io/a:" + "t" * 129, "r.io/a:é", "a@sha256:" + "0" * 63, "a@sha256:" + "A" * 64, "a@md5:" + "0" * 32,
-        "a@" + SHA + "@" + SHA, "a@" + SHA + ":1", "0123456789abcdef" * 4, "a" * 256, "a" * 5000, "r.io/" + "/".join("a" * 130),
-        "r.io/٣", "r\u2024io/a", "redis:7\n", "redis\n",
+        "r.io/../b", "r.io/.", "http://r.io/a", "user:pass@r.io/a", "r.io/a?x=1", "r.io/a#x", "--help", "-r.io/a",
+        "r-.io/a", "r..io/a", "[::1/a", "[::g]/a", "[fe80::1%eth0]/a", "[1.2.3.4]/a", "::1/a", "[::1]:5000",
+        "r.io/a:-x", "r.io/a:.x", "r.io/a:" + "t" * 129, "r.io/a:é", "a@sha256:" + "0" * 63, "a@sha256:" + "A" * 64,
+        "a@md5:" + "0" * 32, "a@" + SHA + "@" + SHA, "a@" + SHA + ":1", "0123456789abcdef" * 4, "a" * 256, "a" * 5000,
+        "r.io/" + "/".join("a" * 130), "r.io/٣", "r\u2024io/a", "redis:7\n", "redis\n",
     ],
 )  # fmt: skip
 def test_what_is_refused(text: str) -> None:

@@ -1,0 +1,106 @@
+"""Registries: Debian's on loopback, and ones in memory that do what they are told."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from debian import missing
+from memory_registry import MemoryRegistries
+from registry_server import RegistryServer
+
+from reconciler.clock import LoopClock, SystemClock
+from reconciler.images.session import Session
+from reconciler.model.image import Registries, RegistryHost
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this test run share."""
+    here = tmp_path_factory.getbasetemp()
+    return here if worker_id == "master" else here.parent
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request.config, "workerinput", {}).get("workerid", "master"))
+
+
+@pytest.fixture(scope="session")
+def docker_registry(shared: Path) -> None:
+    """Skips where Debian's docker-registry cannot be had."""
+    if why := missing(["docker-registry"], shared):
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def open_registry(docker_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """One for all tests of a process: each uses repositories of its own."""
+    with RegistryServer(tmp_path_factory.mktemp("registry")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_registry(docker_registry: None, tmp_path: Path) -> Iterator[RegistryServer]:
+    """One that a test may stop."""
+    with RegistryServer(tmp_path / "registry") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def locked_registry(docker_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """One with a password."""
+    with RegistryServer(tmp_path_factory.mktemp("locked"), password=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    made, key = folder / "server.crt", folder / "server.key"
+    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    name = ("-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1")
+    out = ("-keyout", str(key), "-out", str(made))
+    subprocess.run(["openssl", "req", *kind, *name, *out], check=True, capture_output=True, timeout=30)
+    return made, key
+
+
+@pytest.fixture(scope="session")
+def tls_registry(
+    docker_registry: None, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RegistryServer]:
+    with RegistryServer(tmp_path_factory.mktemp("tls"), certificate=certificate) as server:
+        yield server
+
+
+@pytest.fixture
+async def session():
+    """Makes a Session to real registries; keyword arguments are settings."""
+    made: list[Session] = []
+
+    def make(*hosts: RegistryHost, config_file: Path | None = None, deadline: float = 10.0) -> Session:
+        settings = Registries(str(config_file) if config_file else None, (), hosts)
+        made.append(Session(settings, SystemClock(), Random(7), deadline=deadline))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@pytest.fixture
+def world() -> MemoryRegistries:
+    return MemoryRegistries()
+
+
+@pytest.fixture
+def memory_session(world: MemoryRegistries) -> Callable[..., Session]:
+    """Makes a Session to the registries of `world`, for virtual time."""
+
+    def make(*hosts: RegistryHost, config_file: Path | None = None, helpers: tuple[str, ...] = ()) -> Session:
+        settings = Registries(str(config_file) if config_file else None, helpers, hosts)
+        return Session(settings, LoopClock(), Random(7), connect=world.connect)
+
+    return make
