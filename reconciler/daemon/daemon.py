@@ -58,8 +58,10 @@ class Daemon:
         self._reconcilers = reconcilers
         self._store = store
         self._triggers = triggers
+        self._clock = clock
         self._metrics = metrics
         self._queue: WorkQueue[Key] = WorkQueue(clock)
+        metrics.waiting(lambda: len(self._queue))
         self._polls = asyncio.Semaphore(_POLLS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -108,7 +110,6 @@ class Daemon:
 
     async def _dispatch(self) -> None:
         while (key := await self._queue.get()) is not None:
-            self._metrics.queued(len(self._queue))
             self._begin(asyncio.create_task(self._work(key), name=f"{key.verb} {key.source}"))
 
     def _begin(self, task: asyncio.Task[None]) -> None:
@@ -134,7 +135,7 @@ class Daemon:
         reconciler = self._reconcilers[key.source]
         async with self._polls:
             poll = await reconciler.poll()
-        self._metrics.polled(key.source, ok=poll.error is None, changed=poll.changed)
+        self._metrics.polled(key.source, self._clock.now(), ok=poll.error is None, changed=poll.changed)
         if reconciler.due:
             await self._queue.add(Key(Verb.SYNC, key.source))
         await reconciler.watch_again()

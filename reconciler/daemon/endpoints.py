@@ -1,12 +1,13 @@
-"""/healthz, /readyz and /metrics over HTTP."""
+"""/healthz, /readyz, /metrics and the status page over HTTP."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from aiohttp import web
-from prometheus_client import generate_latest
+from aiohttp import hdrs, web
+from prometheus_client.exposition import choose_encoder
 
 from reconciler.daemon.metrics import Metrics
+from reconciler.daemon.page.routes import StatusPage
 from reconciler.errors import ConfigError
 
 
@@ -19,7 +20,9 @@ def split_address(listen: str) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def endpoints(listen: str, metrics: Metrics, waiting_for: Callable[[], list[str]]) -> AsyncIterator[str]:
+async def endpoints(
+    listen: str, metrics: Metrics, waiting_for: Callable[[], list[str]], page: StatusPage | None
+) -> AsyncIterator[str]:
     """Serve until the context ends; yields the URL. `waiting_for` names what is not ready yet, in words."""
 
     async def healthz(_request: web.Request) -> web.Response:
@@ -29,13 +32,16 @@ async def endpoints(listen: str, metrics: Metrics, waiting_for: Callable[[], lis
         missing = waiting_for()
         return web.Response(status=503 if missing else 200, text="".join(f"{line}\n" for line in missing) or "ok\n")
 
-    async def scrape(_request: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(metrics.registry), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        )
+    async def scrape(request: web.Request) -> web.Response:
+        encode, form = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
+        response = web.Response(body=encode(metrics.registry), headers={hdrs.CONTENT_TYPE: form})
+        response.enable_compression()
+        return response
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)])
+    if page is not None:
+        page.add_to(app)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -1,17 +1,32 @@
 """What the daemon counts, in Prometheus' conventions. docs/metrics.md lists every name; a test compares."""
 
-from collections.abc import Callable, Mapping
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reconciler import __version__
 from reconciler.cluster.traffic import RequestKind
+from reconciler.model.drift import DriftKind
 from reconciler.model.event import Event, EventType
 from reconciler.model.problem import Severity
 from reconciler.model.result import SyncResult
 
 RequestCounts = Callable[[], Mapping[RequestKind, int]]
+
+_OUTCOMES = ("done", "failed", "blocked", "superseded", "held")
+_DRIFT_EVENTS = (EventType.DRIFTED, EventType.HEALED, EventType.RESTORED, EventType.FOUGHT, EventType.CALMED)
+_SECONDS = (0.05, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 
 
 class _Requests(Collector):
@@ -30,9 +45,9 @@ class _Requests(Collector):
 
 
 class Metrics:
-    """One daemon's metrics, in a registry of their own."""
+    """One daemon's metrics, in a registry of their own. What its `sources` may count begins at 0."""
 
-    def __init__(self, requests: RequestCounts) -> None:
+    def __init__(self, requests: RequestCounts, sources: Iterable[str] = ()) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # start times beside each series: nobody asks for them
         self.registry = CollectorRegistry()
         self.registry.register(_Requests(requests))
@@ -41,10 +56,13 @@ class Metrics:
             "How long a pass over a source took.",
             ["source", "result"],
             registry=self.registry,
-            buckets=(0.05, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000),
+            buckets=_SECONDS,
         )
         self._objects = Gauge(
-            "reconciler_objects", "Objects of the last pass.", ["source", "outcome"], registry=self.registry
+            "reconciler_sync_objects",
+            "Objects that the last pass had something to do with.",
+            ["source", "outcome"],
+            registry=self.registry,
         )
         self._problems = Gauge(
             "reconciler_problems",
@@ -53,7 +71,26 @@ class Metrics:
             registry=self.registry,
         )
         self._polls = Counter("reconciler_polls", "Polls of a source.", ["source", "result"], registry=self.registry)
+        self._polled = Gauge(
+            "reconciler_last_poll_timestamp_seconds",
+            "When the repository last answered.",
+            ["source"],
+            registry=self.registry,
+        )
         self._events = Counter("reconciler_events", "Events by type.", ["source", "type"], registry=self.registry)
+        self._drift = Counter(
+            "reconciler_drift_events",
+            "What happened to drift.",
+            ["source", "kind", "type"],
+            registry=self.registry,
+        )
+        self._healing = Histogram(
+            "reconciler_drift_healing_duration_seconds",
+            "How long it took from noticing a drift until it was healed.",
+            ["source"],
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
         self._queue = Gauge("reconciler_queue_depth", "Keys that wait for a worker.", registry=self.registry)
         self._deliveries = Counter(
             "reconciler_alert_deliveries", "Messages to a receiver.", ["receiver", "result"], registry=self.registry
@@ -65,6 +102,37 @@ class Metrics:
             registry=self.registry,
         )
 
+        build = Gauge("reconciler_build_info", "What runs; always 1.", ["version", "python"], registry=self.registry)
+        build.labels(__version__, platform.python_version()).set(1)
+        ProcessCollector(registry=self.registry)
+        for source in sources:
+            self._begin(source)
+
+    def _begin(self, source: str) -> None:
+        """Have everything of `source` from the start: an increase from nothing is seen by no rule."""
+        for result in ("ok", "failed", "superseded"):
+            self._sync.labels(source, result)
+        for outcome in _OUTCOMES:
+            self._objects.labels(source, outcome)
+        for severity in Severity:
+            self._problems.labels(source, severity.value)
+        for result in ("changed", "unchanged", "error"):
+            self._polls.labels(source, result)
+        for kind in EventType:
+            self._events.labels(source, kind.value)
+        for drift in DriftKind:
+            for kind in _DRIFT_EVENTS:
+                self._drift.labels(source, drift.value, kind.value)
+        self._healing.labels(source)
+
+    def measure(self, collector: Collector) -> None:
+        """Have `collector` asked at each scrape."""
+        self.registry.register(collector)
+
+    def waiting(self, depth: Callable[[], int]) -> None:
+        """How many keys wait, asked at each scrape."""
+        self._queue.set_function(depth)
+
     def synced(self, result: SyncResult) -> None:
         """Take in the result of one pass."""
         outcome = "superseded" if result.superseded else "ok" if result.ok else "failed"
@@ -73,20 +141,25 @@ class Metrics:
         counts: dict[str, int] = {}
         for item in result.results.values():
             counts[item.outcome] = counts.get(item.outcome, 0) + 1
-        for name in ("done", "failed", "blocked", "superseded", "held"):
+        for name in _OUTCOMES:
             self._objects.labels(result.source, name).set(counts.get(name, 0))
         for severity in Severity:
             found = sum(problem.severity is severity for problem in result.problems)
             self._problems.labels(result.source, severity.value).set(found)
 
-    def polled(self, source: str, *, ok: bool, changed: bool) -> None:
+    def polled(self, source: str, at: datetime, *, ok: bool, changed: bool) -> None:
+        """One poll of a repository ended."""
         self._polls.labels(source, "error" if not ok else "changed" if changed else "unchanged").inc()
+        if ok:
+            self._polled.labels(source).set(at.timestamp())
 
     def happened(self, event: Event) -> None:
         self._events.labels(event.source, EventType(event.type).value).inc()
-
-    def queued(self, depth: int) -> None:
-        self._queue.set(depth)
+        if event.drift is not None and event.type in _DRIFT_EVENTS:
+            self._drift.labels(event.source, event.drift.kind.value, event.type.value).inc()
+            if event.type is EventType.HEALED:
+                seconds = (event.time - event.drift.noticed).total_seconds()
+                self._healing.labels(event.source).observe(max(0.0, seconds))
 
     def delivered(self, receiver: str, result: str) -> None:
         """One attempt to tell `receiver`; `result` is a reconciler.alerts.delivery.Result."""

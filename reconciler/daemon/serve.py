@@ -12,7 +12,12 @@ from reconciler.cluster.connect import connect
 from reconciler.cluster.state import StateStore
 from reconciler.daemon.daemon import Daemon
 from reconciler.daemon.endpoints import endpoints
+from reconciler.daemon.levels import Levels
 from reconciler.daemon.metrics import Metrics
+from reconciler.daemon.page.access import Access
+from reconciler.daemon.page.journal import Journal
+from reconciler.daemon.page.routes import StatusPage
+from reconciler.daemon.page.view import Knowledge, View
 from reconciler.daemon.start import Start, unless
 from reconciler.daemon.triggers import ScheduledTriggers, Triggers
 from reconciler.engine.claims import Claims
@@ -61,17 +66,25 @@ async def keep(
     triggers: Triggers | None = None,
 ) -> None:
     """Keep `cluster` as the sources say until `stop` is set. `triggers` default to the machine's time."""
-    metrics = Metrics(lambda: cluster.requests)
+    metrics = Metrics(lambda: cluster.requests, [source.name for source in config.sources])
+    journal = Journal(f"{int(clock.now().timestamp() * 1000):x}")
 
     def emit(event: Event) -> None:
         metrics.happened(event)
+        journal(event)
         sink(event)
 
     repositories = {source.name: open_repository(source, config, clock, random) for source in config.sources}
     store = StateStore(cluster, config.state_namespace, clock=clock)
     start = Start(config, cluster, store, emit, clock=clock, random=random)
     waiting_for = start.waiting_for
-    async with endpoints(config.listen, metrics, lambda: waiting_for()) as url:
+    view = View(config, journal, lambda: waiting_for(), clock)
+    page = None
+    if config.status_page.enabled:
+        page = StatusPage(view, Access(config.status_page.token_file, clock), clock)
+    followers = (lambda: page.feed.clients) if page else (lambda: 0)
+    metrics.measure(Levels(view.overall, lambda: len(cluster.failing()), followers))
+    async with endpoints(config.listen, metrics, lambda: waiting_for(), page) as url:
         ready(url)
         install = await unless(stop, start.install())
         if install is None:
@@ -87,15 +100,18 @@ async def keep(
             concurrency=config.concurrency,
             wait_timeout=config.wait_timeout,
         )
+        reconcilers = {s.name: Reconciler(s, repositories[s.name], surroundings) for s in config.sources}
+        healths = Healths(cluster.cache, install, clock, emit)
+        view.knowledge = Knowledge(install, reconcilers, store, cluster.cache, healths, journal.drifts)
         daemon = Daemon(
-            {s.name: Reconciler(s, repositories[s.name], surroundings) for s in config.sources},
+            reconcilers,
             store=store,
             triggers=triggers or ScheduledTriggers(clock),
             clock=clock,
             metrics=metrics,
         )
         waiting_for = daemon.waiting_for
-        following = asyncio.create_task(Healths(cluster.cache, install, clock, emit).follow())
+        following = asyncio.create_task(healths.follow())
         try:
             await daemon.run(stop)
         finally:

@@ -142,7 +142,7 @@ def test_from_a_commit_to_the_cluster_and_all_that_follows(
 
         metrics = daemon.ask("/metrics")[1]
         assert 'reconciler_polls_total{result="changed",source="shop"} 4.0' in metrics
-        assert 'reconciler_objects{outcome="done",source="tools"}' in metrics
+        assert 'reconciler_objects{health="healthy",source="tools"}' in metrics
         assert 'reconciler_api_requests_total{code="200",resource="configmaps",verb="apply"}' in metrics
         assert 'reconciler_events_total{source="shop",type="healed"}' in metrics
         assert daemon.terminate() < LIMIT

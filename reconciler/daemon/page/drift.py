@@ -1,0 +1,119 @@
+"""Drift: what differs, who did it, and what is done about it."""
+
+from datetime import datetime
+from typing import Final
+
+from reconciler.daemon.page.layout import page, section
+from reconciler.daemon.page.markup import Html, join, tag
+from reconciler.daemon.page.paging import Slice, links
+from reconciler.daemon.page.parts import chip, commit, count, named, spaced, when
+from reconciler.daemon.page.status import Overall
+from reconciler.diff.views.fields import Line, lines
+from reconciler.model.change import FieldChange
+from reconciler.model.drift import Author, Drift, DriftedField, DriftState, Wanted
+from reconciler.model.manifest import DriftMode
+
+PER_PAGE: Final = 25
+_FIELDS: Final = 20  # of one object
+_LINES: Final = 40  # of one field
+_WIDE: Final = 500  # characters of a line
+_WHAT: Final = {"+": "found", "-": "stated", "~": "changed", "=": "same", " ": "same"}
+_STATES: Final = {
+    DriftState.FOUND: "found",
+    DriftState.HEALED: "healed",
+    DriftState.FIGHT: "fight: it is changed back again and again",
+    DriftState.STUBBORN: "applying does not change it",
+    DriftState.WAITING: "waiting",
+}
+
+
+def drift_page(overall: Overall, number: int, *, way_out: bool = False) -> str:
+    """All drift, newest first, `PER_PAGE` at a time."""
+    part = Slice.of(overall.drifts, number, PER_PAGE)
+    title = f"{count(len(overall.drifts), 'object')} not as Git states" if overall.drifts else "No drift"
+    shown = section("drift", title, *cards(part.items, overall.now), links(part, "/drift"))
+    return page("Drift", "/drift", overall, shown, way_out=way_out)
+
+
+def cards(drifts: tuple[Drift, ...], now: datetime) -> list[Html]:
+    return [card(drift, now) for drift in drifts]
+
+
+def card(drift: Drift, now: datetime, *, link: bool = True) -> Html:
+    """One drifted object: what differs with who made it so, who wanted it otherwise, and what happens next."""
+    name = named(drift.identity) if link else tag("span", str(drift.identity))
+    chips = [chip(drift.kind.value, "kind"), chip(_STATES[drift.state], f"state-{drift.state.value}")]
+    return tag(
+        "article",
+        tag("h3", name),
+        tag("p", *spaced(chips), " ", _next(drift, now), class_="meta"),
+        tag("p", drift.reason, class_="said") if drift.reason else None,
+        *(_field(field, now) for field in drift.fields[:_FIELDS]),
+        tag("p", f"and {count(len(drift.fields) - _FIELDS, 'more field')}") if len(drift.fields) > _FIELDS else None,
+        *(_wanted(each, now) for each in drift.wanted),
+        class_="card drift",
+    )
+
+
+def _next(drift: Drift, now: datetime) -> Html:
+    """Since when, and what is done about it."""
+    parts: list[Html | str] = ["noticed ", when(drift.noticed, now)]
+    if drift.state is DriftState.FOUND and drift.mode is DriftMode.ALERT:
+        parts.append("; it is told, not healed")
+    if drift.times > 1:
+        parts.append(f"; healed {drift.times} times in a row")
+    if drift.until is not None:
+        parts += ["; looked at again ", when(drift.until, now)]
+    return join(f"source {drift.source}, ", *parts)
+
+
+def _field(field: DriftedField, now: datetime) -> Html:
+    found = list(lines(FieldChange(field.path, field.wanted, field.found)))
+    shown = [_line(line) for line in found[:_LINES]]
+    if len(found) > _LINES:
+        shown.append(tag("span", f"… and {count(len(found) - _LINES, 'more line')}", class_="line same"))
+    by = [_author(author, now) for author in field.by]
+    who = tag("p", "changed by ", *_listed(by), class_="who") if by else None
+    return tag("div", tag("pre", *shown, tabindex="0", aria_label=f"difference of {field.path}"), who, class_="field")
+
+
+def _line(line: Line) -> Html:
+    """One line of a difference: "-" is what Git states, "+" what the cluster has."""
+    words = line.text
+    kind = _WHAT[line.sign]
+    if line.became is None:
+        return tag("span", f"{line.sign} {_cut(words)}\n", class_=f"line {kind}")
+    stated, found = line.became
+    return tag(
+        "span",
+        f"{line.sign} {_cut(words)}",
+        tag("del", _cut(stated)),
+        " → ",
+        tag("ins", _cut(found)),
+        "\n",
+        class_=f"line {kind}",
+    )
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= _WIDE else f"{words[:_WIDE]}…"
+
+
+def _author(author: Author, now: datetime) -> Html:
+    words = [author.operation, f"of {author.subresource}" if author.subresource else ""]
+    how = " ".join(word for word in words if word)
+    at = join(", ", when(author.time, now)) if author.time else None
+    return join(tag("b", author.manager or "somebody"), f" ({how})" if how else None, at)
+
+
+def _listed(items: list[Html]) -> list[Html | str]:
+    found: list[Html | str] = []
+    for number, item in enumerate(items):
+        found += [" and ", item] if number else [item]
+    return found
+
+
+def _wanted(wanted: Wanted, now: datetime) -> Html:
+    place = tag("code", f"{wanted.path}:{wanted.line}" if wanted.line else wanted.path)
+    said = join(": ", commit(wanted.revision, now)) if wanted.revision else None
+    return tag("p", "Git states it in ", place, said, class_="wanted")
