@@ -33,7 +33,7 @@ from reconciler.errors import SourceError, SourceMissing, SourceRefused, SourceT
 from reconciler.model.config import SourceConfig
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.source import history, objects, tree
-from reconciler.source.address import check_revision, normal_path, parse_url
+from reconciler.source.address import check_revision, is_commit, normal_path, parse_url
 from reconciler.source.backoff import Backoff
 from reconciler.source.environment import Settings, check_readable, environment
 from reconciler.source.mirror import Mirror, directory_name
@@ -162,7 +162,12 @@ class GitSource:
         Raises SourceMissing.
         """
         place, checked = normal_path(path), check_revision(rev)
-        return await self._work(lambda git: history.blame(git, place, self._locate(git, checked), self._config.ref))
+
+        def job(git: GitJob) -> tuple[Revision | None, ...]:
+            commit = checked if is_commit(checked) else self._locate(git, checked)
+            return history.blame(git, place, commit, self._config.ref)
+
+        return await self._work(job)
 
     async def log(self, path: str = ".", limit: int = 20) -> tuple[Revision, ...]:
         """The last commits that changed `path`, newest first, up to the commit in force."""
