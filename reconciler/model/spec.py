@@ -54,8 +54,12 @@ class Rollout(_Spec, frozen=True):
 
 
 class Placement(_Spec, frozen=True):
-    """What a spec states about placement itself; the planner fills in the rest once there is one."""
+    """What a spec states about placement itself. `zones` and `node_selector` are required of a node, `spread` is a wish:
+    "zone" or "node".
+    """
 
+    zones: tuple[str, ...] = ()
+    spread: str | None = None
     node_selector: dict[str, str] = {}
     tolerations: tuple[dict[str, JSON], ...] = ()
     priority_class_name: str | None = None
@@ -90,8 +94,19 @@ class _Workload(_Spec, frozen=True):
     template: dict[str, JSON] | None = None  # merged into the pod template as server-side apply would merge it
 
 
+class Scale(_Spec, frozen=True):
+    """Between `min` and `max` pods. `target` is by resource ("cpu", "memory"): "65%" of the requests, or a quantity."""
+
+    max: int
+    target: dict[str, str]
+    min: int = 1
+
+
 class DeploymentSpec(_Workload, frozen=True):
+    """`replicas` and `scale` are never both stated."""
+
     replicas: int | None = None
+    scale: Scale | None = None
     expose: tuple[Expose, ...] = ()
     rollout: Rollout | None = None
 

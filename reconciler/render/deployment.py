@@ -9,6 +9,7 @@ from typing import Any, Final
 from reconciler.kube.names import Identity
 from reconciler.model.manifest import LABEL_VARIANT
 from reconciler.model.spec import DeploymentSpec, Document, Rollout
+from reconciler.render.autoscaler import autoscaler
 from reconciler.render.claim import claim
 from reconciler.render.config import config_map
 from reconciler.render.disruption import disruption_budget
@@ -16,6 +17,7 @@ from reconciler.render.image import Resolver
 from reconciler.render.ingress import ingresses
 from reconciler.render.part import Part
 from reconciler.render.pod import pod_template
+from reconciler.render.refusal import Refusal
 from reconciler.render.service import service
 from reconciler.render.view import View
 
@@ -25,7 +27,7 @@ _LABEL_NAME: Final = "app.kubernetes.io/name"
 def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, view: View) -> list[Part]:
     """All objects of one Deployment document.
 
-    No number of replicas is rendered where an autoscaler of the source owns it, and no disruption budget where the
+    No number of replicas is rendered where an autoscaler owns it, and no disruption budget where the
     source has one for these pods: two of them would block every eviction. Raises Refusal.
     """
     pods = {_LABEL_NAME: document.identity.name}
@@ -35,8 +37,11 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
         "template": pod_template(document, spec, resolver, labels, requests=view.requests),
         **_rollout(spec.rollout or Rollout()),
     }
+    if spec.scale is not None and view.scaled:
+        hint = "leave `scale` out, or that HorizontalPodAutoscaler"
+        raise Refusal("two-autoscalers", "spec.scale", "another autoscaler of the source scales it too", hint=hint)
     count = spec.replicas if spec.replicas is not None else view.replicas
-    if count is not None and not view.scaled:
+    if count is not None and not view.scaled and spec.scale is None:
         body["replicas"] = count
     metadata = {"name": document.identity.name, "namespace": document.identity.namespace, "labels": pods}
     made = [Part({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}, main=True)]
@@ -46,7 +51,9 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
     if spec.expose:
         made.append(Part(service(document.identity, spec.expose, pods)))
         made += [Part(obj) for obj in ingresses(document.identity, spec.expose)]
-    if (spec.replicas or 0) >= 2 and not view.guarded:
+    if spec.scale is not None:
+        made.append(Part(autoscaler(document.identity, spec.scale, floor=view.replicas)))
+    if _least(spec) >= 2 and not view.guarded:
         made.append(Part(disruption_budget(document.identity, pods)))
     return made
 
@@ -54,6 +61,11 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
 def pod_labels(identity: Identity) -> dict[str, str]:
     """The labels that the stable pods of a Deployment document have, and its selector asks for."""
     return {_LABEL_NAME: identity.name, LABEL_VARIANT: "stable"}
+
+
+def _least(spec: DeploymentSpec) -> int:
+    """Pods that there always are, as far as the spec says so."""
+    return spec.scale.min if spec.scale is not None else spec.replicas or 0
 
 
 def _rollout(rollout: Rollout) -> dict[str, Any]:

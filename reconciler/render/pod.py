@@ -14,6 +14,7 @@ from reconciler.render.claim import claim_name
 from reconciler.render.environment import environment
 from reconciler.render.image import Resolver
 from reconciler.render.merge import merge_template
+from reconciler.render.placement import affinity, spread
 from reconciler.render.refusal import Refusal
 from reconciler.render.security import container_security, pod_security
 
@@ -57,6 +58,8 @@ def pod_template(
         "runtimeClassName": workload.runtime_class_name,
         "nodeSelector": placement.node_selector,
         "tolerations": list(placement.tolerations),
+        "affinity": affinity(placement),
+        "topologySpreadConstraints": spread(placement, labels),
         "priorityClassName": placement.priority_class_name,
         "restartPolicy": restart_policy,
     }

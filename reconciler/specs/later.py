@@ -8,11 +8,11 @@ from typing import Final
 
 HINT: Final = "not acted on in this version; leave it out"
 
-_PLACEMENT: Final = ("spec.placement.pool", "spec.placement.spread", "spec.placement.zones")
+_PLACEMENT: Final = ("spec.placement.pool",)
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Image": ("spec.build", "spec.follow"),
-    "Deployment": (*_PLACEMENT, "spec.rollout.onFailure", "spec.scale"),
+    "Deployment": (*_PLACEMENT, "spec.rollout.onFailure", "spec.scale.perReplica", "spec.scale.query"),
     "Task": (*_PLACEMENT, "spec.onSupersede"),
     "config": (
         "pools",

@@ -53,6 +53,8 @@ def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
         found += _repository(spec["repository"])
     else:
         found += _volumes(spec.get("volumes", ()))
+    if kind == "Deployment":
+        found += _scaling(spec)
     if kind == "Deployment" and spec.get("expose") and value["metadata"]["name"][0].isdigit():
         message = "a Deployment that is exposed has a name that begins with a letter, for its Service"
         found.append(Finding("bad-name", ("metadata", "name"), message))
@@ -60,6 +62,24 @@ def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
         message = f"the name of a scheduled task has at most {_CRON_NAME} characters"
         found.append(Finding("bad-name", ("metadata", "name"), message))
     return found
+
+
+def _scaling(spec: JSON) -> Iterator[Finding]:
+    scale = spec.get("scale")
+    if scale is None:
+        return
+    path = ("spec", "scale")
+    if "replicas" in spec:
+        message = "replicas and scale are both stated"
+        yield Finding("replicas-and-scale", path, message, "state one: a number, or how it follows the load")
+    if scale.get("min", 1) > scale["max"]:
+        yield Finding("min-over-max", (*path, "min"), f"min is {scale['min']}, max is {scale['max']}")
+    requests = (spec.get("resources") or {}).get("requests") or {}
+    for resource, target in sorted(scale["target"].items()):
+        if target.endswith("%") and resource not in requests:
+            message = f"{target} of what? The spec states no request of {resource}"
+            hint = f"state resources.requests.{resource}; without it the autoscaler does nothing"
+            yield Finding("no-request", (*path, "target", resource), message, hint, severity=Severity.WARNING)
 
 
 def _partial(finding: Finding) -> bool:

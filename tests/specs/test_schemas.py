@@ -20,6 +20,7 @@ STRUCTS = [
     ("Deployment", "spec.expose[]", spec.Expose),
     ("Deployment", "spec.rollout", spec.Rollout),
     ("Deployment", "spec.placement", spec.Placement),
+    ("Deployment", "spec.scale", spec.Scale),
     ("Task", "spec", spec.TaskSpec),
     ("Task", "spec.keep", spec.Keep),
     ("Task", "spec.placement", spec.Placement),
