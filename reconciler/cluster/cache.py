@@ -64,7 +64,6 @@ class LiveCache:
         self._kinds: dict[GroupKind, dict[Identity, None]] = {}
         self._sources: dict[str, dict[Identity, None]] = {}
         self._subscribers: list[Callback] = []
-        self._unlisted: dict[GroupKind, int] = {}
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -108,19 +107,7 @@ class LiveCache:
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
-    def synced(self, kind: GroupKind) -> bool:
-        """Whether everything that is watched of `kind` has been listed once; False for a kind that is not watched."""
-        return self._unlisted.get(kind) == 0
-
     # Below: for the reflectors and for our own writes.
-
-    def expect(self, kind: GroupKind, lists: int) -> None:
-        """Say how many first lists of a kind are still to come."""
-        self._unlisted[kind] = lists
-
-    def listed(self, kind: GroupKind) -> None:
-        """Say that one of them came."""
-        self._unlisted[kind] -= 1
 
     def at(self, identity: Identity, version: str) -> Packed | None:
         """The object, if it is here in exactly this state."""

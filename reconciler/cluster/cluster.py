@@ -97,9 +97,20 @@ class Cluster:
         """
         return await self._watches.watch(kinds, selector=selector, namespaces=namespaces)
 
-    def failing(self) -> Mapping[GroupKind, ReconcilerError]:
-        """Which wanted kinds are not followed at present, and why."""
-        return self._watches.failing()
+    async def reread(self, kinds: Iterable[GroupKind], *, age: float = 0.0) -> None:
+        """Read `kinds` from the server once more, whatever the watch has told, where that is `age` seconds ago.
+
+        What is only in the cache goes, what is newer comes; both are told to its subscribers.
+        """
+        await self._watches.reread(kinds, age)
+
+    def failing(self, *, namespaces: tuple[str, ...] = ()) -> Mapping[GroupKind, ReconcilerError]:
+        """Which wanted kinds are not followed (in `namespaces`, where given) at present, and why."""
+        return self._watches.failing(namespaces=namespaces)
+
+    def listed(self, kind: GroupKind, *, namespaces: tuple[str, ...] = ()) -> bool:
+        """Whether all that is watched of `kind` (in `namespaces`, where given) has been listed once."""
+        return self._watches.listed(kind, namespaces)
 
     # ---- writing
 

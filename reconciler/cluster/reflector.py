@@ -57,6 +57,7 @@ class Reflector:
         self.error: ReconcilerError | None = None
         self.listed = False
         self.settled = asyncio.Event()
+        self.read_at = 0.0  # when everything was listed last, on the monotonic clock
         self._api = api
         self._cache = cache
         self._selector = selector
@@ -66,6 +67,11 @@ class Reflector:
         self._subject = f"{resource.kind} in {namespace}" if namespace else resource.kind
         self._version = ""  # of the state that the cache has; "" when it has to be listed
         self._moved = False  # whether the present attempt brought the cache forward
+
+    @property
+    def followed(self) -> bool:
+        """Whether the cache has all of it at present."""
+        return self.listed and self.error is None
 
     async def run(self) -> None:
         """Follow the objects until cancelled, or until the API server does not serve the kind (NotFound in `error`).
@@ -111,17 +117,24 @@ class Reflector:
             return TransportError("the watch failed", where=self._subject, why=type(error).__name__)
         return None
 
-    async def _list(self) -> None:
+    async def reread(self) -> None:
+        """List again, past the watch, which goes on: what it has missed comes to light. Raises ReconcilerError."""
+        if self.listed:
+            await self._read()
+
+    async def _read(self) -> str:
         items, version = await read_pages(
             self._api, self._path, self._query(), self._packed, subject=f"list of {self._subject}"
         )
         found = dict(item for item in items if item is not None)
         self._cache.replace(self.resource.group_kind, self.namespace, found, version)
-        self._version = version
+        self.read_at = self._clock.monotonic()
+        return version
+
+    async def _list(self) -> None:
+        self._version = await self._read()
         self.error = None
-        if not self.listed:
-            self.listed = True
-            self._cache.listed(self.resource.group_kind)
+        self.listed = True
         self.settled.set()
 
     async def _watch(self) -> None:

@@ -151,7 +151,6 @@ class StateStore:
             clock=self._clock,
             random=self._cluster.server.random,
         )
-        cache.expect(ConfigMaps.RESOURCE.group_kind, 1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(reflector.run())
             while True:

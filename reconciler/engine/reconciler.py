@@ -193,7 +193,7 @@ class Reconciler:
 
         No request where all is well.
         """
-        failing = self._cluster.failing()
+        failing = self._cluster.failing(namespaces=self.config.namespaces)
         lost = {kind: error for kind, error in failing.items() if kind in self._kinds}
         if lost:
             with suppress(ReconcilerError):  # where nobody answers, the reason stays the one that is known
@@ -402,8 +402,9 @@ class Reconciler:
             else:
                 self._failed()
         name, cache = self.config.name, self._cluster.cache
-        failing = self._cluster.failing()
-        unread = {kind for kind in self._kinds if kind in failing or not cache.synced(kind)}
+        bounds = self.config.namespaces
+        failing = self._cluster.failing(namespaces=bounds)
+        unread = {kind for kind in self._kinds if kind in failing or not self._cluster.listed(kind, namespaces=bounds)}
         leave = partial(
             passed,
             result=result,

@@ -303,7 +303,7 @@ def test_rule_15_a_custom_resource_follows_its_definition_at_once() -> None:
             crd = cluster.cache.get(crd.identity) or crd
         live = await cluster.apply(widget())
         await asyncio.sleep(1)
-        assert cluster.cache.synced(kind)
+        assert cluster.listed(kind)
         assert cluster.cache.get(live.identity) == live
         await cluster.apply(widget(2))
         await asyncio.sleep(1)

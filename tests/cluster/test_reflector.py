@@ -20,7 +20,7 @@ def test_lists_then_follows(scripted: Any, cluster_on: Any, truth: Any) -> None:
         server.put("web", "1")
         cluster = cluster_on(server)
         assert await cluster.watch({CONFIG_MAP}) == {}
-        assert cluster.cache.synced(CONFIG_MAP)
+        assert cluster.listed(CONFIG_MAP)
         truth(server, cluster)
         server.put("web", "2")
         server.put("api", "1")
@@ -198,12 +198,12 @@ def test_forbidden_is_reported_and_tried_again_without_hurry(scripted: Any, clus
         cluster = cluster_on(server)
         found = await cluster.watch({CONFIG_MAP})
         assert isinstance(found[CONFIG_MAP], Forbidden)
-        assert not cluster.cache.synced(CONFIG_MAP)
+        assert not cluster.listed(CONFIG_MAP)
         await asyncio.sleep(3600)
         assert 40 <= server.seen("list") <= 150
         server.heal()
         await asyncio.sleep(61)
-        assert cluster.cache.synced(CONFIG_MAP)
+        assert cluster.listed(CONFIG_MAP)
         assert cluster.failing() == {}
         await cluster.close()
 
@@ -256,7 +256,7 @@ def test_a_kind_that_fails_does_not_stop_another(scripted: Any, cluster_on: Any,
         deployment = GroupKind("apps", "Deployment")
         found = await cluster.watch({CONFIG_MAP, deployment})
         assert set(found) == {CONFIG_MAP}
-        assert cluster.cache.synced(deployment)
+        assert cluster.listed(deployment)
         await cluster.close()
 
     run_virtual(main())
@@ -292,7 +292,7 @@ def test_a_kind_that_comes_later_is_watched_once_it_is_served_rule_15(scripted: 
         server.resources.append(("example.com", "Widget", "widgets", True))
         await cluster.discovery.refresh()
         await asyncio.sleep(1)
-        assert cluster.cache.synced(widget)
+        assert cluster.listed(widget)
         await cluster.close()
 
     run_virtual(main())
@@ -365,7 +365,7 @@ def test_any_history_ends_in_the_server_s_list(
         server.heal()
         await asyncio.sleep(130)  # longer than the longest pause
         truth(server, cluster)
-        assert cluster.cache.synced(CONFIG_MAP)
+        assert cluster.listed(CONFIG_MAP)
         await cluster.close()
 
     run_virtual(main())

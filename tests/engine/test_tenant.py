@@ -3,7 +3,7 @@
 import contextlib
 
 from kubernetes_server import KubernetesServer
-from tenancy import EVERYTHING, RBAC, tenancy
+from tenancy import EVERYTHING, RBAC, everywhere, tenancy
 from texts import config, deployment
 
 from reconciler.model.result import Outcome
@@ -91,5 +91,62 @@ def test_a_permission_that_is_taken_away_fails_and_converges_once_it_is_back(kub
                 return live is not None and live["data"] == {"value": "2"}
 
             await admin.until(converged)
+
+    kubernetes.run(scenario())
+
+
+def test_rule_22_a_source_that_is_bound_nowhere_does_not_blind_one_that_is_bound(kubernetes: KubernetesServer) -> None:
+    """Of a user who may act in one namespace only; whichever source is first."""
+
+    async def scenario(first: str, second: str) -> None:
+        async with tenancy(kubernetes, EVERYTHING) as (admin, tenant):
+            for name in (first, second):
+                bounds = (tenant.space,) if name == "bound" else ()
+                tenant.source(name, namespaces=bounds).commit({f"{name}.yaml": config(name)})
+            for name in (first, second):
+                await tenant.sources[name].poll()
+                await tenant.sources[name].work()
+            await admin.patch(admin.path("configmaps/bound"), {"data": {"value": "edited"}})
+
+            async def healed() -> bool:
+                live = await admin.get("ConfigMap", "bound")
+                return live is not None and live["data"] == {"value": "1"}
+
+            await tenant.works_until(healed, "bound")
+
+    kubernetes.run(scenario("bound", "wide"))
+    kubernetes.run(scenario("wide", "bound"))
+
+
+def test_rule_22_one_watch_serves_both_where_the_user_may_read_everywhere(kubernetes: KubernetesServer) -> None:
+    reading = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}]
+
+    async def scenario() -> None:
+        async with tenancy(kubernetes, EVERYTHING) as (admin, tenant), everywhere(admin, reading):
+            for name in ("bound", "wide"):
+                bounds = (tenant.space,) if name == "bound" else ()
+                tenant.source(name, namespaces=bounds).commit({f"{name}.yaml": config(name)})
+
+            async def synced() -> bool:
+                """The authorizer is a moment behind the binding."""
+                with contextlib.suppress(AssertionError):
+                    return all([(await tenant.sync(name)).ok for name in ("bound", "wide")])
+                return False
+
+            await tenant.until(synced)
+            assert tenant.cluster.failing() == {}
+            for name in ("bound", "wide"):
+                await admin.patch(admin.path(f"configmaps/{name}"), {"data": {"value": "edited"}})
+
+            async def healed() -> bool:
+                found = [await admin.get("ConfigMap", name) for name in ("bound", "wide")]
+                return all(live is not None and live["data"] == {"value": "1"} for live in found)
+
+            async def both() -> bool:
+                for name in ("bound", "wide"):
+                    await tenant.settled(name)
+                return await healed()
+
+            await tenant.until(both)
 
     kubernetes.run(scenario())

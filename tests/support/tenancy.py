@@ -33,3 +33,20 @@ async def tenancy(kubernetes: KubernetesServer, rules: Rules) -> AsyncIterator[t
         made = World(lambda: kubernetes.transport(user), SystemClock(), admin.tag, states=admin.space)
         async with opened(made) as tenant:
             yield admin, tenant
+
+
+@asynccontextmanager
+async def everywhere(admin: World, rules: Rules) -> AsyncIterator[None]:
+    """Let the tenant of an administrator's world do what `rules` say in every namespace."""
+    name = admin.name("everywhere")
+    head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": admin.name("tenant")}
+    await admin.create(f"/{RBAC}/clusterroles", {**head, "kind": "ClusterRole", "rules": rules})
+    binding = {**head, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [subject]}
+    await admin.create(f"/{RBAC}/clusterrolebindings", binding)
+    try:
+        yield
+    finally:
+        await admin.call("DELETE", f"/{RBAC}/clusterrolebindings/{name}")
+        await admin.call("DELETE", f"/{RBAC}/clusterroles/{name}")
