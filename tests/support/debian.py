@@ -1,46 +1,88 @@
-"""Programs of Debian's packages: found, or installed by the test run where it is root."""
+"""Programs from Debian's packages: the real parts that tests start beside ours.
+
+    promtool = required(program("promtool", "prometheus", folder, service=True))
+
+Root gets a missing one installed, once for all processes of a test run; others are told how to get it.
+"""
 
 import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"  # a user's PATH may not lead there
-_PACKAGES: Final = {"buildah": "buildah", "docker-registry": "docker-registry", "busybox": "busybox-static"}
+import pytest
+
+_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"  # where a user's PATH may not lead
+# One at a time on this machine: two of apt-get disturb each other, whatever they install.
+_LOCK: Final = Path(tempfile.gettempdir()) / f"reconciler-tests-apt-{os.getuid()}.lock"
 
 
-def which(program: str) -> str | None:
-    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}")
+def program(name: str, package: str, folder: Path, *, service: bool = False) -> Path | str:
+    """The program `name`, or one line that says why there is none and how to get it.
 
-
-def missing(programs: Sequence[str], folder: Path) -> str:
-    """ "" when all `programs` are there, else one line that says which are not, and why.
-
-    What is missing is installed once for all processes of a test run that share `folder`. Not under systemd, which
-    would start a server for the whole network.
+    `folder` is shared by all processes of a test run: what failed there is not tried again. `service` says that the
+    package has one: under systemd it is not installed, because it would start that for the whole network at once.
     """
+    if found := _which(name):
+        return found
     folder.mkdir(parents=True, exist_ok=True)
-    failed = folder / "debian.missing"
-    with (folder / "debian.lock").open("w") as lock:
+    failed = folder / f"{package}.missing"
+    with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if any(which(program) is None for program in programs) and not failed.exists():
-            failed.write_text(_install())
-    absent = [_PACKAGES[program] for program in programs if which(program) is None]
+        if (found := _which(name)) is None and not failed.exists():
+            failed.write_text(_install(package, service=service))
+            found = _which(name)
     why = failed.read_text() if failed.exists() else ""
-    return f"there is no {' and no '.join(absent)}{why}: install Debian's packages of that name" if absent else ""
+    return found or f"there is no {name} for these tests{why}: install Debian's package {package}"
 
 
-def _install() -> str:
-    """In brackets, why they could not be installed; "" where that needs no word."""
+_OURS: Final = {"buildah": "buildah", "docker-registry": "docker-registry", "busybox": "busybox-static"}
+
+
+def which(name: str) -> str | None:
+    """Where the program `name` is, servers and a system's own included."""
+    found = _which(name)
+    return str(found) if found else None
+
+
+def missing(names: Sequence[str], folder: Path) -> str:
+    """ "" when all programs `names` are there, else one line that says which are not, and why."""
+    found = (program(name, _OURS[name], folder, service=name == "docker-registry") for name in names)
+    return "; ".join(each for each in found if isinstance(each, str))
+
+
+def required(found: Path | str) -> Path:
+    """The program. Skips the test where there is none; a failure where a machine of CI could have installed it."""
+    if isinstance(found, Path):
+        return found
+    if os.environ.get("CI") == "true" and not os.geteuid():
+        pytest.fail(found, pytrace=False)
+    pytest.skip(found)
+
+
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base if worker_id == "master" else base.parent) / "debian"
+
+
+def _which(name: str) -> Path | None:
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}")
+    return Path(found) if found else None
+
+
+def _install(package: str, *, service: bool) -> str:
+    """In brackets, why it could not be installed; "" where that needs no word."""
     if os.geteuid() or not shutil.which("apt-get"):
         return ""
-    if Path("/run/systemd/system").exists():
-        return " (not installed here: systemd would start docker-registry for the whole network)"
+    if service and Path("/run/systemd/system").exists():
+        return " (not installed here: systemd would start its service for the whole network)"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ("apt-get", "--quiet", "--yes", "--no-install-recommends", "install", *_PACKAGES.values())
+    install = ("apt-get", "--quiet", "--yes", "--no-install-recommends", "install", package)
     for command in (("apt-get", "--quiet", "update"), install):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
         if done.returncode:
