@@ -7,41 +7,13 @@ from pathlib import Path
 
 import pytest
 from registry_server import PASSWORD, USER, RegistryServer
+from small_images import manifest_of, push_image, whole
 
 from reconciler.errors import ImageMissing, RegistryDenied, RegistryUnreachable
-from reconciler.images.push import Pusher, Read
+from reconciler.images.push import Pusher
 from reconciler.images.reference import Repository, digest_of
 from reconciler.images.registry import INDEX, MANIFEST, Registry
 from reconciler.model.image import RegistryHost
-
-CONFIG = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
-
-
-def whole(content: bytes) -> Read:
-    async def read(offset: int, size: int) -> bytes:
-        return content[offset : offset + size]
-
-    return read
-
-
-def manifest_of(config: bytes, *layers: bytes) -> bytes:
-    def described(kind: str, content: bytes) -> dict[str, object]:
-        return {"mediaType": kind, "digest": digest_of(content), "size": len(content)}
-
-    return json.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": described("application/vnd.oci.image.config.v1+json", config),
-            "layers": [described("application/vnd.oci.image.layer.v1.tar", layer) for layer in layers],
-        }
-    ).encode()
-
-
-async def push_image(pusher: Pusher, repository: Repository, tag: str, *layers: bytes) -> str:
-    for content in (CONFIG, *layers):
-        await pusher.blob(repository, digest_of(content), len(content), whole(content))
-    return await pusher.manifest(repository.at(tag=tag), manifest_of(CONFIG, *layers), MANIFEST)
 
 
 def state(config: Path, server: RegistryServer, password: str) -> None:
@@ -60,7 +32,7 @@ async def test_an_image_is_pushed_and_found_again(open_registry: RegistryServer,
     large = bytes(range(256)) * 40  # eleven pieces
     digest = await push_image(pusher, repository, "1.0", b"small", large)
     assert (await registry.head(repository.at(tag="1.0"))).digest == digest
-    assert (await registry.manifest(repository.at(digest=digest))).content == manifest_of(CONFIG, b"small", large)
+    assert (await registry.manifest(repository.at(digest=digest))).content == manifest_of(b"small", large)
     assert await registry.blob(repository, digest_of(large), 20_000) == large
     assert await registry.tags(repository) == ("1.0",)
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
