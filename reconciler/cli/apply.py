@@ -45,6 +45,8 @@ async def _apply(args: argparse.Namespace) -> int:
     from reconciler.cli.progress import Progress
     from reconciler.cli.session import session
     from reconciler.cli.show import hint
+    from reconciler.drift.drifts import Drifts
+    from reconciler.drift.warden import Warden
     from reconciler.engine.claims import Claims
     from reconciler.engine.reconciler import Reconciler, Surroundings
     from reconciler.engine.settle import settle
@@ -54,13 +56,16 @@ async def _apply(args: argparse.Namespace) -> int:
     folder, _snapshot = await read_folder(args)
     async with session(args) as it:
         progress = Progress(args.output)
+        install = await it.install(make=True)
+        drifts = Drifts(progress, it.clock)
+        owner = it.owner(config.name, install)
         reconciler = Reconciler(
             config,
             FolderRepository(folder),
             Surroundings(
                 cluster=it.cluster,
                 store=it.store,
-                install=await it.install(make=True),
+                install=install,
                 claims=Claims(),
                 clock=it.clock,
                 random=it.random,
@@ -68,6 +73,7 @@ async def _apply(args: argparse.Namespace) -> int:
                 concurrency=args.concurrency,
                 wait_timeout=args.timeout,
             ),
+            Warden(config, owner, it.cluster, drifts, clock=it.clock, random=it.random),
         )
         await reconciler.poll()
         if await reconciler.suspended():

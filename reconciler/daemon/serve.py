@@ -17,14 +17,17 @@ from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.page.access import Access
 from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.routes import StatusPage
-from reconciler.daemon.page.view import Knowledge, View
+from reconciler.daemon.page.view import DaemonView, Knowledge
 from reconciler.daemon.start import Start, unless
 from reconciler.daemon.triggers import ScheduledTriggers, Triggers
+from reconciler.drift.drifts import Drifts
+from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
 from reconciler.engine.healths import Healths
 from reconciler.engine.reconciler import Reconciler, Repository, Surroundings
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, Sink
+from reconciler.model.manifest import Owner
 from reconciler.source.repository import GitSource
 
 OpenRepository = Callable[[SourceConfig, DaemonConfig, Clock, Random], Repository]
@@ -78,7 +81,7 @@ async def keep(
     store = StateStore(cluster, config.state_namespace, clock=clock)
     start = Start(config, cluster, store, emit, clock=clock, random=random)
     waiting_for = start.waiting_for
-    view = View(config, journal, lambda: waiting_for(), clock)
+    view = DaemonView(config, journal, lambda: waiting_for(), clock)
     page = None
     if config.status_page.enabled:
         page = StatusPage(view, Access(config.status_page.token_file, clock), clock)
@@ -100,7 +103,13 @@ async def keep(
             concurrency=config.concurrency,
             wait_timeout=config.wait_timeout,
         )
-        reconcilers = {s.name: Reconciler(s, repositories[s.name], surroundings) for s in config.sources}
+        drifts = Drifts(emit, clock)
+
+        def warden(source: SourceConfig) -> Warden:
+            owner = Owner(install, source.name)
+            return Warden(source, owner, cluster, drifts, clock=clock, random=random, full_check=config.full_check)
+
+        reconcilers = {s.name: Reconciler(s, repositories[s.name], surroundings, warden(s)) for s in config.sources}
         healths = Healths(cluster.cache, install, clock, emit)
         view.knowledge = Knowledge(install, reconcilers, store, cluster.cache, healths, journal.drifts)
         daemon = Daemon(
@@ -117,3 +126,4 @@ async def keep(
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+            await drifts.close()

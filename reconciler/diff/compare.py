@@ -23,6 +23,8 @@ Object = Mapping[str, Any]
 
 _LAST_APPLIED: Final = "f:kubectl.kubernetes.io/last-applied-configuration"
 
+_TAKEN: Final = "taken over"
+_LOST: Final = "no longer ours"
 _REMAINING: Final = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining")  # conditions of a Namespace that goes
 
 
@@ -56,7 +58,13 @@ def compare(
         case Ownership.OTHER_SOURCE | Ownership.OTHER_INSTALL as other:
             return _refused(manifest, present, other)
         case other:
-            return _adopted(manifest, present, schema, other, whole=whole)
+            change = _adopted(manifest, present, schema, other, whole=whole)
+            return replace(change, existing=present) if change.action is Action.ADOPT else change
+
+
+def taken(field: FieldChange) -> bool:
+    """Whether a field of a Change is as Git states it, and only its ownership is lost."""
+    return field.note.startswith((_TAKEN, _LOST))
 
 
 def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: str = "") -> Change:
@@ -180,7 +188,7 @@ def _field(difference: Difference, *, secret: bool, kept: bool) -> FieldChange:
         case Kind.RELEASED:
             after, note = before, f"no longer stated, stays with {holders}"
         case Kind.LOST:
-            note = f"taken over by {holders}" if holders else "no longer ours"
+            note = f"{_TAKEN} by {holders}" if holders else _LOST
         case _:
             note = f"set by {holders}" if holders else ""
     if secret and (difference.path[0] in ("f:data", "f:stringData") or difference.path[-1] == _LAST_APPLIED):

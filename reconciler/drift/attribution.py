@@ -141,8 +141,6 @@ class Authorship:
     # -- commits ------------------------------------------------------------------------------------------------------
 
     async def _blamed(self, path: str, commit: str) -> tuple[str, Blame]:
-        if not commit:
-            return path, ()
         key = (path, commit)
         task = self._blames.get(key)
         if task is None:

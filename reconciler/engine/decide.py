@@ -70,17 +70,20 @@ class Decider:
         self._unserved: set[Identity] = set()
         self.undecided: frozenset[Identity] = frozenset()
 
-    async def changes(self, manifests: Mapping[Identity, Manifest], *, past: Past | None = None) -> list[Change]:
+    async def changes(
+        self, manifests: Mapping[Identity, Manifest], *, past: Past | None = None, afresh: bool = False
+    ) -> list[Change]:
         """One Change for each of `manifests` that may need something done; those that are equal are left out.
 
         `past` says which Jobs are not to be made (rule 16). Asks the cluster for the metadata of what it does not know
-        (rule 2). Raises TransportError, or ApiError where it is not about some kinds.
+        (rule 2). `afresh` compares what is known to be equal too. Raises TransportError, or ApiError where it is not
+        about some kinds.
         """
         for identity, manifest in manifests.items():
             if identity.group_kind == CRD_KIND:
                 self._schemas.learn(manifest.object)
         past = past or Past()
-        different = [manifest for identity, manifest in manifests.items() if not self._same(identity, manifest)]
+        different = [m for identity, m in manifests.items() if afresh or not self._same(identity, m)]
         cache = self._cluster.cache
         known = past.ended
         unknown = [
@@ -138,6 +141,10 @@ class Decider:
         """
         self._equal[manifest.identity] = (manifest.digest, version)
 
+    def met(self, manifest: Manifest) -> bool:
+        """Whether the object was once found, or made, as `manifest` states it."""
+        return self._equal.get(manifest.identity, ("", ""))[0] == manifest.digest
+
     def version(self, identity: Identity) -> str:
         """The resourceVersion at which the object was last found, or made, equal; "" where it was not."""
         return self._equal.get(identity, ("", ""))[1]
@@ -173,7 +180,8 @@ class Decider:
             return replace(change, action=Action.NONE, reason="as Git states it", fields=())
         ours = ownership(live, self._owner) in (Ownership.OURS, Ownership.OTHER_SOURCE)
         reason = f"differs: {change.fields[0].path}" if ours else "taken over"
-        return replace(change, action=Action.UPDATE if ours else Action.ADOPT, reason=reason, hint="")
+        action, existing_one = (Action.UPDATE, None) if ours else (Action.ADOPT, live)
+        return replace(change, action=action, reason=reason, hint="", existing=existing_one)
 
     async def _in_their_versions(self, manifests: Iterable[Manifest]) -> dict[Identity, Live]:
         """Objects of kinds that Git states in several versions: the cache follows a kind in one of them only."""

@@ -1,8 +1,8 @@
 """One source kept converged: `reconcile` is the whole product as a recipe."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -13,6 +13,8 @@ from reconciler.cluster.cache import Packed
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.diff.prune import JOB
+from reconciler.engine.attendant import Attendant, Between, Unattended
+from reconciler.engine.between import Lent
 from reconciler.engine.bounds import left_behind, returning
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider, Prunes
@@ -20,7 +22,6 @@ from reconciler.engine.execute import Execution
 from reconciler.engine.record import passed
 from reconciler.engine.runs import Runs
 from reconciler.engine.telling import Teller
-from reconciler.engine.tending import SUSPECT_DELAY, Tending
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
@@ -39,6 +40,7 @@ from reconciler.specs.load import Loader
 
 _RETRY_FIRST = 2.0
 _RETRY_LONGEST = 300.0
+_SOON = 0.05  # seconds
 
 
 class Repository(Blobs, Protocol):
@@ -90,7 +92,13 @@ class Reconciler:
     cluster.
     """
 
-    def __init__(self, config: SourceConfig, repository: Repository, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        config: SourceConfig,
+        repository: Repository,
+        surroundings: Surroundings,
+        attendant: Attendant | None = None,
+    ) -> None:
         self.config = config
         self.owner = Owner(surroundings.install, config.name)
         self.on_suspect: Callable[[float], None] = lambda _delay: None
@@ -102,9 +110,8 @@ class Reconciler:
         self._renderer = Renderer()
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
         self._tell = Teller(config.name, surroundings.clock, surroundings.emit)
-        self._tending = Tending(
-            self._cluster.cache, self._decider, self._tell, surroundings.clock, lambda delay: self.on_suspect(delay)
-        )
+        self._attendant = attendant or Unattended(surroundings.cluster.cache)
+        self._attendant.wake = lambda delay: self.on_suspect(delay)
         self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
         self._snapshot: Snapshot | None = None
         self._desired: Desired | None = None
@@ -210,6 +217,7 @@ class Reconciler:
             self._resting = await self.suspended()
             if self._resting:
                 self._with.claims.rests(self.config.name)
+                await self._rest()
                 return None
             snapshot = self._snapshot
             if snapshot is None:
@@ -217,6 +225,8 @@ class Reconciler:
             if self.due or self.retry_delay == 0:
                 return await self.reconcile(snapshot)
             await self.heal()
+            if self._again:
+                return await self.reconcile(snapshot)
         except ReconcilerError as error:
             self._could_not(snapshot, error)
         return None
@@ -224,8 +234,11 @@ class Reconciler:
     async def tend(self) -> None:
         """Heal what drifted. What fails is tried again after `retry_delay`, by `work`."""
         try:
-            if self._desired is not None and not self.due and not await self.suspended():
-                await self.heal()
+            if self._desired is not None:
+                if await self.suspended():
+                    await self._attendant.attend(self._lend, suspended=True)
+                elif not self.due:
+                    await self.heal()
         except ReconcilerError as error:
             self._could_not(self._desired.snapshot if self._desired else None, error)
 
@@ -265,6 +278,8 @@ class Reconciler:
         try:
             async with self._deciding:
                 self._interrupted.clear()
+                if self._desired is not None:  # else a person's edit of a moment ago would be this commit's conflict
+                    await self._attendant.attend(self._lend_to_itself, suspended=False, brief=True)
                 desired = Desired(snapshot, specs, manifests)
                 await self.observe(desired)
                 self._desired = desired
@@ -286,7 +301,7 @@ class Reconciler:
             rendered=manifests.rendered,
         )
         self.record(result)
-        self._tending.remind()
+        self._attendant.passed(manifests)
         return result
 
     async def load(self, snapshot: Snapshot) -> Specs:
@@ -328,7 +343,7 @@ class Reconciler:
         self._decider.forget(items)
         found = await self._decider.changes(items, past=await self._runs.past(items.values()))
         state = await self._store.load(self.config.name)
-        changes = [kept for change in found if (kept := self._tending.in_a_pass(change)) is not None]
+        changes = [kept for change in found if (kept := self._attendant.in_a_pass(change)) is not None]
         old = state.spent or (state.applied.commit if state.applied else "")
         new = desired.snapshot.revision.commit
         messages = await self._repository.messages(old, new) if old and old != new else ()
@@ -359,38 +374,64 @@ class Reconciler:
 
     async def execute(self, changes: Iterable[Change], manifests: Manifests) -> dict[Identity, ObjectResult]:
         """Carry the changes out; a result for each."""
-        return await self._execution(manifests).run(changes)
+        answers: dict[Identity, Live] = {}
+
+        def finished(result: ObjectResult) -> None:
+            self._busy.discard(result.identity)
+            self._tell.finished(result)
+            self._attendant.made(result, answers.pop(result.identity, None))
+
+        def answered(live: Live) -> None:
+            answers[live.identity] = live
+
+        execution = self._execution(
+            manifests.items, finished, answered, self._superseded, self._attendant.forces, self._with.wait_timeout
+        )
+        return await execution.run(changes)
+
+    def _healing(
+        self,
+        items: Mapping[Identity, Manifest],
+        finished: Callable[[ObjectResult], None],
+        answered: Callable[[Live], None] = lambda _live: None,
+    ) -> Execution:
+        """What carries changes out between two passes."""
+
+        def told(result: ObjectResult) -> None:
+            self._tell.finished(result, healing=result.action is not Action.PRUNE)
+            finished(result)
+
+        # What is missing while something is healed is not waited for.
+        return self._execution(items, told, answered, self._interrupted, lambda _change: True, 0.0)
 
     def _execution(
-        self, manifests: Manifests, *, healing: bool = False, made: dict[Identity, Live] | None = None
+        self,
+        items: Mapping[Identity, Manifest],
+        finished: Callable[[ObjectResult], None],
+        answered: Callable[[Live], None],
+        superseded: asyncio.Event,
+        forced: Callable[[Change], bool],
+        wait_timeout: float,
     ) -> Execution:
-        """What carries changes out; it puts the objects as the server answered them into `made`."""
-
         def written(manifest: Manifest, live: Live) -> None:
             self._decider.written(manifest, live.resource_version)
             if manifest.once:
                 self._runs.made(manifest.identity)
-            if made is not None:
-                made[live.identity] = live
+            answered(live)
 
         return Execution(
             self._cluster,
-            manifests.items,
+            items,
             self.owner,
             concurrency=self._with.concurrency,
-            # What is missing while something is healed is not waited for: its turn is the next pass.
-            wait_timeout=0 if healing else self._with.wait_timeout,
-            superseded=self._interrupted if healing else self._superseded,
-            finished=self._finished,
-            forced=lambda change: healing or self._tending.forces(change),
+            wait_timeout=wait_timeout,
+            superseded=superseded,
+            finished=finished,
+            forced=forced,
             written=written,
             again=self._decider.again,
             failed=self._decider.undecided,
         )
-
-    def _finished(self, result: ObjectResult) -> None:
-        self._busy.discard(result.identity)
-        self._tell.finished(result)
 
     def record(self, result: SyncResult) -> None:
         """Keep what the next life of the daemon must know, and say how the pass ended."""
@@ -428,7 +469,7 @@ class Reconciler:
     def _wake(self) -> None:
         """Another pass is due, soon."""
         self.ask()
-        self.on_suspect(SUSPECT_DELAY)
+        self.on_suspect(_SOON)
 
     def _seen(self, identity: Identity, old: Packed | None, new: Packed | None) -> None:
         """A watch event."""
@@ -441,33 +482,68 @@ class Reconciler:
             if old is None and new is not None and ownership(new.live(identity), self.owner) is Ownership.OURS:
                 self._wake()  # one of ours came to light that Git does not state
             return
-        self._tending.suspect(identity)
+        self._attendant.seen(identity, old, new)
 
     async def heal(self) -> None:
-        """Look at what the watch showed to have changed, and make it again what Git states."""
-        if self._passing and not self._busy:
-            return  # the pass is about to look at everything
+        """Have the attendant look at what others changed, and take away what was kept only for a while."""
+        await self._attendant.attend(self._lend, suspended=False)
+        if not self._untidy or self._passing or self._failures:
+            return
         async with self._deciding:
-            desired = self._desired
-            if desired is None:
-                return
+            if self._desired is not None:
+                prunes = self._prunes(self._desired, (), await self._store.load(self.config.name))
+                going = [change for change in prunes.changes if change.action is Action.PRUNE]
+                await self._healing(self._desired.manifests.items, lambda _result: None).run(going)
+
+    async def _rest(self) -> None:
+        """Suspended: nothing is written, and what others do is noticed all the same."""
+        if self._desired is None:
+            await self._recall()
+        if self._desired is not None:
+            await self._attendant.attend(self._lend, suspended=True)
+
+    async def _recall(self) -> None:
+        """Know again what the cluster was made to be, where Git still says what was applied last."""
+        applied = (await self._store.load(self.config.name)).applied
+        snapshot = self._snapshot
+        if snapshot is None or applied is None or applied.commit != snapshot.revision.commit:
+            return
+        specs = await self.load(snapshot)
+        manifests = await asyncio.to_thread(self.render, specs)
+        versions = {manifest.gvk for manifest in manifests.items.values()}
+        await self._cluster.watch(versions, namespaces=self.config.namespaces)
+        self._kinds |= {version.group_kind for version in versions}
+        self._desired = Desired(snapshot, specs, manifests)
+        self._attendant.passed(manifests, compared=False)
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[Between | None]:
+        """Keep passes from deciding meanwhile; None where one is about to look at everything itself."""
+        if self._passing and not self._busy:
+            yield None
+            return
+        async with self._deciding:
             if not self._passing:
                 self._interrupted.clear()
-            items = desired.manifests.items
-            suspects = self._tending.take(self._busy)
-            await self._look_at({identity: items[identity] for identity in sorted(suspects & items.keys())}, desired)
-            if self._untidy and not self._passing and not self._failures:
-                prunes = self._prunes(desired, (), await self._store.load(self.config.name))
-                going = [change for change in prunes.changes if change.action is Action.PRUNE]
-                await self._execution(desired.manifests, healing=True).run(going)
+            yield self._lent()
 
-    async def _look_at(self, stated: Mapping[Identity, Manifest], desired: Desired) -> None:
-        past = await self._runs.past(stated.values())
-        changes = await self._tending.to_heal(stated, await self._decider.changes(stated, past=past))
-        if not changes:
-            return
-        before = {change.identity: self._cluster.cache.get(change.identity) for change in changes}
-        after: dict[Identity, Live] = {}
-        results = await self._execution(desired.manifests, healing=True, made=after).run(changes)
-        if not self._tending.healed(changes, results, before, after):
-            self._failed()
+    @asynccontextmanager
+    async def _lend_to_itself(self) -> AsyncIterator[Between | None]:
+        """To a pass that keeps the others from deciding already."""
+        yield self._lent()
+
+    def _lent(self) -> Between | None:
+        if self._desired is None:
+            return None
+        items = self._desired.manifests.items
+        return Lent(
+            items,
+            self._desired.snapshot.revision.commit,
+            self._busy,
+            self._interrupted.is_set,
+            self._wake,
+            cluster=self._cluster,
+            decider=self._decider,
+            runs=self._runs,
+            execution=partial(self._healing, items),
+        )

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from reconciler.clock import Clock
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import ABSENT, Action, Change
+from reconciler.model.change import Action
 from reconciler.model.event import Event, EventType, Sink
 from reconciler.model.problem import Severity
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
@@ -69,13 +69,13 @@ class Teller:
         self._revision = snapshot.revision.commit
         self._say(EventType.SYNC_STARTED, snapshot.revision.subject)
 
-    def finished(self, result: ObjectResult) -> None:
-        """One object's change ended."""
+    def finished(self, result: ObjectResult, *, healing: bool = False) -> None:
+        """One object's change ended. That something was healed is said by others."""
         if result.outcome is Outcome.DONE:
             self._well(result.identity, f"{result.action}: {result.message}")
             if result.action is Action.PRUNE:
                 self._say(EventType.PRUNED, result.message, result.identity)
-            elif result.action not in _QUIET:
+            elif result.action not in _QUIET and not healing:
                 self._say(EventType.APPLIED, f"{result.action}: {result.message}", result.identity)
         elif result.outcome is not Outcome.SUPERSEDED:
             wrong = _Wrong(EventType.HELD if result.outcome is Outcome.HELD else EventType.FAILED, result.message)
@@ -115,39 +115,6 @@ class Teller:
         if snapshot is not None:
             self._revision = snapshot.revision.commit
         self._say(EventType.SYNC_FAILED, f"{error}; {error.hint}" if error.hint else str(error))
-
-    def drifted(self, change: Change) -> None:
-        """An object is not as Git states it, and is left so."""
-        self._say(EventType.DRIFTED, _found(change), change.identity)
-
-    def healed(self, change: Change) -> None:
-        """An object was made again what Git states."""
-        self._say(EventType.DRIFTED, _found(change), change.identity)
-        self._say(EventType.HEALED, "as Git states it again", change.identity)
-
-    def fought(self, change: Change) -> None:
-        """Somebody keeps changing an object back: it is left alone for a while."""
-        who = [] if any(field.note for field in change.fields) else ["no other manager owns it: an admission webhook?"]
-        text = "; ".join(("changed back again and again, healed with growing pauses from now on", _found(change), *who))
-        self._say(EventType.DRIFTED, text, change.identity)
-
-
-def _found(change: Change) -> str:
-    """Which fields differ, and who set them: "spec.replicas is 5, Git states 3 (set by kubectl)"."""
-    clauses = []
-    for field in change.fields[:_FIELDS]:
-        found = "gone" if field.before is ABSENT else _cut(field.before)
-        stated = "nothing" if field.after is ABSENT else _cut(field.after)
-        note = f" ({field.note})" if field.note else ""
-        clauses.append(f"{field.path} is {found}, Git states {stated}{note}")
-    if len(change.fields) > _FIELDS:
-        clauses.append(f"and {len(change.fields) - _FIELDS} more")
-    return "; ".join(clauses) or change.reason
-
-
-def _cut(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _VALUE else f"{text[:_VALUE]}…"
 
 
 def summary(result: SyncResult) -> str:

@@ -253,6 +253,16 @@ async def test_a_file_that_cannot_be_read_leaves_the_documents_first_line(reposi
         assert await found.of(SETTINGS, "data.value", "data.other") == ["a.yaml:3 None", "a.yaml:3 None"]
 
 
+class NoHistory:
+    """Of a folder."""
+
+    async def read(self, ids: Any) -> Mapping[str, bytes]:
+        raise AssertionError("everything is in memory")
+
+    async def blame(self, path: str, rev: str) -> tuple[Revision | None, ...]:
+        return ()
+
+
 class MemoryHistory:
     """Counts what is asked, and answers when it is told to."""
 
@@ -300,7 +310,7 @@ async def test_a_folder_has_lines_and_no_commits(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(CONFIG % ("settings", "1"))
     source, loader = DirectorySource(tmp_path), Loader()
     now = await desired(await source.snapshot(), source, loader)
-    authorship = Authorship(MemoryHistory(), loader)
+    authorship = Authorship(NoHistory(), loader)
     manifest = now.manifests.items[SETTINGS]
     found = await authorship.of(manifest, ["data.value"], snapshot=now.snapshot, specs=now.specs)
     assert found == (Wanted("a.yaml", 6),)
@@ -364,7 +374,7 @@ async def test_every_field_of_the_example_has_its_line() -> None:
     """Looked through by people: the golden file says where each field of the example's objects comes from."""
     source, loader = DirectorySource(EXAMPLE, ("base", "env/prod"), "shop"), Loader()
     now = await desired(await source.snapshot(), source, loader)
-    authorship = Authorship(MemoryHistory(), loader)
+    authorship = Authorship(NoHistory(), loader)
     shown: list[str] = []
     for identity, manifest in sorted(now.manifests.items.items()):
         shown.append(f"{identity}  ({manifest.origin})")

@@ -14,12 +14,15 @@ from texts import NAMESPACE
 from reconciler.clock import Clock, LoopClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore, Update
+from reconciler.drift.drifts import Drifts
+from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
 from reconciler.engine.reconciler import Reconciler, Surroundings
 from reconciler.http.transport import Request, Transport
 from reconciler.kube.names import Identity
 from reconciler.model.config import SourceConfig
 from reconciler.model.event import Event, EventType
+from reconciler.model.manifest import Owner
 from reconciler.model.result import SyncResult
 from reconciler.model.state import SourceState
 from reconciler.sandbox.server import Sandbox
@@ -48,6 +51,8 @@ class World:
         self.cluster = self.new_cluster()
         self.store = StateStore(self.cluster, self.states, clock=clock, pace=0.05)
         self.claims = Claims()
+        self.full_check = 3600.0  # seconds
+        self.drifts = Drifts(self.events.append, clock)
 
     def name(self, word: str) -> str:
         """A name of a namespace or a source that is nobody else's in this cluster."""
@@ -86,7 +91,16 @@ class World:
             emit=self.events.append,
             wait_timeout=60,
         )
-        self.sources[name] = Reconciler(settings, repository, around)
+        warden = Warden(
+            settings,
+            Owner(install, unique),
+            self.cluster,
+            self.drifts,
+            clock=self.clock,
+            random=self.random,
+            full_check=self.full_check,
+        )
+        self.sources[name] = Reconciler(settings, repository, around, warden)
         return repository
 
     async def started(self, files: Mapping[str, str], name: str = "shop", **config: Any) -> MemoryRepository:
@@ -116,6 +130,7 @@ class World:
         self.cluster = self.new_cluster()
         self.store = StateStore(self.cluster, self.states, clock=self.clock, pace=0.05)
         self.claims = Claims()
+        self.drifts = Drifts(self.events.append, self.clock)
         configs = {name: reconciler.config for name, reconciler in self.sources.items()}
         for name, config in configs.items():
             kept = {k: v for k, v in msgspec.structs.asdict(config).items() if k not in ("name", "url", "namespace")}

@@ -4,9 +4,6 @@ from texts import config
 from virtual import virtual
 from world import world
 
-from reconciler.clock import LoopClock
-from reconciler.engine.healing import Healing
-from reconciler.kube.names import Identity
 from reconciler.model.event import EventType
 
 MAPS = "/api/v1/namespaces/shop/configmaps"
@@ -46,17 +43,6 @@ async def test_alert_mode_tells_the_same_drift_once() -> None:
             await w.patch(f"{MAPS}/a", {"metadata": {"annotations": {"x": str(number)}}})
             await w.settled()
         assert len(w.heard(EventType.DRIFTED)) == 1
-
-
-@virtual
-async def test_a_fight_may_last_for_months() -> None:
-    clock = LoopClock()
-    healing = Healing(clock)
-    identity = Identity("", "ConfigMap", "shop", "a")
-    for _ in range(3000):
-        await clock.sleep(healing.pause(identity, ("data.value",)))
-        healing.healed(identity, ("data.value",))
-    assert healing.pause(identity, ("data.value",)) == 3600
 
 
 @virtual

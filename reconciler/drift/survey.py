@@ -1,0 +1,149 @@
+"""Drift at one moment, for somebody who asks: nothing is written, nothing is remembered."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reconciler.clock import Clock
+from reconciler.cluster.cluster import Cluster
+from reconciler.drift.kinds import kind_of
+from reconciler.drift.wording import drifted_fields
+from reconciler.engine.attendant import same_text
+from reconciler.engine.claims import Claims
+from reconciler.engine.decide import Decider, alike
+from reconciler.engine.execute import WRITES
+from reconciler.engine.perform import perform
+from reconciler.engine.runs import Past
+from reconciler.errors import ApiError, ReconcilerError
+from reconciler.kube.names import Identity
+from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
+from reconciler.model.config import SourceConfig
+from reconciler.model.drift import Drift, DriftKind, DriftState
+from reconciler.model.manifest import ANNOTATION_ID, DriftMode, Manifest, Manifests, Owner
+from reconciler.model.ownership import Ownership, applied, controlled, mark, ownership
+
+_LOOKED_AT: Final = frozenset({Action.HOLD, Action.REFUSE, *WRITES})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look showed.
+
+    `unlike` are objects that were last applied from another text than the one they were compared with: what differs may
+    be Git's own doing. `unread` are those that could not be looked at, with the reason.
+    """
+
+    drifts: tuple[Drift, ...]
+    unlike: tuple[Identity, ...] = ()
+    unread: Mapping[Identity, str] | None = None
+
+
+class Survey:
+    """Compares what a source states with the cluster.
+
+    `exact` says that `manifests` are of the very revision that was applied last: then whatever differs is somebody
+    else's doing. Else only objects are judged that were applied from the same text.
+    """
+
+    def __init__(
+        self, config: SourceConfig, owner: Owner, cluster: Cluster, manifests: Manifests, *, clock: Clock, exact: bool
+    ) -> None:
+        self._config = config
+        self._owner = owner
+        self._cluster = cluster
+        self._items = {
+            i: m for i, m in manifests.items.items() if not m.once and m.policy.drift is not DriftMode.IGNORE
+        }
+        self._clock = clock
+        self._exact = exact
+        self._decider = Decider(config, owner, cluster, Claims())
+        self._changes: dict[Identity, Change] = {}  # what would heal what was found
+
+    @property
+    def items(self) -> Mapping[Identity, Manifest]:
+        """The objects that are compared: finished Jobs and those whose drift is ignored are not."""
+        return self._items
+
+    async def follow(self) -> None:
+        """Have the cluster's cache follow all kinds that are stated. Raises ReconcilerError."""
+        await self._cluster.watch({m.gvk for m in self._items.values()}, namespaces=self._config.namespaces)
+
+    async def look(self, identities: Iterable[Identity] | None = None) -> Seen:
+        """Compare the objects `identities`, without them all. What seems to differ is confirmed by a dry-run.
+
+        Raises ReconcilerError where the cluster cannot be read.
+        """
+        wanted = self._items if identities is None else {i: self._items[i] for i in identities if i in self._items}
+        for identity in wanted:
+            self._changes.pop(identity, None)
+        drifts: list[Drift] = []
+        unlike: list[Identity] = []
+        unread: dict[Identity, str] = {}
+        for change in sorted(await self._decider.changes(wanted, past=Past()), key=lambda change: change.identity):
+            identity = change.identity
+            if change.action not in _LOOKED_AT:
+                continue
+            if identity in self._decider.undecided:
+                unread[identity] = change.reason
+                continue
+            live = self._cluster.cache.get(identity)
+            if live is None and change.uid:
+                live = await self._cluster.get(identity)
+            if live is not None and not self._exact and not same_text(change, live):
+                unlike.append(identity)
+            elif (drift := await self._judged(change, live)) is not None:
+                drifts.append(drift)
+        return Seen(tuple(drifts), tuple(unlike), unread)
+
+    async def heal(self, drift: Drift) -> Live | None:
+        """Make the object what Git states, by forcing exactly the stated fields (rule 5); the object as it is then.
+
+        Raises ReconcilerError, also where it is not ours to change.
+        """
+        change = self._changes[drift.identity]
+        if change.action not in WRITES:
+            raise ReconcilerError(f"{drift.identity} is not ours to heal", why=change.reason, hint=change.hint)
+        if change.action is Action.UNCONFIRMED:
+            change = replace(change, action=Action.CREATE)
+        return await perform(self._cluster, change, owner=self._owner, forced=True)
+
+    async def _judged(self, change: Change, live: Live | None) -> Drift | None:
+        state = DriftState.FOUND
+        kind = kind_of(change, live, self._owner, "")
+        if kind is DriftKind.DISOWNED and live is not None and ownership(live, self._owner) is not Ownership.OURS:
+            if not applied(live):
+                kind = DriftKind.REPLACED  # we never applied this one
+            elif mark(live) is None and not controlled(live):
+                change = self._reclaimed(change)
+        elif kind is not DriftKind.DELETED and live is not None and change.action is Action.UPDATE:
+            confirmed = await self._confirmed(change, live)
+            if confirmed is None:
+                return None
+            state = confirmed
+        self._changes[change.identity] = change
+        reason = change.reason if change.action in (Action.HOLD, Action.REFUSE) else ""
+        mode = change.manifest.policy.drift if change.manifest else DriftMode.HEAL
+        fields = drifted_fields(change, live)
+        return Drift(self._config.name, change.identity, kind, self._clock.now(), mode, state, fields, reason=reason)
+
+    async def _confirmed(self, change: Change, live: Live) -> DriftState | None:
+        """Whether applying would change the object, and if so, whether it would then be as Git states it."""
+        assert change.manifest is not None  # noqa: S101 - an update has one
+        try:
+            dry = await self._cluster.apply(change.manifest.object, force=True, dry_run=True)
+        except ApiError:  # it would be refused, or a webhook takes no dry-runs: what was compared has to do
+            return DriftState.FOUND
+        left = self._decider.left(change, dry)
+        if alike(dry, live) or (left and left == change.fields and change.identity.kind != "Secret"):
+            return None
+        return DriftState.STUBBORN if left and _paths(left) >= _paths(change.fields) else DriftState.FOUND
+
+    def _reclaimed(self, change: Change) -> Change:
+        """The same object, to be marked as ours again."""
+        path = f"metadata.annotations.{ANNOTATION_ID}"
+        field = FieldChange(path, ABSENT, self._owner.id_of(change.identity))
+        return replace(change, action=Action.UPDATE, reason="our mark is gone", fields=(field,), hint="")
+
+
+def _paths(fields: Iterable[FieldChange]) -> set[str]:
+    return {field.path for field in fields}
