@@ -14,6 +14,12 @@
     │   ├── RegistryUnreachable  the registry gave no usable answer, or wants to be left alone; worth trying again
     │   ├── RegistryDenied     the registry refuses our credentials, or what they allow
     │   └── BuildFailed        a build failed, hung, or took more than it may
+    ├── AlertError             a receiver of alerts was not told
+    │   ├── Undelivered        it did not answer, or not in time, or asked for patience; worth trying again
+    │   └── Refused            it will never take this message
+    ├── UsageError             what is used could not be learnt
+    │   ├── QueryFailed        the question is wrong, or nobody is there to ask
+    │   └── QueryUnanswered    there was no usable answer this time; worth trying again
     ├── TransportError         no usable HTTP answer: refused, reset, timed out, TLS, garbage
     └── ApiError               a Kubernetes API server answered with a Status
         ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405 · Conflict 409
@@ -105,6 +111,34 @@ class BuildFailed(ImageError):
     def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "", log: Sequence[str] = ()) -> None:
         super().__init__(what, where=where, why=why, hint=hint)
         self.log = tuple(log)
+
+
+class AlertError(ReconcilerError):
+    """A receiver of alerts was not told."""
+
+
+class Undelivered(AlertError):
+    """The receiver did not answer, or not in time, or asked for patience (`retry_after` seconds): try again."""
+
+    def __init__(self, what: str, *, retry_after: float | None = None, why: str = "") -> None:
+        super().__init__(what, why=why)
+        self.retry_after = retry_after
+
+
+class Refused(AlertError):
+    """The receiver will never take this message."""
+
+
+class UsageError(ReconcilerError):
+    """What workloads use could not be learnt: nothing is changed for it."""
+
+
+class QueryFailed(UsageError):
+    pass
+
+
+class QueryUnanswered(UsageError):
+    pass
 
 
 class TransportError(ReconcilerError):

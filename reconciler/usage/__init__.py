@@ -1,0 +1,1 @@
+"""What workloads use: measurements in, bounded histories out."""

@@ -1,0 +1,171 @@
+"""Questions in PromQL, to a real Prometheus and to servers that answer badly."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from debian import program, required, shared
+from processes import free_port, until
+
+from reconciler.errors import QueryFailed, QueryUnanswered, TransportError
+from reconciler.http.client import HttpTransport
+from reconciler.http.transport import Request, Response
+from reconciler.model.usage import Series
+from reconciler.usage.prometheus import Prometheus
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """A real Prometheus with an hour of two series; its URL."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    programs = shared(tmp_path_factory, worker_id)
+    promtool, prometheus = (
+        required(program(name, "prometheus", programs, service=True)) for name in ("promtool", "prometheus")
+    )
+    lines = ["# TYPE load gauge"]
+    for series, first in (("a", 1.0), ("b", 10.0)):
+        for minute in range(60):
+            when = NOW - timedelta(minutes=60 - minute)
+            lines.append(f'load{{pod="{series}"}} {first + minute} {when.timestamp():.0f}')
+    text = folder / "load.txt"
+    text.write_text("\n".join([*lines, "# EOF\n"]))
+    data = folder / "data"
+    made = subprocess.run(
+        [promtool, "tsdb", "create-blocks-from", "openmetrics", text, data],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert not made.returncode, made.stderr
+    (folder / "prometheus.yml").write_text("global: {}\n")
+    port = free_port()
+    arguments = (
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=20y",
+        f"--web.listen-address=127.0.0.1:{port}",
+    )
+    running = subprocess.Popen([prometheus, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: answers(url), "Prometheus answers")
+        yield url
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+async def ask(url: str, call: Callable[[Prometheus], Coroutine[Any, Any, tuple[Series, ...]]]) -> tuple[Series, ...]:
+    transport = HttpTransport(url)
+    try:
+        return await call(Prometheus(transport))
+    finally:
+        await transport.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(asyncio.run(ask(url, lambda it: it.instant('load{pod="a"}', NOW - MINUTE))))
+    except QueryUnanswered:
+        return False
+
+
+def values(found: tuple[Series, ...]) -> dict[str, tuple[float, ...]]:
+    return {series.labels.get("pod", ""): series.values for series in found}
+
+
+async def test_an_instant_has_one_value_for_each_series(server: str) -> None:
+    found = await ask(server, lambda it: it.instant("load", NOW - MINUTE))
+    assert values(found) == {"a": (60.0,), "b": (69.0,)}
+    assert all(series.times == (NOW - MINUTE,) for series in found)
+    assert all(set(series.labels) == {"pod"} for series in found), "without the metric's name"
+
+
+async def test_a_range_has_all_of_them(server: str) -> None:
+    (found,) = await ask(server, lambda it: it.range('load{pod="a"}', NOW - 60 * MINUTE, NOW - MINUTE, MINUTE))
+    assert found.values == tuple(float(n) for n in range(1, 61))
+    assert found.times[0] == NOW - 60 * MINUTE
+    assert found.times[-1] == NOW - MINUTE
+
+
+async def test_a_scalar_is_a_series_without_labels(server: str) -> None:
+    assert values(await ask(server, lambda it: it.instant("scalar(sum(load))", NOW - MINUTE))) == {"": (129.0,)}
+
+
+async def test_what_is_no_number_is_left_out(server: str) -> None:
+    (found,) = await ask(server, lambda it: it.instant('load{pod="a"} / 0 - load{pod="a"} / 0', NOW - MINUTE))
+    assert found.values == ()
+
+
+async def test_nothing_measured_is_an_empty_answer(server: str) -> None:
+    assert await ask(server, lambda it: it.instant("nobody_knows", NOW)) == ()
+
+
+async def test_a_wrong_query_is_told_as_such(server: str) -> None:
+    with pytest.raises(QueryFailed, match="parse error"):
+        await ask(server, lambda it: it.instant("load{", NOW))
+
+
+async def test_a_long_query_is_asked_all_the_same(server: str) -> None:
+    many = "|".join(f"pod-{n:06}" for n in range(5000))
+    assert await ask(server, lambda it: it.instant(f'load{{pod=~"{many}"}}', NOW)) == ()
+
+
+class Canned:
+    """A Transport that always gives the same answer, or none."""
+
+    def __init__(self, status: int, body: bytes | None) -> None:
+        self._status = status
+        self._body = body
+
+    async def send(self, request: Request) -> Response:
+        if self._body is None:
+            raise TransportError("refused")
+        return Response(self._status, {}, self._body)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> Any:
+        raise NotImplementedError
+        yield
+
+    async def close(self) -> None:
+        pass
+
+
+def vector(*rows: Any) -> bytes:
+    return json.dumps({"status": "success", "data": {"resultType": "vector", "result": list(rows)}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, None),
+        (200, b""),
+        (200, b"<html>a proxy's page</html>"),
+        (502, b"bad gateway"),
+        (503, json.dumps({"status": "error", "errorType": "timeout", "error": "query timed out"}).encode()),
+        (200, json.dumps({"status": "success"}).encode()),
+        (200, vector({"metric": {}, "value": [1, "many"]})),
+        (200, vector({"metric": {}, "value": ["one", "1"]})),
+        (200, vector({"metric": {}, "value": [1e300, "1"]})),
+        (200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": {}}}).encode()),
+    ],
+)
+async def test_no_usable_answer_is_worth_another_try(status: int, body: bytes | None) -> None:
+    with pytest.raises(QueryUnanswered):
+        await Prometheus(Canned(status, body)).instant("up", NOW)
+
+
+async def test_infinity_is_no_measurement() -> None:
+    rows = [{"metric": {"pod": text}, "value": [NOW.timestamp(), text]} for text in ("NaN", "+Inf", "-Inf", "1e3")]
+    found = await Prometheus(Canned(200, vector(*rows))).instant("up", NOW)
+    assert values(found) == {"NaN": (), "+Inf": (), "-Inf": (), "1e3": (1000.0,)}
