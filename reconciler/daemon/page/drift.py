@@ -8,7 +8,7 @@ from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.paging import Slice, links
 from reconciler.daemon.page.parts import chip, commit, count, named, spaced, when
 from reconciler.daemon.page.status import Overall
-from reconciler.diff.views.fields import Line, lines
+from reconciler.diff.views.fields import Line, lines, visible
 from reconciler.model.change import FieldChange
 from reconciler.model.drift import Author, Drift, DriftedField, DriftState, Wanted
 from reconciler.model.manifest import DriftMode
@@ -36,7 +36,11 @@ def drift_page(overall: Overall, number: int, *, way_out: bool = False) -> str:
 
 
 def cards(drifts: tuple[Drift, ...], now: datetime) -> list[Html]:
-    return [card(drift, now) for drift in drifts]
+    """Each of `drifts`, and before them how to read a difference."""
+    legend = tag(
+        "p", "How to read it: ", tag("del", "what Git states"), " → ", tag("ins", "what was found"), class_="legend"
+    )
+    return [legend, *(card(drift, now) for drift in drifts)] if drifts else []
 
 
 def card(drift: Drift, now: datetime, *, link: bool = True) -> Html:
@@ -69,6 +73,8 @@ def _next(drift: Drift, now: datetime) -> Html:
 
 def _field(field: DriftedField, now: datetime) -> Html:
     found = list(lines(FieldChange(field.path, field.wanted, field.found)))
+    if field.wanted == field.found:  # what differs is not for people to see
+        found = [Line("~", f"{visible(field.path)}: {field.found}")]
     shown = [_line(line) for line in found[:_LINES]]
     if len(found) > _LINES:
         shown.append(tag("span", f"… and {count(len(found) - _LINES, 'more line')}", class_="line same"))

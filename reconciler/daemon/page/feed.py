@@ -24,12 +24,13 @@ _MANY: Final = 50  # events told one by one; more at a time are told as a reset
 
 
 class Feed:
-    """Follows `view` for any number of browsers, `most` at a time."""
+    """Follows `view` for any number of browsers, `most` at a time; says something every `keepalive` seconds."""
 
-    def __init__(self, view: View, clock: Clock, *, most: int = MOST) -> None:
+    def __init__(self, view: View, clock: Clock, *, most: int = MOST, keepalive: float = KEEPALIVE) -> None:
         self._view = view
         self._clock = clock
         self._most = most
+        self._keepalive = keepalive
         self._ending = False
         self.clients = 0
 
@@ -68,7 +69,7 @@ class Feed:
                     stamp = now
                     text = _news(journal, said) or "event: change\ndata: {}\n\n"
                     said = journal.last
-                elif self._clock.monotonic() - quiet >= KEEPALIVE:
+                elif self._clock.monotonic() - quiet >= self._keepalive:
                     text = ": still here\n\n"
                 if text:
                     await _write(response, text)

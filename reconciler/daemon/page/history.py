@@ -73,7 +73,7 @@ def event_list(events: Iterable[Event], now: datetime) -> Html:
             " ",
             chip(event.type.value),
             " ",
-            named(event.identity) if event.identity else event.source,
+            named(event.identity) if event.identity else event.source or "the daemon",
             ": " if event.message else None,
             event.message,
             hint(event.hint),

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from reconciler import __version__
 from reconciler.clock import Clock
@@ -43,21 +43,41 @@ class Knowledge:
     drifts: Callable[[], Iterable[Drift]]
 
 
-class View:
-    """How things stand. `knowledge` comes once the daemon has found the cluster."""
+class View(Protocol):
+    """What pages are made of."""
+
+    @property
+    def journal(self) -> Journal: ...
+
+    def stamp(self) -> Hashable:
+        """Something that changes whenever there is something else to show."""
+        ...
+
+    def overall(self) -> Overall: ...
+
+    def detail(self, group: str | None, kind: str, namespace: str, name: str) -> Detail | None:
+        """One object, of any group where `group` is None; None where there is no such object here."""
+        ...
+
+
+class DaemonView:
+    """How things stand with a daemon. `knowledge` comes once the daemon has found the cluster."""
 
     def __init__(
         self, config: DaemonConfig, journal: Journal, waiting_for: Callable[[], list[str]], clock: Clock
     ) -> None:
-        self.journal = journal
+        self._journal = journal
         self.knowledge: Knowledge | None = None
         self._config = config
         self._waiting_for = waiting_for
         self._clock = clock
         self._cached: tuple[Hashable, float, Overall] | None = None
 
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
     def stamp(self) -> Hashable:
-        """Something that changes whenever there is something else to show."""
         if (known := self.knowledge) is None:
             return self.journal.last
         sources = tuple(
@@ -132,7 +152,6 @@ class View:
         )
 
     def detail(self, group: str | None, kind: str, namespace: str, name: str) -> Detail | None:
-        """One object, of any group where `group` is None; None where there is no such object here."""
         overall = self.overall()
         row = next(
             (

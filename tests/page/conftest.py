@@ -1,0 +1,57 @@
+"""The status page, served on loopback with nothing behind it, and a browser to look at it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from chromium import Chromium, browser
+from debian import program, required, shared
+
+from reconciler.clock import SystemClock
+from reconciler.daemon.page.access import Access
+from reconciler.daemon.page.routes import StatusPage
+from reconciler.daemon.page.view import View
+
+Serve = Callable[..., AbstractAsyncContextManager[str]]
+
+
+@asynccontextmanager
+async def _served(view: View, token_file: Path | None = None) -> AsyncIterator[str]:
+    clock = SystemClock()
+    app = web.Application()
+    StatusPage(view, Access(str(token_file) if token_file else None, clock), clock).add_to(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def served() -> Serve:
+    """`async with served(view) as url`."""
+    return _served
+
+
+@pytest.fixture(scope="session")
+def chromium_program(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The browser. Skips where there is none; a failure where a machine of CI could have installed it."""
+    folder = shared(tmp_path_factory, worker_id)
+    found = program("chromium", "chromium", folder) if not _headless(folder) else _headless(folder)
+    return required(found)
+
+
+def _headless(folder: Path) -> Path | None:
+    """The small one, without windows."""
+    found = program("chromium-headless-shell", "chromium-headless-shell", folder)
+    return found if isinstance(found, Path) else None
+
+
+@pytest.fixture
+async def chromium(chromium_program: Path, tmp_path: Path) -> AsyncIterator[Chromium]:
+    async with browser(chromium_program, tmp_path / "profile") as running:
+        yield running
