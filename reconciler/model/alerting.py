@@ -11,7 +11,7 @@ PLACEHOLDERS_TITLE: Final = frozenset({"where", "what", "install", "source", "to
 PLACEHOLDERS_INCIDENT: Final = frozenset(
     {
         "where", "install", "source", "topic", "severity", "id", "object", "kind", "namespace", "name", "what", "state",
-        "message", "fields", "brief", "by", "wanted", "commit", "since", "lasted", "times", "hint",
+        "message", "fields", "brief", "by", "wanted", "commit", "git", "when", "since", "lasted", "times", "hint",
     }
 )  # fmt: skip
 

@@ -1,0 +1,313 @@
+"""What one receiver was told, what it is still to be told, and when: grouped by source and topic. Pure, and bounded.
+
+Nothing is queued as a sequence. For each key there is what the receiver knows and what is so, and the next message is
+the difference. Whatever happens while a receiver is down, or within a group's wait, is one line about each object.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from reconciler.alerts.incident import Incident, Key
+from reconciler.model.event import Topic
+
+MOST: Final = 5_000  # untold things that are over and are kept; more are counted
+EXPIRES: Final = timedelta(days=1)  # what was over so long ago and never told is not told any more
+
+
+class Phase(StrEnum):
+    BEGAN = "began"
+    LASTS = "lasts"  # a reminder
+    ENDED = "ended"
+    PASSED = "passed"  # it began and ended, and only now is spoken of
+
+
+class Item(NamedTuple):
+    """One line of a message. `times` is how often it began since the receiver last heard of it."""
+
+    phase: Phase
+    incident: Incident
+    times: int = 1
+
+
+class Group(NamedTuple):
+    """What is told together."""
+
+    source: str
+    topic: Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One message's content, made of `of`. `more` things happened beside `items` that are only counted."""
+
+    group: Group
+    items: tuple[Item, ...]
+    more: int = 0
+    of: tuple[Incident, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """In seconds. `reminder` 0 is none. `most` is the number of incidents that a message may have."""
+
+    wait: float
+    interval: float
+    reminder: float
+    most: int
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the receiver knows. `refused` means that it would not hear of it, and so knows nothing."""
+
+    incident: Incident
+    at: float
+    refused: bool = False
+
+
+@dataclass(slots=True)
+class _Pending:
+    incident: Incident
+    times: int  # that it began since the receiver last heard of it
+    over: bool  # it is, and the receiver knew nothing of it
+
+
+@dataclass(slots=True)
+class _Group:
+    due: float | None = None
+    sent: float = float("-inf")
+    more: int = 0
+    pending: dict[Key, _Pending] = field(default_factory=dict)
+    told: dict[Key, _Told] = field(default_factory=dict)
+    oldest: float = float("inf")  # when the first of `told` was told, or earlier
+
+    def look(self) -> None:
+        """Bring `oldest` up to date."""
+        self.oldest = min((told.at for told in self.told.values()), default=float("inf"))
+
+
+class Outbox:
+    """For one receiver. Times are of a monotonic clock, in seconds."""
+
+    def __init__(self, timing: Timing, *, most: int = MOST) -> None:
+        self._timing = timing
+        self._most = most
+        self._groups: dict[Group, _Group] = {}
+        self._sending: tuple[Incident, ...] = ()  # what the batch that was handed out says
+        self._over = 0  # things in `pending` that are over and that the receiver never heard of
+
+    @property
+    def depth(self) -> int:
+        """How many incidents the receiver is still to be told of."""
+        return sum(len(group.pending) + group.more for group in self._groups.values())
+
+    def states(self) -> Iterator[tuple[Incident | None, Incident | None]]:
+        """By key: what the receiver knows to be open, and what it is to be told of, as that is now."""
+        for group in self._groups.values():
+            for key in group.told.keys() | group.pending.keys():
+                told, pending = group.told.get(key), group.pending.get(key)
+                known = told.incident if told is not None and not told.refused else None
+                yield known, pending.incident if pending is not None else None
+
+    def knows(self, incident: Incident) -> bool:
+        """Whether the receiver was told that exactly this one began."""
+        told = self._group(incident.key).told.get(incident.key)
+        return told is not None and told.incident.id == incident.id
+
+    # ---- what happens
+
+    def put(self, incident: Incident, now: float) -> None:
+        """An incident began, is said in other words, or ended."""
+        group = self._group(incident.key)
+        told, pending = group.told.get(incident.key), group.pending.get(incident.key)
+        if told is not None and told.refused and (told.incident.id != incident.id or not incident.open):
+            del group.told[incident.key]
+            told = None
+        if told is not None and told.incident.id == incident.id and incident.open:
+            told.incident = incident
+            return
+        times = 0 if told is not None and told.incident.id == incident.id else 1
+        if pending is not None:
+            times = pending.times + (pending.incident.id != incident.id)
+            self._drop(group, incident.key)
+        over = told is None and not incident.open
+        if over and self._over >= self._most:
+            self.count(incident.key, now)
+            return
+        group.pending[incident.key] = _Pending(incident, times, over)
+        self._over += over
+        self._schedule(group, now)
+
+    def settle(self, incident: Incident, now: float) -> None:
+        """An incident ended, which matters only to a receiver that knows of it."""
+        if self.knows(incident) or any(incident.id == each.id for each in self._sending):
+            self.put(incident, now)
+        else:
+            self.absorb(incident.key)
+
+    def absorb(self, key: Key) -> None:
+        """Something else says all of it: what the receiver has not been told yet it need not be told."""
+        group = self._group(key)
+        pending = group.pending.get(key)
+        if pending is not None and key not in group.told:
+            self._drop(group, key)
+
+    def count(self, key: Key, now: float) -> None:
+        """Something happened that is only counted."""
+        group = self._group(key)
+        group.more += 1
+        self._schedule(group, now)
+
+    def restore(self, incident: Incident, now: float, age: float) -> None:
+        """The receiver knows by the record of an earlier life that `incident` began, `age` seconds ago.
+
+        Reminders go on in the rhythm that they had, however often the daemon starts anew.
+        """
+        group = self._group(incident.key)
+        at = now - age % self._timing.reminder if self._timing.reminder else now
+        group.told[incident.key] = _Told(replace(incident, ended=None), at)
+        group.look()
+
+    # ---- what is to be said
+
+    def due(self) -> float | None:
+        """When there is something to be said next; None where there is nothing."""
+        times = [group.due for group in self._groups.values() if group.due is not None]
+        if reminder := self._timing.reminder:
+            times += [group.oldest + reminder for group in self._groups.values() if group.told]
+        return min(times, default=None)
+
+    def batch(self, now: float) -> Batch | None:
+        """What is to be said now, of the group that is due longest. Say what became of it before asking again."""
+        found = self._news(now) or self._reminder(now)
+        self._sending = found.of if found else ()
+        return found
+
+    def _news(self, now: float) -> Batch | None:
+        ready = [(group.due, name) for name, group in self._groups.items() if group.due is not None]
+        for due, name in sorted(ready):
+            if due > now:
+                break
+            group = self._groups[name]
+            if group.pending or group.more:
+                return self._whole(name, group)
+            group.due = None  # it was absorbed
+        return None
+
+    def _whole(self, name: Group, group: _Group) -> Batch:
+        items: list[Item] = []
+        of: list[Incident] = []
+        for key, pending in sorted(group.pending.items(), key=lambda each: (each[1].incident.since, str(each[0]))):
+            if len(items) >= self._timing.most - 1:
+                break
+            items += _difference(group.told.get(key), pending)
+            of.append(pending.incident)
+        return Batch(name, tuple(items), group.more, tuple(of))
+
+    def _reminder(self, now: float) -> Batch | None:
+        """Everything of a group that was said long ago, as soon as something of it was said too long ago."""
+        reminder = self._timing.reminder
+        for name, group in self._groups.items():
+            if not reminder or not group.told or group.oldest + reminder > now:
+                continue
+            old = [told for key, told in group.told.items() if key not in group.pending]
+            if any(told.at + reminder <= now for told in old):
+                old = [told for told in old if told.at + reminder / 2 <= now][: self._timing.most]
+                items = [Item(Phase.BEGAN if told.refused else Phase.LASTS, told.incident) for told in old]
+                return Batch(name, tuple(items), of=tuple(told.incident for told in old))
+            for key in group.pending.keys() & group.told.keys():
+                group.told[key].at = now  # what is pending says more than a reminder
+            group.look()
+        return None
+
+    # ---- what became of it
+
+    def delivered(self, batch: Batch, now: float) -> None:
+        """The receiver knows `batch`."""
+        group = self._groups[batch.group]
+        for phase, said, _times in batch.items:
+            incident = said
+            known = group.told.get(incident.key)
+            if phase in (Phase.BEGAN, Phase.LASTS):
+                later = group.pending.get(incident.key)
+                if later is not None and later.incident.id == incident.id and later.incident.open:
+                    incident = later.incident  # in the words of today
+                elif known is not None and known.incident.id == incident.id:
+                    incident = known.incident
+                group.told[incident.key] = _Told(incident, now)
+            elif known is not None and (known.refused or known.incident.id == incident.id):
+                del group.told[incident.key]
+        self._settle(group, batch, now)
+
+    def refused(self, batch: Batch, now: float) -> None:
+        """The receiver will never take `batch`. What lasts is tried again when it would be time for a reminder."""
+        group = self._groups[batch.group]
+        for phase, incident, _times in batch.items:
+            known = group.told.get(incident.key)
+            later = group.pending.get(incident.key)
+            if phase is Phase.BEGAN and (later is None or later.incident.open):
+                group.told[incident.key] = _Told(incident, now, refused=True)
+            elif phase is Phase.LASTS and known is not None:
+                known.at = now
+            elif known is not None and (known.refused or known.incident.id == incident.id):
+                del group.told[incident.key]
+        self._settle(group, batch, now)
+
+    def expire(self, now: datetime) -> int:
+        """Forget what was over long ago and never told; how much that was."""
+        old = now - EXPIRES
+        gone = 0
+        for group in self._groups.values():
+            for key, pending in list(group.pending.items()):
+                ended = pending.incident.ended
+                if key not in group.told and ended is not None and ended < old:
+                    self._drop(group, key)
+                    gone += 1
+        return gone
+
+    # ---- keeping count
+
+    def failed(self) -> None:
+        """The batch did not arrive. It is made anew when it is asked for again, of what is so then."""
+        self._sending = ()
+
+    def _settle(self, group: _Group, batch: Batch, now: float) -> None:
+        self._sending = ()
+        for said in batch.of:
+            pending = group.pending.get(said.key)
+            if pending is not None and (pending.incident.id, pending.incident.open) == (said.id, said.open):
+                self._drop(group, said.key)
+        for phase, incident, times in batch.items:
+            if phase is not Phase.LASTS and (pending := group.pending.get(incident.key)) is not None:
+                pending.times = max(0, pending.times - times)
+        group.more -= batch.more
+        group.look()
+        if not any(item.phase is Phase.LASTS for item in batch.items):
+            group.sent = now
+            more_now = len(batch.items) >= self._timing.most - 1  # it did not fit into one message
+            pause = 0.0 if more_now else max(self._timing.wait, self._timing.interval)
+            group.due = now + pause if group.pending or group.more else None
+
+    def _drop(self, group: _Group, key: Key) -> None:
+        self._over -= group.pending.pop(key).over
+
+    def _schedule(self, group: _Group, now: float) -> None:
+        if group.due is None:
+            group.due = max(now + self._timing.wait, group.sent + self._timing.interval)
+
+    def _group(self, key: Key) -> _Group:
+        return self._groups.setdefault(Group(key.source, key.topic), _Group())
+
+
+def _difference(told: _Told | None, pending: _Pending) -> list[Item]:
+    """What takes a receiver from what it knows to what is so."""
+    incident, times = pending.incident, pending.times
+    known = told.incident if told is not None and not told.refused else None
+    if known is None:
+        return [Item(Phase.BEGAN if incident.open else Phase.PASSED, incident, max(1, times))]
+    if not incident.open:  # under the name that the receiver knows, whatever came after it and is over too
+        return [Item(Phase.ENDED, replace(incident, id=known.id, since=known.since), times + 1)]
+    return [Item(Phase.ENDED, replace(known, ended=incident.since)), Item(Phase.BEGAN, incident, max(1, times))]

@@ -1,0 +1,107 @@
+"""What is said of incidents, in English: one thing, or several at once."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from reconciler.alerts.incident import Incident, Key
+from reconciler.alerts.outbox import Phase
+from reconciler.model.event import EventType, Topic
+
+
+class _Words(NamedTuple):
+    """After a name, and after a number of `things`."""
+
+    one: str
+    many: str
+
+
+_THINGS: Final[Mapping[Topic, str]] = {Topic.SPEC: "specs"}
+_NAMES: Final[Mapping[Topic, str]] = {
+    Topic.START: "the daemon",
+    Topic.SYNC: "the sync",
+    Topic.REPOSITORY: "the repository",
+}
+
+_SAID: Final[Mapping[Topic, Mapping[Phase, _Words]]] = {
+    Topic.START: {
+        Phase.BEGAN: _Words("cannot start", "cannot start"),
+        Phase.LASTS: _Words("still cannot start", "still cannot start"),
+        Phase.ENDED: _Words("has started", "have started"),
+        Phase.PASSED: _Words("could not start, and has now", "could not start, and have now"),
+    },
+    Topic.SYNC: {
+        Phase.BEGAN: _Words("failed", "failed"),
+        Phase.LASTS: _Words("still fails", "still fail"),
+        Phase.ENDED: _Words("works again", "work again"),
+        Phase.PASSED: _Words("failed, and works again", "failed, and work again"),
+    },
+    Topic.OBJECT: {
+        Phase.BEGAN: _Words("failed", "failed"),
+        Phase.LASTS: _Words("still fails", "still fail"),
+        Phase.ENDED: _Words("is well again", "are well again"),
+        Phase.PASSED: _Words("failed, and is well again", "failed, and are well again"),
+    },
+    Topic.HELD: {
+        Phase.BEGAN: _Words("is held", "are held"),
+        Phase.LASTS: _Words("is still held", "are still held"),
+        Phase.ENDED: _Words("is no longer held", "are no longer held"),
+        Phase.PASSED: _Words("was held for a while", "were held for a while"),
+    },
+    Topic.DRIFT: {
+        Phase.BEGAN: _Words("drifted", "drifted"),
+        Phase.LASTS: _Words("still differs from Git", "still differ from Git"),
+        Phase.ENDED: _Words("is as Git states it again", "are as Git states them again"),
+        Phase.PASSED: _Words("drifted, and is as Git states it again", "drifted, and are as Git states them again"),
+    },
+    Topic.FIGHT: {
+        Phase.BEGAN: _Words("is fought over", "are fought over"),
+        Phase.LASTS: _Words("is still fought over", "are still fought over"),
+        Phase.ENDED: _Words("is no longer fought over", "are no longer fought over"),
+        Phase.PASSED: _Words("was fought over", "were fought over"),
+    },
+    Topic.HEALTH: {
+        Phase.BEGAN: _Words("is degraded", "are degraded"),
+        Phase.LASTS: _Words("is still degraded", "are still degraded"),
+        Phase.ENDED: _Words("is healthy again", "are healthy again"),
+        Phase.PASSED: _Words("was degraded, and is healthy again", "were degraded, and are healthy again"),
+    },
+    Topic.REPOSITORY: {
+        Phase.BEGAN: _Words("cannot be read", "cannot be read"),
+        Phase.LASTS: _Words("still cannot be read", "still cannot be read"),
+        Phase.ENDED: _Words("answers again", "answer again"),
+        Phase.PASSED: _Words("could not be read, and answers again", "could not be read, and answer again"),
+    },
+    Topic.SPEC: {
+        Phase.BEGAN: _Words("is invalid", "are invalid"),
+        Phase.LASTS: _Words("is still invalid", "are still invalid"),
+        Phase.ENDED: _Words("is valid again", "are valid again"),
+        Phase.PASSED: _Words("was invalid, and is valid again", "were invalid, and are valid again"),
+    },
+}
+_HEALED: Final[Mapping[Phase, _Words]] = {
+    Phase.ENDED: _Words("was healed", "were healed"),
+    Phase.PASSED: _Words("drifted and was healed", "drifted and were healed"),
+}
+
+
+def name_of(key: Key) -> str:
+    """What an incident is about: "Deployment/shop/web", "apps/web.yaml", "the repository"."""
+    if key.topic is Topic.SPEC and key.subject:
+        return key.subject
+    return str(key.identity) if key.identity else key.subject or _NAMES.get(key.topic, "something")
+
+
+def _words(topic: Topic, phase: Phase, outcome: str) -> _Words:
+    if topic is Topic.DRIFT and outcome == EventType.HEALED and phase in _HEALED:
+        return _HEALED[phase]
+    return _SAID[topic][phase]
+
+
+def state_of(incident: Incident, phase: Phase) -> str:
+    """What is so of it: "drifted and was healed"."""
+    return _words(incident.key.topic, phase, incident.outcome).one
+
+
+def states_of(topic: Topic, phase: Phase, outcome: str, count: int) -> str:
+    """What is so of several: "1,000 objects drifted and were healed"."""
+    return f"{count:,} {_THINGS.get(topic, 'objects')} {_words(topic, phase, outcome).many}"
