@@ -101,6 +101,8 @@ def apply(
     stored = managed.read(live) if live is not None else {}
     entries = stored
     if not stored and live is not None:
+        if not _typable(before, schema):
+            raise ApplyError("failed to create manager for existing fields: a list's items have no keys")
         earlier = _updater(BEFORE_FIRST_APPLY, api_version, subresource)
         stated = {name: part for name, part in before.items() if part is not None}
         entries = _updated(
@@ -162,6 +164,8 @@ def update(
     The writer comes to own what it changed; who owned that before loses it. A `new` that states managedFields edits
     them, and an empty list there forgets all owners: from then on nobody is recorded until the first apply.
     """
+    if not _typable(managed.without_managed_fields(new), schema):
+        return []
     stated = (new.get("metadata") or {}).get("managedFields")
     entries: Entries = {}
     if stated not in ([], [{}]) or subresource:
@@ -235,21 +239,30 @@ def _with_managed_fields(obj: Mapping[str, Any], fields: list[dict[str, Any]]) -
     return {**obj, "metadata": metadata}
 
 
-def _check(value: Any, schema: Schema, path: str) -> None:
-    """Raises ApplyError where items of a granular list have no or the same key."""
+def _typable(value: Any, schema: Schema) -> bool:
+    """Whether the items of all granular lists have keys. Unlike in what is applied, two may have the same."""
+    try:
+        _check(value, schema, "", unique=False)
+    except ApplyError:
+        return False
+    return True
+
+
+def _check(value: Any, schema: Schema, path: str, *, unique: bool = True) -> None:
+    """Raises ApplyError where items of a granular list have no key or, if they are to be `unique`, the same."""
     if isinstance(value, dict):
         for name, member in value.items():
             child = schema.member(name)
             if child.shape is not Shape.SCALAR:
-                _check(member, child, f"{path}.{name}")
+                _check(member, child, f"{path}.{name}", unique=unique)
     elif isinstance(value, list):
         if schema.shared_by_item:
-            _check_items(value, schema, path)
+            _check_items(value, schema, path, unique=unique)
         for item in value:
-            _check(item, schema.item, path)
+            _check(item, schema.item, path, unique=unique)
 
 
-def _check_items(items: list[Any], schema: Schema, path: str) -> None:
+def _check_items(items: list[Any], schema: Schema, path: str, *, unique: bool) -> None:
     seen = set()
     for i, item in enumerate(items):
         if schema.merge is Merge.KEYED:
@@ -262,6 +275,6 @@ def _check_items(items: list[Any], schema: Schema, path: str) -> None:
         elif item is None or isinstance(item, dict | list):
             raise ApplyError(f"{path}: element {i}: associative list without keys has an element that is no scalar")
         key = item_key(item, schema)
-        if key in seen:
+        if unique and key in seen:
             raise ApplyError(f"{path}: duplicate entries for key {key[2:]}")
         seen.add(key)

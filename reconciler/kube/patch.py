@@ -251,7 +251,7 @@ def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) 
     if any(item.get(_PATCH) == "replace" for item in patch):
         return [_whole(item) for item in plain]
     if any(name not in item for item in patch):
-        raise PatchError(f"an item of a list does not contain its merge key {name}")
+        raise UnusablePatch(f"an item of a list does not contain its merge key {name}")
     dropped = [item[name] for item in patch if item.get(_PATCH) == "delete"]
     live = [item for item in live if not isinstance(item, Mapping) or item.get(name) not in dropped]
     merged = list(live)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.kube import quantity
 from reconciler.kube.path import item_key
-from reconciler.kube.schema import UNTYPED, Schema, Shape
+from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
 from reconciler.kube.structural import Reader
 
 
@@ -40,6 +40,8 @@ def unknown_fields(value: Any, schema: Schema) -> list[str]:
 
 def prune_unknown(value: Any, schema: Schema) -> Any:
     """`value` without the fields that the schema does not know; itself where it has none."""
+    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
+        return {} if value else value
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
         changed = False
@@ -62,6 +64,8 @@ def prune_nulls(value: Any, schema: Schema) -> Any:
 
     A list's items stay: a server refuses the nulls among them.
     """
+    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
+        return {} if value else value
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
         for name, member in value.items():
@@ -89,7 +93,7 @@ def embedded(value: Any, schema: Schema, path: str = "") -> Iterator[tuple[str, 
 
 def mistyped(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     """The paths that server-side apply cannot take for what the schema says: it knows maps, lists and three scalars."""
-    if value is None or schema.shape is Shape.UNTYPED:
+    if value is None or schema.shape is Shape.UNTYPED or schema.type == "int-or-string":
         return
     if schema.shape in (Shape.STRUCT, Shape.MAP):
         fits = isinstance(value, dict)
@@ -245,7 +249,10 @@ def _item_violations(items: list[Any], schema: Schema, path: str) -> Iterator[Vi
     for i, item in enumerate(items):
         if item is not None:
             yield from _violations(item, element, f"{path}[{i}]")
-        if schema.shared_by_item:
+        if schema.merge is Merge.KEYED and item is not None and not isinstance(item, dict):
+            why = "must be an object for an array of list-type map"
+            yield Violation(f"{path}[{i}]", "FieldValueInvalid", f"Invalid value: {_shown(item)}: {why}")
+        elif schema.shared_by_item:
             key = item_key(item, schema)
             if key in seen:
                 yield Violation(f"{path}[{i}]", "FieldValueDuplicate", f"Duplicate value: {key[2:]}")

@@ -6,17 +6,18 @@ from typing import Any, Protocol
 from reconciler.kube import validate
 from reconciler.kube.schema import Schema
 from reconciler.sandbox import gotypes
-from reconciler.sandbox.goscalars import TypeMismatch, kind_of
+from reconciler.sandbox.goscalars import Reading, TypeMismatch, kind_of
 from reconciler.sandbox.gotypes import Struct
 
 Value = dict[str, Any]
 
 
 class Codec(Protocol):
-    def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
+    def read(self, value: Any, unknown: list[str], *, applied: bool = False, converted: bool = False) -> Value:
         """A clean copy; paths of unknown fields are added to `unknown`. Raises TypeMismatch.
 
-        What an apply makes never was JSON: nulls in a custom resource are kept then, to be refused.
+        What an apply makes never was JSON: nulls in a custom resource are kept then, to be refused. The numbers of
+        what is `converted` are read as `Reading` says.
         """
         ...
 
@@ -45,14 +46,14 @@ class BuiltinCodec:
     def __init__(self, struct: Struct) -> None:
         self.struct = struct
 
-    def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
-        names: list[str] = []
+    def read(self, value: Any, unknown: list[str], *, applied: bool = False, converted: bool = False) -> Value:
+        reading = Reading(converted=converted)
         try:
-            clean = self.struct.read(value, names)
+            clean = self.struct.read(value, reading)
         except TypeMismatch:
             unknown.extend(self.struct.unknown_paths(value))
             raise
-        if names:
+        if reading.unknown:
             unknown.extend(self.struct.unknown_paths(value))
         if "metadata" in clean:
             _keep_reset(value["metadata"], clean["metadata"])
@@ -62,7 +63,7 @@ class BuiltinCodec:
         self.struct.default(value)
 
     def empty(self) -> Value | None:
-        return {name: part for name, part in self.struct.read({}, []).items() if part is not None}
+        return {name: part for name, part in self.struct.read({}, Reading()).items() if part is not None}
 
     def settle(self, value: Value) -> None:
         for name, (flags, kind) in self.struct.types.items():
@@ -88,7 +89,7 @@ class CustomCodec:
         self.schema = schema
         self._metadata = gotypes.struct("meta/v1.ObjectMeta")
 
-    def read(self, value: Any, unknown: list[str], *, applied: bool = False) -> Value:
+    def read(self, value: Any, unknown: list[str], *, applied: bool = False, converted: bool = False) -> Value:
         if not isinstance(value, dict):
             raise TypeMismatch(kind_of(value), "map[string]interface {}")
         clean_metadata = self._read_metadata(value.get("metadata") or {}, "metadata", unknown)
@@ -109,14 +110,12 @@ class CustomCodec:
         return {**clean, "metadata": clean_metadata}
 
     def _read_metadata(self, value: Any, where: str, unknown: list[str]) -> Value:
-        names: list[str] = []
+        unknown.extend(self._metadata.unknown_paths(value, where))
         try:
-            clean = self._metadata.read(value, names)
+            clean = self._metadata.read(value, Reading())
         except TypeMismatch as mismatch:
             mismatch.path.append(where)
             raise
-        if names:
-            unknown.extend(self._metadata.unknown_paths(value, where))
         return clean
 
     def default(self, value: Value) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from reconciler.kube.names import GroupVersionKind
-from reconciler.sandbox.goscalars import LIMITS, SCALARS, ZERO, Reader, TypeMismatch, kind_of
+from reconciler.sandbox.goscalars import LIMITS, SCALARS, ZERO, Reader, Reading, TypeMismatch, kind_of
 
 Defaulter = Callable[[dict[str, Any]], None]
 
@@ -70,8 +70,8 @@ class Struct:
         self._fields = fields
         return fields
 
-    def read(self, value: Any, unknown: list[str]) -> dict[str, Any]:
-        """A clean copy of `value`; the names of fields that do not exist are added to `unknown`."""
+    def read(self, value: Any, reading: Reading) -> dict[str, Any]:
+        """A clean copy of `value`; the names of fields that do not exist are added to `reading`."""
         if type(value) is not dict:
             raise TypeMismatch(kind_of(value), self.name)
         fields = self._fields or self._compile()
@@ -79,13 +79,13 @@ class Struct:
         for name, raw in value.items():
             field = fields.get(name)
             if field is None:
-                unknown.append(name)
+                reading.unknown.append(name)
                 continue
             if raw is None:
                 continue
             reader, drop_empty, drop_zero = field
             try:
-                found = reader(raw, unknown)
+                found = reader(raw, reading)
             except TypeMismatch as mismatch:
                 mismatch.path.append(name)
                 raise
@@ -151,7 +151,7 @@ def _constant(value: Any) -> Callable[[], Any]:
 
 def _zero_struct(kind: str) -> Callable[[], Any]:
     def zero() -> Any:
-        return _table()[kind].read({}, [])
+        return _table()[kind].read({}, Reading())
 
     return zero
 
@@ -159,7 +159,7 @@ def _zero_struct(kind: str) -> Callable[[], Any]:
 def _null(kind: str) -> Any:
     """What a null element of a list or map becomes."""
     if kind in _table():
-        return _table()[kind].read({}, [])
+        return _table()[kind].read({}, Reading())
     return ZERO.get(kind, 0 if kind in LIMITS else None)
 
 
@@ -171,7 +171,7 @@ def _reader(kind: str) -> Reader:
         return _map_reader(kind[4:])
     if kind.startswith("either:"):
         struct = _table()[kind.removeprefix("either:")]
-        return lambda value, unknown: struct.read(value, unknown) if type(value) is dict else value
+        return lambda value, reading: struct.read(value, reading) if type(value) is dict else value
     if (struct_or_none := _table().get(kind)) is not None:
         return struct_or_none.read
     return SCALARS[kind]
@@ -180,7 +180,7 @@ def _reader(kind: str) -> Reader:
 def _list_reader(kind: str) -> Reader:
     element: Reader | None = None
 
-    def read(value: Any, unknown: list[str]) -> Any:
+    def read(value: Any, reading: Reading) -> Any:
         nonlocal element
         if type(value) is not list:
             raise TypeMismatch(kind_of(value), f"[]{kind}")
@@ -189,7 +189,7 @@ def _list_reader(kind: str) -> Reader:
         out = []
         for index, item in enumerate(value):
             try:
-                out.append(element(item, unknown) if item is not None else _null(kind))
+                out.append(element(item, reading) if item is not None else _null(kind))
             except TypeMismatch as mismatch:
                 mismatch.path.append(index)
                 raise
@@ -201,7 +201,7 @@ def _list_reader(kind: str) -> Reader:
 def _map_reader(kind: str) -> Reader:
     element: Reader | None = None
 
-    def read(value: Any, unknown: list[str]) -> Any:
+    def read(value: Any, reading: Reading) -> Any:
         nonlocal element
         if type(value) is not dict:
             raise TypeMismatch(kind_of(value), f"map[string]{kind}")
@@ -210,7 +210,7 @@ def _map_reader(kind: str) -> Reader:
         out = {}
         for key, item in value.items():
             try:
-                out[key] = element(item, unknown) if item is not None else _null(kind)
+                out[key] = element(item, reading) if item is not None else _null(kind)
             except TypeMismatch as mismatch:
                 mismatch.path.append(key)
                 raise

@@ -9,6 +9,7 @@ _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_URL_PATH: Final = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _ENVIRONMENT: Final = re.compile(r"[ -<>-~]+")
 _PORT_NAME: Final = re.compile(r"[-a-z0-9]+")
@@ -52,6 +53,11 @@ def path_segment(name: str) -> list[str]:
     if name in (".", ".."):
         return [f"may not be '{name}'"]
     return [f"may not contain '{sign}'" for sign in ("/", "%") if sign in name]
+
+
+def url_path(text: str) -> list[str]:
+    """What may follow a domain in a name such as acme.io/foo."""
+    return [] if _URL_PATH.fullmatch(text) else ["must be what a URL's path may hold"]
 
 
 @lru_cache(maxsize=8192)

@@ -10,6 +10,7 @@ from reconciler.kube.resources import Resource, Subresource, version_rank
 from reconciler.kube.schema import Schema
 from reconciler.sandbox import gotypes
 from reconciler.sandbox.codec import BuiltinCodec, Codec, CustomCodec
+from reconciler.sandbox.goscalars import Reading
 from reconciler.sandbox.kinds import RULES
 from reconciler.sandbox.kinds.crds import instance_gone
 from reconciler.sandbox.rules import PLAIN, Rules
@@ -90,7 +91,7 @@ class Kind:
         value.pop("status", None)
         codec = self.codec
         if isinstance(codec, BuiltinCodec) and "status" in codec.struct.types:
-            value["status"] = codec.struct.read({}, []).get("status")
+            value["status"] = codec.struct.read({}, Reading()).get("status")
             if value["status"] is None:
                 del value["status"]
 

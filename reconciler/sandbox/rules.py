@@ -42,6 +42,9 @@ class Causes(list[Cause]):
     def too_long(self, field: str, limit: int) -> None:
         self.append(Cause("FieldValueTooLong", f"Too long: may not be more than {limit} bytes", field))
 
+    def too_many(self, field: str, limit: int) -> None:
+        self.append(Cause("FieldValueTooMany", f"Too many: must have at most {limit} items", field))
+
     def immutable(self, field: str, new: Any, old: Any, why: str = IMMUTABLE) -> None:
         """Refuse a change of a field that may not change; absent equals empty."""
         if (new or None) != (old or None):
@@ -72,6 +75,7 @@ class Rules:
     generation: bool = False
     plain_finalizers: bool = False  # a finalizer needs no group
     generation_ignores_status: bool = True
+    metadata_last: bool = False  # of a new object the metadata is looked at only where the rest is as it should be
     before_create: Callable[[Value, "Core"], None] | None = None
     before_update: Callable[[Value, Value, "Core"], None] | None = None
     before_status: Callable[[Value, Value], None] | None = None

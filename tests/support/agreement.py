@@ -50,14 +50,15 @@ def comparable(value: Any) -> Any:
 
 
 def differences(sandbox: Answer, real: Answer) -> list[str]:
-    """Each thing on which two answers to one request differ, as a line for people; empty where they agree."""
-    if sandbox.status != real.status:
-        return [f"status: {_told(sandbox)}, the real server {_told(real)}"]
-    if sandbox.status < 400:
+    """Each thing on which two answers to one request differ, as a line for people; empty where they agree.
+
+    Where one of them is a refusal, the first line is what counts of both, the others are what they say.
+    """
+    if sandbox.status == real.status < 400:
         return list(_walk(comparable(sandbox.body), comparable(real.body), ""))
-    return list(_walk(_refusal(sandbox), _refusal(real), "")) and [
-        f"refusal: {_told(sandbox)}, the real server {_told(real)}"
-    ]
+    if sandbox.status == real.status and not list(_walk(_refusal(sandbox), _refusal(real), "")):
+        return []
+    return [f"{_told(sandbox)}, the real server {_told(real)}", f"sandbox: {_said(sandbox)}", f"real: {_said(real)}"]
 
 
 def _refusal(answer: Answer) -> Any:
@@ -73,9 +74,14 @@ def _refusal(answer: Answer) -> Any:
 
 def _told(answer: Answer) -> str:
     if answer.body is None or answer.status < 400:
-        return f"{answer.status} {answer.text[:300]}"
+        return f"{answer.status}"
     refusal = _refusal(answer)
-    return f"{answer.status} {json.dumps(refusal)} ({str(answer.body.get('message'))[:300]})"
+    causes = " ".join(f"{field}={reason.removeprefix('FieldValue')}" for field, reason in refusal["details"]["causes"])
+    return " ".join(filter(None, (str(answer.status), refusal["reason"], causes)))
+
+
+def _said(answer: Answer) -> str:
+    return str(answer.body.get("message")) if answer.status >= 400 and answer.body else answer.text[:400]
 
 
 def _walk(sandbox: Any, real: Any, path: str) -> Iterator[str]:

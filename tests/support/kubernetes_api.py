@@ -96,7 +96,10 @@ class KubernetesApi(Api):
     def _until_served(self, definition: Any) -> None:
         """A real server takes a moment from a definition to its API."""
         spec = definition["spec"]
-        path = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+        served = [version["name"] for version in spec["versions"] if version["served"]]
+        if not served:
+            return
+        path = f"/apis/{spec['group']}/{served[0]}/{spec['names']['plural']}"
         deadline = time.monotonic() + SERVED_WITHIN
         while self._connection.send("GET", path, b"", {}).status != 200:
             assert time.monotonic() < deadline, f"{path} is not served"

@@ -4,16 +4,32 @@ from collections.abc import Mapping
 from typing import Final
 
 from reconciler.kube.names import GroupKind
-from reconciler.sandbox.kinds import batch, config, crds, network, pods, policy, services, storage, workloads
+from reconciler.sandbox.kinds import (
+    autoscaling,
+    config,
+    crds,
+    cronjobs,
+    jobs,
+    network,
+    pods,
+    policy,
+    rbac,
+    services,
+    storage,
+    workloads,
+)
 from reconciler.sandbox.rules import Rules
 
 RULES: Final[Mapping[GroupKind, Rules]] = {
-    **batch.RULES,
+    **autoscaling.RULES,
     **config.RULES,
     **crds.RULES,
+    **cronjobs.RULES,
+    **jobs.RULES,
     **network.RULES,
     **pods.RULES,
     **policy.RULES,
+    **rbac.RULES,
     **services.RULES,
     **storage.RULES,
     **workloads.RULES,

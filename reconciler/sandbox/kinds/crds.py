@@ -49,13 +49,8 @@ def _validate(crd: Value, causes: Causes) -> None:
     _versions(versions, causes)
     if versions:
         name = versions[0].get("name", "")
-        causes.words("spec.version", name, naming.dns_1035_label(name))
-    stored = (crd.get("status") or {}).get("storedVersions") or []
-    if not stored:
-        causes.invalid("status.storedVersions", [], "must have at least one stored version")
-    for version in versions:
-        if stored and version.get("storage") and version["name"] not in stored:
-            causes.invalid("status.storedVersions", stored, f"must have the storage version {version['name']}")
+        causes.words("spec.version", name, naming.dns_1035_label(name) if name else ())
+    _stored_versions(crd, versions, causes)
     if (conversion := spec.get("conversion")) is not None:
         _conversion(conversion, causes)
         if conversion.get("strategy") != "None" and spec.get("preserveUnknownFields"):
@@ -70,6 +65,22 @@ def _validate(crd: Value, causes: Causes) -> None:
             True,
             "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
         )
+
+
+def _stored_versions(crd: Value, versions: list[Value], causes: Causes) -> None:
+    stored = (crd.get("status") or {}).get("storedVersions") or []
+    field = "status.storedVersions"
+    if not stored:
+        causes.invalid(field, [], "must have at least one stored version")
+        return
+    missing = dict(zip(stored, range(len(stored)), strict=True))
+    for version in versions:
+        if version.get("storage") and version["name"] not in missing:
+            causes.invalid(field, stored, f"must have the storage version {version['name']}")
+        missing.pop(version["name"], None)
+    for name, index in missing.items():
+        why = f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions"
+        causes.invalid(f"{field}[{index}]", name, why)
 
 
 def _validate_create(crd: Value, causes: Causes) -> None:
@@ -87,10 +98,17 @@ def _conversion(conversion: Value, causes: Causes) -> None:
             causes.required("spec.conversion.webhookClientConfig", "required when strategy is set to Webhook")
         if not (conversion.get("webhook") or {}).get("conversionReviewVersions"):
             causes.required("spec.conversion.conversionReviewVersions")
-    elif not strategy:
+        return
+    if not strategy:
         causes.required("spec.conversion.strategy")
     elif strategy != "None":
         causes.unsupported("spec.conversion.strategy", strategy, ("None", "Webhook"))
+    why = "should not be set when strategy is not set to Webhook"
+    webhook = conversion.get("webhook") or {}
+    if webhook.get("clientConfig") is not None:
+        causes.forbidden("spec.conversion.webhookClientConfig", why)
+    if webhook.get("conversionReviewVersions"):
+        causes.forbidden("spec.conversion.conversionReviewVersions", why)
 
 
 def _names(names: Value, causes: Causes) -> None:
@@ -112,6 +130,10 @@ def _versions(versions: list[Value], causes: Causes) -> None:
         causes.words(
             f"spec.versions[{index}].name", version.get("name", ""), naming.dns_1035_label(version.get("name", ""))
         )
+        warning = version.get("deprecationWarning")
+        if warning is not None and (not version.get("deprecated") or not 0 < len(warning) <= 256):
+            why = "can only be set for deprecated versions, and must have 1 to 256 characters"
+            causes.invalid(f"spec.versions[{index}].deprecationWarning", warning, why)
     for name, top, check in (
         ("schema", "validation", _version_schema),
         ("additionalPrinterColumns", "additionalPrinterColumns", _columns),
@@ -189,13 +211,6 @@ def _validate_update(new: Value, old: Value, causes: Causes) -> None:
             after, before = after.get(part), before.get(part)
         if after != before:
             causes.invalid(f"spec.{field}", after, IMMUTABLE)
-    present = {version["name"] for version in new["spec"].get("versions") or ()}
-    for index, name in enumerate((new.get("status") or {}).get("storedVersions") or ()):
-        if name not in present:
-            why = (
-                f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions"
-            )
-            causes.invalid(f"status.storedVersions[{index}]", name, why)
 
 
 def _conflict(crd: Value, core: "Core") -> str:

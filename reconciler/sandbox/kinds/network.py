@@ -41,7 +41,7 @@ def _ingress_create(value: Value, causes: Causes) -> None:
     stated = (value["metadata"].get("annotations") or {}).get(_CLASS_ANNOTATION)
     name = value["spec"].get("ingressClassName")
     if stated is not None and name is not None and stated != name:
-        field = f"metadata.annotations.{_CLASS_ANNOTATION}"
+        field = f"annotations.{_CLASS_ANNOTATION}"
         causes.invalid(field, stated, "must match `ingressClassName` when both are specified")
 
 

@@ -226,7 +226,7 @@ def _resources(resources: Value, field: str, causes: Causes) -> None:
     for group, amounts in (("limits", limits), ("requests", requests)):
         for name, amount in amounts.items():
             path = f"{field}.{group}[{name}]" if "/" in name else f"{field}.{group}.{name}"
-            _resource_name(causes, f"{field}.{group}", name)
+            resource_name(causes, f"{field}.{group}", name)
             if quantity.parse(amount) < 0:
                 causes.invalid(path, amount, NOT_NEGATIVE)
     for name, amount in requests.items():
@@ -235,7 +235,8 @@ def _resources(resources: Value, field: str, causes: Causes) -> None:
             causes.invalid(f"{field}.requests", amount, why)
 
 
-def _resource_name(causes: Causes, field: str, name: str) -> None:
+def resource_name(causes: Causes, field: str, name: str) -> None:
+    """What a container can ask for."""
     problems = naming.qualified_name(name)
     causes.words(field, name, problems)
     standard = name in ("cpu", "memory", "ephemeral-storage") or name.startswith("hugepages-")

@@ -37,6 +37,7 @@ def selector_and_template(value: Value, what: str, causes: Causes) -> None:
     selector = spec.get("selector")
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
+    readable = True
     if selector is None:
         if what != "daemonset":
             causes.required("spec.selector")
@@ -44,15 +45,15 @@ def selector_and_template(value: Value, what: str, causes: Causes) -> None:
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         causes.invalid("spec.selector", selector, f"empty selector is invalid for {what}")
     else:
+        before = len(causes)
         metadata.selector(selector, "spec.selector", causes)
-        try:
-            found = LabelSelector.of(selector)
-        except ValueError as error:
-            causes.invalid("spec.selector", selector, str(error))
-        else:
-            if not found.matches(labels):
-                causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-    podspec.validate_template(template, "spec.template", causes)
+        readable = len(causes) == before
+        if not readable and what != "daemonset":
+            causes.invalid("spec.selector", selector, "it cannot be read")
+        elif readable and not LabelSelector.of(selector).matches(labels):
+            causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+    if readable or what == "daemonset":
+        podspec.validate_template(template, "spec.template", causes)
     pod = template.get("spec") or {}
     if pod.get("restartPolicy") in ("OnFailure", "Never"):
         causes.unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ["Always"])
@@ -147,14 +148,13 @@ def _replication_controller(value: Value, causes: Causes) -> None:
 def _stateful_set(value: Value, causes: Causes) -> None:
     spec = value["spec"]
     pod = (spec.get("template") or {}).get("spec") or {}
-    made = [{"name": c["metadata"].get("name", ""), "emptyDir": {}} for c in spec.get("volumeClaimTemplates") or ()]
+    claims = [claim["metadata"].get("name", "") for claim in spec.get("volumeClaimTemplates") or ()]
+    made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
     if made:  # claims become volumes of the pods
-        others = [v for v in pod.get("volumes") or () if v.get("name") not in {m["name"] for m in made}]
-        pod = {**pod, "volumes": [*others, *made]}
+        others = [v for v in pod.get("volumes") or () if v.get("name") not in claims]
+        pod = {**pod, "volumes": [*made, *others]}
         value = {**value, "spec": {**spec, "template": {**spec["template"], "spec": pod}}}
     selector_and_template(value, "statefulset", causes)
-    for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
-        validate_claim(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec", causes)
     _counts(spec, "replicas", "minReadySeconds", causes=causes)
     if spec["podManagementPolicy"] not in ("OrderedReady", "Parallel"):
         causes.invalid("spec.podManagementPolicy", spec["podManagementPolicy"], "must be 'OrderedReady' or 'Parallel'")
@@ -173,6 +173,13 @@ def _stateful_set(value: Value, causes: Causes) -> None:
     podspec.not_negative(causes, "spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
     for name, policy in spec["persistentVolumeClaimRetentionPolicy"].items():
         podspec.supported(causes, f"spec.persistentVolumeClaimRetentionPolicy.{name}", policy, ("Delete", "Retain"))
+
+
+def _stateful_set_create(value: Value, causes: Causes) -> None:
+    if name := value["spec"].get("serviceName"):
+        causes.words("spec.serviceName", name, naming.dns_label(name))
+    for index, claim in enumerate(value["spec"].get("volumeClaimTemplates") or ()):
+        validate_claim(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec", causes)
 
 
 def _stateful_set_update(new: Value, old: Value, causes: Causes) -> None:
@@ -235,6 +242,7 @@ RULES: Final = {
         generation=True,
         name=naming.dns_label,
         validate=_stateful_set,
+        validate_create=_stateful_set_create,
         validate_status=_counted,
         validate_update=_stateful_set_update,
     ),

@@ -35,7 +35,7 @@ def patch(call: Call) -> Response:
     core, kind = call.core, call.kind
     entry = call.entry()
     old = core.read(entry, kind)
-    new = read_patched(call, merge(call, old, media))
+    new = read_patched(call, merge(call, old, media), converted=media == STRATEGIC)
     _same_name(call, new)
     ownership.record(call, old, new)
     status = call.route.subresource == "status"
@@ -70,11 +70,11 @@ def merge(call: Call, old: Value, media: str) -> Any:
         raise bad_request(str(error)) from None
 
 
-def read_patched(call: Call, document: Any) -> Value:
+def read_patched(call: Call, document: Any, *, converted: bool) -> Value:
     """A patched document as a clean, completed object; what does not fit is blamed on the patch (422)."""
     unknown: list[str] = []
     try:
-        clean = call.kind.codec.read(document, unknown)
+        clean = call.kind.codec.read(document, unknown, converted=converted)
     except TypeMismatch as mismatch:
         raise blame(mismatch_text(mismatch)) from None
     if unknown:
@@ -134,12 +134,12 @@ def _apply(call: Call) -> Response:
         why = f"uid mismatch: the provided object specified uid {about['uid']}, and no existing object was found"
         raise conflict(kind.group, kind.plural, call.name, why)
     merged, changed = ownership.apply(call, old, applied, manager=manager)
+    new = _read_merged(call, merged)
+    _same_name(call, new)
     if old is not None and about.get("resourceVersion", "") not in ("", old["metadata"]["resourceVersion"]):
         raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
     if not changed and old is not None:
         return call.answer(old)
-    new = _read_merged(call, merged)
-    _same_name(call, new)
     if entry is None or old is None:
         return call.answer(write.create(core, kind, new, dry_run=call.dry_run, upsert=True), 201)
     return call.answer(write.update(core, kind, entry, old, new, dry_run=call.dry_run, status=status))
@@ -178,7 +178,7 @@ def _check_applied(call: Call, applied: Value) -> None:
 def _read_merged(call: Call, merged: Value) -> Value:
     unknown: list[str] = []
     try:
-        clean = call.kind.codec.read(merged, unknown, applied=True)
+        clean = call.kind.codec.read(merged, unknown, applied=True, converted=True)
     except TypeMismatch as mismatch:
         raise internal(f"failed to convert the merged object: {mismatch_text(mismatch)}") from None
     clean.setdefault("metadata", {})

@@ -7,7 +7,6 @@ from reconciler.kube import apply as structured
 from reconciler.kube import managed
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
-from reconciler.kube.path import Field
 from reconciler.sandbox import content
 from reconciler.sandbox.goscalars import kind_of
 from reconciler.sandbox.refusals import Refusal, bad_request, conflict, internal, invalid, unsupported_media_type
@@ -15,8 +14,9 @@ from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.store import Entry
 from reconciler.sandbox.tables.column import dig
-from reconciler.sandbox.verbs import ownership, patch, write
+from reconciler.sandbox.verbs import patch, write
 from reconciler.sandbox.verbs.call import Call
+from reconciler.sandbox.verbs.scale_owners import of_parent, of_scale
 
 Value = dict[str, Any]
 
@@ -34,7 +34,11 @@ def scale(call: Call) -> Response:
     entry = call.entry()
     old = core.read(entry, kind)
     before = _seen(kind, old)
+    path = _path(kind, "specReplicasPath", "spec.replicas")
     if call.request.method == "GET":
+        if kind.custom and dig(old, *path) is None:
+            why = f'Internal error occurred: the spec replicas field ".{".".join(path)}" does not exist'
+            raise Refusal(500, "InternalError", why, {"causes": [{"message": why}]})
         return call.respond(before)
     if content.media_type(call.request.headers) == patch.APPLY:
         return _apply(call, entry, old)
@@ -47,33 +51,30 @@ def scale(call: Call) -> Response:
         found = kind_of(replicas)
         why = f"json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
         raise bad_request(why) if call.request.method == "PUT" else patch.blame(why)
-    if replicas < 0 and not kind.custom:
-        causes = Causes()
-        causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-        raise invalid(SCALE.group_kind, call.name, causes)
-    new = _with(old, _path(kind, "specReplicasPath", "spec.replicas"), replicas)
-    if _recorded(kind, old):
-        fields = structured.update(
-            _stated(kind, old),
-            _stated(kind, new),
-            kind.schema,
-            manager=call.manager,
-            api_version=kind.api_version,
-            time=_NO_TIME,
-            subresource="scale",
-        )
-        new["metadata"] = {**new["metadata"], **({"managedFields": fields} if fields else {})}
-    stored = write.update(core, kind, entry, old, new, dry_run=call.dry_run)
-    return call.respond(_seen(kind, stored))
+    _check_replicas(call, replicas)
+    parent = managed.read(old)
+    owners = of_scale(parent, path)
+    fields = structured.update(
+        _owned(before, owners),
+        after if replicas else {**after, "spec": {}},  # there is no zero in a Scale
+        call.core.registry.catalog.schema(SCALE),
+        manager=call.manager,
+        api_version=SCALE.api_version,
+        time=_NO_TIME,
+        subresource="scale",
+    )
+    return _store(call, entry, old, replicas, of_parent(parent, fields, path, kind.api_version))
 
 
-def _stated(kind: Kind, value: Value) -> Value:
-    """An object as its Scale shows it: there is no zero in a Scale."""
-    path = _path(kind, "specReplicasPath", "spec.replicas")
-    if dig(value, *path) != 0:
-        return value
-    parent = {name: part for name, part in dig(value, *path[:-1]).items() if name != path[-1]}
-    return _with(value, path[:-1], parent)
+def _store(call: Call, entry: Entry, old: Value, replicas: int, fields: list[Value]) -> Response:
+    new = _with(old, _path(call.kind, "specReplicasPath", "spec.replicas"), replicas)
+    about = {name: part for name, part in new["metadata"].items() if name != "managedFields"}
+    new["metadata"] = {**about, **({"managedFields": fields} if fields else {})}
+    return call.respond(_seen(call.kind, write.update(call.core, call.kind, entry, old, new, dry_run=call.dry_run)))
+
+
+def _owned(scale: Value, owners: list[Value]) -> Value:
+    return {**scale, "metadata": {**scale["metadata"], **({"managedFields": owners} if owners else {})}}
 
 
 def _check_body(call: Call) -> None:
@@ -85,12 +86,6 @@ def _check_body(call: Call) -> None:
     name = (body.get("metadata") or {}).get("name")
     if name != call.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.name})")
-
-
-def _recorded(kind: Kind, value: Value) -> bool:
-    """Whether anybody owns the field: else its Scale has no managedFields, and who writes it is on no record."""
-    path = tuple(Field(part) for part in _path(kind, "specReplicasPath", "spec.replicas"))
-    return any(path in entry.fields for entry in managed.read(value).values())
 
 
 def _wanted(call: Call, before: Value) -> Value:
@@ -117,29 +112,56 @@ def _apply(call: Call, entry: Entry, old: Value) -> Response:
     """Server-side apply of a Scale: an apply of that one field."""
     kind = call.kind
     document = content.decode_yaml(call.request.body)
-    spec = (document.get("spec") or {}) if isinstance(document, dict) else {}
+    if not isinstance(document, dict) or document.get("kind") != SCALE.kind:
+        raise bad_request("invalid object type: a Scale is expected")
+    spec = document.get("spec") or {}
     replicas = spec.get("replicas")
     if replicas is not None and (isinstance(replicas, bool) or not isinstance(replicas, int | float)):
         raise internal("failed to create typed patch object: .spec.replicas: expected numeric (int or float)")
-    before = dig(old, *_path(kind, "specReplicasPath", "spec.replicas"))
-    if "replicas" in spec and before and before != replicas and not _recorded(kind, old) and "force" not in call.query:
-        why = 'Apply failed with 1 conflict: conflict with "before-first-apply" with subresource "scale"'
-        cause = {"reason": "FieldManagerConflict", "message": why, "field": ".spec.replicas"}
-        raise Refusal(409, "Conflict", why, {"causes": [cause]})
-    about = {"name": call.name, **({"namespace": call.namespace} if kind.namespaced else {})}
-    applied: Value = {"apiVersion": kind.api_version, "kind": kind.resource.kind, "metadata": about}
-    if "replicas" in spec:
-        applied = _with(applied, _path(kind, "specReplicasPath", "spec.replicas"), replicas)
+    path = _path(kind, "specReplicasPath", "spec.replicas")
+    before, parent = _seen(kind, old), managed.read(old)
+    schema = call.core.registry.catalog.schema(SCALE)
     try:
-        new, changed = ownership.apply(call, old, applied, manager=patch.applier(call), time=_NO_TIME)
-    except Refusal as refusal:
-        for cause in (refusal.details or {}).get("causes") or ():
-            cause["field"] = ".spec.replicas"  # as a Scale knows it
-        raise
-    if not changed:
-        return call.respond(_seen(kind, old))
-    stored = write.update(call.core, kind, entry, old, new, dry_run=call.dry_run)
-    return call.respond(_seen(kind, stored))
+        applied = structured.apply(
+            _owned(before, of_scale(parent, path)),
+            document,
+            schema,
+            manager=patch.applier(call),
+            force=call.query.get("force") in ("true", "1"),
+            api_version=SCALE.api_version,
+            time=_NO_TIME,
+            subresource="scale",
+        )
+    except structured.ApplyConflict as found:
+        raise Refusal(409, "Conflict", str(found), {"causes": list(found.causes)}) from None
+    except structured.ApplyError as error:
+        raise internal(f"failed to create typed patch object: {error}") from None
+    after = applied.object
+    if kind.custom and managed.without_managed_fields(after) != before:
+        # As the real server, which makes of the Scale an object of a version that it does not know.
+        raise internal("failed to convert new object to proper version: autoscaling/v1, Kind=Scale")
+    about = document.get("metadata") or {}
+    _check_applied(call, about, old)
+    replicas = int((after.get("spec") or {}).get("replicas") or 0)
+    _check_replicas(call, replicas)
+    fields = after["metadata"].get("managedFields") or []
+    return _store(call, entry, old, replicas, of_parent(parent, fields, path, kind.api_version))
+
+
+def _check_applied(call: Call, about: Value, old: Value) -> None:
+    """Refuse a Scale of another name (400) or of another revision (409)."""
+    if about.get("name") != call.name:
+        why = f"the name of the object ({about.get('name')}) does not match the name on the URL ({call.name})"
+        raise bad_request(why)
+    if about.get("resourceVersion", "") not in ("", old["metadata"]["resourceVersion"]):
+        raise conflict(call.kind.group, call.kind.plural, call.name, write.MODIFIED)
+
+
+def _check_replicas(call: Call, replicas: int) -> None:
+    if replicas < 0 and not call.kind.custom:
+        causes = Causes()
+        causes.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid(SCALE.group_kind, call.name, causes)
 
 
 def _path(kind: Kind, name: str, default: str) -> list[str]:

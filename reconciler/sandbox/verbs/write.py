@@ -78,10 +78,11 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool, upsert: bool 
     if rules.assign is not None:
         rules.assign(value, None, core)
     causes = Causes()
-    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes)
     _validate(kind, value, causes)
     if rules.validate_create is not None:
         rules.validate_create(value, causes)
+    if not (causes and rules.metadata_last):
+        metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes)
     if causes:
         raise invalid(kind.group_kind, about.get("name", ""), causes)
     if "resourceVersion" in about and not dry_run and not upsert:
@@ -119,6 +120,8 @@ def update(
     about, before = new["metadata"], old["metadata"]
     check_preconditions(kind, entry, about)
     about["resourceVersion"] = before["resourceVersion"]
+    if managed.unchanged(old, new):  # by the request itself: what the server makes of it below counts as a change
+        _keep(about, before, "managedFields")
     metadata.carry_over(about, before)
     rules = kind.rules
     if status:
@@ -155,7 +158,7 @@ def update(
     kind.codec.settle(new)
     if not dry_run:
         about.pop("selfLink", None)
-    if managed.unchanged(old, new):
+    if new == old:
         return old
     if dry_run:
         return new

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sandbox_api import DEPLOYMENTS, Api, deployment
 
 from reconciler.sandbox import gotypes, protobuf
-from reconciler.sandbox.goscalars import TypeMismatch
+from reconciler.sandbox.goscalars import Reading, TypeMismatch
 from reconciler.sandbox.gotypes import Struct
 
 KINDS = ["apps/v1.Deployment", "core/v1.Service", "batch/v1.CronJob", "networking/v1.Ingress", "core/v1.ConfigMap"]
@@ -57,17 +57,18 @@ def values(kind: str, depth: int = 5) -> st.SearchStrategy[Any]:
 def test_reading_and_completing_twice_changes_nothing_more(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(KINDS))
     found = gotypes.struct(kind)
-    once = found.read(data.draw(values(kind)), [])
+    once = found.read(data.draw(values(kind)), Reading())
     found.default(once)
-    again = found.read(json.loads(json.dumps(once)), [])
+    again = found.read(json.loads(json.dumps(once)), Reading())
     found.default(again)
     assert again == once
 
 
 def test_empty_fields_go_or_stay_as_their_type_says() -> None:
-    found = gotypes.struct("rbac/v1.ClusterRole").read({"metadata": {"labels": {}, "creationTimestamp": None}}, [])
+    stated = {"metadata": {"labels": {}, "creationTimestamp": None}}
+    found = gotypes.struct("rbac/v1.ClusterRole").read(stated, Reading())
     assert found == {"metadata": {}, "rules": None}
-    container = gotypes.struct("core/v1.Container").read({"stdin": False, "args": [], "securityContext": {}}, [])
+    container = gotypes.struct("core/v1.Container").read({"stdin": False, "args": [], "securityContext": {}}, Reading())
     assert container == {"name": "", "resources": {}, "securityContext": {}}
 
 
@@ -75,7 +76,7 @@ def test_a_mismatch_says_where() -> None:
     with pytest.raises(TypeMismatch) as caught:
         gotypes.struct("apps/v1.Deployment").read(
             {"spec": {"template": {"spec": {"containers": [{"name": "a"}, {"ports": [{"containerPort": "http"}]}]}}}},
-            [],
+            Reading(),
         )
     assert caught.value.where() == "spec.template.spec.containers[1].ports[0].containerPort"
     assert (caught.value.found, caught.value.wanted) == ("string", "int32")
@@ -84,7 +85,7 @@ def test_a_mismatch_says_where() -> None:
 @pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 1.5, True, "1", [], {}])
 def test_what_is_no_int32(value: Any) -> None:
     with pytest.raises(TypeMismatch):
-        gotypes.struct("apps/v1.DeploymentSpec").read({"replicas": value}, [])
+        gotypes.struct("apps/v1.DeploymentSpec").read({"replicas": value}, Reading())
 
 
 def _varint(number: int) -> bytes:
@@ -152,12 +153,12 @@ def test_protobuf_says_what_json_says(data: st.DataObject) -> None:
     value = {
         name: part for name, part in data.draw(values(kind)).items() if name not in ("apiVersion", "kind", "metadata")
     }
-    value = {**found.read(value, []), "metadata": {"name": "x", "labels": {"a": "b"}}}
+    value = {**found.read(value, Reading()), "metadata": {"name": "x", "labels": {"a": "b"}}}
     group, name = kind.split("/v1.")
     api_version = {"core": "v1", "networking": "networking.k8s.io/v1"}.get(group, f"{group}/v1")
     body = envelope(api_version, name, encode(found, value))
     decoded = protobuf.decode(body)
-    assert found.read(decoded, []) == {**found.read(value, []), "apiVersion": api_version, "kind": name}
+    assert found.read(decoded, Reading()) == {**found.read(value, Reading()), "apiVersion": api_version, "kind": name}
 
 
 def test_a_protobuf_body_makes_the_same_object(api: Api) -> None:

@@ -1,0 +1,260 @@
+"""What generated sequences once showed: calls to which the embedded server had another answer than the real one.
+
+Each case is a sequence of calls, made on both; all answers agree, and the last one has the status that is stated.
+"""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from generated_calls import Pair, Step
+from generated_kinds import KINDS
+from kubernetes_api import Connection
+from sandbox_api import APPLY, JSON_PATCH, MERGE, STRATEGIC
+
+BY = {kind.plural: kind for kind in KINDS}
+
+
+def made(plural: str, **edits: Any) -> Step:
+    """A valid object of a kind, with some fields of its spec."""
+    return Step("POST", BY[plural].collection, stated(plural, **edits), query=(("fieldManager", "anna"),))
+
+
+def stated(plural: str, **edits: Any) -> Any:
+    body = BY[plural].valid(BY[plural].names[0])
+    return {**body, "spec": {**body.get("spec", {}), **edits}} if edits else body
+
+
+def at(plural: str, below: str = "") -> str:
+    return f"{BY[plural].collection}/{BY[plural].names[0]}{below}"
+
+
+def patched(plural: str, patch: Any, media: str = MERGE, below: str = "", **query: str) -> Step:
+    return Step("PATCH", at(plural, below), patch, media, (("fieldManager", "ben"), *query.items()))
+
+
+def applied(plural: str, body: Any, below: str = "", **query: str) -> Step:
+    body = {**BY[plural].identity(BY[plural].names[0]), **body}
+    return patched(plural, body, APPLY, below, **query)
+
+
+def scaled(plural: str, spec: Any, **query: str) -> Step:
+    body = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "one"}, "spec": spec}
+    return patched(plural, body, APPLY, "/scale", **query)
+
+
+def seen(plural: str) -> Step:
+    return Step("GET", at(plural))
+
+
+FORCE = {"force": "true"}
+LIMIT = "revisionHistoryLimit"
+CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
+    "a whole number with a point is no integer in JSON": (400, (made("deployments", **{LIMIT: 10.0}),)),
+    "nor in a merge patch": (422, (made("deployments"), patched("deployments", {"spec": {LIMIT: 10.0}}))),
+    "nor in a JSON patch": (
+        422,
+        (
+            made("deployments"),
+            patched("deployments", [{"op": "add", "path": f"/spec/{LIMIT}", "value": 1.0}], JSON_PATCH),
+        ),
+    ),
+    "but it is one in a strategic merge patch": (
+        200,
+        (made("deployments"), patched("deployments", {"spec": {LIMIT: 10.0}}, STRATEGIC)),
+    ),
+    "what is applied keeps as many bits as the type has": (
+        200,
+        (made("deployments"), applied("deployments", {"spec": {LIMIT: 2**32 + 1}}, **FORCE), seen("deployments")),
+    ),
+    "a number beyond all integers becomes zero": (
+        200,
+        (made("deployments"), applied("deployments", {"spec": {LIMIT: 2**63}}, **FORCE), seen("deployments")),
+    ),
+    "one that becomes negative is refused as such": (
+        422,
+        (made("deployments"), applied("deployments", {"spec": {LIMIT: 2**31}}, **FORCE)),
+    ),
+    "bytes may be a list of numbers": (
+        200,
+        (made("configmaps"), patched("configmaps", {"binaryData": {"b": [1, 2]}}), seen("configmaps")),
+    ),
+    "a null among them is a zero": (200, (made("configmaps"), patched("configmaps", {"binaryData": {"b": [None]}}))),
+    "an object among them is none": (422, (made("configmaps"), patched("configmaps", {"binaryData": {"b": [{}]}}))),
+    "a list whose items have no key leaves no owners": (
+        200,
+        (made("serviceaccounts"), patched("serviceaccounts", {"secrets": [{"kind": "x"}]}), seen("serviceaccounts")),
+    ),
+    "and nothing can be applied to it": (
+        500,
+        (
+            made("serviceaccounts"),
+            patched("serviceaccounts", {"secrets": [{"kind": "x"}]}),
+            applied("serviceaccounts", {}),
+        ),
+    ),
+    "a patch of a list without its merge key": (
+        500,
+        (made("services"), patched("services", {"spec": {"ports": [{"nodePort": 1}]}}, STRATEGIC)),
+    ),
+    "another name counts before another revision": (
+        400,
+        (
+            made("deployments"),
+            applied(
+                "deployments",
+                {"metadata": {"name": "x", "resourceVersion": "1"}, "spec": {"replicas": 3}},
+                **FORCE,
+            ),
+        ),
+    ),
+    "an object that does not exist has no uid": (
+        409,
+        (applied("gadgets", {"metadata": {"name": "one", "uid": "u"}, "spec": {"limit": {"x": 1}}}),),
+    ),
+    "a selector that cannot be read hides the template": (
+        422,
+        (made("deployments", selector={"matchExpressions": [{"key": "a", "operator": "x"}]}, template={}),),
+    ),
+    "a set's claims become its pods' volumes": (
+        422,
+        (made("statefulsets", volumeClaimTemplates=[{"metadata": {}, "spec": {}}]),),
+    ),
+    "a set's service has the name of one": (422, (made("statefulsets", serviceName="Not A Name!"),)),
+    "a list of addresses needs the first one": (422, (made("services", clusterIPs=["10.96.0.9"]),)),
+    "a family that is none hides whether addresses fit": (
+        422,
+        (made("services"), patched("services", {"spec": {"ipFamilies": ["x"]}})),
+    ),
+    "a health check's port needs a balancer": (
+        422,
+        (made("services"), patched("services", {"spec": {"healthCheckNodePort": 31000}})),
+    ),
+    "how traffic is distributed": (422, (made("services", trafficDistribution="x"),)),
+    "a Service that becomes a name gives all back": (
+        200,
+        (
+            made("services", type="NodePort"),
+            patched("services", {"spec": {"type": "ExternalName", "externalName": "a.example.com"}}),
+            seen("services"),
+        ),
+    ),
+    "and gets an address again": (
+        200,
+        (
+            made("services", type="ExternalName", externalName="a.example.com"),
+            patched("services", {"spec": {"type": "ClusterIP", "externalName": None}}),
+            seen("services"),
+        ),
+    ),
+    "nothing scales to zero here": (422, (made("horizontalpodautoscalers", minReplicas=0),)),
+    "a metric without a type is checked for all that": (
+        422,
+        (made("horizontalpodautoscalers", metrics=[{"pods": {"metric": {}, "target": {}}}]),),
+    ),
+    "roles are collected by selectors": (
+        422,
+        (
+            Step(
+                "POST",
+                BY["clusterroles"].collection,
+                {
+                    **BY["clusterroles"].valid("mine-a"),
+                    "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"bad key": "x"}}]},
+                },
+            ),
+        ),
+    ),
+    "a failure policy replaces pods only when they have failed": (
+        422,
+        (made("jobs", podFailurePolicy={"rules": []}, podReplacementPolicy="TerminatingOrFailed"),),
+    ),
+    "failed indexes need a limit for each": (422, (made("jobs", maxFailedIndexes=1),)),
+    "a budget's metadata is looked at last": (
+        422,
+        (
+            Step(
+                "POST",
+                BY["poddisruptionbudgets"].collection,
+                {
+                    "apiVersion": "policy/v1",
+                    "kind": "PodDisruptionBudget",
+                    "metadata": {"name": "one", "labels": {"a": "not a value!"}},
+                    "spec": {"minAvailable": "150%"},
+                },
+            ),
+        ),
+    ),
+    "an item of a list of objects is one": (422, (made("widgets", ports=["text"]),)),
+    "a field that may be a number or text is nobody's type to an apply": (
+        422,
+        (applied("widgets", {"spec": {"limit": []}}),),
+    ),
+    "a Scale of another object": (
+        400,
+        (
+            made("deployments"),
+            Step(
+                "PATCH",
+                at("deployments", "/scale"),
+                {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "two"}, "spec": {"replicas": 2}},
+                APPLY,
+                (("fieldManager", "ben"), ("force", "true")),
+            ),
+        ),
+    ),
+    "a Scale below zero": (422, (made("deployments"), scaled("deployments", {"replicas": -1}, **FORCE))),
+    "a Scale of null is zero": (
+        200,
+        (made("deployments"), scaled("deployments", {"replicas": None}, **FORCE), seen("deployments")),
+    ),
+    "a Scale that states nothing any more": (
+        200,
+        (
+            made("deployments"),
+            scaled("deployments", {"replicas": 3}, **FORCE),
+            scaled("deployments", {}),
+            seen("deployments"),
+        ),
+    ),
+    "a Scale written as it is parts its owner in two": (
+        200,
+        (made("deployments"), patched("deployments", {"spec": {"replicas": 1}}, MERGE, "/scale"), seen("deployments")),
+    ),
+    "zero replicas of a Scale are nobody's": (
+        200,
+        (made("widgets"), patched("widgets", {"spec": {"replicas": 0}}, MERGE, "/scale"), seen("widgets")),
+    ),
+    "a custom resource's Scale cannot be applied": (
+        500,
+        (made("widgets"), scaled("widgets", {"replicas": 3}, **FORCE)),
+    ),
+    "unless that changes nothing": (200, (made("widgets"), scaled("widgets", {"replicas": 2}), seen("widgets"))),
+    "a custom resource without the number has no Scale": (
+        500,
+        (applied("widgets", {}), Step("GET", at("widgets", "/scale"))),
+    ),
+    "what the server drops again still counts as a write": (
+        200,
+        (
+            applied("namespaces", {}),
+            applied("namespaces", {"status": {"phase": "Active"}}, "/status", **FORCE),
+            applied("namespaces", {"spec": {}}, **FORCE),
+            applied("namespaces", {"spec": {}, "status": {"phase": "X"}}, **FORCE),
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def pair(connection: Connection) -> Pair:
+    return Pair(connection)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_servers_answer_alike(pair: Pair, case: str) -> None:
+    status, steps = CASES[case]
+    answered: Counter[str] = Counter()
+    disagreement = pair.play(steps, answered)
+    assert disagreement is None, str(disagreement)
+    assert list(answered)[-1].endswith(str(status)), list(answered)
