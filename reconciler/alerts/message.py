@@ -87,7 +87,7 @@ class Composer:
             more = batch.more + max(0, len(spoken) - LINES)
         if len(text) > LENGTH:
             text = f"{text[: LENGTH - 1]}…"
-        return f"{text}\nand {more:,} more".lstrip("\n") if more else text
+        return f"{text}\nand {more:,} more" if more and spoken else text
 
     def _place(self, batch: Batch) -> dict[str, str]:
         where = "/".join(part for part in (self._name, batch.group.source) if part) or "reconciler"
@@ -129,24 +129,26 @@ class Composer:
 
 
 def _spoken(batch: Batch) -> list[Item]:
-    """Without what ended and began again in the same message: people need one line of it."""
+    """What is not over comes first. What ended and began again in the same message is one line to people."""
     again = {item.incident.key for item in batch.items if item.phase is Phase.BEGAN}
-    return [item for item in batch.items if item.phase is not Phase.ENDED or item.incident.key not in again]
+    spoken = [item for item in batch.items if item.phase is not Phase.ENDED or item.incident.key not in again]
+    return sorted(spoken, key=lambda item: (*_kind(item), item.incident.since))
 
 
 def _what(batch: Batch, spoken: list[Item]) -> str:
     """Everything in one line: "Deployment/shop/web drifted", "3 objects drifted; 1 object was healed"."""
+    if not spoken:
+        return f"{batch.more:,} more ({batch.group.topic})"
     more = f"and {batch.more:,} more" if batch.more else ""
-    kinds = sorted(spoken, key=_kind)
     parts = []
-    for _, group in groupby(kinds, key=_kind):
+    for _, group in groupby(spoken, key=_kind):
         items = list(group)
         first = items[0]
         if len(items) == 1:
             parts.append(f"{name_of(first.incident.key)} {state_of(first.incident, first.phase)}")
         else:
             parts.append(states_of(first.incident.key.topic, first.phase, first.incident.outcome, len(items)))
-    return ", ".join(part for part in ("; ".join(parts), more) if part)
+    return ", ".join(filter(None, ("; ".join(parts), more)))
 
 
 def _kind(item: Item) -> tuple[int, str]:
@@ -208,4 +210,4 @@ def _length(delta: timedelta) -> str:
         amount, seconds = divmod(seconds, size)
         if amount:
             parts.append(f"{amount}{unit}")
-    return " ".join(parts[:2]) or "0s"
+    return " ".join(parts[:2]) or "under 1s"
