@@ -72,8 +72,7 @@ class Wanted(NamedTuple):
     follow: Follow
 
 
-@dataclass(frozen=True, slots=True)
-class TreeFile:
+class TreeFile(NamedTuple):
     """A name in the tree of a commit, symbolic links too. `path` is relative to the repository's root, with "/"."""
 
     path: str

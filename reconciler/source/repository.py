@@ -31,6 +31,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.clock import Clock
 from reconciler.errors import SourceError, SourceMissing, SourceRefused, SourceTooLarge
 from reconciler.model.config import SourceConfig
+from reconciler.model.image import TreeFile
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.source import history, objects, tree
 from reconciler.source.address import check_revision, is_commit, normal_path, parse_url
@@ -141,6 +142,12 @@ class GitSource:
         except Damaged:
             self._damaged = True  # the next poll fetches the mirror anew
             raise
+
+    async def tree(self, commit: str) -> tuple[TreeFile, ...]:
+        """Every name of a commit of the mirror, symbolic links and submodules too. Raises SourceError."""
+        rev = check_revision(commit)
+        names = await self._work(lambda git: objects.names(git, rev, self._config.limits))
+        return tuple(TreeFile(n.path.decode("utf-8", "surrogateescape"), n.mode, n.id, n.size) for n in names)
 
     async def messages(self, old: str, new: str) -> tuple[str, ...]:
         """Messages of the commits in old..new, newest first; none when `old` is "" or no longer known."""
