@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, Final, NamedTuple
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
 
 from reconciler.alerts.delivery import Delivery, Observer
 from reconciler.alerts.incident import Incident, Key
@@ -41,8 +42,8 @@ class Told(NamedTuple):
 class Alerts:
     """Takes events, and tells receivers as `config` says.
 
-    Use: `start`, then `installed` as soon as it is known who we are (the record is read then), `passed` after each
-    whole pass over a source, and `stop`. In between it is a Sink. Without receivers it does nothing at all.
+    It is a Sink, and works as long as it is open as a context. Say `installed` as soon as it is known who we are (the
+    record is read then), and `passed` after each whole pass over a source. Without receivers it does nothing at all.
     """
 
     def __init__(
@@ -113,8 +114,7 @@ class Alerts:
 
     # ---- its life
 
-    def start(self) -> None:
-        """Begin to tell."""
+    async def __aenter__(self) -> Self:
         if self._deliveries:
             self._begin(self._remember())
             self._begin(self._lose_patience())
@@ -122,8 +122,11 @@ class Alerts:
                 asyncio.create_task(delivery.run(self._stop), name=f"alerts to {name}")
                 for name, delivery in self._deliveries.items()
             ]
+        return self
 
-    async def stop(self) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End within two seconds. What was not told is on record, or is found out again by the next life."""
         self._stop.set()
         for task in self._tasks:
@@ -134,11 +137,11 @@ class Alerts:
             for each in late:
                 each.cancel()
             await asyncio.gather(*self._telling, return_exceptions=True)
-        if self._loaded.is_set():  # else it may know more than we do
+        if self._loaded.is_set():  # else the record may know more than we do
             await self._keeper.close(_RECORD_SECONDS)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(_guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -232,6 +235,14 @@ class Alerts:
                     entry = known.setdefault(pending.id, Entry(pending))
                     known[pending.id] = replace(entry, owed=entry.owed | {name})
         return encode(known.values(), self._names)
+
+
+async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    """Something that nobody foresaw in one part of the work is said, and the other parts go on."""
+    try:
+        await work
+    except Exception:
+        logger.exception("a part of the work of alerts failed")
 
 
 def _timing(config: AlertsConfig, receiver: Receiver) -> Timing:

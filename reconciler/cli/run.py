@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
     from pathlib import Path
 
-    from reconciler.daemon.log import log_to_stderr
+    from reconciler.daemon.log import log_to_stderr, messages_to_stderr
     from reconciler.daemon.serve import serve
     from reconciler.errors import ConfigError
     from reconciler.specs.config import read_config
@@ -28,5 +28,5 @@ def run(args: argparse.Namespace) -> int:
         hint = "--config names another file; docs/configuration.md has a whole one"
         raise ConfigError("there is no configuration here", where=args.config, hint=hint)
     config = read_config(args.config)
-    asyncio.run(serve(config, log_to_stderr(args.log_format)))
+    asyncio.run(serve(config, log_to_stderr(args.log_format), write=messages_to_stderr(args.log_format)))
     return OK

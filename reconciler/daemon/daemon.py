@@ -8,7 +8,7 @@ waits for something. Never two of the same key at a time.
 import asyncio
 import gc
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Final, NamedTuple
@@ -19,6 +19,7 @@ from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.triggers import Triggers
 from reconciler.engine.queue import WorkQueue
 from reconciler.engine.reconciler import Reconciler
+from reconciler.model.result import SyncResult
 
 # Git child processes at one time: each costs a process and, on a fetch, a core.
 _POLLS_AT_ONCE: Final = 4
@@ -54,12 +55,14 @@ class Daemon:
         triggers: Triggers,
         clock: Clock,
         metrics: Metrics,
+        passed: Callable[[SyncResult], None] = lambda _result: None,
     ) -> None:
         self._reconcilers = reconcilers
         self._store = store
         self._triggers = triggers
         self._clock = clock
         self._metrics = metrics
+        self._passed = passed
         self._queue: WorkQueue[Key] = WorkQueue(clock)
         metrics.waiting(lambda: len(self._queue))
         self._polls = asyncio.Semaphore(_POLLS_AT_ONCE)
@@ -146,6 +149,7 @@ class Daemon:
         result = await reconciler.work()
         if result is not None:
             self._metrics.synced(result)
+            self._passed(result)
             if result.parsed > _MANY:
                 # What was parsed stays for as long as the revision; walking it again and again is what makes a
                 # one-line commit take 110 ms now and then, instead of 30.

@@ -2,8 +2,10 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
+from reconciler.alerts.message import Message
 from reconciler.model.event import Event, Sink
 
 
@@ -28,6 +30,30 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
             "object": str(event.identity) if event.identity else None,
             "message": event.message,
             "hint": event.hint,
+        }
+        out.write(json.dumps({key: value for key, value in line.items() if value}) + "\n")
+        out.flush()
+
+    return structured if form == "json" else text
+
+
+def messages_to_stderr(form: str, stream: TextIO | None = None) -> Callable[[Message], None]:
+    """The same for messages of alerts, whose lines are joined in text."""
+    out = stream or sys.stderr
+
+    def text(message: Message) -> None:
+        said = "; ".join([message.title, *filter(None, message.text.split("\n"))])
+        out.write(f"{message.time:%Y-%m-%dT%H:%M:%SZ} alert: {said}\n")
+        out.flush()
+
+    def structured(message: Message) -> None:
+        line = {
+            "time": message.time.isoformat(),
+            "source": message.batch.group.source,
+            "type": "alert",
+            "topic": message.batch.group.topic.value,
+            "message": message.title,
+            "text": message.text,
         }
         out.write(json.dumps({key: value for key, value in line.items() if value}) + "\n")
         out.flush()

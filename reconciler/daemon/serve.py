@@ -10,9 +10,11 @@ from reconciler.clock import Clock, SystemClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.connect import connect
 from reconciler.cluster.state import StateStore
+from reconciler.daemon.alerting import Write, alerts_of
 from reconciler.daemon.daemon import Daemon
 from reconciler.daemon.endpoints import endpoints
 from reconciler.daemon.levels import Levels
+from reconciler.daemon.log import messages_to_stderr
 from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.page.access import Access
 from reconciler.daemon.page.journal import Journal
@@ -33,8 +35,13 @@ from reconciler.source.repository import GitSource
 OpenRepository = Callable[[SourceConfig, DaemonConfig, Clock, Random], Repository]
 
 
-async def serve(config: DaemonConfig, sink: Sink, *, ready: Callable[[str], None] = lambda _url: None) -> None:
-    """Connect, run, and on SIGTERM or SIGINT stop within five seconds. `ready` is told the URL of the endpoints."""
+async def serve(
+    config: DaemonConfig, sink: Sink, *, write: Write | None = None, ready: Callable[[str], None] = lambda _url: None
+) -> None:
+    """Connect, run, and on SIGTERM or SIGINT stop within five seconds.
+
+    `write` takes messages for the log, `ready` is told the URL of the endpoints.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -45,7 +52,7 @@ async def serve(config: DaemonConfig, sink: Sink, *, ready: Callable[[str], None
         config.kubeconfig, config.context, clock=clock, random=random, concurrency=config.concurrency
     )
     try:
-        await keep(config, cluster, sink, stop, clock=clock, random=random, ready=ready)
+        await keep(config, cluster, sink, stop, clock=clock, random=random, write=write, ready=ready)
     finally:
         await cluster.close()
         for sign in (signal.SIGTERM, signal.SIGINT):
@@ -64,6 +71,7 @@ async def keep(
     *,
     clock: Clock,
     random: Random,
+    write: Write | None = None,
     ready: Callable[[str], None] = lambda _url: None,
     open_repository: OpenRepository = _git,
     triggers: Triggers | None = None,
@@ -72,10 +80,14 @@ async def keep(
     metrics = Metrics(lambda: cluster.requests, [source.name for source in config.sources])
     journal = Journal(f"{int(clock.now().timestamp() * 1000):x}")
 
+    write = write or messages_to_stderr("text")
+    alerts = alerts_of(config, cluster, clock=clock, random=random, observer=metrics, write=write)
+
     def emit(event: Event) -> None:
         metrics.happened(event)
         journal(event)
         sink(event)
+        alerts(event)
 
     repositories = {source.name: open_repository(source, config, clock, random) for source in config.sources}
     store = StateStore(cluster, config.state_namespace, clock=clock)
@@ -87,11 +99,12 @@ async def keep(
         page = StatusPage(view, Access(config.status_page.token_file, clock), clock)
     followers = (lambda: page.feed.clients) if page else (lambda: 0)
     metrics.measure(Levels(view.overall, lambda: len(cluster.failing()), followers))
-    async with endpoints(config.listen, metrics, lambda: waiting_for(), page) as url:
+    async with endpoints(config.listen, metrics, lambda: waiting_for(), page) as url, alerts:
         ready(url)
         install = await unless(stop, start.install())
         if install is None:
             return
+        alerts.installed(install)
         surroundings = Surroundings(
             cluster=cluster,
             store=store,
@@ -118,6 +131,7 @@ async def keep(
             triggers=triggers or ScheduledTriggers(clock),
             clock=clock,
             metrics=metrics,
+            passed=lambda result: None if result.superseded else alerts.passed(result.source),
         )
         waiting_for = daemon.waiting_for
         following = asyncio.create_task(healths.follow())
