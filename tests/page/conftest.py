@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from chromium import Chromium, browser
 from debian import program, required, shared
@@ -51,7 +52,8 @@ def _headless(folder: Path) -> Path | None:
     return found if isinstance(found, Path) else None
 
 
-@pytest.fixture
-async def chromium(chromium_program: Path, tmp_path: Path) -> AsyncIterator[Chromium]:
-    async with browser(chromium_program, tmp_path / "profile") as running:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium(chromium_program: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
+    """One browser for all tests, which must run on its loop: `pytest.mark.asyncio(loop_scope="session")`."""
+    async with browser(chromium_program, tmp_path_factory.mktemp("chromium")) as running:
         yield running

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import itertools
 import os
+import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -169,7 +170,8 @@ async def browser(program: Path, folder: Path) -> AsyncIterator[Chromium]:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
     finally:
-        process.terminate()
+        # Debian's program is a script that starts the browser: its whole group goes.
+        os.killpg(process.pid, signal.SIGKILL)
         await asyncio.to_thread(process.wait, 10)
 
 
@@ -177,7 +179,7 @@ def _launch(program: Path, folder: Path) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     flags = [*_FLAGS, f"--user-data-dir={folder}", *(() if os.geteuid() else ("--no-sandbox",))]
     with (folder / "log").open("wb") as said:
-        return subprocess.Popen([str(program), *flags, "about:blank"], stdout=said, stderr=said)
+        return subprocess.Popen([str(program), *flags, "about:blank"], stdout=said, stderr=said, start_new_session=True)
 
 
 def _address(process: subprocess.Popen[bytes], folder: Path) -> str:

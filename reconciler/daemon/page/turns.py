@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from reconciler.clock import Clock
 
 _KEPT: Final = 8  # pages
-_FRESH: Final = 0.4  # seconds for which a page is good enough, whatever changed
+_PACE: Final = 0.3  # seconds between two makings of one page, however much changes
+_OLD: Final = 1.0  # seconds after which a page is made anew, though nothing seems to have changed
 _REST: Final = 2.0  # times as long as a page took, nobody makes another: others have two thirds of the loop
 
 
@@ -18,7 +19,7 @@ class _Made(NamedTuple):
 
 
 class Turns:
-    """Makes pages for many visitors. What one of them sees may be `_FRESH` seconds old."""
+    """Makes pages for many visitors. Nobody gets one from before a change: who comes too early waits for the next."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -27,13 +28,15 @@ class Turns:
         self._free = float("-inf")  # when the next page may be made
 
     async def page(self, key: str, stamp: Callable[[], Hashable], make: Callable[[], str]) -> str:
-        """What `make` returns, or what it returned a moment ago for the same `key`, or for the same `stamp`."""
+        """What `make` returns, or what it returned a moment ago for the same `key` and `stamp`."""
+        if (known := self._good(key, stamp())) is not None:
+            return known
+        if key in self._made:
+            await self._clock.sleep(self._made[key].when + _PACE - self._clock.monotonic())
         async with self._turn:
-            begun, now = self._clock.monotonic(), stamp()
-            known = self._made.get(key)
-            if known is not None and (begun - known.when < _FRESH or (known.stamp == now and begun - known.when < 1)):
-                return known.body
-            await self._clock.sleep(self._free - begun)
+            if (known := self._good(key, stamp())) is not None:  # somebody else had it made meanwhile
+                return known
+            await self._clock.sleep(self._free - self._clock.monotonic())
             begun, now = self._clock.monotonic(), stamp()
             body = make()
             ended = self._clock.monotonic()
@@ -43,3 +46,8 @@ class Turns:
             while len(self._made) > _KEPT:
                 del self._made[next(iter(self._made))]
             return body
+
+    def _good(self, key: str, stamp: Hashable) -> str | None:
+        known = self._made.get(key)
+        good = known is not None and known.stamp == stamp and self._clock.monotonic() - known.when < _OLD
+        return known.body if known is not None and good else None
