@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from reconciler.errors import SourceMissing, SourceRefused
+from reconciler.semver import Range
 from reconciler.source.address import check_ref, is_commit
 from reconciler.source.faults import explain
 from reconciler.source.process import GitFailed, GitJob
-from reconciler.semver import Range
 
 SEMVER: Final = "semver:"
 _MAX_ADVERTISED: Final = 64 * 1024 * 1024
