@@ -21,7 +21,7 @@ async def perform(cluster: Cluster, change: Change, *, owner: Owner, forced: boo
     try:
         match change.action:
             case Action.ADOPT:
-                return await cluster.adopt(manifest.object)
+                return await cluster.adopt(manifest.object, change.existing)
             case Action.REPLACE:
                 return await cluster.replace(manifest.object, uid=change.uid, resource_version=change.resource_version)
             case _:

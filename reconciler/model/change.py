@@ -55,6 +55,7 @@ class Change:
     `reason` is one clause for people ("new in Git", "spec.replicas is immutable", "held: 12 of 40 objects would go").
     `uid` and `resource_version` are the live object's, for preconditions. `handover` is a partial object that the
     planner's field manager applies first, so that fields which Git no longer states keep their live values (rule 6).
+    `existing` is the object that is to be adopted, as it was read; its metadata may be all of it.
     """
 
     identity: Identity
@@ -66,6 +67,7 @@ class Change:
     resource_version: str = ""
     hint: str = ""
     handover: Mapping[str, Any] | None = None
+    existing: "Live | None" = None
 
 
 @dataclass(frozen=True, slots=True)
