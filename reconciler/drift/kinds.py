@@ -30,14 +30,17 @@ def kind_of(change: Change, live: Live | None, owner: Owner, uid: str) -> DriftK
     return DriftKind.EDITED
 
 
-def unmarked(before: Live | None, live: Live | None, owner: Owner) -> bool:
-    """Whether the object is ours in all but its annotation: it was so a moment ago, and nobody else claims it."""
+def unmarked(live: Live | None, owner: Owner, uid: str) -> bool:
+    """Whether the object is the one of `uid`, which was ours, and is so still in all but its annotation."""
     return (
-        before is not None
-        and live is not None
-        and before.uid == live.uid
-        and ownership(before, owner) is Ownership.OURS
-        and mark(live) is None
+        live is not None
+        and live.uid == uid
+        and (mark(live) is None or ownership(live, owner) is Ownership.OURS)
         and applied(live)
         and not controlled(live)
     )
+
+
+def is_ours(live: Live | None, owner: Owner) -> bool:
+    """Whether there is an object, and it is ours."""
+    return live is not None and ownership(live, owner) is Ownership.OURS

@@ -13,7 +13,7 @@ from reconciler.cluster.cache import Packed
 from reconciler.cluster.cluster import Cluster
 from reconciler.drift.drifts import Drifts
 from reconciler.drift.futile import SECRET, Futile
-from reconciler.drift.kinds import kind_of, unmarked
+from reconciler.drift.kinds import is_ours, kind_of, unmarked
 from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch, Suspects
 from reconciler.drift.windows import window_end
@@ -38,11 +38,12 @@ _BREATH: Final = 0.01  # seconds between two batches of a full check
 _JITTER: Final = 0.1
 _AGAIN: Final = 300.0  # seconds until what we may not change is looked at again
 _RETRY: Final = 2.0  # at least, after a failure
+_STUBBORN: Final = 30.0  # at least, where an apply does not bring what Git states
 
 
 @dataclass(slots=True)
 class _Case:
-    """An object that is not as Git states it. `uid` is the one it had before; `ours` though its marks may be gone."""
+    """An object that is not as Git states it. `uid` is the one it had; `ours`: it was ours, and its marks may be gone."""
 
     drift: Drift
     digest: str  # of what Git states
@@ -109,8 +110,7 @@ class Warden:
 
     def seen(self, identity: Identity, old: Packed | None, new: Packed | None) -> None:
         """The watch showed a change. Looking at it there would cost every status update a comparison."""
-        case = self._cases.get(identity)
-        if case is not None and case.drift.state in (DriftState.FIGHT, DriftState.STUBBORN):
+        if self._rests(identity):
             return  # its turn comes, however often it is changed until then
         if not self._suspects:
             self.wake(SETTLE)
@@ -194,6 +194,12 @@ class Warden:
         if going:
             self._wake_next()
 
+    def _rests(self, identity: Identity) -> bool:
+        """Whether it is left alone for a while, whatever happens to it."""
+        case = self._cases.get(identity)
+        fought = case is not None and case.drift.state in (DriftState.FIGHT, DriftState.STUBBORN)
+        return fought and self._later.get(identity, 0.0) > self._clock.monotonic()
+
     # -- when ---------------------------------------------------------------------------------------------------------
 
     def _wake_next(self) -> None:
@@ -252,8 +258,14 @@ class Warden:
             self._revision = between.revision
             later = {identity: before for identity, before in batch.items() if identity in between.busy}
             self._suspects.put_back(later)
+            stated = between.items
             now = {
-                i: b for i, b in batch.items() if i not in later and i in between.items and not between.items[i].once
+                identity: before
+                for identity, before in batch.items()
+                if identity not in later
+                and (manifest := stated.get(identity)) is not None
+                and not manifest.once
+                and not self._rests(identity)
             }
             try:
                 await self._judge(between, now, suspended=suspended, afresh=afresh)
@@ -264,7 +276,11 @@ class Warden:
             return not later and not between.interrupted
 
     async def _judge(self, between: Between, batch: Batch, *, suspended: bool, afresh: bool) -> None:
-        changes = await between.differences(sorted(batch, key=lambda i: (rank(i), i)), afresh=afresh)
+        inside = sorted(batch, key=lambda i: (rank(i), i))
+        # That we made an object what it is says nothing of one that did not come out as it was to be.
+        anew = [identity for identity in inside if identity in self._cases]
+        changes = await between.differences([i for i in inside if i not in self._cases], afresh=afresh)
+        changes += await between.differences(anew, afresh=True) if anew else []
         differing: list[Change] = []
         strange = set()
         for change in changes:
@@ -319,7 +335,8 @@ class Warden:
         identity = change.identity
         case = self._cases.get(identity)
         uid = (case.uid if case is not None else "") or (earlier.uid if earlier is not None else "")
-        ours = (case is not None and case.ours) or unmarked(earlier, live, self._owner)
+        known = is_ours(live, self._owner) or is_ours(earlier, self._owner) or (case is not None and case.ours)
+        ours = known and unmarked(live, self._owner, uid or (live.uid if live is not None else ""))
         return _Finding(
             change,
             kind_of(change, live, self._owner, uid),
@@ -387,6 +404,7 @@ class Warden:
             self._futile.add(finding.change, left)
             self._healed(finding, was)
         else:
+            self._patience.tried(finding.change.identity)
             self._pause(replace(finding, change=replace(finding.change, fields=left)), stubborn=True)
 
     async def _confirm(self, between: Between, finding: _Finding, *, suspended: bool, window: datetime | None) -> None:
@@ -430,11 +448,11 @@ class Warden:
         identity = finding.change.identity
         was = finding.was.live(identity) if finding.was is not None else finding.live
         before = self._cases.get(identity)
-        pause = max(_RETRY, self._patience.pause(identity))
+        stubborn = stubborn or (before is not None and before.drift.state is DriftState.STUBBORN)
+        pause = max(_STUBBORN if stubborn else _RETRY, self._patience.pause(identity))
         self._look_again(identity, pause)
         if before is not None and before.failed:
             return  # nobody fights: it is tried again
-        stubborn = stubborn or (before is not None and before.drift.state is DriftState.STUBBORN)
         state = DriftState.STUBBORN if stubborn else DriftState.FIGHT
         until = self._clock.now() + timedelta(seconds=pause)
         case = self._open(finding, was, state, "", until=until)

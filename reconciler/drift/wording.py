@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from reconciler.drift.owners import owners
+from reconciler.drift.attribution import authors
 from reconciler.model.change import ABSENT, Change, Live
 from reconciler.model.drift import Author, Drift, DriftedField, DriftKind
-from reconciler.model.manifest import MANAGER
 
 _FIELDS: Final = 3  # of a drifted object that one sentence names
 _SHOWN: Final = 100  # characters of a value in a sentence
@@ -16,9 +15,9 @@ _KEPT: Final = 1000  # characters of a value that is kept
 
 
 def drifted_fields(change: Change, live: Live | None) -> tuple[DriftedField, ...]:
-    """The fields of `change`, each with who owns it in `live`. What is long is cut."""
+    """The fields of `change`, each with who else owns it in `live`. What is long is cut."""
     return tuple(
-        DriftedField(field.path, _cut(field.after), _cut(field.before), owners(live, field.path) if live else ())
+        DriftedField(field.path, _cut(field.after), _cut(field.before), authors(live, field.path) if live else ())
         for field in change.fields[:_KEPT_FIELDS]
     )
 
@@ -39,21 +38,17 @@ def found(drift: Drift) -> str:
 
 def others(drift: Drift) -> tuple[str, ...]:
     """The managers that own what drifted, besides us, the latest first."""
-    return _names(author for field in drift.fields for author in field.by if not _ours(author))
+    return _names(author for field in drift.fields for author in field.by)
 
 
 def _clause(field: DriftedField, kind: DriftKind) -> str:
-    by = _names(author for author in field.by if not _ours(author))
+    by = _names(field.by)
     who = f" (by {', '.join(by)})" if by else ""
     if kind is DriftKind.TAKEN:
         return f"{field.path} is as Git states it, but no longer ours{who}"
     is_now = "is gone" if field.found is ABSENT else f"is {_short(field.found)}"
     stated = "Git states nothing" if field.wanted is ABSENT else f"Git states {_short(field.wanted)}"
     return f"{field.path} {is_now}, {stated}{who}"
-
-
-def _ours(author: Author) -> bool:
-    return author.manager == MANAGER and author.operation == "Apply"
 
 
 def _names(authors: Iterable[Author]) -> tuple[str, ...]:

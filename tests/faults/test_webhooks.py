@@ -11,6 +11,7 @@ from texts import config, deployment
 from world import World
 
 from reconciler.model.change import Action
+from reconciler.model.drift import DriftState
 from reconciler.model.event import EventType
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 
@@ -141,12 +142,17 @@ def test_rule_13_a_webhook_that_does_not_converge_is_told_once_and_left_alone_wi
                 assert (await w.sync()).ok
                 for number in range(8):
                     await touch(w, w.path("configmaps/a"), number)
-                assert w.requests()["apply", "configmaps"] == 2 + 2, "two to heal, then a pause"
+                assert w.requests()["apply", "configmaps"] == 2 + 2, "one to heal, one to see what it comes to: a pause"
+            assert not w.heard(EventType.DRIFTED)
             assert not w.heard(EventType.HEALED), "it is not as Git states it"
-            (told,) = (event.message for event in w.heard(EventType.DRIFTED))
-            assert "again and again" in told
-            assert "Git states 1" in told
-            assert "admission webhook" in told
+            (fought,) = w.heard(EventType.FOUGHT)
+            assert "never makes it what Git states" in fought.message
+            assert "Git states 1" in fought.message
+            assert "admission webhook" in fought.message
+            assert fought.drift is not None
+            assert fought.drift.state is DriftState.STUBBORN
+            (drift,) = w.drifts.open()
+            assert drift == fought.drift
 
     kubernetes.run(scenario())
 
