@@ -7,7 +7,7 @@ and never on the way of healing: whoever heals does not wait for it.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from reconciler.errors import SourceError
 from reconciler.kube.names import Identity
@@ -15,7 +15,6 @@ from reconciler.kube.owners import owners_at
 from reconciler.model.change import Live
 from reconciler.model.drift import Author, Drift, Wanted
 from reconciler.model.manifest import MANAGER, Manifest, Manifests
-from reconciler.model.problem import Location
 from reconciler.model.snapshot import Blobs, Entry, Revision, Snapshot
 from reconciler.model.spec import GROUP, Document, Origin, Specs
 from reconciler.render.stated import stated_by
@@ -82,7 +81,7 @@ class Authorship:
         places = await self._places(manifest, fields, snapshot, specs)
         commit = snapshot.revision.commit
         blames = dict(await asyncio.gather(*(self._blamed(path, commit) for path in sorted({p.path for p in places}))))
-        return tuple(Wanted(p.path, p.line, _at(blames[p.path], p.line)) for p in places)
+        return tuple(_latest(place, blames[place.path]) for place in places)
 
     async def close(self) -> None:
         """End what still runs."""
@@ -95,9 +94,9 @@ class Authorship:
 
     async def _places(
         self, manifest: Manifest, fields: Sequence[str], snapshot: Snapshot, specs: Specs
-    ) -> list[Location]:
+    ) -> list["_Place"]:
         origin = manifest.origin
-        document = Location(origin.path, origin.line)
+        document = _Place(origin.path, origin.line)
         if not fields:
             return [document]
         wishes = [[Wish(*one) for one in stated_by(manifest, path)] for path in fields[:_FIELDS]]
@@ -107,10 +106,10 @@ class Authorship:
             if image is not None:  # the Image of that name says which version it is
                 version = [[Wish("spec.digest"), Wish("spec.tag")]]
                 (found,) = await self._located(image.identity, image.origin, version, snapshot)
-                places.append(found.location if found else Location(image.origin.path, image.origin.line))
+                places.append(_Place.of(found) if found else _Place(image.origin.path, image.origin.line))
             else:
-                places.append(found.location if found else document)
-        return [Location(place.path, place.line) for place in places] + [document] * (len(fields) - len(places))
+                places.append(_Place.of(found) if found else document)
+        return [*places, *[document] * (len(fields) - len(places))]
 
     async def _located(
         self, document: Identity, origin: Origin, wishes: Sequence[Sequence[Wish]], snapshot: Snapshot
@@ -192,8 +191,27 @@ class GitAttribution:
             await authorship.close()
 
 
-def _at(blame: Blame, line: int) -> Revision | None:
-    return blame[line - 1] if 0 < line <= len(blame) else None
+class _Place(NamedTuple):
+    """A line, and how many more below it belong to the value: those of a text in several lines."""
+
+    path: str
+    line: int
+    more: int = 0
+
+    @classmethod
+    def of(cls, found: Found) -> "_Place":
+        text = found.value if found.exact and isinstance(found.value, str) else ""
+        return cls(found.location.path, found.location.line, text.count("\n"))
+
+
+def _latest(place: _Place, blame: Blame) -> Wanted:
+    """Of the value's lines the one that was written last, the first of several."""
+    numbered = enumerate(blame[place.line - 1 : place.line + place.more], place.line)
+    written = [(number, revision) for number, revision in numbered if revision is not None]
+    if not written:
+        return Wanted(place.path, place.line)
+    line, revision = max(written, key=lambda one: (one[1].time, -one[0]))
+    return Wanted(place.path, line, revision)
 
 
 def _image(path: str, found: Found | None, manifest: Manifest, specs: Specs) -> Document | None:

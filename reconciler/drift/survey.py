@@ -6,6 +6,7 @@ from typing import Final
 
 from reconciler.clock import Clock
 from reconciler.cluster.cluster import Cluster
+from reconciler.diff.compare import taken
 from reconciler.drift.kinds import kind_of
 from reconciler.drift.wording import drifted_fields
 from reconciler.engine.attendant import same_text
@@ -16,12 +17,14 @@ from reconciler.engine.perform import perform
 from reconciler.engine.runs import Past
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.names import Identity
+from reconciler.kube.owners import owners_at
 from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.drift import Drift, DriftKind, DriftState
-from reconciler.model.manifest import ANNOTATION_ID, DriftMode, Manifest, Manifests, Owner
+from reconciler.model.manifest import ANNOTATION_ID, ANNOTATION_ORIGIN, MANAGER, DriftMode, Manifest, Manifests, Owner
 from reconciler.model.ownership import Ownership, applied, controlled, mark, ownership
 
+_ORIGIN: Final = f"metadata.annotations.{ANNOTATION_ORIGIN}"
 _LOOKED_AT: Final = frozenset({Action.HOLD, Action.REFUSE, *WRITES})
 
 
@@ -29,24 +32,20 @@ _LOOKED_AT: Final = frozenset({Action.HOLD, Action.REFUSE, *WRITES})
 class Seen:
     """What a look showed.
 
-    `unlike` are objects that were last applied from another text than the one they were compared with: what differs may
-    be Git's own doing. `unread` are those that could not be looked at, with the reason.
+    `unlike` are objects that we applied last from another text than the one they were to be compared with: what differs
+    may be Git's own doing. `unread` are those that could not be looked at, with the reason.
     """
 
     drifts: tuple[Drift, ...]
-    unlike: tuple[Identity, ...] = ()
-    unread: Mapping[Identity, str] | None = None
+    unlike: tuple[Identity, ...]
+    unread: Mapping[Identity, str]
 
 
 class Survey:
-    """Compares what a source states with the cluster.
-
-    `exact` says that `manifests` are of the very revision that was applied last: then whatever differs is somebody
-    else's doing. Else only objects are judged that were applied from the same text.
-    """
+    """Compares what a source states with the cluster."""
 
     def __init__(
-        self, config: SourceConfig, owner: Owner, cluster: Cluster, manifests: Manifests, *, clock: Clock, exact: bool
+        self, config: SourceConfig, owner: Owner, cluster: Cluster, manifests: Manifests, *, clock: Clock
     ) -> None:
         self._config = config
         self._owner = owner
@@ -55,7 +54,6 @@ class Survey:
             i: m for i, m in manifests.items.items() if not m.once and m.policy.drift is not DriftMode.IGNORE
         }
         self._clock = clock
-        self._exact = exact
         self._decider = Decider(config, owner, cluster, Claims())
         self._changes: dict[Identity, Change] = {}  # what would heal what was found
 
@@ -89,7 +87,7 @@ class Survey:
             live = self._cluster.cache.get(identity)
             if live is None and change.uid:
                 live = await self._cluster.get(identity)
-            if live is not None and not self._exact and not same_text(change, live):
+            if live is not None and not same_text(change, live) and _we_wrote(live, _ORIGIN):
                 unlike.append(identity)
             elif (drift := await self._judged(change, live)) is not None:
                 drifts.append(drift)
@@ -134,7 +132,9 @@ class Survey:
         except ApiError:  # it would be refused, or a webhook takes no dry-runs: what was compared has to do
             return DriftState.FOUND
         left = self._decider.left(change, dry)
-        if alike(dry, live) or (left and left == change.fields and change.identity.kind != "Secret"):
+        regained = any(taken(field) for field in change.fields) and not any(taken(field) for field in left)
+        same = bool(left) and left == change.fields and change.identity.kind != "Secret"
+        if not regained and (same or alike(dry, live)):
             return None
         return DriftState.STUBBORN if left and _paths(left) >= _paths(change.fields) else DriftState.FOUND
 
@@ -143,6 +143,10 @@ class Survey:
         path = f"metadata.annotations.{ANNOTATION_ID}"
         field = FieldChange(path, ABSENT, self._owner.id_of(change.identity))
         return replace(change, action=Action.UPDATE, reason="our mark is gone", fields=(field,), hint="")
+
+
+def _we_wrote(live: Live, path: str) -> bool:
+    return any((owner.manager, owner.operation) == (MANAGER, "Apply") for owner in owners_at(live.object, path))
 
 
 def _paths(fields: Iterable[FieldChange]) -> set[str]:

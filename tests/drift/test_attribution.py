@@ -142,6 +142,19 @@ async def test_the_line_of_a_field_and_the_commit_that_wrote_it(repository: Repo
         ]
 
 
+async def test_of_a_text_in_several_lines_the_one_that_was_written_last(repository: Repository) -> None:
+    text = CONFIG % ("settings", "1") + "  page: |\n    one\n    two\n    three\n  last: '1'\n"
+    repository.commit({"a.yaml": text}, "Write")
+    repository.commit({"a.yaml": text.replace("two", "2")}, "Change the page")
+    repository.commit({"a.yaml": text.replace("two", "2").replace("last: '1'", "last: '2'")}, "Change the last")
+    async with shop(repository) as found:
+        assert await found.of(SETTINGS, "data.page", "data.value", "data.last") == [
+            "a.yaml:10 Change the page",
+            "a.yaml:6 Write",
+            "a.yaml:12 Change the last",
+        ]
+
+
 async def test_of_a_workload_the_lines_of_its_spec_and_of_the_image_that_it_names(repository: Repository) -> None:
     repository.commit({"web.yaml": WEB}, "Write")
     repository.commit({"web.yaml": WEB.replace('"1.0"', '"1.1"')}, "Release 1.1")

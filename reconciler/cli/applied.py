@@ -1,0 +1,157 @@
+"""What a source states, as it was applied last: from a repository, or from the folder that a person has at hand."""
+
+import argparse
+import posixpath
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from reconciler.cli.folder import Folder, rendered, source_name
+from reconciler.cli.session import Session
+from reconciler.clock import SystemClock
+from reconciler.drift.attribution import Blame, History
+from reconciler.errors import ConfigError, SourceError, SourceMissing
+from reconciler.model.config import GitCredentials, SourceConfig
+from reconciler.model.manifest import Manifests, Owner
+from reconciler.model.snapshot import Snapshot
+from reconciler.model.spec import Specs
+from reconciler.source.directory import DirectorySource
+from reconciler.source.environment import Settings, environment
+from reconciler.source.process import GitFailed, GitJob
+from reconciler.source.repository import GitSource
+from reconciler.specs.load import Loader
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One source as it was applied last, or the nearest to it that could be had: then `note` says what that is."""
+
+    config: SourceConfig
+    owner: Owner
+    snapshot: Snapshot
+    specs: Specs
+    manifests: Manifests
+    history: History
+    loader: Loader
+    note: str = ""
+
+    @property
+    def revision(self) -> str:
+        """For people: the commit, or the folder."""
+        return self.snapshot.revision.short or "the folder"
+
+
+async def chosen(it: Session, args: argparse.Namespace) -> tuple[str, str]:
+    """The source and the folder that `args.what` (a source's name, or a folder) means. Raises ConfigError."""
+    names = await it.store.sources()
+    what = args.what or "."
+    if what in names:
+        return what, what if Path(what).is_dir() else "."  # noqa: ASYNC240 - once, at the start
+    if "/" not in what and what != "." and not Path(what).is_dir():  # noqa: ASYNC240
+        return await it.known(what), "."  # says which sources there are
+    named = source_name(argparse.Namespace(source=args.source, path=what))
+    return (named if named in names else await it.known(args.source)), what
+
+
+@asynccontextmanager
+async def as_applied(it: Session, args: argparse.Namespace, source: str, path: str) -> AsyncIterator[Applied]:
+    """What `source` states at the revision that is on record as applied, from --repo or from the folder `path`.
+
+    Raises ConfigError where nothing was applied, SourceError where the repository cannot be read.
+    """
+    state = await it.store.load(source)
+    mark = state.applied or state.seen
+    if mark is None:
+        raise ConfigError(f"source {source} has not been applied yet", hint="`reconciler plan` shows what it would do")
+    async with AsyncExitStack() as stack:
+        loader = Loader()
+        snapshot, history, note = await _found(stack, args, source, path, mark.commit)
+        specs = await loader.load(snapshot, history, namespace=args.namespace, scopes=await it.scopes())
+        owner = it.owner(source, await it.install(make=False))
+        manifests = rendered(Folder(snapshot, specs), source=source, install=owner.install)
+        config = SourceConfig(name=source, url=args.repo or path, paths=args.paths, namespace=args.namespace)
+        yield Applied(config, owner, snapshot, specs, manifests, history, loader, note)
+
+
+async def _found(
+    stack: AsyncExitStack, args: argparse.Namespace, source: str, path: str, commit: str
+) -> tuple[Snapshot, History, str]:
+    """The snapshot of `commit`, where its files and its history are read, and a note where it is another one."""
+    if args.repo:
+        url = str(Path(args.repo).resolve()) if Path(args.repo).is_dir() else args.repo  # noqa: ASYNC240
+        snapshot, git = await _repository(stack, source, url, commit or args.ref, args.paths)
+        return snapshot, git, "" if commit else f"a folder was applied; it is compared with {args.ref} of --repo"
+    folder = DirectorySource(Path(path), args.paths, source)
+    note = f"{path} has no commit {commit[:12]}; its files are taken as they are now" if commit else ""
+    if (top := _work_tree(path)) is None:
+        return await folder.snapshot(), _Folder(folder), note
+    inside = Path(path).resolve().relative_to(top).as_posix()  # noqa: ASYNC240
+    paths = [posixpath.normpath(posixpath.join(inside, one)) for one in args.paths]
+    try:
+        snapshot, git = await _repository(stack, source, str(top), commit or "HEAD", paths)
+    except SourceError:  # never committed, a shallow clone, another repository
+        return await folder.snapshot(), _Folder(folder), note
+    if commit:
+        return snapshot, git, ""
+    now = await folder.snapshot()
+    return now, _Folder(folder, now, inside, git, snapshot), ""
+
+
+async def _repository(
+    stack: AsyncExitStack, source: str, url: str, ref: str, paths: Sequence[str]
+) -> tuple[Snapshot, GitSource]:
+    """Raises SourceError."""
+    cache = Path(stack.enter_context(TemporaryDirectory()))
+    config = SourceConfig(name=source, url=url, ref=ref, paths=tuple(paths))
+    git = GitSource(config, cache, clock=SystemClock(), random=Random(0))  # noqa: S311 - jitter
+    stack.push_async_callback(git.close)
+    poll = await git.poll()
+    if poll.snapshot is None or poll.error is not None:
+        raise poll.error or SourceMissing(f"{url} has no commit")
+    return poll.snapshot, git
+
+
+def _work_tree(path: str) -> Path | None:
+    """The top of the Git work tree that `path` is in."""
+    if not Path(path).is_dir():
+        raise ConfigError(f"there is no folder {path}", hint="name the folder that holds the specs, or --repo")
+    git = GitJob(Path(path).resolve(), Settings(environment(None, GitCredentials())), bare=False)
+    try:
+        return Path(git.run("rev-parse", "--show-toplevel").decode().rstrip("\n"))
+    except GitFailed:
+        return None
+
+
+class _Folder:
+    """A folder as it is now. Files that are as in the commit `head` of its repository have that one's history."""
+
+    def __init__(
+        self,
+        folder: DirectorySource,
+        now: Snapshot | None = None,
+        inside: str = ".",
+        git: GitSource | None = None,
+        head: Snapshot | None = None,
+    ) -> None:
+        self._folder = folder
+        self._now = _blobs(now)
+        self._inside = inside  # the folder's own path in the repository
+        self._git = git
+        self._head = _blobs(head)
+        self._commit = head.revision.commit if head else ""
+
+    async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        return await self._folder.read(ids)
+
+    async def blame(self, path: str, rev: str) -> Blame:
+        place = posixpath.normpath(posixpath.join(self._inside, path))
+        if self._git is None or self._now.get(path) != self._head.get(place):
+            return ()
+        return await self._git.blame(place, self._commit)
+
+
+def _blobs(snapshot: Snapshot | None) -> dict[str, str]:
+    return {entry.path: entry.blob for entry in snapshot.entries} if snapshot else {}
