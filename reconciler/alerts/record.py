@@ -6,7 +6,7 @@ here, because they never come into an event.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -47,9 +47,9 @@ _Row = tuple[str, str, list[str], str, str, int, int | None, str, list[int], lis
 
 class _Stored(msgspec.Struct):
     format: int = _FORMAT
-    receivers: list[str] = field(default_factory=list)
+    receivers: list[str] = []
     left_out: int = 0
-    incidents: list[msgspec.Raw] = field(default_factory=list)
+    incidents: list[msgspec.Raw] = []
 
 
 def encode(entries: Iterable[Entry], receivers: Sequence[str], *, limit: int = LIMIT) -> str:
