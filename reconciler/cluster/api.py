@@ -20,6 +20,10 @@ APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 JSON_PATCH: Final = "application/json-patch+json"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
+# Seconds for a write. Admission webhooks may take 30 s each, and an API server ends by itself what takes longer than
+# its --request-timeout, 60 s by default: its answer says which webhook is slow, our own deadline would not.
+WRITE_TIMEOUT: Final = 65.0
+
 _SECRET = GroupKind("", "Secret")
 _ECHOING = (400, 422, 500)  # answers whose message may repeat what was sent
 
@@ -40,7 +44,8 @@ class Api:
         """Send `body` as JSON and return the answer's bytes."""
         headers = {"accept": JSON, "content-type": content}
         try:
-            return await self.call(Request(method, path, query, headers, msgspec.json.encode(body)), str(subject))
+            request = Request(method, path, query, headers, msgspec.json.encode(body), WRITE_TIMEOUT)
+            return await self.call(request, str(subject))
         except ApiError as error:
             if subject.group_kind == _SECRET and error.status in _ECHOING:
                 raise _without_values(error, subject) from None

@@ -108,7 +108,7 @@ def theirs(live: Live) -> Mapping[str, Any]:
     metadata = dict(made["metadata"])
     for part in ("annotations", "labels"):
         kept = metadata.get(part) or {}
-        # What is asked of a claim's provisioner, and how an autoscaler in v1 fares, is written a moment after it was made.
+        # What is asked of a claim's provisioner, and how an autoscaler fares, is written a moment after it was made.
         moment = ("volume.", "autoscaling.alpha.kubernetes.io/")
         ours = ("reconciler.dev/", "app.kubernetes.io/managed-by", LAST_APPLIED, *moment)
         metadata[part] = {key: value for key, value in kept.items() if not key.startswith(ours)}

@@ -94,7 +94,7 @@ WORDS = {
     Fault.FORBIDDEN: 'User "reconciler" cannot',
     Fault.GARBAGE: "answer cannot be read",
     Fault.TRUNCATED: "answer cannot be read",
-    Fault.TIMEOUT: "no answer within 30 s",
+    Fault.TIMEOUT: "no answer within ",
     Fault.RESET: "connection was reset",
     Fault.LOST: "connection was reset",
 }

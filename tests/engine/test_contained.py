@@ -1,5 +1,8 @@
 """What fails, fails alone, and is told once."""
 
+import asyncio
+
+import msgspec
 from intercepted import hook, refusal
 from memory_repository import MemoryRepository
 from texts import NAMESPACE, config, deployment
@@ -7,8 +10,10 @@ from virtual import virtual
 from virtual_daemon import daemon
 from world import world
 
+from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
 from reconciler.model.event import EventType
+from reconciler.model.result import Outcome
 
 MAPS = "/api/v1/namespaces/shop/configmaps"
 
@@ -131,3 +136,27 @@ async def test_a_watch_that_the_server_denied_for_a_moment_is_opened_again() -> 
             await w.patch(f"{MAPS}/a", {"data": {"value": "edited"}})
             await w.clock.sleep(2)
             assert running.heard(EventType.HEALED)
+
+
+@virtual
+async def test_a_webhook_that_takes_all_the_time_it_may_is_named_by_the_server() -> None:
+    """Such a webhook may take 30 s; a deadline of ours that ends then would hide what the server knows."""
+
+    async def slow(request: Request) -> Response | None:
+        if request.method != "PATCH" or not request.path.endswith("/a"):
+            return None
+        try:
+            async with asyncio.timeout(request.timeout):
+                await asyncio.sleep(30.5)
+        except TimeoutError:
+            raise TransportError("no usable answer") from None
+        said = refusal(500, "InternalError")
+        why = 'failed calling webhook "slow.example.com": context deadline exceeded'
+        return Response(500, said.headers, said.body.replace(b'"no"', msgspec.json.encode(why)))
+
+    async with world() as w:
+        hook(w, slow)
+        w.source().commit({"namespace.yaml": w.namespace(), "a.yaml": config("a")})
+        result = await w.sync()
+        (failed,) = [each for each in result.results.values() if each.outcome is Outcome.FAILED]
+        assert 'failed calling webhook "slow.example.com"' in failed.message
