@@ -12,7 +12,7 @@ from reconciler.kube.names import GroupKind
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.problem import Problem
-from reconciler.model.snapshot import Snapshot
+from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.spec import Specs
 from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
@@ -37,6 +37,9 @@ class FolderRepository:
         return Poll(await self._source.snapshot(), changed=True, error=None, delay=float("inf"))
 
     async def messages(self, _old: str, _new: str) -> tuple[str, ...]:
+        return ()
+
+    async def blame(self, _path: str, _rev: str) -> tuple[Revision | None, ...]:
         return ()
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:

@@ -3,8 +3,10 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.cluster.cluster import Cluster
@@ -22,6 +24,7 @@ from reconciler.daemon.page.routes import StatusPage
 from reconciler.daemon.page.view import DaemonView, Knowledge
 from reconciler.daemon.start import Start, unless
 from reconciler.daemon.triggers import ScheduledTriggers, Triggers
+from reconciler.drift.attribution import Authorship, GitAttribution, Stated
 from reconciler.drift.drifts import Drifts
 from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
@@ -31,6 +34,8 @@ from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, Sink
 from reconciler.model.manifest import Owner
 from reconciler.source.repository import GitSource
+
+_BLAMES: Final = 1  # Git processes that look for authors, of all sources together: polls go first
 
 OpenRepository = Callable[[SourceConfig, DaemonConfig, Clock, Random], Repository]
 
@@ -61,6 +66,10 @@ async def serve(
 
 def _git(source: SourceConfig, config: DaemonConfig, clock: Clock, random: Random) -> Repository:
     return GitSource(source, Path(config.cache_dir), clock=clock, random=random)
+
+
+def _stated(reconciler: Reconciler) -> Stated | None:
+    return reconciler.desired
 
 
 async def keep(
@@ -116,13 +125,19 @@ async def keep(
             concurrency=config.concurrency,
             wait_timeout=config.wait_timeout,
         )
-        drifts = Drifts(emit, clock)
+        authorships: dict[str, tuple[Authorship, Callable[[], Stated | None]]] = {}
+        attribution = GitAttribution(authorships)
+        drifts = Drifts(emit, clock, attribution)
 
         def warden(source: SourceConfig) -> Warden:
             owner = Owner(install, source.name)
             return Warden(source, owner, cluster, drifts, clock=clock, random=random, full_check=config.full_check)
 
         reconcilers = {s.name: Reconciler(s, repositories[s.name], surroundings, warden(s)) for s in config.sources}
+        blames = asyncio.Semaphore(_BLAMES)
+        for name, each in reconcilers.items():
+            authorship = Authorship(repositories[name], each.loader, slots=blames)
+            authorships[name] = (authorship, partial(_stated, each))
         healths = Healths(cluster.cache, install, clock, emit)
         view.knowledge = Knowledge(install, reconcilers, store, cluster.cache, healths, journal.drifts)
         daemon = Daemon(
@@ -141,3 +156,4 @@ async def keep(
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await drifts.close()
+            await attribution.close()

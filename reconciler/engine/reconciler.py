@@ -30,7 +30,7 @@ from reconciler.model.event import Sink
 from reconciler.model.manifest import Manifest, Manifests, Owner
 from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
-from reconciler.model.snapshot import Blobs, Snapshot
+from reconciler.model.snapshot import Blobs, Revision, Snapshot
 from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
 from reconciler.planner.identity import plan
@@ -49,6 +49,8 @@ class Repository(Blobs, Protocol):
     async def poll(self) -> Poll: ...
 
     async def messages(self, old: str, new: str) -> tuple[str, ...]: ...
+
+    async def blame(self, path: str, rev: str) -> tuple[Revision | None, ...]: ...
 
     async def close(self) -> None: ...
 
@@ -144,6 +146,11 @@ class Reconciler:
     def snapshot(self) -> Snapshot | None:
         """The newest revision that Git told of."""
         return self._snapshot
+
+    @property
+    def loader(self) -> Loader:
+        """Which remembers the files of the last revisions."""
+        return self._loader
 
     @property
     def desired(self) -> Desired | None:

@@ -67,6 +67,10 @@ class MemoryRepository:
         entries.sort(key=lambda entry: (entry.layer, entry.path))
         return Snapshot(self._source, revision, self._paths, tuple(entries), missing=missing)
 
+    async def blame(self, path: str, rev: str) -> tuple[Revision | None, ...]:
+        """Nobody is known."""
+        return ()
+
     async def messages(self, old: str, new: str) -> tuple[str, ...]:
         names = [revision.commit for revision, _m, _t in self._line]
         if old not in names or new not in names:
