@@ -12,6 +12,7 @@ from reconciler.errors import ReconcilerError
 PACE: Final = 1.0  # seconds between two writes
 PATIENCE: Final = 2.0  # seconds that a message waits for the record of what it is about
 _LONGEST_PAUSE: Final = 60.0
+_LONGEST_WAIT: Final = 5.0  # for the first reading, which others wait for
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Keeper:
             except ReconcilerError as error:
                 logger.warning("what receivers of alerts were told is not known yet: %s", error)
                 await self._clock.sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                pause = min(_LONGEST_WAIT, pause * 2)
             else:
                 return self._written
 
