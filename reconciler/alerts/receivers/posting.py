@@ -13,6 +13,7 @@ from reconciler.http.transport import Request, Response, Transport
 
 TIMEOUT: Final = 10.0  # seconds for the whole answer
 _PATIENT: Final = (408, 425, 429)  # refusals that are meant for now
+_WORD: Final = 3  # characters of a word of a URL that is no secret
 _EXCERPT: Final = 100  # characters of an answer that are shown
 
 Connect = Callable[[str, str], Transport]
@@ -55,9 +56,7 @@ class Poster:
         target = _target(url, self._url_file)
         headers = {**headers, **({"authorization": f"Bearer {token}"} if token else {})}
         request = Request("POST", target.path.rstrip("/") + path if path else target.path, (), headers, body, TIMEOUT)
-        private = (url, target.path if len(target.path) > 1 else "", token, *secrets)
-        if self._url_file:
-            private += (target.base, urlsplit(target.base).netloc, urlsplit(target.base).hostname or "")
+        private = (token, *secrets, *(_parts(url) if self._url_file else ()))
         transport = await self._transport_to(target.base)
         try:
             answer = await transport.send(request)
@@ -88,6 +87,13 @@ class Poster:
             raise Undelivered(what, retry_after=retry_after(answer, self._clock.now()), why=said)
         hint = "a redirect is not followed: state the address it leads to" if answer.status < 400 else ""
         raise Refused(what, why=said, hint=hint)
+
+
+def _parts(url: str) -> tuple[str, ...]:
+    """Whatever of a secret URL somebody might repeat."""
+    parts = urlsplit(url)
+    words = [word for word in re.split(r"[/&=]", f"{parts.path}/{parts.query}") if len(word) > _WORD]
+    return (url, parts.netloc, parts.hostname or "", *words)
 
 
 def _target(url: str, where: str) -> _Target:

@@ -1,0 +1,36 @@
+"""Messages for the tests of receivers."""
+
+from alert_events import at
+
+from reconciler.alerts.incidents import Incidents
+from reconciler.alerts.message import Composer, Message
+from reconciler.alerts.outbox import Batch, Outbox, Timing
+from reconciler.model.event import Event
+
+
+class Teller:
+    """One receiver's messages, one after the other."""
+
+    def __init__(self, *, most: int = 10_000, reminder: float = 0, install: str = "test") -> None:
+        self.register = Incidents(install)
+        self.outbox = Outbox(Timing(0, 0, reminder, most))
+        self.composer = Composer()
+        self.now = 0.0
+
+    def say(self, *events: Event, seconds: float = 10) -> Message:
+        """The one message that says `events`, `seconds` later."""
+        for event in events:
+            for _turn, incident in self.register.take(event):
+                self.outbox.put(incident, self.now)
+        return self.next(seconds)
+
+    def next(self, seconds: float = 10) -> Message:
+        """The message that is due."""
+        self.now += seconds
+        batch = self.outbox.batch(self.now)
+        assert batch is not None
+        self.outbox.delivered(batch, self.now)
+        return self.compose(batch)
+
+    def compose(self, batch: Batch) -> Message:
+        return self.composer.compose(batch, self.register.install, at(self.now))
