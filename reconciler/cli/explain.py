@@ -42,7 +42,7 @@ async def _explain(args: argparse.Namespace) -> int:
 
     async with session(args) as it:
         live = await _find(it, args)
-        health = assess(live.object)
+        health = assess(live.object, it.clock.now())
         out(f"{live.identity} is {health.status}{f': {health.message}' if health.message else ''}")
         for owner in live.metadata.get("ownerReferences") or ():
             out(f"  made by a controller for {owner.get('kind')}/{owner.get('name')}")

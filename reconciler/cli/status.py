@@ -7,6 +7,8 @@ from reconciler.cli.arguments import Verbs, cluster_flags, output_flag
 from reconciler.cli.exits import ERROR, OK
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.model.state import SourceState
 
 _NAMED: Final = 3  # of the objects that are held for one reason
@@ -46,7 +48,7 @@ async def _status(args: argparse.Namespace) -> int:
             names = [await it.known(args.source)] if args.source else await it.store.sources() or [await it.known(None)]
             states = [await it.store.load(name) for name in names]
             await it.cluster.watch({kind for state in states for kind in state.kinds})
-            found = [_describe(it.cluster.cache, state) for state in states]
+            found = [_describe(it.cluster.cache, state, it.clock.now()) for state in states]
             if args.output == "json":
                 out(json.dumps({"sources": found}, indent=2))
             else:
@@ -62,7 +64,7 @@ async def _status(args: argparse.Namespace) -> int:
                 await it.store.reload(name)
 
 
-def _describe(cache: Any, state: "SourceState") -> dict[str, Any]:
+def _describe(cache: Any, state: "SourceState", now: "datetime") -> dict[str, Any]:
     """One source as plain values."""
     from reconciler.cluster.health.assess import assess
     from reconciler.model.health import Status
@@ -72,7 +74,7 @@ def _describe(cache: Any, state: "SourceState") -> dict[str, Any]:
     for live in cache.of_source(state.source):
         if live.metadata.get("ownerReferences"):
             continue
-        health = assess(live.object)
+        health = assess(live.object, now)
         kept = "never pruned" if live.annotations.get(ANNOTATION_PRUNE) == "false" else ""
         message = ", ".join(part for part in (health.message, kept) if part)
         objects.append({"object": str(live.identity), "health": health.status.value, "message": message})

@@ -6,17 +6,21 @@ looked at once they have been quiet for a moment.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.clock import Clock
 from reconciler.cluster.cache import LiveCache, Packed
-from reconciler.cluster.health.assess import assess
+from reconciler.cluster.health.assess import assess, degrades_at
 from reconciler.kube.names import Identity
 from reconciler.model.change import Live
 from reconciler.model.event import Event, EventType, Sink
 from reconciler.model.health import Health, Status
 from reconciler.model.ownership import owner_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _QUIET: Final = 0.5  # seconds
 _PATIENCE: Final = 5.0  # seconds after which what is never quiet is looked at all the same
@@ -38,6 +42,7 @@ class Healths:
         self._owners: dict[Identity, str] = {}
         self._degraded: dict[Identity, str] = {}  # and what was said of it
         self._changed: dict[Identity, None] = {}
+        self._due: dict[Identity, datetime] = {}  # when to look again, though nothing changes
         self._events = 0
         self.version = 0  # changes whenever something here does
         self._wake = asyncio.Event()
@@ -50,10 +55,10 @@ class Healths:
         stop = self._cache.subscribe(self._seen)
         try:
             while True:
-                await self._wake.wait()
+                await self._something()
                 await self._quiet()
                 self._wake.clear()
-                changed, self._changed = self._changed, {}
+                changed, self._changed = self._changed | self._overdue(), {}
                 for number, identity in enumerate(changed):
                     self._look(identity)
                     if number % _BREATH == _BREATH - 1:
@@ -67,6 +72,18 @@ class Healths:
             self._changed[identity] = None
             self._wake.set()
 
+    async def _something(self) -> None:
+        """Wait for a change, or for the time to look at something again."""
+        first = min(self._due.values(), default=None)
+        pause = None if first is None else max(0.0, (first - self._clock.now()).total_seconds())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+
+    def _overdue(self) -> dict[Identity, None]:
+        now = self._clock.now()
+        return {identity: None for identity, due in self._due.items() if due <= now}
+
     async def _quiet(self) -> None:
         end = self._clock.monotonic() + _PATIENCE
         events = -1
@@ -76,6 +93,7 @@ class Healths:
 
     def _look(self, identity: Identity) -> None:
         self.version += 1
+        self._due.pop(identity, None)
         live = self._cache.get(identity)
         source = self._source_of(live) if live is not None else None
         before = self._owners.pop(identity, None)
@@ -84,7 +102,11 @@ class Healths:
             self._well(before, identity, "it is gone" if live is None else "no longer ours")
         if live is None or source is None:
             return
-        health = assess(live.object)
+        now = self._clock.now()
+        health = assess(live.object, now)
+        due = degrades_at(live.object, health)
+        if due is not None and due > now:
+            self._due[identity] = due
         self._owners[identity] = source
         self._sources.setdefault(source, {})[identity] = health
         if health.status is Status.DEGRADED:

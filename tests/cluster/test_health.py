@@ -1,5 +1,6 @@
 """Green never too early, and a word on what is missing."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -293,3 +294,44 @@ def test_a_healthy_deployment_has_nothing_left_to_do(
         assert updated >= wanted
         assert available >= wanted
         assert there <= updated
+
+
+SINCE = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def rolled_out(available: int, *, reason: str = "NewReplicaSetAvailable", **spec: Any) -> dict[str, Any]:
+    """A Deployment of three whose pods have been missing since SINCE."""
+    missing = true("Available", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", "False")
+    missing["lastTransitionTime"] = SINCE.isoformat().replace("+00:00", "Z")
+    conditions = [true("Progressing", reason), missing]
+    return obj("apps/Deployment", {"replicas": 3, **spec}, replicas(3, 3, available, conditions=conditions))
+
+
+@pytest.mark.parametrize(
+    ("deployment", "patience"),
+    [
+        (rolled_out(0), 60),
+        (rolled_out(0, progressDeadlineSeconds=30), 30),
+        (rolled_out(1), 600),
+        (rolled_out(1, progressDeadlineSeconds=30), 30),
+    ],
+)
+def test_pods_that_die_after_a_finished_roll_out_are_an_outage_after_a_while(
+    deployment: dict[str, Any], patience: int
+) -> None:
+    left = deployment["status"]["availableReplicas"]
+    assert assess(deployment, SINCE + timedelta(seconds=patience - 1)).status is P
+    health = assess(deployment, SINCE + timedelta(seconds=patience))
+    assert health.status is D
+    assert health.message.startswith(f"{left} of 3 replicas ready long after the roll-out had finished: ")
+    assert health.message.endswith("minimum availability")
+    assert assess(deployment).status is P, "who waits, waits on: a scaled Deployment looks the same at first"
+
+
+def test_a_roll_out_on_its_way_is_none() -> None:
+    assert assess(rolled_out(0, reason="ReplicaSetUpdated"), SINCE + timedelta(days=1)).status is P
+
+
+def test_enough_replicas_are_none_though_one_is_missing() -> None:
+    one = obj("apps/Deployment", {"replicas": 9}, replicas(9, 9, 8, conditions=[true("Available")]))
+    assert assess(one, SINCE + timedelta(days=1)).status is P

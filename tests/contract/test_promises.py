@@ -212,3 +212,32 @@ def test_rule_22_a_namespaced_tenant_may_not_list_everywhere_whatever_the_select
     assert (everywhere.status, everywhere.reason) == (403, "Forbidden")
     assert api.call("PATCH", SETTINGS, config_map(), media=APPLY, headers=tenant, fieldManager="t").status == 201
     assert api.call("GET", CRDS, headers=tenant).status == 403
+
+
+@on_both(controllers=True)
+async def test_a_roll_out_that_has_finished_stays_so_when_its_pods_go(w: World) -> None:
+    """What tells an outage from a roll-out on its way."""
+    await in_a_namespace(w)
+    web = w.path("deployments/web", "apis/apps/v1")
+    await applied(w, web, scaled(2))
+
+    async def conditions() -> dict[str, tuple[str, str]]:
+        found = (await w.call("GET", web)).get("status", {}).get("conditions", [])
+        return {each["type"]: (each["status"], each["reason"]) for each in found}
+
+    async def complete() -> bool:
+        found = await conditions()
+        return found.get("Progressing") == ("True", "NewReplicaSetAvailable") and found["Available"][0] == "True"
+
+    async def unavailable() -> bool:
+        return (await conditions())["Available"] == ("False", "MinimumReplicasUnavailable")
+
+    await w.until(complete)
+    await applied(
+        w,
+        w.path("resourcequotas/none"),
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}},
+    )
+    await w.call("DELETE", w.path("pods"))
+    await w.until(unavailable)
+    assert (await conditions())["Progressing"] == ("True", "NewReplicaSetAvailable")

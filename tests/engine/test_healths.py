@@ -119,3 +119,24 @@ async def test_another_installs_objects_are_not_ours(install: str) -> None:
         await it.clock.sleep(1)
         assert not it.events
         assert not it.healths.of("shop")
+
+
+@virtual
+async def test_an_outage_is_said_after_a_minute_in_which_nothing_happens() -> None:
+    async with followed() as it:
+        done = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+        it.put(done, GOOD)
+        await it.clock.sleep(10)
+        since = it.clock.now().isoformat()
+        it.put(
+            done, {"type": "Available", "status": "False", "message": "no pods", "lastTransitionTime": since}, good=0
+        )
+        await it.clock.sleep(50)
+        assert it.said() == []
+        await it.clock.sleep(20)
+        assert it.said() == [("degraded", "shop")]
+        assert "no pods" in it.events[0].message
+        await it.clock.sleep(3600)
+        it.put(done, GOOD)
+        await it.clock.sleep(10)
+        assert it.said() == [("degraded", "shop"), ("healthy", "shop")]

@@ -1,6 +1,7 @@
 """Which rules say whether an object is healthy."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from reconciler.cluster.health import (
@@ -12,6 +13,7 @@ from reconciler.cluster.health import (
     ingress,
     job,
     namespace,
+    outage,
     persistentvolumeclaim,
     pod,
     service,
@@ -35,11 +37,28 @@ _RULES: Final[Mapping[GroupKind, Callable[[Mapping[str, Any]], Health]]] = {
 }
 
 
-def assess(obj: Mapping[str, Any]) -> Health:
+_DEPLOYMENT: Final = GroupKind("apps", "Deployment")
+
+
+def assess(obj: Mapping[str, Any], now: datetime | None = None) -> Health:
     """The health of a whole live object. Never raises for an object that an API server would hand out.
 
     An object whose controller has not seen its last change is progressing, whatever its status says of the one before.
+    Without `now`, as for those who wait, what is missing may yet come, however long it has been missing.
     """
+    health = _assess(obj)
+    due = degrades_at(obj, health)
+    return outage.outage(obj) if due is not None and now is not None and now >= due else health
+
+
+def degrades_at(obj: Mapping[str, Any], health: Health) -> datetime | None:
+    """When an object whose `health` was assessed without the time will have been missing something for too long."""
+    if health.status is not Status.PROGRESSING or GroupVersionKind.of(obj).group_kind != _DEPLOYMENT:
+        return None
+    return outage.outage_at(obj)
+
+
+def _assess(obj: Mapping[str, Any]) -> Health:
     if (obj.get("metadata") or {}).get("deletionTimestamp"):
         return Health(Status.PROGRESSING, "being deleted")
     return _RULES.get(GroupVersionKind.of(obj).group_kind, generic.assess)(obj)

@@ -9,13 +9,14 @@ Object = Mapping[str, Any]
 
 
 class Condition(NamedTuple):
-    """One entry of `status.conditions`. `status` is "True", "False" or "Unknown"."""
+    """One entry of `status.conditions`. `status` is "True", "False" or "Unknown", `since` RFC 3339 or ""."""
 
     type: str
     status: str
     reason: str
     message: str
     observed_generation: int | None
+    since: str = ""
 
     def text(self) -> str:
         """For people: the message, or what there is instead."""
@@ -51,6 +52,7 @@ def conditions(obj: Object) -> dict[str, Condition]:
                 str(entry.get("reason") or ""),
                 str(entry.get("message") or ""),
                 generation if isinstance(generation, int) else None,
+                str(entry.get("lastTransitionTime") or ""),
             )
     return found
 
