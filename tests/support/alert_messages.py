@@ -1,6 +1,8 @@
 """Messages for the tests of receivers."""
 
-from alert_events import at
+from datetime import datetime, timedelta
+
+from alert_events import START
 
 from reconciler.alerts.incidents import Incidents
 from reconciler.alerts.message import Composer, Message
@@ -9,9 +11,12 @@ from reconciler.model.event import Event
 
 
 class Teller:
-    """One receiver's messages, one after the other."""
+    """One receiver's messages, one after the other. The story begins at `start`."""
 
-    def __init__(self, *, most: int = 10_000, reminder: float = 0, install: str = "test") -> None:
+    def __init__(
+        self, *, most: int = 10_000, reminder: float = 0, install: str = "test", start: datetime = START
+    ) -> None:
+        self.start = start
         self.register = Incidents(install)
         self.outbox = Outbox(Timing(0, 0, reminder, most))
         self.composer = Composer()
@@ -33,4 +38,4 @@ class Teller:
         return self.compose(batch)
 
     def compose(self, batch: Batch) -> Message:
-        return self.composer.compose(batch, self.register.install, at(self.now))
+        return self.composer.compose(batch, self.register.install, self.start + timedelta(seconds=self.now))
