@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -9,7 +10,7 @@ import yaml
 from reconciler.specs.fault import Fault
 from reconciler.specs.limits import Limits
 from reconciler.specs.place import Mark, Path, Place, Places
-from reconciler.specs.scalars import NotJson, dubious, resolve
+from reconciler.specs.scalars import NotJson, dubious, dubious_key, resolve
 
 JSON = Any
 
@@ -173,7 +174,8 @@ class Builder:
                 self.places[below] = Place(_mark(event), _mark(following))
             value = self._value(following, below, depth + 1)
             if self.places is not None:
-                self.places[below] = Place(_mark(event), _mark(following), self._plain(below))
+                bare = type(event) is yaml.ScalarEvent and event.implicit[0]
+                self.places[below] = Place(_mark(event), _mark(following), self._plain(below), bare)
             values[key] = value
         self._close(event)
         for value, start in merged:
@@ -198,6 +200,8 @@ class Builder:
                 return None
             if event.tag not in (None, "!") and not event.tag.startswith(_TAG):
                 self._custom_tag(event)
+            if event.implicit[0] and _doubtful(event.value):
+                self.dubious = True
             return sys.intern(event.value)
         value = self._value(event, ("",), depth + 1)
         if isinstance(value, str):
@@ -223,6 +227,12 @@ class Builder:
     def _note(self, code: str, message: str, event: Any, *, hint: str = "", also: Mark | None = None) -> None:
         if len(self.faults) < _MOST:
             self.faults.append(Fault(code, message, _mark(event), hint, also, self._item))
+
+
+@lru_cache(maxsize=4096)
+def _doubtful(key: str) -> bool:
+    """Keys are few and come again and again."""
+    return dubious_key(key)
 
 
 def _mark(event: Any) -> Mark:

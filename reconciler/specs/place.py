@@ -17,12 +17,13 @@ class Mark(NamedTuple):
 class Place:
     """Where a value stands in a text. `key` is the place of its key in a mapping, else its own.
 
-    `plain` is the source of a scalar without quotes, None for any other value.
+    `plain` is the source of a scalar without quotes, None for any other value; `bare` says that the key has none.
     """
 
     key: Mark
     value: Mark
     plain: str | None = None
+    bare: bool = False
 
 
 Places = dict[Path, Place]

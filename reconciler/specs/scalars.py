@@ -60,6 +60,20 @@ def dubious(text: str) -> bool:
     return not isinstance(value, str) and str(value) != text
 
 
+def dubious_key(text: str) -> bool:
+    """Whether readers of YAML disagree about `text` as a plain key: here it is a text, to others what it means.
+
+    kubectl makes the text of the meaning: `on` becomes "true", `0777` becomes "511".
+    """
+    try:
+        meaning = resolve(text)
+    except NotJson:
+        return True
+    if isinstance(meaning, bool):
+        return text not in ("true", "false")
+    return dubious(text)
+
+
 def _integer(text: str, digits: str, base: int) -> int | str:
     plain = digits.replace("_", "")
     if not plain.lstrip("+-") or len(plain) > 70:

@@ -1,4 +1,4 @@
-"""Plain scalars where a text is wanted: taken as they are written, with a warning.
+"""Plain scalars where a text is wanted, keys among them: taken as they are written, with a warning.
 
 YAML makes false of `no`, 511 of `0777` and 1.1 of `1.10`. Where the schema wants a text, what was written is known, so
 the document can be used; a warning says to quote it, because other readers take it otherwise.
@@ -13,9 +13,10 @@ from reconciler.specs.candidate import Candidate, is_secret
 from reconciler.specs.finding import Finding
 from reconciler.specs.parts import Text
 from reconciler.specs.place import Path
-from reconciler.specs.scalars import dubious
+from reconciler.specs.scalars import dubious, dubious_key
 
 JSON = Any
+_WARNING = Severity.WARNING
 
 
 def settled(candidate: Candidate, schema: Schema, text: Text) -> tuple[dict[str, JSON], list[Finding]]:
@@ -23,7 +24,11 @@ def settled(candidate: Candidate, schema: Schema, text: Text) -> tuple[dict[str,
     part, value, findings = candidate.part, candidate.part.value, []
     for whole, place in text.places(part).items():
         path = whole[len(part.path) :]
-        if place.plain is None or not path or whole[: len(part.path)] != part.path:
+        if not path or whole[: len(part.path)] != part.path:
+            continue
+        if place.bare and isinstance(path[-1], str) and dubious_key(path[-1]):
+            findings.append(_bare_key(path, path[-1]))
+        if place.plain is None:
             continue
         scalar = _at(value, path)
         doubt = dubious(place.plain)
@@ -35,10 +40,16 @@ def settled(candidate: Candidate, schema: Schema, text: Text) -> tuple[dict[str,
         taken = "a Boolean" if isinstance(scalar, bool) else "a number"
         message = f"{shown} without quotes is {taken} to YAML 1.1; it is taken as a text here"
         hint = "quote it" if is_secret(value) else f'write "{place.plain}"'
-        findings.append(Finding("unquoted", path, message, hint, severity=Severity.WARNING))
+        findings.append(Finding("unquoted", path, message, hint, severity=_WARNING))
         if not isinstance(scalar, str):
             value = _with(value, path, place.plain)
     return value, findings
+
+
+def _bare_key(path: Path, key: str) -> Finding:
+    message = f"the key {key} without quotes is no text to YAML 1.1; it is taken as one here"
+    hint = f'write "{key}": kubectl and others make another key of it'
+    return Finding("unquoted", path, message, hint, key=True, severity=_WARNING)
 
 
 def wants_text(schema: Schema, path: Path) -> bool:

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.specs.scalars import NotJson, dubious, resolve
+from reconciler.specs.scalars import NotJson, dubious, dubious_key, resolve
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,16 @@ def test_dubious(text: str) -> None:
 )
 def test_not_dubious(text: str) -> None:
     assert not dubious(text)
+
+
+@pytest.mark.parametrize("text", ["no", "on", "True", "FALSE", "0777", "1.10", "1e3", ".inf", "12:30:00"])
+def test_dubious_as_a_key(text: str) -> None:
+    assert dubious_key(text)
+
+
+@pytest.mark.parametrize("text", ["true", "false", "8080", "1.5", "one", "y.txt", "09"])
+def test_not_dubious_as_a_key(text: str) -> None:
+    assert not dubious_key(text)
 
 
 @given(

@@ -68,3 +68,35 @@ def test_a_secret_value_is_not_repeated(load, said) -> None:
     assert len(specs.problems) == 2
     assert "0123456" not in shown
     assert "hunter2" not in shown
+
+
+KEYS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  "
+
+
+@pytest.mark.parametrize("key", ["yes", "on", "no", "True", "0777", "1.10"])
+def test_keys_without_quotes(load, key: str) -> None:
+    """kubectl makes `"true"` of the key `on`: who moves here would find another key in the ConfigMap."""
+    specs = load(f"{KEYS}{key}: value")
+    (document,) = specs.documents.values()
+    assert document.spec.object["data"] == {key: "value"}
+    (problem,) = specs.problems
+    assert (problem.severity, problem.code) == (Severity.WARNING, "unquoted")
+    assert problem.hint == f'write "{key}": kubectl and others make another key of it'
+    assert (problem.location.line, problem.location.column) == (5, 3)
+
+
+@pytest.mark.parametrize("key", ['"yes"', "'on'", "true", "8080", "one.txt"])
+def test_keys_that_need_no_quotes(load, key: str) -> None:
+    assert not load(f"{KEYS}{key}: value").problems
+
+
+def test_a_key_and_its_value_are_told_apart(load) -> None:
+    specs = load(f"{KEYS}on: off")
+    (document,) = specs.documents.values()
+    assert document.spec.object["data"] == {"on": "off"}
+    assert sorted(problem.location.column for problem in specs.problems) == [3, 7]
+
+
+def test_a_key_of_a_mapping_is_told_too(load) -> None:
+    crd = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\nspec:\n  on: {a: 1}\n"
+    assert "unquoted" in {problem.code for problem in load(crd).problems}
