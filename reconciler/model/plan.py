@@ -1,19 +1,133 @@
-"""What the planner decided. Until a spec leaves something to plan, a Plan is the identity."""
+"""What the planner decided, and why. An empty Plan is the identity: it changes no object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from math import fsum
 from typing import Any
 
 from reconciler.kube.names import Identity
+from reconciler.model.planning_policy import Family, TermName
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of a score: `value` in [0, 1] times `weight`."""
+
+    name: TermName
+    family: Family
+    value: float
+    weight: float
+
+    @property
+    def contribution(self) -> float:
+        return self.value * self.weight
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A pool ("" for nodes of none) in a zone ("" where nodes have none)."""
+
+    pool: str
+    zone: str
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.pool or "no pool", self.zone) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A candidate with its terms; the score is their exact sum."""
+
+    place: Place
+    node: str
+    terms: tuple[Term, ...]
+
+    @property
+    def score(self) -> float:
+        return fsum(term.contribution for term in self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why the first replica of a share is where it is: the best candidate, and the best one in another place."""
+
+    chosen: Option
+    runner_up: Option | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`count` replicas in one place."""
+
+    place: Place
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A running replica that the plan would rather have on another node; `target` "" where it gives way."""
+
+    identity: Identity
+    origin: str
+    target: str
+
+
+class Constraint(StrEnum):
+    """What stands in a replica's way. A closed set."""
+
+    NO_NODES = "no nodes"
+    POOL = "pool"
+    ZONE = "zone"
+    SELECTOR = "node selector or affinity"
+    TAINT = "taint"
+    MODEL = "GPU model"
+    READY = "readiness"
+    SIZE = "size"  # larger than any node that it may be on, even an empty one
+    CAPACITY = "capacity"  # nodes are large enough, and full
+    ANTI_AFFINITY = "anti-affinity"
+    AFFINITY = "affinity"
+    SPREAD = "topology spread"
+    LIMIT = "pool limit"
+    QUOTA = "quota"
+    INPUT = "input"
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Replicas without a place: the binding constraint, in words, and the smallest change that would fix it."""
+
+    count: int
+    constraint: Constraint
+    reason: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Decisions per workload spec. An empty Plan changes nothing: what was never stated stays Kubernetes' default."""
+    """Decisions per workload. An empty Plan changes nothing: what was never stated stays Kubernetes' default.
+
+    `assignment` says which nodes the planner had in mind, node → replicas; it is what the next plan starts from and
+    never becomes a required node of a pod. `value` is the sum of priority weight × replicas placed, `bound` what no
+    plan can exceed (a linear relaxation), `gap` = 1 − value / bound. `notes` say what of the input was doubtful and
+    what was done about it.
+    """
 
     replicas: Mapping[Identity, int] = field(default_factory=dict)
     requests: Mapping[Identity, Mapping[str, Any]] = field(default_factory=dict)
     why: Mapping[Identity, str] = field(default_factory=dict)
+    placements: Mapping[Identity, tuple[Share, ...]] = field(default_factory=dict)
+    assignment: Mapping[Identity, Mapping[str, int]] = field(default_factory=dict)
+    decisions: Mapping[Identity, tuple[Decision, ...]] = field(default_factory=dict)
+    unplaced: Mapping[Identity, Unplaced] = field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
+    value: float = 0.0
+    bound: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def gap(self) -> float:
+        return 1 - self.value / self.bound if self.bound > 0 else 0.0
 
 
 IDENTITY = Plan()

@@ -1,0 +1,133 @@
+"""The cluster as the planner sees it: only the fields of nodes and pods that decide where something fits.
+
+Units: cpu in thousandths of a core, memory and ephemeral storage in bytes, extended resources in whole units, a shared
+GPU in thousandths of one device.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from reconciler.kube.names import Identity
+from reconciler.kube.selector import LabelSelector, Requirement
+
+ZONE: Final = "topology.kubernetes.io/zone"
+HOSTNAME: Final = "kubernetes.io/hostname"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """An amount of each resource. `extended` holds (name, units), sorted by name, GPUs left out (see `Gpu`)."""
+
+    cpu: int = 0
+    memory: int = 0
+    ephemeral: int = 0
+    extended: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """`count` devices, `milli` thousandths of each; of one of `models`, or of any where that is empty."""
+
+    count: int = 0
+    milli: int = 1000
+    models: frozenset[str] = frozenset()
+
+
+NO_GPU: Final = Gpu()
+
+
+class Effect(StrEnum):
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    key: str
+    value: str = ""
+    effect: Effect = Effect.NO_SCHEDULE
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """As Kubernetes has it: an empty key tolerates every key, no effect every effect, `exists` every value."""
+
+    key: str = ""
+    value: str = ""
+    exists: bool = False
+    effect: Effect | None = None
+
+    def tolerates(self, taint: Taint) -> bool:
+        if self.effect is not None and self.effect is not taint.effect:
+            return False
+        if not self.key:
+            return self.exists
+        return self.key == taint.key and (self.exists or self.value == taint.value)
+
+
+@dataclass(frozen=True, slots=True)
+class PodAffinity:
+    """A term of pod affinity, or with `anti` of anti-affinity, among pods of the same namespace.
+
+    A required term decides where a replica may be; another weighs (1 … 100).
+    """
+
+    topology_key: str
+    selector: LabelSelector
+    anti: bool = False
+    required: bool = True
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TopologySpread:
+    """A topology spread constraint; `hard` is `whenUnsatisfiable: DoNotSchedule`."""
+
+    topology_key: str
+    max_skew: int
+    selector: LabelSelector
+    hard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node. `allocatable` is what its kubelet offers to pods, before any of them; `pods` how many it takes.
+
+    `gpus` devices of one `gpu_model`. A node that is not `ready` has lost what ran there; one that is not `schedulable`
+    keeps it and takes nothing new.
+    """
+
+    name: str
+    allocatable: Resources
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    pods: int = 110
+    gpus: int = 0
+    gpu_model: str = ""
+    ready: bool = True
+    schedulable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """One pod that is bound to a node and has not ended.
+
+    `owner` is the workload that we plan and that it is a replica of, None for a pod that is not ours (of a DaemonSet,
+    of somebody else): it takes its room where it is. `devices` are the GPUs it holds where that is known, by number.
+    """
+
+    namespace: str
+    name: str
+    node: str
+    requests: Resources
+    owner: Identity | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    gpu: Gpu = NO_GPU
+    devices: tuple[int, ...] = ()
+    affinities: tuple[PodAffinity, ...] = ()
+
+
+NodeTerm = tuple[Requirement, ...]  # all of them hold

@@ -1,0 +1,172 @@
+"""Placing replicas one after another into the best node there is for each: the greedy heart.
+
+The score of a node is that of its state (see `states`) plus what its class costs a shape: above all scarcity, the
+reduced cost of the pool program for the demand that is still expected. It is solved anew each time that a two-hundredth
+of the room was filled, since what is scarce changes as nodes fill.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from reconciler.planner.pool_lp import PoolProgram, fitting
+from reconciler.planner.states import DEVICE, STEP, Classes, Floats, Ints, Shapes, States, Weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FILLED: Final = 0.9  # of the free room can be filled; the rest is lost between replicas
+STRESS: Final = 0.8  # how much more may come of what can go to hardly any class, as a share of it
+INERTIA: Final = 0.8  # of the prices before, against noise in few arrivals
+REFRESH: Final = 0.005  # of the room
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a replica is: its node, and the devices that it holds as a set of bits."""
+
+    node: int
+    devices: int
+
+
+class Nodes:
+    """The nodes' states, and the devices of each, which states do not tell apart."""
+
+    def __init__(self, states: States, kinds: Ints) -> None:
+        self.states, self.kinds = states, kinds
+        empty = [states.empty(kind) for kind in range(len(states.classes.gpus))]
+        self.number: NDArray[np.int32] = np.array([empty[kind] for kind in kinds], np.int32)
+        self.devices: list[list[int]] = [[DEVICE] * int(states.classes.gpus[kind]) for kind in kinds]
+
+    def put(self, shape: int, node: int) -> Slot:
+        """One replica onto a node where it fits, on the devices that score best. No score may be asked-for stale."""
+        count, milli = int(self.states.shapes.count[shape]), int(self.states.shapes.milli[shape])
+        devices, chosen = self.devices[node], []
+        if count == 1:
+            self.states.score(shape, self.number[node : node + 1])
+            level = int(self.states.levels[shape, self.number[node]])
+            chosen = [devices.index(level)]
+        elif count > 1:
+            enough = [number for number, free in enumerate(devices) if free >= milli]
+            chosen = sorted(enough, key=lambda number: devices[number])[:count]
+        slot = Slot(node, sum(1 << number for number in chosen))
+        self.hold(shape, slot)
+        return slot
+
+    def hold(self, shape: int, slot: Slot) -> None:
+        """A replica onto exactly these devices."""
+        self._change(shape, slot, -1)
+
+    def free(self, shape: int, slot: Slot) -> None:
+        """Take a replica away again."""
+        self._change(shape, slot, 1)
+
+    def fill(self, shape: int, node: int, count: int) -> None:
+        """Several replicas that use no GPU, at once."""
+        row = self.number[node]
+        left = self.states.free[row] - count * self.states.shapes.request[shape]
+        self.number[node] = self.states.number(int(self.kinds[node]), left, self.devices[node])
+
+    def reserve(self, node: int, request: Ints, devices: Sequence[int], milli: int) -> None:
+        """Room that somebody else has: never less than nothing is left."""
+        row = self.number[node]
+        for device in devices:
+            self.devices[node][device] = max(self.devices[node][device] - milli, 0)
+        left = np.maximum(self.states.free[row] - request, 0)
+        self.number[node] = self.states.number(int(self.kinds[node]), left, self.devices[node])
+
+    def _change(self, shape: int, slot: Slot, sign: int) -> None:
+        devices = self.devices[slot.node]
+        milli = int(self.states.shapes.milli[shape])
+        for device in range(len(devices)):
+            if slot.devices >> device & 1:
+                devices[device] += sign * milli
+        left = self.states.free[self.number[slot.node]] + sign * self.states.shapes.request[shape]
+        self.number[slot.node] = self.states.number(int(self.kinds[slot.node]), left, devices)
+
+
+class Scarcity:
+    """What filling a class with a shape takes from those who can go nowhere else: (shapes × classes), in [0, 1]."""
+
+    def __init__(self, classes: Classes, shapes: Shapes, kinds: Ints) -> None:
+        self._shapes, self._classes = shapes, classes
+        self._size = sizes(classes, shapes)
+        nodes = np.bincount(kinds, minlength=len(classes.gpus))
+        self._program = PoolProgram(classes, shapes, nodes, levels=())
+        gpus = bool(shapes.count.any() and classes.gpus.any())
+        room = (classes.gpus if gpus else classes.capacity[:, 0]) * nodes
+        self._flexible = fitting(classes, shapes) @ (room / max(float(room.sum()), 1.0))
+        self.loss = np.zeros((len(shapes.request), len(nodes)))
+        self._first = True
+
+    def expect(self, demand: Floats, room: float, placed: Floats) -> None:
+        """Prices for this mix of shapes, scaled to what fits `room` (in sizes), beside what is `placed` already."""
+        total = float(demand @ self._size)
+        if total <= 0:
+            return
+        scaled = demand * (FILLED * room / total) * (1 + STRESS * (1 - self._flexible))
+        reduced = self._program.solve(scaled, self._size, placed).reduced
+        loss = reduced / (DEVICE * np.maximum(self._shapes.count, 1))[:, None]
+        self.loss = loss if self._first else INERTIA * self.loss + (1 - INERTIA) * loss
+        self._first = False
+
+    def term(self) -> Floats:
+        """1 where nothing is lost; in steps, so that near-ties are decided by best fit."""
+        steps = np.floor(self.loss * DEVICE / STEP + 0.5) * STEP / DEVICE
+        term: Floats = np.clip(1 - steps, 0, 1)
+        return term
+
+
+def sizes(classes: Classes, shapes: Shapes) -> Floats:
+    """How much of what counts one replica takes: GPU thousandths and, far behind, cores; without GPUs anywhere the
+    largest share of the largest node, in thousandths."""
+    if classes.gpus.any() and shapes.count.any():
+        size: Floats = shapes.gpu + shapes.request[:, 0] / 1000
+        return size
+    peak = np.maximum(classes.capacity.max(axis=0, initial=0), 1)
+    share: Floats = DEVICE * (shapes.request / peak).max(axis=1, initial=0)
+    return share
+
+
+class Packer:
+    """Places replicas as they come. What is expected to come is told by `expect`, or learned from what came."""
+
+    def __init__(self, classes: Classes, shapes: Shapes, kinds: Ints, weights: Weights, scarcity: float) -> None:
+        self.states = States(classes, shapes, weights)
+        self.nodes = Nodes(self.states, kinds)
+        self.scarcity = Scarcity(classes, shapes, kinds)
+        self._weight = scarcity
+        self._size = sizes(classes, shapes)
+        gpus = bool(classes.gpus.any() and shapes.count.any())
+        room = (
+            classes.gpus * DEVICE
+            if gpus
+            else DEVICE * classes.capacity[:, 0] / max(int(classes.capacity[:, 0].max()), 1)
+        )
+        self._room = float(room[kinds].sum())
+        self._left = self._room
+        self._next = self._room
+        self._placed = np.zeros((len(classes.gpus), len(shapes.request)))
+        self._demand = np.zeros(len(shapes.request))
+        self._by_node = np.zeros((len(shapes.request), len(kinds)))
+
+    def expect(self, demand: Ints) -> None:
+        """Replicas of each shape, in any total: only their proportions count."""
+        self.states.expect(demand)
+
+    def place(self, shape: int, demand: Floats) -> Slot | None:
+        """The best node for one replica, or None where it fits none. `demand` is the mix that is expected."""
+        if self._left <= self._next:
+            self.scarcity.expect(demand, self._left, self._placed)
+            self._by_node = self._weight * self.scarcity.term()[:, self.nodes.kinds]
+            self._next = self._left - REFRESH * self._room
+        score = self.states.score(shape, self.nodes.number) + self._by_node[shape]
+        node = int(score.argmax())
+        if score[node] == -np.inf:
+            return None
+        slot = self.nodes.put(shape, node)
+        self._left -= self._size[shape]
+        self._placed[self.nodes.kinds[node], shape] += 1
+        return slot

@@ -1,0 +1,146 @@
+"""The linear program over whole classes of nodes: how many replicas of each shape may go where, and what room is worth.
+
+    maximise Σ value[t] · x[t, c]   with   Σ_c x[t, c] ≤ demand[t]   and, for each class and each row of weights w,
+    Σ_t w[t] · x[t, c] ≤ nodes in the class, in units of one node (or of one device)
+
+A row of weights holds for every feasible packing of one node. Beside the plain shares of each resource those are the
+dual feasible functions u^(k) of Fekete and Schepers (2001), x ↦ x where (k+1)·x is whole, else ⌊(k+1)·x⌋ / k, of
+the shares: two replicas that each take more than half of a node do not fit one node, and so on. So the optimum is an
+upper bound on every packing, and its reduced costs say what is lost by filling a class with a shape that others need
+more: the scarcity term.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import highspy
+import numpy as np
+
+from reconciler.planner.states import DEVICE, Bools, Classes, Floats, Ints, Shapes
+
+LEVELS: Final = range(1, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Weights of the shapes, by one class: no node of it can hold more than `limit` (in the weights' own unit)."""
+
+    kind: int
+    weights: Floats
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """`flow` and `reduced` are (shapes × classes); a reduced cost is what one replica there would cost in value."""
+
+    objective: float
+    flow: Floats
+    reduced: Floats
+
+
+def dual_feasible(amount: Ints, whole: int, level: int) -> Floats:
+    """u^(level) of amount / whole, in exact whole numbers until the last division."""
+    scaled = (level + 1) * amount
+    share: Floats = np.where(scaled % whole == 0, amount / whole, (scaled // whole) / level)
+    return share
+
+
+def fitting(classes: Classes, shapes: Shapes) -> Bools:
+    """(shapes × classes): whether one replica fits an empty node."""
+    room = (shapes.request[:, None, :] <= classes.capacity[None]).all(axis=2)
+    gpus = shapes.count[:, None] <= classes.gpus[None]
+    fits: Bools = room & gpus & shapes.allowed.T
+    return fits
+
+
+def rows(classes: Classes, shapes: Shapes, levels: Sequence[int]) -> list[Row]:
+    """The rows of one node of each class: plain shares first, then a dual feasible function a level."""
+    found = []
+    whole = shapes.count * (shapes.milli == DEVICE)
+    for kind in range(len(classes.gpus)):
+        capacity, gpus = classes.capacity[kind], int(classes.gpus[kind])
+        for resource in np.flatnonzero(capacity > 0):
+            amount, room = np.minimum(shapes.request[:, resource], capacity[resource] + 1), int(capacity[resource])
+            found.append(Row(kind, amount / room, 1.0))
+            found += [Row(kind, dual_feasible(amount, room, level), 1.0) for level in levels]
+        if gpus:
+            found.append(Row(kind, shapes.gpu / DEVICE, gpus))
+            found += [Row(kind, shapes.count * dual_feasible(shapes.milli, DEVICE, level), gpus) for level in levels]
+            found += [Row(kind, dual_feasible(np.minimum(whole, gpus + 1), gpus, level), 1.0) for level in levels]
+    return found
+
+
+class PoolProgram:
+    """One program, solved again and again with other demands. Single-threaded simplex: the same input, the same
+    vertex."""
+
+    def __init__(self, classes: Classes, shapes: Shapes, nodes: Ints, levels: Sequence[int] = LEVELS) -> None:
+        self._shapes, self.nodes = shapes, nodes
+        self._pairs = fitting(classes, shapes)
+        self._shape, self._kind = np.nonzero(self._pairs)
+        self._rows = [row for row in rows(classes, shapes, levels) if self._matters(row)]
+        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 1)):
+            self._solver.setOptionValue(option, value)
+        self._load()
+
+    def add(self, cut: Row) -> None:
+        """One more row that holds for every packing."""
+        columns = np.flatnonzero((self._kind == cut.kind) & (cut.weights[self._shape] > 0)).astype(np.int32)
+        limit = cut.limit * float(self.nodes[cut.kind])
+        weights = cut.weights[self._shape[columns]]
+        self._solver.addRow(-highspy.kHighsInf, limit, len(columns), columns, weights)
+
+    def solve(self, demand: Floats, value: Floats, placed: Floats | None = None) -> Solution:
+        """`placed` (classes × shapes) is what stays where it is: it takes its part of every row."""
+        if not len(self._shape):
+            empty = np.zeros(self._pairs.shape)
+            return Solution(0.0, empty, empty.copy())
+        count, first = len(demand), len(self._rows)
+        limits = np.array([row.limit * self.nodes[row.kind] for row in self._rows])
+        if placed is not None:
+            limits -= np.array([float(row.weights @ placed[row.kind]) for row in self._rows])
+        upper = np.concatenate([np.maximum(limits, 0.0), demand])
+        self._solver.changeColsCost(
+            len(self._shape), np.arange(len(self._shape), dtype=np.int32), value[self._shape].astype(np.float64)
+        )
+        for row in range(first + count):
+            self._solver.changeRowBounds(row, -highspy.kHighsInf, float(upper[row]))
+        self._solver.run()
+        solution = self._solver.getSolution()
+        flow, reduced = np.zeros(self._pairs.shape), np.zeros(self._pairs.shape)
+        flow[self._shape, self._kind] = np.asarray(solution.col_value)
+        reduced[self._shape, self._kind] = np.maximum(-np.asarray(solution.col_dual), 0.0)
+        return Solution(float(self._solver.getInfo().objective_function_value), flow, reduced)
+
+    def _matters(self, row: Row) -> bool:
+        """Whether some replica of the class weighs anything in it, and it can bind at all."""
+        return bool((row.weights[self._shape[self._kind == row.kind]] > 0).any())
+
+    def _load(self) -> None:
+        starts, indexes, values = [0], [], []
+        for row in self._rows:
+            columns = np.flatnonzero((self._kind == row.kind) & (row.weights[self._shape] > 0))
+            indexes.append(columns)
+            values.append(row.weights[self._shape[columns]])
+            starts.append(starts[-1] + len(columns))
+        for shape in range(len(self._shapes.request)):
+            columns = np.flatnonzero(self._shape == shape)
+            indexes.append(columns)
+            values.append(np.ones(len(columns)))
+            starts.append(starts[-1] + len(columns))
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = len(self._shape), len(starts) - 1
+        program.col_cost_ = np.zeros(len(self._shape))
+        program.col_lower_ = np.zeros(len(self._shape))
+        program.col_upper_ = np.full(len(self._shape), highspy.kHighsInf)
+        program.row_lower_ = np.full(len(starts) - 1, -highspy.kHighsInf)
+        program.row_upper_ = np.zeros(len(starts) - 1)
+        program.sense_ = highspy.ObjSense.kMaximize
+        program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        program.a_matrix_.start_ = np.array(starts, np.int32)
+        program.a_matrix_.index_ = np.concatenate(indexes).astype(np.int32) if indexes else np.zeros(0, np.int32)
+        program.a_matrix_.value_ = np.concatenate(values) if values else np.zeros(0)
+        self._solver.passModel(program)

@@ -1,0 +1,270 @@
+"""Ruin and recreate: empty a few nodes, fill them again in another order, keep what is no worse.
+
+After Schrimpf et al., "Record Breaking Optimization Results Using the Ruin and Recreate Principle" (2000). A round
+takes a waiting replica and two to five nodes that it may use, frees what may move on them, and puts it all back, the
+large first, with some noise, by best fit. It is kept where it does not cost more: waiting replicas by their weight,
+moves by their price, less a little for free room that lies together.
+
+The search is plain Python over lists on purpose: its steps are tiny, so arrays only cost, and a round takes about half
+a millisecond. Compiled by numba it takes 7 microseconds, for 63 MB more memory; a plan seldom needs more than 2,000.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from reconciler.planner.states import DEVICE
+
+SMALLEST: Final = 2  # nodes that one round empties
+LARGEST: Final = 5
+TOGETHER: Final = 0.01  # what a whole device that is free is worth more than two halves
+TRIES: Final = 200
+COMPANY: Final = 4  # waiting replicas that a round tries to place beside the first
+_NOWHERE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one shape asks for: (resource, amount) where the amount is not zero, and its GPUs."""
+
+    needs: tuple[tuple[int, int], ...]
+    count: int
+    milli: int
+    kinds: frozenset[int]  # classes that it may use
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A node without the replicas that the search may move: what is free, and what it has when empty."""
+
+    kind: int
+    free: tuple[int, ...]
+    capacity: tuple[int, ...]
+    devices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One replica that the search may place. `home` is the node that it runs on, -1 where it does not run yet.
+
+    Moving it from there costs `price`; `group` numbers those that share a budget of moves.
+    """
+
+    shape: int
+    weight: float
+    home: int = _NOWHERE
+    price: float = 0.0
+    group: int = 0
+
+
+@dataclass(slots=True)
+class Places:
+    """Where each piece is (-1: waiting) and the bits of its devices; the search changes them in place."""
+
+    node: list[int]
+    devices: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    rounds: int
+    waiting: int
+
+
+class Search:
+    """One search over fixed rooms and pieces."""
+
+    def __init__(
+        self,
+        asks: Sequence[Ask],
+        rooms: Sequence[Room],
+        pieces: Sequence[Piece],
+        places: Places,
+        *,
+        moves: int,
+        budgets: Sequence[int] = (),
+    ) -> None:
+        self._asks, self._rooms, self._pieces, self._places = asks, rooms, pieces, places
+        self._free = [list(room.free) for room in rooms]
+        self._devices = [list(room.devices) for room in rooms]
+        self._held: list[list[int]] = [[] for _ in rooms]
+        self._moves, self._budgets = moves, list(budgets)
+        for piece, node in enumerate(places.node):
+            if node != _NOWHERE:
+                self._take(piece, node, places.devices[piece])
+                self._held[node].append(piece)
+                self._count_move(piece, node, 1)
+        self._waiting = [piece for piece, node in enumerate(places.node) if node == _NOWHERE]
+        self._usable: dict[int, list[int]] = {}
+
+    def run(self, rounds: int, random: Random) -> Outcome:
+        """At most so many rounds; ends early once nothing waits."""
+        for number in range(rounds):
+            if not self._waiting:
+                return Outcome(number, 0)
+            self._round(random)
+        return Outcome(rounds, len(self._waiting))
+
+    def _round(self, random: Random) -> None:
+        first = self._waiting[int(random.random() * len(self._waiting))]
+        nodes = self._choose(self._pieces[first].shape, random)
+        if not nodes:
+            return
+        pieces, places = self._pieces, self._places
+        removed = [piece for node in nodes for piece in self._held[node]]
+        tried = [first]
+        for _ in range(min(len(self._waiting) - 1, COMPANY)):
+            other = self._waiting[int(random.random() * len(self._waiting))]
+            if other not in tried:
+                tried.append(other)
+        before = [(node, self._free[node], self._devices[node]) for node in nodes]
+        cost = sum(pieces[piece].weight for piece in tried) - TOGETHER * self._together(nodes)
+        for piece in removed:
+            if pieces[piece].home not in (_NOWHERE, places.node[piece]):
+                cost += pieces[piece].price
+        for node in nodes:
+            room = self._rooms[node]
+            self._free[node], self._devices[node] = list(room.free), list(room.devices)
+        put: list[tuple[int, int, int]] = []
+        for piece in self._order(removed + tried, random):
+            node, devices = self._best(piece, nodes, random)
+            if node == _NOWHERE:
+                cost -= pieces[piece].weight
+            else:
+                self._take(piece, node, devices)
+                if pieces[piece].home not in (_NOWHERE, node):
+                    cost -= pieces[piece].price
+            put.append((piece, node, devices))
+        cost += TOGETHER * self._together(nodes)
+        if cost < -1e-9 or not self._affordable(put):
+            for node, free, devices_free in before:
+                self._free[node], self._devices[node] = free, devices_free
+            return
+        self._keep(nodes, put)
+
+    def _choose(self, shape: int, random: Random) -> list[int]:
+        """Nodes that the shape may use, rather such as have some room left."""
+        usable = self._usable.get(shape)
+        if usable is None:
+            usable = self._usable[shape] = [n for n, room in enumerate(self._rooms) if _could(self._asks[shape], room)]
+        wanted = min(SMALLEST + int(random.random() * (LARGEST - SMALLEST + 1)), len(usable))
+        gpu = self._asks[shape].count > 0
+        nodes: list[int] = []
+        for _ in range(TRIES):
+            if len(nodes) == wanted:
+                break
+            node = usable[int(random.random() * len(usable))]
+            left = sum(self._devices[node]) if gpu else self._free[node][0]
+            if node not in nodes and (left > 0 or random.random() > 0.8):
+                nodes.append(node)
+        return nodes
+
+    def _order(self, pieces: list[int], random: Random) -> list[int]:
+        """The large first, in an order that is a little different each time."""
+        shares = 0.4 if random.random() < 0.7 else 0.1
+        asks, known = self._asks, self._pieces
+
+        def size(piece: int) -> float:
+            ask = asks[known[piece].shape]
+            gpu = ask.count * ask.milli
+            cpu = ask.needs[0][1] if ask.needs and ask.needs[0][0] == 0 else 0
+            return (gpu + cpu * 0.02 if gpu else cpu * 0.01) + (1e6 if ask.count > 1 else 0.0)
+
+        return [
+            piece
+            for _, piece in sorted((-size(piece) * (1 + shares * (random.random() - 0.5)), piece) for piece in pieces)
+        ]
+
+    def _best(self, piece: int, nodes: list[int], random: Random) -> tuple[int, int]:
+        """The node and devices that the piece fits best, or (-1, 0)."""
+        wanted = self._pieces[piece]
+        ask, best, found = self._asks[wanted.shape], 1e18, (_NOWHERE, 0)
+        noise = 0.1 * random.random()
+        for node in nodes:
+            room, free = self._rooms[node], self._free[node]
+            if room.kind not in ask.kinds:
+                continue
+            for resource, amount in ask.needs:
+                if free[resource] < amount:
+                    break
+            else:
+                devices = self._devices[node]
+                cpu = free[0] / room.capacity[0] if room.capacity[0] else 0.0
+                gpu = sum(devices) / (DEVICE * len(devices)) if devices else 0.0
+                stay = wanted.price * 10 if node == wanted.home else 0.0
+                if ask.count == 0:
+                    memory = free[1] / room.capacity[1] if len(room.capacity) > 1 and room.capacity[1] else 0.0
+                    score = gpu - cpu - stay if devices else cpu + memory - stay
+                    score += noise * random.random()
+                    if score < best:
+                        best, found = score, (node, 0)
+                elif ask.count == 1:
+                    uneven = 0.3 * abs(cpu - gpu) - stay + noise * random.random()
+                    for device, left in enumerate(devices):
+                        if left >= ask.milli and (left - ask.milli) / DEVICE + uneven < best:
+                            best, found = (left - ask.milli) / DEVICE + uneven, (node, 1 << device)
+                else:
+                    enough = [device for device, left in enumerate(devices) if left >= ask.milli]
+                    if len(enough) >= ask.count and len(enough) - ask.count - stay < best:
+                        enough.sort(key=devices.__getitem__)
+                        best = len(enough) - ask.count - stay
+                        found = (node, sum(1 << device for device in enough[: ask.count]))
+        return found
+
+    def _take(self, piece: int, node: int, devices: int) -> None:
+        ask = self._asks[self._pieces[piece].shape]
+        free = self._free[node]
+        for resource, amount in ask.needs:
+            free[resource] -= amount
+        if devices:
+            left = self._devices[node]
+            for device in range(len(left)):
+                if devices >> device & 1:
+                    left[device] -= ask.milli
+
+    def _together(self, nodes: list[int]) -> float:
+        return sum(left * left for node in nodes for left in self._devices[node]) / (DEVICE * DEVICE)
+
+    def _affordable(self, put: list[tuple[int, int, int]]) -> bool:
+        """Whether no budget of moves is exceeded."""
+        self._shift(put, 1)
+        if self._moves >= 0 and all(budget >= 0 for budget in self._budgets):
+            return True
+        self._shift(put, -1)
+        return False
+
+    def _shift(self, put: list[tuple[int, int, int]], sign: int) -> None:
+        for piece, node, _ in put:
+            self._count_move(piece, self._places.node[piece], -sign)
+            self._count_move(piece, node, sign)
+
+    def _count_move(self, piece: int, node: int, sign: int) -> None:
+        home = self._pieces[piece].home
+        if home not in (_NOWHERE, node):
+            self._moves -= sign
+            if self._budgets:
+                self._budgets[self._pieces[piece].group] -= sign
+
+    def _keep(self, nodes: list[int], put: list[tuple[int, int, int]]) -> None:
+        places = self._places
+        for node in nodes:
+            self._held[node] = []
+        for piece, node, devices in put:
+            waited = places.node[piece] == _NOWHERE
+            places.node[piece], places.devices[piece] = node, devices
+            if node != _NOWHERE:
+                self._held[node].append(piece)
+                if waited:
+                    self._waiting.remove(piece)
+            elif not waited:
+                self._waiting.append(piece)
+
+
+def _could(ask: Ask, room: Room) -> bool:
+    """Whether the shape fits the room once all that may move is gone."""
+    return (
+        room.kind in ask.kinds
+        and all(room.free[resource] >= amount for resource, amount in ask.needs)
+        and sum(left >= ask.milli for left in room.devices) >= ask.count
+    )

@@ -1,0 +1,256 @@
+"""States of nodes, each evaluated once: how well a shape of replica fits a node that looks like this.
+
+Nodes with the same class, the same free resources and the same free GPU thousandths are interchangeable, so what is
+worked out for one holds for all. A state is a row of arrays; nodes hold the number of their state. Placing a replica
+gives a node another state, mostly one that some node has had before.
+
+The fragmentation measure is that of "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation
+Gradient Descent" (USENIX ATC 2023), with two changes that measured better: a demand is only counted on nodes whose
+class it may use, and the gradient is floored to steps of 40 thousandths so that near-ties are decided by best fit.
+All sums are of whole numbers below 2^53, so that floating point never rounds them and their order does not matter.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+DEVICE: Final = 1000  # thousandths of a whole GPU
+STEP: Final = 40  # fragmentation below this many thousandths is a tie
+UNKNOWN: Final = -3
+IMPOSSIBLE: Final = -1
+WHOLE_NODE: Final = -2  # no single device was chosen: none was asked for, or several
+_FIRST: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """What replicas ask for, one row a distinct shape.
+
+    `request` (shapes × resources); `count` GPUs with `milli` thousandths each (0 and 0 for none); `allowed`
+    (classes × shapes) says which classes of nodes a shape may use.
+    """
+
+    request: Ints
+    count: Ints
+    milli: Ints
+    allowed: Bools
+
+    @property
+    def gpu(self) -> Ints:
+        """Thousandths that one replica takes in all."""
+        return self.count * self.milli
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Nodes that are equal when empty, one row a class: `capacity` (classes × resources) and `gpus`, in devices."""
+
+    capacity: Ints
+    gpus: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of the terms that a state decides by itself."""
+
+    fit: float
+    balance: float
+    fragmentation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Candidates of one shape: which of the asked-for states each belongs to, and its terms."""
+
+    owner: Ints
+    level: Ints
+    fit: Floats
+    balance: Floats
+    fragmentation: Floats
+
+
+class States:
+    """The states seen so far and, per shape, the score in each: `scores[shape][state]`, minus infinity where it does
+    not fit, and NaN where nobody asked yet."""
+
+    def __init__(self, classes: Classes, shapes: Shapes, weights: Weights, step: int = STEP) -> None:
+        self.classes, self.shapes, self._weights, self._step = classes, shapes, weights, step
+        self.width = max(int(classes.gpus.max(initial=0)), 1)
+        self.size = 0
+        self.free = np.zeros((_FIRST, classes.capacity.shape[1]), np.int64)
+        self.devices = np.zeros((_FIRST, self.width), np.int64)  # free thousandths, falling
+        self.kind = np.zeros(_FIRST, np.int64)
+        self._fragments = np.zeros(_FIRST)
+        self._numbers: dict[bytes, int] = {}
+        count = len(shapes.request)
+        self.scores = np.full((count, _FIRST), np.nan)
+        self.levels = np.full((count, _FIRST), WHOLE_NODE, np.int16)
+        peak = np.maximum(classes.capacity.max(axis=0, initial=0), 1)
+        share = 0.25 if classes.gpus.any() else 0.5
+        self._room = np.zeros(classes.capacity.shape[1])
+        self._room[:2] = share / peak[:2]  # cpu and memory; best fit looks at no other resource
+        self._room_gpu = 0.5 / (self.width * DEVICE)
+        self.expect(np.zeros(count, np.int64))
+
+    def expect(self, demand: Ints) -> None:
+        """Measure fragmentation against replicas of each shape in these numbers. What was scored is forgotten."""
+        shapes = self.shapes
+        rows = np.flatnonzero((demand > 0) & (shapes.count > 0))
+        kinds, kind = np.unique(np.stack([shapes.count[rows], shapes.milli[rows]], axis=1), axis=0, return_inverse=True)
+        self._needs = shapes.request[rows]
+        self._may = shapes.allowed[:, rows]
+        self._count, self._milli = kinds[:, 0], kinds[:, 1]
+        self._share = np.zeros((len(rows), len(kinds)))
+        self._share[np.arange(len(rows)), kind.reshape(-1)] = demand[rows]
+        self._mass: Floats = np.maximum(self._may @ demand[rows].astype(np.float64), 1.0)
+        self._fragments[: self.size] = self._fragmented(
+            self.free[: self.size], self.devices[: self.size], self.kind[: self.size]
+        )
+        self.scores[:] = np.nan
+
+    def number(self, kind: int, free: Ints, devices: list[int]) -> int:
+        """The number of the state that looks like this."""
+        row = np.zeros(self.width, np.int64)
+        row[: len(devices)] = sorted(devices, reverse=True)
+        key = np.concatenate([[kind], free, row]).tobytes()
+        known = self._numbers.get(key)
+        if known is not None:
+            return known
+        if self.size == len(self.free):
+            self._grow()
+        new = self.size
+        self._numbers[key] = new
+        self.free[new], self.devices[new], self.kind[new] = free, row, kind
+        self._fragments[new] = self._fragmented(self.free[new : new + 1], row[None], self.kind[new : new + 1])[0]
+        self.size += 1
+        return new
+
+    def empty(self, kind: int) -> int:
+        """The number of an empty node of this class."""
+        return self.number(kind, self.classes.capacity[kind], [DEVICE] * int(self.classes.gpus[kind]))
+
+    def score(self, shape: int, nodes: NDArray[np.int32]) -> Floats:
+        """The score of the shape on nodes in these states; minus infinity where it does not fit."""
+        row: Floats = self.scores[shape][nodes]
+        unknown = np.isnan(row)
+        if unknown.any():
+            self._evaluate(shape, np.unique(nodes[unknown]))
+            row = self.scores[shape][nodes]
+        return row
+
+    def capacity(self, shape: int, states: Ints) -> Ints:
+        """How many replicas of the shape fit, one by one, into nodes in these states."""
+        request = self.shapes.request[shape]
+        asked = request > 0
+        room = np.full(len(states), np.iinfo(np.int64).max)
+        if asked.any():
+            room = (self.free[states][:, asked] // request[asked]).min(axis=1)
+        count, milli = int(self.shapes.count[shape]), int(self.shapes.milli[shape])
+        if count == 1:
+            room = np.minimum(room, (self.devices[states] // milli).sum(axis=1))
+        elif count:
+            room = np.minimum(room, (self.devices[states] >= milli).sum(axis=1) // count)
+        room[~self.shapes.allowed[self.kind[states], shape]] = 0
+        fitting: Ints = np.maximum(room, 0)
+        return fitting
+
+    def terms(self, shape: int, states: Ints) -> Scored:
+        """The terms of every way to place one replica into nodes in these states, where it fits."""
+        shapes = self.shapes
+        free, devices, kind = self.free[states], self.devices[states], self.kind[states]
+        count, milli = int(shapes.count[shape]), int(shapes.milli[shape])
+        fits = (free >= shapes.request[shape]).all(axis=1) & shapes.allowed[kind, shape]
+        if count:
+            fits &= (devices >= milli).sum(axis=1) >= count
+        owner = np.flatnonzero(fits)
+        level = np.full(len(owner), WHOLE_NODE)
+        after = devices[owner]
+        if count == 1:
+            owner, level, after = self._single(owner, devices, milli)
+        elif count > 1:
+            after = self._several(after, count, milli)
+        left = free[owner] - shapes.request[shape]
+        return Scored(owner, level, *self._terms(shape, states[owner], left, after))
+
+    def _terms(self, shape: int, states: Ints, left: Ints, after: Ints) -> tuple[Floats, Floats, Floats]:
+        kind = self.kind[states]
+        total = after.sum(axis=1)
+        fit = 1.0 - (left @ self._room + total * self._room_gpu)
+        capacity = np.maximum(self.classes.capacity[kind][:, :2], 1)
+        used = 1.0 - left[:, :2] / capacity
+        gpus = self.classes.gpus[kind]
+        with_gpu = np.where(gpus > 0, 1.0 - total / np.maximum(gpus * DEVICE, 1), used[:, 0])
+        used = np.column_stack([used, with_gpu])
+        balance = 1.0 - (used.max(axis=1) - used.min(axis=1))
+        grown = self._fragmented(left, after, kind) - self._fragments[states]
+        # Half is neutral: the gradient may be as low as minus what the replica takes, when it fills a fragment.
+        scale = 2.0 * DEVICE * max(int(self.shapes.count[shape]), 1)
+        fragmentation = 0.5 - np.floor(grown / self._step) * self._step / scale
+        return np.clip(fit, 0, 1), np.clip(balance, 0, 1), np.clip(fragmentation, 0, 1)
+
+    def total(self, scored: Scored) -> Floats:
+        weights = self._weights
+        gpu = weights.fragmentation * scored.fragmentation
+        total: Floats = gpu + weights.fit * scored.fit + weights.balance * scored.balance
+        return total
+
+    def _evaluate(self, shape: int, states: Ints) -> None:
+        scored = self.terms(shape, states)
+        totals = self.total(scored)
+        best = np.full(len(states), -np.inf)
+        np.maximum.at(best, scored.owner, totals)
+        self.scores[shape, states] = best
+        winners = np.flatnonzero(totals == best[scored.owner])[::-1]  # of equals, the first is written last
+        self.levels[shape, states[scored.owner[winners]]] = scored.level[winners]
+
+    def _single(self, owner: Ints, devices: Ints, milli: int) -> tuple[Ints, Ints, Ints]:
+        """One candidate for each different amount that a device of the node has free."""
+        owners, levels, after = [], [], []
+        for column in range(self.width):
+            level = devices[owner, column]
+            use = level >= milli
+            if column:
+                use &= level != devices[owner, column - 1]
+            rows = devices[owner[use]]
+            rows[:, column] -= milli
+            owners.append(owner[use])
+            levels.append(level[use])
+            after.append(rows)
+        return np.concatenate(owners), np.concatenate(levels), np.concatenate(after)
+
+    def _several(self, devices: Ints, count: int, milli: int) -> Ints:
+        """The fullest devices that have enough."""
+        after = devices.copy()
+        left = np.full(len(after), count)
+        for column in range(self.width - 1, -1, -1):
+            use = (after[:, column] >= milli) & (left > 0)
+            after[use, column] -= milli
+            left -= use
+        return after
+
+    def _fragmented(self, free: Ints, devices: Ints, kind: Ints) -> Floats:
+        """Free thousandths that an average demand of this class cannot use, for nodes that look like this."""
+        total: Floats = devices.sum(axis=1).astype(np.float64)
+        if not len(self._needs) or not len(free):
+            return total
+        runs = (free[:, None, :] >= self._needs[None]).all(axis=2) & self._may[kind]
+        demand = runs.astype(np.float64) @ self._share
+        enough = devices[:, None, :] >= self._milli[None, :, None]
+        usable = np.where(enough.sum(axis=2) >= self._count, (enough * devices[:, None, :]).sum(axis=2), 0)
+        lost: Floats = total - (demand * usable).sum(axis=1) / self._mass[kind]
+        return lost
+
+    def _grow(self) -> None:
+        spare = np.zeros_like(self.free), np.zeros_like(self.devices), np.zeros_like(self.kind)
+        self.free = np.concatenate([self.free, spare[0]])
+        self.devices = np.concatenate([self.devices, spare[1]])
+        self.kind = np.concatenate([self.kind, spare[2]])
+        self._fragments = np.concatenate([self._fragments, np.zeros_like(self._fragments)])
+        self.scores = np.concatenate([self.scores, np.full_like(self.scores, np.nan)], axis=1)
+        self.levels = np.concatenate([self.levels, np.full_like(self.levels, WHOLE_NODE)], axis=1)
