@@ -27,6 +27,7 @@ class Drifts:
     """
 
     def __init__(self, emit: Sink, clock: Clock, attribution: Attribution | None = None) -> None:
+        self.version = 0  # changes whenever what is open does
         self._emit = emit
         self._clock = clock
         self._attribution = attribution
@@ -56,17 +57,20 @@ class Drifts:
 
     def put(self, drift: Drift) -> None:
         """This is so now."""
+        self.version += 1
         key = (drift.source, drift.identity)
         self._open[key] = replace(drift, wanted=self._wanted.get(key, drift.wanted))
 
     def end(self, drift: Drift) -> None:
         """It is over, as `drift.state` says, at `drift.ended`."""
+        self.version += 1
         key = (drift.source, drift.identity)
         self._open.pop(key, None)
         self._ended.append(replace(drift, wanted=self._wanted.pop(key, drift.wanted)))
 
     def drop(self, source: str, identity: Identity) -> None:
         """It was none, or nobody need know."""
+        self.version += 1
         self._open.pop((source, identity), None)
 
     def tell(self, kind: EventType, drift: Drift, message: str, *, revision: str = "", hint: str = "") -> None:
