@@ -10,7 +10,8 @@ from reconciler.diff.fields import EVERYTHING, Difference, Kind, differences
 from reconciler.diff.guard import PRECIOUS
 from reconciler.diff.handover import handover, planned
 from reconciler.diff.immutable import immutable
-from reconciler.diff.paths import render, under
+from reconciler.diff.leave import left_to_others, owned_by
+from reconciler.diff.paths import Path, render, under
 from reconciler.diff.unchanged import unchanged
 from reconciler.diff.yields import without, yielded
 from reconciler.kube.schema import Schema
@@ -80,7 +81,7 @@ def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: s
     desired = manifest.object
     if is_secret(desired) and "stringData" in desired:
         desired, owned = _folded(desired), _folded_fields(owned)
-    ignored = yielded(manifest.policy.ignore, desired, live.object, schema)
+    ignored = _ignored(manifest, desired, live, schema)
     if ignored:
         desired = without(desired, live.object, schema, owned, ignored)
         manifest = replace(manifest, object=without(manifest.object, live.object, schema, owned, ignored))
@@ -95,6 +96,14 @@ def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: s
         return _change(manifest, live, Action.NONE, "as Git states it")
     found = differences(desired, live.object, schema, owned, managers.others(live, MANAGER))
     return _differs(manifest, live, schema, [d for d in found if not under(d.path, ignored)], Action.UPDATE, why)
+
+
+def _ignored(manifest: Manifest, desired: Object, live: Live, schema: Schema) -> tuple[Path, ...]:
+    """Fields that are left to others: by the object's and the repository's rules, and by nature."""
+    policy = manifest.policy
+    pointers = (*policy.ignore, *left_to_others(desired, live.object))
+    by_name = yielded(pointers, desired, live.object, schema) if pointers else ()
+    return (*by_name, *owned_by(policy.managers, desired, live.object, schema)) if policy.managers else by_name
 
 
 def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership, *, whole: bool) -> Change:
@@ -116,7 +125,12 @@ def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership, *
     if live.metadata.get("deletionTimestamp"):
         return _going(manifest, live)
     desired = _folded(manifest.object) if is_secret(manifest.object) else manifest.object
-    fields = differences(desired, live.object, schema, EVERYTHING) if whole else []
+    ignored = _ignored(manifest, desired, live, schema) if whole else ()
+    if ignored:
+        # Not left out: what another tool stated becomes ours first, and would be taken away then.
+        manifest = replace(manifest, object=without(manifest.object, live.object, schema, EVERYTHING, ignored))
+    unlike = differences(desired, live.object, schema, EVERYTHING) if whole else []
+    fields = [difference for difference in unlike if not under(difference.path, ignored)]
     return _differs(manifest, live, schema, fields, Action.ADOPT, f"taken over{made_by}")
 
 

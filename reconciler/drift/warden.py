@@ -43,7 +43,7 @@ _STUBBORN: Final = 30.0  # at least, where an apply does not bring what Git stat
 
 @dataclass(slots=True)
 class _Case:
-    """An object that is not as Git states it. `uid` is the one it had; `ours`: it was ours, and its marks may be gone."""
+    """An object that is not as Git states it. `uid` is the one it had; `ours` though its marks may be gone."""
 
     drift: Drift
     digest: str  # of what Git states

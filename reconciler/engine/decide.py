@@ -15,12 +15,13 @@ from reconciler.diff.compare import compare
 from reconciler.diff.guard import guard, stricter
 from reconciler.diff.mounts import mounted
 from reconciler.diff.prune import finish, prune
+from reconciler.engine.autoscalers import Autoscalers, leaving_replicas
 from reconciler.engine.bounds import within
 from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
 from reconciler.engine.runs import Past
 from reconciler.engine.schemas import CRD_KIND, Schemas
-from reconciler.errors import ApiError, NotFound, TooManyRequests, Unauthorized
+from reconciler.errors import ApiError, NotFound, ReconcilerError, TooManyRequests, Unauthorized
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, FieldChange, Live
 from reconciler.model.config import PruneGuard, SourceConfig
@@ -66,6 +67,7 @@ class Decider:
         self._cluster = cluster
         self._claims = claims
         self._schemas = Schemas()
+        self._autoscalers = Autoscalers(cluster)
         self._equal: dict[Identity, tuple[str, str]] = {}
         self._unserved: set[Identity] = set()
         self.undecided: frozenset[Identity] = frozenset()
@@ -103,6 +105,12 @@ class Decider:
             else:
                 try:
                     change = self._decide(manifest, existing, manifests, past)
+                    if any(field.path == "spec.replicas" for field in change.fields) and (
+                        await self._autoscalers.scaled([manifest])
+                    ):
+                        change = self._decide(leaving_replicas(manifest), existing, manifests, past)
+                except ReconcilerError:
+                    raise
                 except Exception as fault:  # a fault of ours with one object must not stop the others
                     logger.exception("%s could not be compared", manifest.identity)
                     reason = f"a fault of reconciler itself: {type(fault).__name__}"

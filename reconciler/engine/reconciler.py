@@ -322,7 +322,12 @@ class Reconciler:
     def render(self, specs: Specs) -> Manifests:
         """The objects that the specs and their plan make."""
         return self._renderer.render(
-            specs, plan(specs), owner=self.owner, adopt=self.config.adopt, drift=self.config.drift
+            specs,
+            plan(specs),
+            owner=self.owner,
+            adopt=self.config.adopt,
+            drift=self.config.drift,
+            drift_rules=self.config.drift_rules,
         )
 
     async def observe(self, desired: Desired) -> None:

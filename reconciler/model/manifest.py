@@ -42,6 +42,7 @@ class Policy:
     adopt: bool = False
     drift: DriftMode = DriftMode.HEAL
     ignore: tuple[str, ...] = ()  # JSON pointers that are not compared
+    managers: tuple[str, ...] = ()  # globs of field managers: what they own is not compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import msgspec
 
 from reconciler.kube.names import Identity
 from reconciler.model.problem import Problem
+from reconciler.model.rules import IgnoreRule
 from reconciler.model.snapshot import Revision
 
 GROUP = "reconciler.dev"
@@ -200,3 +201,5 @@ class Specs:
     quarantined: frozenset[Identity] = frozenset()
     unknown: tuple[str, ...] = ()
     parsed: int = 0  # blobs that were parsed to make this value; the rest came from the cache
+    rules: tuple[IgnoreRule, ...] = ()  # of the repository's reconciler.yaml
+    ruled: bool = True  # whether the rules are known: a broken reconciler.yaml may have said more

@@ -1,10 +1,12 @@
 """Specs → Manifests. Pure: no clock, no network, no files; the same values in give the same values out."""
 
 from reconciler.kube.names import Identity
+from reconciler.model.config import DriftRule
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.plan import Plan
 from reconciler.model.spec import Specs
 from reconciler.render.assembly import Assembly
+from reconciler.render.policy import Rules
 from reconciler.render.rendering import Renderings, Settings, render_document
 from reconciler.render.surroundings import Surroundings
 
@@ -23,13 +25,22 @@ class Renderer:
         self._renderings: Renderings = {}
         self._last = Manifests({})
 
-    def render(self, specs: Specs, plan: Plan, *, owner: Owner, adopt: bool, drift: DriftMode) -> Manifests:
-        """All objects of `specs`, complete, stamped and in order; `adopt` and `drift` are the source's settings.
+    def render(
+        self,
+        specs: Specs,
+        plan: Plan,
+        *,
+        owner: Owner,
+        adopt: bool,
+        drift: DriftMode,
+        drift_rules: tuple[DriftRule, ...] = (),
+    ) -> Manifests:
+        """All objects of `specs`, complete, stamped and in order; the rest are the source's settings.
 
         Never raises for what a document says: one that cannot be rendered safely becomes a Problem and a member of
         `Manifests.unrendered`, and the others are rendered. Documents that make the same object are both left out.
         """
-        settings = Settings(owner, adopt, drift)
+        settings = Settings(owner, adopt, drift, Rules(drift_rules, specs.rules, specs.ruled))
         kept = self._renderings if settings == self._settings else {}
         around = Surroundings(specs, plan)
         renderings = {}

@@ -13,10 +13,10 @@ from reconciler.render.deployment import deployment
 from reconciler.render.image import Resolver
 from reconciler.render.part import Part
 from reconciler.render.passthrough import passthrough
-from reconciler.render.policy import policy
+from reconciler.render.policy import Rules, policy, ruled
 from reconciler.render.references import references
 from reconciler.render.refusal import Refusal
-from reconciler.render.stamp import stamp
+from reconciler.render.stamp import sha256, stamp
 from reconciler.render.surroundings import Surroundings
 from reconciler.render.task import task
 from reconciler.render.view import View
@@ -28,6 +28,7 @@ class Settings(NamedTuple):
     owner: Owner
     adopt: bool
     drift: DriftMode
+    rules: Rules = Rules()
 
 
 @dataclass(slots=True)
@@ -87,6 +88,10 @@ def render_document(document: Document, view: View, around: Surroundings, settin
         for part in _parts(document, resolver, view):
             identity = Identity.of(part.object)
             obj, digest = stamp(part.object, identity, document, settings.owner, main=part.main)
+            origin = document.origin
+            own = ruled(treated, identity, (origin.path, *origin.overlays), document.annotations, settings.rules)
+            if own.ignore != treated.ignore or own.managers:  # what a rule leaves to others is not what Git states
+                digest = sha256(f"{digest} {own.ignore} {own.managers}".encode())
             manifest = Manifest(
                 identity,
                 GroupVersionKind.of(obj),
@@ -94,7 +99,7 @@ def render_document(document: Document, view: View, around: Surroundings, settin
                 document.origin,
                 document.identity,
                 references(obj, identity),
-                treated,
+                own,
                 digest,
                 once=part.once,
                 suspended=part.suspended,

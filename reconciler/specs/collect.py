@@ -9,7 +9,7 @@ from typing import Final
 from reconciler.kube.names import Identity
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.snapshot import Entry, SkipReason, Snapshot
-from reconciler.specs import later
+from reconciler.specs import later, settings
 from reconciler.specs.candidate import Candidate
 from reconciler.specs.identify import unidentified
 from reconciler.specs.ledger import Ledger, Unread
@@ -32,6 +32,8 @@ def spec_files(snapshot: Snapshot, ledger: Ledger) -> list[Entry]:
     for entry in snapshot.entries:
         path = entry.path
         if entry.layer < 0 or not path.endswith(_SUFFIXES):
+            continue
+        if path.endswith(settings.NAME) and posixpath.basename(path) == settings.NAME:
             continue
         if path.endswith(_RESERVED) and (said := later.FILES.get(posixpath.basename(path))):
             ledger.problems.append(Problem(Severity.ERROR, "not-yet", Location(path), said, hint="remove the file"))

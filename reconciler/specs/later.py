@@ -20,8 +20,12 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "sources[].serviceAccount",
         "sources[].verification",
     ),
+    "repository": ("guard", "planner", "review"),
 }
-"""By kind (`config` is the daemon's configuration): paths as people write them, `[]` for any item."""
+"""By kind (`config` is the daemon's configuration, `repository` a reconciler.yaml): paths as people write them.
+
+`[]` stands for any item.
+"""
 
 VALUES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("Task", "spec.run"): ("manual", "once"),
@@ -29,7 +33,6 @@ VALUES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 """Values of fields that are known."""
 
 FILES: Final[Mapping[str, str]] = {
-    "reconciler.yaml": "settings of a repository are not acted on in this version",
     "images.lock.yaml": "the lock file of images is not acted on in this version",
 }
 """Reserved file names that are not specs, and what is to be said of them."""

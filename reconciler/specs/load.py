@@ -24,6 +24,7 @@ from reconciler.specs.parts import File, read_file
 from reconciler.specs.read import too_large
 from reconciler.specs.references import refer
 from reconciler.specs.scope import Kinds
+from reconciler.specs.settings import Settings, settings_files
 from reconciler.specs.strange import warn_of_strange_kinds
 from reconciler.specs.tree import Mount
 from reconciler.specs.unread import hold_what_is_in_doubt
@@ -37,6 +38,7 @@ class Loader:
     def __init__(self, *, limits: Limits = Limits()) -> None:  # noqa: B008 - a frozen value
         self._limits = limits
         self._memory = Memory()
+        self._settings = Settings()
         self._lock = asyncio.Lock()
 
     async def load(
@@ -51,7 +53,9 @@ class Loader:
             self._memory.turn()
             ledger = Ledger(Teller(self._limits))
             entries = spec_files(snapshot, ledger)
-            parsed = await self._read(entries, blobs)
+            settings = settings_files(snapshot, ledger)
+            parsed = await self._read([*entries, *settings], blobs)
+            ruling = self._settings.read(self._files(settings), ledger)
             checked, mounts = await asyncio.to_thread(
                 self._examine, snapshot, entries, namespace, dict(scopes or {}), ledger
             )
@@ -64,6 +68,8 @@ class Loader:
                 frozenset(ledger.broken),
                 tuple(sorted(ledger.unread)),
                 parsed,
+                ruling.rules,
+                ruling.known,
             )
 
     async def file(self, entry: Entry, blobs: Blobs) -> File:
@@ -86,6 +92,11 @@ class Loader:
                     files.put(key, File((), too_large(new[key].size, self._limits), key[1]))
         return len({blob for blob, _ in new})
 
+    def _files(self, entries: Iterable[Entry]) -> list[tuple[Entry, File]]:
+        """Those of `entries` that were read."""
+        read = self._memory.files
+        return [(entry, file) for entry in entries if (file := read.get(file_key(entry))) is not None]
+
     def _parse(self, keys: Iterable[FileKey], contents: Mapping[str, bytes]) -> None:
         for blob, json in keys:
             self._memory.files.put((blob, json), read_file(contents[blob], self._limits, json=json))
@@ -99,8 +110,7 @@ class Loader:
         ledger: Ledger,
     ) -> tuple[Mapping[Identity, Checked], Mounts]:
         note_what_is_missing(snapshot, ledger)
-        read = self._memory.files
-        files = [(entry, file) for entry in entries if (file := read.get(file_key(entry))) is not None]
+        files = self._files(entries)
         kinds = self._memory.kinds((file for _, file in files), scopes, namespace)
         groups = Collector(self._memory, ledger, kinds, self._limits).collect(files)
         checked = {identity: self._check(identity, group, kinds, ledger) for identity, group in groups.items()}

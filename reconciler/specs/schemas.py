@@ -11,7 +11,7 @@ from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.schema import UNTYPED, Merge, Schema, Shape
 
 KINDS: Final = ("Deployment", "Image", "Task")
-_FILES: Final = ("common", "config", "deployment", "image", "task")
+_FILES: Final = ("common", "config", "deployment", "image", "repository", "task")
 _PACKAGE: Final = Path(__file__).parents[1]
 _FOLDERS: Final = (_PACKAGE / "_schemas", _PACKAGE.parent / "schemas")  # installed; in a checkout
 
@@ -21,7 +21,7 @@ Node = Mapping[str, JSON]
 
 @cache
 def schema(kind: str) -> dict[str, JSON]:
-    """The schema of `Deployment`, `Image`, `Task`, `config` or `common`, as it stands in schemas/."""
+    """The schema of `Deployment`, `Image`, `Task`, `config`, `repository` or `common`, as it stands in schemas/."""
     folder = next(folder for folder in _FOLDERS if folder.is_dir())
     found: dict[str, JSON] = json.loads((folder / f"{kind.lower()}.json").read_text("utf-8"))
     return found

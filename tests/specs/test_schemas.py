@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.model import alerting, config, spec
+from reconciler.model import alerting, config, rules, spec
 from reconciler.specs import later
 from reconciler.specs.schemas import KINDS, acceptor, resolved, schema, structure, validator
 
@@ -36,6 +36,8 @@ STRUCTS = [
     ("config", "alerts.receivers[].message", alerting.MessageConfig),
     ("config", "alerts.routes[]", alerting.Route),
     ("config", "sources[]", config.SourceConfig),
+    ("repository", "", rules.RepositorySettings),
+    ("repository", "ignore[]", rules.IgnoreRule),
     ("config", "sources[].driftRules[]", config.DriftRule),
     ("config", "sources[].maintenance[]", config.MaintenanceWindow),
     ("config", "sources[].credentials", config.GitCredentials),
@@ -68,7 +70,7 @@ def properties(kind: str) -> Iterator[tuple[str, Node]]:
     yield from walk(schema(kind), schema(kind), "")
 
 
-EVERYTHING = [(kind, path, node) for kind in (*KINDS, "config") for path, node in properties(kind)]
+EVERYTHING = [(kind, path, node) for kind in (*KINDS, "config", "repository") for path, node in properties(kind)]
 
 
 @pytest.mark.parametrize(("kind", "path", "struct"), STRUCTS)
@@ -84,7 +86,7 @@ def test_every_struct_is_compared() -> None:
     bases = {spec.ObjectSpec}
     found = {
         struct
-        for module in (spec, config, alerting)
+        for module in (spec, config, alerting, rules)
         for name, struct in vars(module).items()
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and not name.startswith("_")
     }
@@ -118,7 +120,7 @@ def test_every_pattern_has_words_for_a_refusal() -> None:
         elif isinstance(node, list):
             yield from itertools.chain.from_iterable(walk(child) for child in node)
 
-    for kind in (*KINDS, "config", "common"):
+    for kind in (*KINDS, "config", "repository", "common"):
         assert all("x-is" in node for node in walk(schema(kind)))
 
 
@@ -135,7 +137,7 @@ def test_the_parts_of_kubernetes_exist(kind: str) -> None:
         assert "containers" in fields["template"].fields["spec"].fields
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "config"])
+@pytest.mark.parametrize("kind", [*KINDS, "config", "repository"])
 def test_fields_of_later_versions_are_not_in_the_schema(kind: str) -> None:
     known = {path for path, _ in properties(kind)}
     assert not known & set(later.FIELDS[kind])
@@ -158,6 +160,6 @@ def test_both_validators_agree_on_the_examples(kind: str) -> None:
 
 
 def test_schemas_name_no_host_but_examples() -> None:
-    for kind in (*KINDS, "config", "common"):
+    for kind in (*KINDS, "config", "repository", "common"):
         hosts = re.findall(r"//([a-z0-9.-]+)", str(schema(kind)))
         assert set(hosts) <= {"json-schema.org", "git.example.com", "alertmanager.example.com"}
