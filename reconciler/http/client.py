@@ -4,6 +4,7 @@ aiohttp takes 0.1 s and 9 MB to import, so this module is imported where a conne
 """
 
 import asyncio
+import io
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,6 +19,7 @@ from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
 
 LINE_LIMIT: Final = 8 * 1024 * 1024  # bytes of one line of a stream: etcd stores 1.5 MiB, so this is generous
+_WHOLE: Final = 512 * 1024  # bytes
 _KEEPALIVE: Final = 30  # seconds of silence before the kernel asks whether the peer is still there
 
 Headers = Callable[[bool], Awaitable[Mapping[str, str]]]
@@ -120,7 +122,8 @@ class HttpTransport:
             yarl.URL(f"{self._base}{request.path}{query}", encoded=True),
             # Compressing costs an API server more than a network inside a cluster does.
             headers={"accept-encoding": "identity", **request.headers, **credentials},
-            data=request.body or None,
+            # aiohttp sends a large body piece by piece only if it is a file's.
+            data=(io.BytesIO(request.body) if len(request.body) > _WHOLE else request.body) or None,
             ssl=context if context is not None else True,  # connections are pooled by context
             server_hostname=self._server_hostname,
             proxy=self._proxy,

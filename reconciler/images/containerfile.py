@@ -30,9 +30,19 @@ class Base(NamedTuple):
 
 
 class _Instruction(NamedTuple):
-    line: int
+    line: int  # of the file, from 1
+    last: int
     word: str  # upper case
     rest: str
+
+
+class _Use(NamedTuple):
+    """Where an instruction names an image: `raw` is the text there, and `before` what stands directly before it."""
+
+    instruction: _Instruction
+    before: str
+    raw: str
+    base: Base
 
 
 def bases(content: bytes, args: Mapping[str, str], where: str) -> tuple[Base, ...]:
@@ -40,45 +50,82 @@ def bases(content: bytes, args: Mapping[str, str], where: str) -> tuple[Base, ..
 
     Neither `scratch` nor the file's own stages are among them. Raises ImageRefused with file:line.
     """
+    found = {use.base.written: use.base for use in _uses(_text(content, where), args, where)}
+    return tuple(found.values())
+
+
+def pinned(content: bytes, args: Mapping[str, str], digests: Mapping[str, Reference], where: str) -> bytes:
+    """The file with each base (by how it is written) replaced by its reference in `digests`.
+
+    So the builder takes what was hashed, wherever a tag points by then. Raises ImageRefused with file:line.
+    """
+    text = _text(content, where)
+    lines = text.split("\n")
+    for use in _uses(text, args, where):
+        base = digests[use.base.written]
+        sought = re.compile(rf"(?<!\S){use.before}{re.escape(use.raw)}(?=[\s,]|$)")
+        name = f"{base.repository}@{base.digest}"
+        for number in range(use.instruction.line - 1, use.instruction.last):
+            lines[number], count = sought.subn(lambda match: match[0][: -len(use.raw)] + name, lines[number], count=1)  # noqa: B023
+            if count:
+                break
+        else:
+            place = f"{where}:{use.instruction.line}"
+            raise ImageRefused(f"{use.raw[:80]!r} cannot be pinned here", where=place, hint="write it on one line")
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _text(content: bytes, where: str) -> str:
     if len(content) > MAX_BYTES:
         raise ImageRefused(f"the file has more than {MAX_BYTES:,} bytes", where=where)
+    return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def _uses(text: str, args: Mapping[str, str], where: str) -> Iterator[_Use]:
     known: dict[str, str] = {}
     stages: set[str] = set()
-    found: dict[str, Base] = {}
     begun = 0
-    for instruction in _instructions(content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")):
+    for instruction in _instructions(text):
         place = f"{where}:{instruction.line}"
-        names: list[str] = []
+        stage = ""
+        names: list[tuple[str, str, str]] = []  # before, raw, filled
         match instruction.word:
             case "ARG" if not begun:
-                for arg in _ARG.finditer(instruction.rest):
-                    stated = next((value for value in arg.groups()[1:] if value is not None), None)
-                    value = args.get(arg[1], None if stated is None else _filled(stated, known, place))
-                    if value is not None:
-                        known[arg[1]] = value
+                _define(instruction.rest, args, known, place)
             case "FROM":
                 parsed = _FROM.fullmatch(instruction.rest)
                 if parsed is None:
                     raise ImageRefused(f"FROM {instruction.rest[:80]!r} cannot be read", where=place)
-                names.append(_filled(parsed["image"], known, place))
+                names.append(("", parsed["image"], _filled(parsed["image"], known, place)))
                 stage = (parsed["stage"] or "").lower()
             case "COPY" | "ADD":
                 if copied := _COPY.match(instruction.rest):
-                    names.append(copied[1])
+                    names.append(("--from=", copied[1], copied[1].strip("\"'")))
             case "RUN":
                 for mount in _MOUNT.findall(instruction.rest):
-                    fields = dict(part.partition("=")[::2] for part in mount.split(","))
-                    names += [fields["from"]] if fields.get("from") else []
-        for name in names:
+                    names += [
+                        (r"--mount=(?:\S*,)?from=", part[5:], part[5:])
+                        for part in mount.split(",")
+                        if part[:5] == "from="
+                    ]
+        for before, raw, name in names:
             if name != "scratch" and name.lower() not in stages and not _numbered(name, begun):
-                found.setdefault(name, Base(name, _parsed(name, place)))
+                yield _Use(instruction, before, raw, Base(name, _parsed(name, place)))
         if instruction.word == "FROM":
             begun += 1
             if stage and _STAGE.fullmatch(stage):
                 stages.add(stage)
     if not begun:
         raise ImageRefused("the file has no FROM", where=where)
-    return tuple(found.values())
+
+
+def _define(text: str, args: Mapping[str, str], known: dict[str, str], place: str) -> None:
+    """Take the variables of an ARG before the first FROM into `known`."""
+    for arg in _ARG.finditer(text):
+        stated = next((value for value in arg.groups()[1:] if value is not None), None)
+        value = args.get(arg[1], None if stated is None else _filled(stated, known, place))
+        if value is not None:
+            known[arg[1]] = value
 
 
 def _numbered(name: str, begun: int) -> bool:
@@ -119,7 +166,7 @@ def _instructions(text: str) -> Iterator[_Instruction]:
     """The instructions, continued lines joined, comments and here-documents left out."""
     escape = "\\"
     directives = True
-    lines = iter(enumerate(text.splitlines(), start=1))
+    lines = iter(enumerate(text.split("\n"), start=1))
     for number, line in lines:
         if directives and (directive := _DIRECTIVE.fullmatch(line.strip())):
             if directive[1].lower() == "escape":
@@ -129,20 +176,19 @@ def _instructions(text: str) -> Iterator[_Instruction]:
         whole = line.strip()
         if not whole or whole.startswith("#"):
             continue
+        last = number
         while whole.endswith(escape):
             whole = whole.removesuffix(escape)
-            following = next((part for _number, part in lines if not _skipped(part)), None)
-            if following is None:
-                break
+            last, following = next(((n, part) for n, part in lines if not _skipped(part)), (last, ""))
             whole += following.rstrip()
-        word, _, rest = whole.partition(" ")
-        word = word.upper()
+        word, *others = whole.split(None, 1)
+        word, rest = word.upper(), "".join(others)
         if word in ("RUN", "COPY", "ADD"):
             for dash, _quote, end in _HEREDOC.findall(rest):
                 for _number, part in lines:
                     if (part.lstrip("\t") if dash else part) == end:
                         break
-        yield _Instruction(number, word, rest.strip())
+        yield _Instruction(number, last, word, rest.strip())
 
 
 def _skipped(line: str) -> bool:

@@ -17,7 +17,7 @@ from reconciler.images.reference import Reference, Repository, digest_of, is_dig
 from reconciler.images.session import PULL, PUSH, Session, path, scope
 
 PIECE: Final = 8 * 1024 * 1024  # bytes that are in memory at a time
-_TRIES: Final = 5
+TRIES: Final = 5  # of one blob; and how often its upload may break off
 _PAUSE: Final = 0.5  # seconds before the second try; doubles
 _TIMEOUT: Final = 300.0  # seconds for one piece
 _RANGE: Final = re.compile(r"(?:bytes=)?0-(\d+)")
@@ -29,9 +29,10 @@ Read = Callable[[int, int], Awaitable[bytes]]
 class Pusher:
     """Pushes with the connections and credentials of `session`."""
 
-    def __init__(self, session: Session, *, piece: int = PIECE) -> None:
+    def __init__(self, session: Session, *, piece: int = PIECE, tries: int = TRIES) -> None:
         self._session = session
         self._piece = piece
+        self._tries = tries
 
     async def blob(
         self, repository: Repository, digest: str, size: int, read: Read, *, mount: Repository | None = None
@@ -43,11 +44,11 @@ class Pusher:
         if await self._has(repository, digest):
             return False
         pause = _PAUSE
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, self._tries + 1):
             try:
                 return await self._upload(repository, digest, size, read, mount)
             except RegistryUnreachable:
-                if attempt == _TRIES:
+                if attempt == self._tries:
                     raise
             await self._session.clock.sleep(pause * self._session.random.uniform(0.5, 1.0))
             pause *= 2
@@ -147,7 +148,7 @@ class Pusher:
             if answer is not None and answer.status < 500 and answer.status != 416:
                 self._expect(answer, (202,), repository)
             failures += 1
-            if failures >= _TRIES:
+            if failures >= self._tries:
                 raise RegistryUnreachable("the registry broke off the upload several times", where=str(repository))
             await self._session.clock.sleep(_PAUSE * 2**failures * self._session.random.uniform(0.5, 1.0))
             offset, location = await self._reached(repository, location, size)

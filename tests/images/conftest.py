@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from debian import missing
+from debian import missing, which
 from memory_registry import MemoryRegistries
 from registry_server import RegistryServer
 
@@ -104,3 +104,11 @@ def memory_session(world: MemoryRegistries) -> Callable[..., Session]:
         return Session(settings, LoopClock(), Random(7), connect=world.connect)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def builders(shared: Path) -> Path:
+    """The program busybox, which needs nothing else; skips where it or buildah cannot be had."""
+    if why := missing(["buildah", "busybox"], shared):
+        pytest.skip(why)
+    return Path(which("busybox") or "")

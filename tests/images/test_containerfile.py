@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ImageRefused
-from reconciler.images.containerfile import bases
+from reconciler.images.containerfile import bases, pinned
+from reconciler.images.reference import Reference
 
 SHA = "sha256:" + "0123456789abcdef" * 4
 
@@ -38,6 +39,8 @@ def written(text: str, **args: str) -> list[str]:
         ("FROM a\nRUN <<-'END'\nFROM b\n\tEND\nCOPY <<X <<Y /z\nFROM d\nX\nFROM e\nY\nFROM f", ["a", "f"]),
         ("\ufeffFROM a\r\nFROM b\r\n", ["a", "b"]),
         ("FROM a\nFROM a", ["a"]),
+        ("FROM\ta\nCOPY\t--from=b\t/\t/", ["a", "b"]),
+        ("FROM a\n# x\u2028FROM b\n", ["a"]),
     ],
 )
 def test_bases(text: str, found: list[str]) -> None:
@@ -69,6 +72,42 @@ def test_what_cannot_be_told_is_refused_where_it_stands(text: str, line: str, sa
         written(text)
     assert caught.value.where == f"Containerfile{line}"
     assert said in caught.value.what
+
+
+PINS = {
+    "a:1": Reference.parse(f"r.io/a:1@{SHA}"),
+    "b": Reference.parse(f"b@{SHA}"),
+}
+A, B = f"r.io/a@{SHA}", f"docker.io/library/b@{SHA}"
+
+
+@pytest.mark.parametrize(
+    ("text", "pinned_text"),
+    [
+        ("FROM a:1\n", f"FROM {A}\n"),
+        ("ARG V=1\nFROM --platform=x a:$V AS a\nFROM a\n", f"ARG V=1\nFROM --platform=x {A} AS a\nFROM a\n"),
+        ("from\ta:1\r\nRUN echo a:1\r\n", f"from\t{A}\r\nRUN echo a:1\r\n"),
+        (
+            "FROM \\\n # why\n  a:1 \\\n  AS x\nCOPY --from=b b b\n",
+            f"FROM \\\n # why\n  {A} \\\n  AS x\nCOPY --from={B} b b\n",
+        ),
+        ('ARG I=b\nFROM "${I}"', f"ARG I=b\nFROM {B}"),
+        (
+            "FROM b\nRUN --mount=type=bind,from=a:1,target=/x --mount=from=b,target=/y make from=b",
+            f"FROM {B}\nRUN --mount=type=bind,from={A},target=/x --mount=from={B},target=/y make from=b",
+        ),
+        ("FROM b\nRUN <<X\nFROM b\nX\nFROM b", f"FROM {B}\nRUN <<X\nFROM b\nX\nFROM {B}"),
+        ("FROM scratch\nCOPY \xff /\n", "FROM scratch\nCOPY \xff /\n"),
+    ],
+)
+def test_bases_are_replaced_where_they_stand(text: str, pinned_text: str) -> None:
+    assert pinned(text.encode("latin-1"), {}, PINS, "Containerfile") == pinned_text.encode("latin-1")
+
+
+def test_a_base_in_two_pieces_is_refused() -> None:
+    with pytest.raises(ImageRefused, match="cannot be pinned here") as caught:
+        pinned(b"FROM a\\\n:1\n", {}, PINS, "Containerfile")
+    assert caught.value.where == "Containerfile:1"
 
 
 @given(st.text(alphabet="FROM RUNCOPYARG\n\\#$={}<-EOF:/ab", max_size=80))

@@ -1,18 +1,21 @@
 """Contexts outside Git: as a folder and as a tar file, always the same for the same inputs."""
 
 import hashlib
+import io
 import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory_tree import Link, MemoryTree
 
 from reconciler.errors import ImageRefused
 from reconciler.images.contents import ContextFile
-from reconciler.images.context import write_folder, write_tar
+from reconciler.images.context import parts, still, unpack, write_folder
 from reconciler.images.inputs import Gatherer, Inputs
+from reconciler.images.reference import Reference
 from reconciler.model.image import Build
 
 FILES = {
@@ -66,17 +69,70 @@ async def test_a_folder(inputs: Inputs, memory: MemoryTree, tmp_path: Path) -> N
     }
 
 
-async def test_a_tar_file_is_the_same_each_time(inputs: Inputs, memory: MemoryTree, tmp_path: Path) -> None:
-    await write_tar(inputs, memory, tmp_path / "one.tar")
-    await write_tar(inputs, memory, tmp_path / "two.tar")
-    one, two = (tmp_path / "one.tar").read_bytes(), (tmp_path / "two.tar").read_bytes()
-    assert one == two
-    assert hashlib.sha256(one).hexdigest() == "23f199bda38df5732aacb9c4ba1a9393f7b700883b59ca313b04d32fdfa530ad"
-    with tarfile.open(tmp_path / "one.tar") as archive:
+async def parts_of(inputs: Inputs, memory: MemoryTree, **options: Any) -> list[bytes]:
+    return [part async for part in parts(inputs, memory, **options)]
+
+
+async def test_tar_files_are_the_same_each_time(inputs: Inputs, memory: MemoryTree) -> None:
+    made = await parts_of(inputs, memory)
+    assert await parts_of(inputs, memory) == made
+    assert [hashlib.sha256(part).hexdigest()[:16] for part in made] == ["9e85b4015cf66878", "0525ddde194f14e4"]
+    with tarfile.open(fileobj=io.BytesIO(made[1])) as archive:
         members = {member.name: (member.mode, member.linkname, member.uid, member.mtime) for member in archive}
     assert members["context/bin/run"] == (0o755, "", 0, 0)
     assert members["context/lib/up"] == (0o777, "../bin/run", 0, 0)
-    assert next(iter(members)) == "Containerfile"
+
+
+async def test_tar_files_unpacked_are_the_folder(inputs: Inputs, memory: MemoryTree, tmp_path: Path) -> None:
+    await write_folder(inputs, memory, tmp_path / "folder")
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    for part in await parts_of(inputs, memory, batch_bytes=14):
+        unpack(part, unpacked)
+    still(unpacked)
+    assert listed(unpacked) == listed(tmp_path / "folder")
+
+
+def evil(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, link
+        archive.addfile(member)
+    return raw.getvalue()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        evil("../evil"),
+        evil("/etc/evil"),
+        evil("context/../../evil"),
+        evil("context/x", tarfile.LNKTYPE, "/etc/passwd"),
+        evil("context/x", tarfile.CHRTYPE),
+        evil("context/x", tarfile.DIRTYPE),
+        evil("l/evil"),
+        b"no tar file" * 100,
+    ],
+)
+def test_a_strange_part_is_refused(part: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "l").symlink_to(tmp_path)
+    with pytest.raises(ImageRefused):
+        unpack(part, folder)
+    assert not (tmp_path / "evil").exists()
+
+
+async def test_bases_are_pinned_in_what_is_written(memory: MemoryTree, tmp_path: Path) -> None:
+    files = MemoryTree({"Containerfile": "ARG V=1\nFROM r.io/base:$V\n"})
+    inputs = await Gatherer().gather(Build("."), "image.yaml", files.tree, files)
+    digest = "sha256:" + "0" * 64
+    await write_folder(
+        inputs, files, tmp_path / "work", bases={"r.io/base:1": Reference.parse(f"r.io/base:1@{digest}")}
+    )
+    assert (tmp_path / "work/Containerfile").read_text() == f"ARG V=1\nFROM r.io/base@{digest}\n"
+    assert (tmp_path / "work/context/Containerfile").read_text() == "ARG V=1\nFROM r.io/base:$V\n"
 
 
 async def test_few_contents_are_in_memory_at_a_time(inputs: Inputs, memory: MemoryTree, tmp_path: Path) -> None:
