@@ -1,0 +1,4 @@
+"""Events of Kubernetes are tested on the sandbox and on a real control plane."""
+
+from both_servers import server  # noqa: F401
+from kubernetes_server import kubernetes  # noqa: F401
