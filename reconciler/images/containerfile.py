@@ -169,7 +169,7 @@ def _instructions(text: str) -> Iterator[_Instruction]:
     lines = iter(enumerate(text.split("\n"), start=1))
     for number, line in lines:
         if directives and (directive := _DIRECTIVE.fullmatch(line.strip())):
-            if directive[1].lower() == "escape":
+            if directive[1].lower() == "escape" and directive[2] in ("\\", "`"):
                 escape = directive[2]
             continue
         directives = False
@@ -181,12 +181,14 @@ def _instructions(text: str) -> Iterator[_Instruction]:
             whole = whole.removesuffix(escape)
             last, following = next(((n, part) for n, part in lines if not _skipped(part)), (last, ""))
             whole += following.rstrip()
+        if not whole.strip():
+            continue
         word, *others = whole.split(None, 1)
         word, rest = word.upper(), "".join(others)
         if word in ("RUN", "COPY", "ADD"):
             for dash, _quote, end in _HEREDOC.findall(rest):
                 for _number, part in lines:
-                    if (part.lstrip("\t") if dash else part) == end:
+                    if (part.lstrip("\t") if dash else part).removesuffix("\r") == end:
                         break
         yield _Instruction(number, last, word, rest.strip())
 
