@@ -139,7 +139,7 @@ async def keep(
             authorship = Authorship(repositories[name], each.loader, slots=blames)
             authorships[name] = (authorship, partial(_stated, each))
         healths = Healths(cluster.cache, install, clock, emit)
-        view.knowledge = Knowledge(install, reconcilers, store, cluster.cache, healths, journal.drifts)
+        view.knowledge = Knowledge(install, reconcilers, store, cluster.cache, healths, drifts)
         daemon = Daemon(
             reconcilers,
             store=store,

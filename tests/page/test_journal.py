@@ -2,19 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-from staged import drifts
-
 from reconciler.daemon.page.journal import Journal
 from reconciler.kube.names import Identity
-from reconciler.model.drift import Drift
 from reconciler.model.event import BEGINS, ENDS, Event, EventType, Topic
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WEB, CART = (Identity("apps", "Deployment", "shop", name) for name in ("web", "cart"))
 
 
-def event(kind: EventType, identity: Identity | None = WEB, *, after: int = 0, drift: Drift | None = None) -> Event:
-    return Event(kind, NOW + timedelta(seconds=after), "shop", f"said {after}", identity, drift=drift)
+def event(kind: EventType, identity: Identity | None = WEB, *, after: int = 0) -> Event:
+    return Event(kind, NOW + timedelta(seconds=after), "shop", f"said {after}", identity)
 
 
 def test_what_came_since_a_number() -> None:
@@ -48,16 +45,6 @@ def test_every_beginning_has_an_end() -> None:
         (end,) = (kind for kind, ended in ENDS.items() if ended is topic and kind is not EventType.RESTORED)
         journal(event(end))
         assert journal.open([topic]) == ()
-
-
-def test_drift_is_what_was_told_last() -> None:
-    journal = Journal("b")
-    first, second, _ = drifts()
-    journal(event(EventType.DRIFTED, first.identity, drift=first))
-    journal(event(EventType.DRIFTED, second.identity, after=1, drift=second))
-    assert journal.drifts() == (first, second)
-    journal(event(EventType.HEALED, first.identity, after=2, drift=first))
-    assert journal.drifts() == (second,)
 
 
 def test_events_of_one_object() -> None:

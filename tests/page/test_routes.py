@@ -145,7 +145,10 @@ async def test_the_json_says_what_the_page_says(url: str, http: aiohttp.ClientSe
                 "time": "2026-03-02T09:26:00+00:00",
             }
         ],
+        "stated": None,
     }
+    assert [place["author"] for place in first["stated"]] == ["Ada Byron <ada@example.com>", "Grace Hopper"]
+    assert [drift["state"] for drift in said["drift"] + said["driftEnded"]] == ["found", "fight", "waiting", "healed"]
     assert "found" not in first["fields"][2], "what is gone has no value"
     assert Counter(each["health"] for each in said["objects"]) == Counter(row.health.status for row in view.shown.rows)
 

@@ -205,7 +205,20 @@ def overall(*, many: int = 0) -> Overall:
         failed,
         Event(EventType.READY, before(hours=7), "", "the cluster answers; this is install prod-eu"),
     )
-    return Overall(NOW, "0.1.0", "prod-eu", (), (shop, platform, blog), tuple(every), drifts(), (failed,), events)
+    gone = Identity("batch", "CronJob", "shop", "report")
+    healed = Drift(
+        "shop",
+        gone,
+        DriftKind.DELETED,
+        before(minutes=9),
+        DriftMode.HEAL,
+        DriftState.HEALED,
+        wanted=(Wanted("base/web.yaml", 2, OLDER),),
+        ended=before(minutes=8),
+    )
+    return Overall(
+        NOW, "0.1.0", "prod-eu", (), (shop, platform, blog), tuple(every), drifts(), (healed,), (failed,), events
+    )
 
 
 class StagedView:
@@ -235,7 +248,8 @@ class StagedView:
     def _detail(self, row: Row) -> Detail:
         return Detail(
             row,
-            self.shown.drift_of((row.source, row.identity)),
+            self.shown.drift_of(row.source, row.identity),
+            tuple(drift for drift in self.shown.ended if drift.identity == row.identity),
             None,
             tuple(event for event in self.shown.wrong if event.identity == row.identity),
             tuple(event for event in self.shown.events if event.identity == row.identity),

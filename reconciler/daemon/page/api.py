@@ -5,8 +5,8 @@ from typing import Any
 
 from reconciler.daemon.page.objects import Filter
 from reconciler.daemon.page.status import Overall, SourceStatus
-from reconciler.model.change import ABSENT
-from reconciler.model.drift import Drift
+from reconciler.drift import views
+from reconciler.model.drift import Drift, Wanted
 from reconciler.model.snapshot import Revision
 
 
@@ -19,6 +19,7 @@ def document(overall: Overall, wanted: Filter) -> Mapping[str, Any]:
         "waitingFor": list(overall.waiting),
         "sources": [_source(source) for source in overall.sources],
         "drift": [_drift(drift) for drift in overall.drifts],
+        "driftEnded": [_drift(drift) for drift in overall.ended],
         "failures": [
             {
                 "source": event.source,
@@ -86,36 +87,20 @@ def _revision(revision: Revision) -> Mapping[str, Any]:
     }
 
 
+def _place(place: Wanted) -> Mapping[str, Any]:
+    wrote = _revision(place.revision) if place.revision else dict.fromkeys(("commit", "author", "subject", "time"))
+    return {"path": place.path, "line": place.line, **wrote}
+
+
 def _drift(drift: Drift) -> Mapping[str, Any]:
+    """As `reconciler drift --output json` has it, and what only a daemon knows."""
     return {
+        **views.document(views.Attributed(drift)),
+        "stated": [_place(place) for place in drift.wanted],
         "source": drift.source,
-        "object": str(drift.identity),
-        "kind": drift.kind.value,
-        "mode": drift.mode.value,
         "state": drift.state.value,
         "noticed": drift.noticed.isoformat(),
         "until": drift.until.isoformat() if drift.until else None,
-        "reason": drift.reason,
-        "times": drift.times,
-        "fields": [
-            {
-                "path": field.path,
-                **({} if field.wanted is ABSENT else {"wanted": field.wanted}),
-                **({} if field.found is ABSENT else {"found": field.found}),
-                "by": [
-                    {
-                        "manager": author.manager,
-                        "operation": author.operation,
-                        "subresource": author.subresource,
-                        "time": author.time.isoformat() if author.time else None,
-                    }
-                    for author in field.by
-                ],
-            }
-            for field in drift.fields
-        ],
-        "wanted": [
-            {"path": w.path, "line": w.line, "revision": _revision(w.revision) if w.revision else None}
-            for w in drift.wanted
-        ],
+        "ended": drift.ended.isoformat() if drift.ended else None,
+        "healedInARow": drift.times,
     }

@@ -14,6 +14,7 @@ from reconciler.daemon.page.status import Detail, Overall
 _TEXT: Final = 20_000  # characters of what Git states
 _EVENTS: Final = 30
 _NEEDS: Final = 30
+_ENDED: Final = 5
 
 
 def detail_page(detail: Detail, overall: Overall, *, way_out: bool = False) -> str:
@@ -24,6 +25,7 @@ def detail_page(detail: Detail, overall: Overall, *, way_out: bool = False) -> s
         overall,
         section("summary", "How it stands", *_trouble(detail), _facts(detail)),
         section("drift", "Drift", card(detail.drift, overall.now, link=False)) if detail.drift else None,
+        _ended(detail, overall),
         section("events", "Events since the daemon started", event_list(detail.events[:_EVENTS], overall.now)),
         _conditions(detail),
         _managers(detail, overall),
@@ -65,6 +67,13 @@ def _facts(detail: Detail) -> Html:
     if detail.uid:
         facts.append(("UID", tag("code", detail.uid)))
     return tag("dl", *(part for name, value in facts for part in (tag("dt", name), tag("dd", value))))
+
+
+def _ended(detail: Detail, overall: Overall) -> Html | None:
+    if not detail.ended:
+        return None
+    shown = (card(drift, overall.now, link=False) for drift in detail.ended[:_ENDED])
+    return section("ended", "Drift that ended lately", *shown)
 
 
 def _conditions(detail: Detail) -> Html | None:

@@ -10,14 +10,22 @@ from reconciler.daemon.page.parts import chip, commit, count, named, spaced, whe
 from reconciler.daemon.page.status import Overall
 from reconciler.diff.views.fields import Line, lines, visible
 from reconciler.model.change import FieldChange
-from reconciler.model.drift import Author, Drift, DriftedField, DriftState, Wanted
-from reconciler.model.manifest import DriftMode
+from reconciler.model.drift import Author, Drift, DriftedField, DriftKind, DriftState, Wanted
+from reconciler.model.manifest import MANAGER, DriftMode
 
 PER_PAGE: Final = 25
+_ENDED: Final = 20
 _FIELDS: Final = 20  # of one object
 _LINES: Final = 40  # of one field
 _WIDE: Final = 500  # characters of a line
 _WHAT: Final = {"+": "found", "-": "stated", "~": "changed", "=": "same", " ": "same"}
+_KINDS: Final = {
+    DriftKind.EDITED: "edited",
+    DriftKind.TAKEN: "taken over",
+    DriftKind.DISOWNED: "no longer marked as ours",
+    DriftKind.DELETED: "deleted",
+    DriftKind.REPLACED: "replaced by another object",
+}
 _STATES: Final = {
     DriftState.FOUND: "found",
     DriftState.HEALED: "healed",
@@ -32,7 +40,14 @@ def drift_page(overall: Overall, number: int, *, way_out: bool = False) -> str:
     part = Slice.of(overall.drifts, number, PER_PAGE)
     title = f"{count(len(overall.drifts), 'object')} not as Git states" if overall.drifts else "No drift"
     shown = section("drift", title, *cards(part.items, overall.now), links(part, "/drift"))
-    return page("Drift", "/drift", overall, shown, way_out=way_out)
+    return page("Drift", "/drift", overall, shown, ended(overall), way_out=way_out)
+
+
+def ended(overall: Overall) -> Html | None:
+    """What drifted lately and no longer does: healed within a moment, most of it would never be seen."""
+    if not overall.ended:
+        return None
+    return section("ended", "Ended lately", *cards(overall.ended[:_ENDED], overall.now))
 
 
 def cards(drifts: tuple[Drift, ...], now: datetime) -> list[Html]:
@@ -46,7 +61,7 @@ def cards(drifts: tuple[Drift, ...], now: datetime) -> list[Html]:
 def card(drift: Drift, now: datetime, *, link: bool = True) -> Html:
     """One drifted object: what differs with who made it so, who wanted it otherwise, and what happens next."""
     name = named(drift.identity) if link else tag("span", str(drift.identity))
-    chips = [chip(drift.kind.value, "kind"), chip(_STATES[drift.state], f"state-{drift.state.value}")]
+    chips = [chip(_KINDS[drift.kind], "kind"), _state(drift)]
     return tag(
         "article",
         tag("h3", name),
@@ -59,14 +74,22 @@ def card(drift: Drift, now: datetime, *, link: bool = True) -> Html:
     )
 
 
+def _state(drift: Drift) -> Html:
+    if drift.ended is not None and drift.state is not DriftState.HEALED:
+        return chip("over", "calm")
+    return chip(_STATES[drift.state], f"state-{drift.state.value}")
+
+
 def _next(drift: Drift, now: datetime) -> Html:
     """Since when, and what is done about it."""
     parts: list[Html | str] = ["noticed ", when(drift.noticed, now)]
-    if drift.state is DriftState.FOUND and drift.mode is DriftMode.ALERT:
+    if drift.ended is not None:
+        parts += ["; over ", when(drift.ended, now)]
+    elif drift.state is DriftState.FOUND and drift.mode is DriftMode.ALERT:
         parts.append("; it is told, not healed")
     if drift.times > 1:
         parts.append(f"; healed {drift.times} times in a row")
-    if drift.until is not None:
+    if drift.until is not None and drift.ended is None:
         parts += ["; looked at again ", when(drift.until, now)]
     return join(f"source {drift.source}, ", *parts)
 
@@ -78,7 +101,7 @@ def _field(field: DriftedField, now: datetime) -> Html:
     shown = [_line(line) for line in found[:_LINES]]
     if len(found) > _LINES:
         shown.append(tag("span", f"… and {count(len(found) - _LINES, 'more line')}", class_="line same"))
-    by = [_author(author, now) for author in field.by]
+    by = [_author(each, now) for each in field.by if (each.manager, each.operation) != (MANAGER, "Apply")]
     who = tag("p", "changed by ", *_listed(by), class_="who") if by else None
     return tag("div", tag("pre", *shown, tabindex="0", aria_label=f"difference of {field.path}"), who, class_="field")
 

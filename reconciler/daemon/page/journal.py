@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from reconciler.kube.names import Identity
-from reconciler.model.drift import Drift
 from reconciler.model.event import BEGINS, ENDS, Event, Topic
 
 KEPT: Final = 300  # events
@@ -63,11 +62,3 @@ class Journal:
         wanted = frozenset(topics)
         found = [event for key, event in self._open.items() if key.topic in wanted]
         return tuple(sorted(found, key=lambda event: event.time, reverse=True))
-
-    def drifts(self) -> tuple[Drift, ...]:
-        """The drifts that go on, as they were last told."""
-        found: dict[tuple[str, Identity], Drift] = {}
-        for event in reversed(self.open((Topic.DRIFT, Topic.FIGHT))):
-            if event.drift is not None:
-                found[event.source, event.drift.identity] = event.drift
-        return tuple(found.values())

@@ -153,12 +153,18 @@ def _pair(name: str, content: Html | str) -> tuple[Html, Html]:
 
 def _drift(overall: Overall) -> Html:
     number = len(overall.drifts)
+    past = None
+    if overall.ended:
+        words = f"{count(len(overall.ended), 'drift')} ended lately"
+        past = tag(
+            "p", tag("a", words, href="/drift"), ", the last ", when(overall.ended[0].ended or overall.now, overall.now)
+        )
     if not number:
-        return section("drift", "No drift", tag("p", "Every object is as Git states."))
+        return section("drift", "No drift", tag("p", "Every object is as Git states."), past)
     rest = number - _DRIFTS
     more = tag("p", tag("a", f"and {count(rest, 'more drifted object')}", href="/drift")) if rest > 0 else None
     title = f"{count(number, 'object')} not as Git states"
-    return section("drift", title, *cards(overall.drifts[:_DRIFTS], overall.now), more)
+    return section("drift", title, *cards(overall.drifts[:_DRIFTS], overall.now), more, past)
 
 
 def _passes(overall: Overall) -> Html:

@@ -15,8 +15,6 @@ from reconciler.model.snapshot import Revision
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
 
-Key = tuple[str, Identity]  # a source and an object
-
 
 class Standing(StrEnum):
     """How a source stands, in one word."""
@@ -74,11 +72,12 @@ class Overall:
     sources: tuple[SourceStatus, ...] = ()
     rows: tuple[Row, ...] = ()
     drifts: tuple[Drift, ...] = ()  # newest first
+    ended: tuple[Drift, ...] = ()  # what drifted lately and no longer does, newest first
     wrong: tuple[Event, ...] = ()  # what failed and still does, newest first
     events: tuple[Event, ...] = ()  # newest first
 
-    def drift_of(self, key: Key) -> Drift | None:
-        return next((drift for drift in self.drifts if (drift.source, drift.identity) == key), None)
+    def drift_of(self, source: str, identity: Identity) -> Drift | None:
+        return next((d for d in self.drifts if d.identity == identity and d.source == source), None)
 
 
 class Manager(NamedTuple):
@@ -100,6 +99,7 @@ class Detail:
 
     row: Row
     drift: Drift | None = None
+    ended: tuple[Drift, ...] = ()
     held: Held | None = None
     wrong: tuple[Event, ...] = ()
     events: tuple[Event, ...] = ()

@@ -13,11 +13,12 @@ from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.state import StateStore
 from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.status import Condition, Detail, Manager, Overall, Row, SourceStatus, Standing
+from reconciler.drift.drifts import Drifts
 from reconciler.engine.healths import Healths
 from reconciler.engine.reconciler import Desired, Reconciler
 from reconciler.kube.fieldset import FieldSet
 from reconciler.model.config import DaemonConfig, SourceConfig
-from reconciler.model.drift import Author, Drift
+from reconciler.model.drift import Author
 from reconciler.model.event import Topic
 from reconciler.model.health import Health, Status
 from reconciler.model.state import SourceState
@@ -40,7 +41,7 @@ class Knowledge:
     store: StateStore
     cache: LiveCache
     healths: Healths
-    drifts: Callable[[], Iterable[Drift]]
+    drifts: Drifts
 
 
 class View(Protocol):
@@ -84,7 +85,7 @@ class DaemonView:
             (id(_state(known.store, name)), r.snapshot.revision.commit if r.snapshot else "", r.passing)
             for name, r in known.reconcilers.items()
         )
-        return (self.journal.last, known.healths.version, sources)
+        return self.journal.last, known.healths.version, known.drifts.version, sources
 
     def overall(self) -> Overall:
         """Everything, put together at most once for each change."""
@@ -116,7 +117,7 @@ class DaemonView:
             rows += own
             found.append(self._source(source, own, known))
         rows.sort(key=_concern)
-        drifts = sorted(known.drifts(), key=lambda drift: drift.noticed, reverse=True)
+        drifts = sorted(known.drifts.open(), key=lambda drift: drift.noticed, reverse=True)
         return Overall(
             now,
             __version__,
@@ -125,6 +126,7 @@ class DaemonView:
             tuple(found),
             tuple(rows),
             tuple(drifts),
+            known.drifts.ended(),
             self.journal.open(_WRONG),
             self.journal.recent(_SHOWN_EVENTS),
         )
@@ -175,7 +177,8 @@ class DaemonView:
         metadata = live.metadata if live else {}
         return Detail(
             row,
-            overall.drift_of((row.source, identity)),
+            overall.drift_of(row.source, identity),
+            tuple(d for d in overall.ended if (d.source, d.identity) == (row.source, identity)),
             next((each for each in (state.held if state else ()) if each.identity == identity), None),
             tuple(event for event in overall.wrong if event.identity == identity and event.source == row.source),
             self.journal.about(row.source, identity),
