@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TextIO
 
 from reconciler.alerts.message import Message
-from reconciler.model.event import Event, Sink
+from reconciler.drift.views import stated
+from reconciler.model.event import Event, EventType, Sink
 
 
 def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
@@ -18,7 +19,8 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
         revision = f" @{event.revision[:12]}" if event.revision else ""
         subject = f" {event.identity}" if event.identity else ""
         hint = f" (hint: {event.hint})" if event.hint else ""
-        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ}{source}{revision} {event.type}{subject}: {event.message}{hint}\n")
+        said = f"{event.message}{_wanted(event)}{hint}"
+        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ}{source}{revision} {event.type}{subject}: {said}\n")
         out.flush()
 
     def structured(event: Event) -> None:
@@ -30,11 +32,21 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
             "object": str(event.identity) if event.identity else None,
             "message": event.message,
             "hint": event.hint,
+            "wanted": [stated(place) for place in event.drift.wanted] if event.drift else None,
         }
         out.write(json.dumps({key: value for key, value in line.items() if value}) + "\n")
         out.flush()
 
     return structured if form == "json" else text
+
+
+def _wanted(event: Event) -> str:
+    """Who wanted a drifted object otherwise: the most important place."""
+    if event.drift is None or not event.drift.wanted or event.type is not EventType.DRIFTED:
+        return ""
+    place = event.drift.wanted[0]
+    wrote = f" by {place.revision.author.partition(' <')[0]} in {place.revision.short}" if place.revision else ""
+    return f"; wanted in {place.path}:{place.line}{wrote}"
 
 
 def messages_to_stderr(form: str, stream: TextIO | None = None) -> Callable[[Message], None]:

@@ -61,7 +61,7 @@ def document(found: Attributed) -> dict[str, Any]:
         "converges": drift.state is not DriftState.STUBBORN,
         "reason": drift.reason,
         "fields": [],
-        "stated": [_stated(place) for place in dict.fromkeys(places)],
+        "stated": [stated(place) for place in dict.fromkeys(places)],
     }
     matching = len(places) == len(drift.fields)
     for number, field in enumerate(drift.fields):
@@ -70,8 +70,8 @@ def document(found: Attributed) -> dict[str, Any]:
             {"manager": a.manager, "operation": a.operation, "time": _time(a.time), "subresource": a.subresource}
             for a in _others(field)
         ]
-        stated = _stated(places[number]) if matching else None
-        shown["fields"].append({"path": field.path, **values, "by": by, "stated": stated})
+        place = stated(places[number]) if matching else None
+        shown["fields"].append({"path": field.path, **values, "by": by, "stated": place})
     return shown
 
 
@@ -136,7 +136,8 @@ def _others(field: DriftedField) -> tuple[Author, ...]:
     return tuple(each for each in field.by if (each.manager, each.operation) != (MANAGER, "Apply"))
 
 
-def _stated(place: Wanted) -> dict[str, Any]:
+def stated(place: Wanted) -> dict[str, Any]:
+    """A place in Git, and who wrote it."""
     wrote = place.revision
     return {
         "path": place.path,
