@@ -1,7 +1,6 @@
 """Many that follow: how much is asked, and that one that fails is alone with it."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
 from random import Random
@@ -123,7 +122,7 @@ async def test_a_registry_is_not_overrun(world: MemoryRegistries, memory_session
 
 
 async def test_500_followed_tags_that_did_not_change(open_registry: RegistryServer, session) -> None:
-    """HEADs and listings only; the bound of five seconds has room for a busy machine."""
+    """HEADs and listings only: `benchmarks/images.py` tells how long that takes."""
     connected = session()
     pusher = Pusher(connected)
     names = [open_registry.name(f"many/{n}") for n in range(25)]
@@ -140,12 +139,9 @@ async def test_500_followed_tags_that_did_not_change(open_registry: RegistryServ
     first = await resolver.resolve(wanted)
     assert len(first) == 500
     before = len(open_registry.requests())
-    start = time.monotonic()
     assert await resolver.resolve(wanted) == first
-    took = time.monotonic() - start
     asked = Counter(request.split()[0] for request in open_registry.requests()[before:])
     assert asked == {"HEAD": 500, "GET": 25}
-    assert took < 5
 
 
 def policies() -> list[tuple[str, Follow]]:
