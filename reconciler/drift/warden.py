@@ -151,7 +151,7 @@ class Warden:
         was = finding.was.live(result.identity) if finding.was is not None else None
         if result.outcome is not Outcome.DONE:
             self._failed(finding, was, result)
-        elif was is not None and live is not None and alike(was, live):
+        elif was is not None and live is not None and alike(was, live) and finding.kind is not DriftKind.TAKEN:
             self._futile.add(finding.change, finding.change.fields)
             self._well(result.identity)
         else:
@@ -432,7 +432,7 @@ class Warden:
             self._look_again(identity, _AGAIN)
             reason = change.reason
         case = self._open(finding, was, state, reason, until=None if suspended else window)
-        if not quiet and (not case.told or case.drift.kind is not finding.kind):
+        if not quiet and not case.told:
             self._patience.tried(identity)
             self._begin(case, hint=change.hint)
 
@@ -558,6 +558,6 @@ class Warden:
 
 def _no_effect(change: Change, left: tuple[FieldChange, ...], was: Live, became: Live) -> bool:
     """Whether an apply left what differed as it was."""
-    if change.identity.group_kind == SECRET:  # whose fields look the same whatever they hold
-        return alike(was, became)
-    return (bool(left) and left == change.fields) or alike(was, became)
+    if not change.fields or change.identity.group_kind == SECRET:  # whose fields look the same whatever they hold
+        return bool(left or not change.fields) and alike(was, became)
+    return left == change.fields
