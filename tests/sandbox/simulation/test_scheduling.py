@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.kube.pod_requests import requested
 from reconciler.sandbox.client import Object
 from reconciler.sandbox.scheduler.placement import term_matches, tolerates
-from reconciler.sandbox.scheduler.requests import requested
 from reconciler.sandbox.scheduler.select import Selector, Unfit
 from reconciler.sandbox.scheduler.state import Cluster
 
