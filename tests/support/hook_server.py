@@ -4,12 +4,16 @@ with HookServer() as hook:
     hook.url("/services/secret")          # http://127.0.0.1:<port>/services/secret
     hook.answers = [429, 503, 200]        # of the next requests; the last one stays; HANG takes and never answers
     hook.taken                            # the requests so far, in order
+    hook.on_taken = process.kill          # called when a request is there, before it is answered
 """
 
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Final, NamedTuple, Self
+
+from processes import until
 
 HANG: Final = 0
 DROP: Final = -1
@@ -30,6 +34,7 @@ class HookServer:
         self.headers: dict[str, str] = {}  # of each answer that is no success
         self.said = b"ok"
         self.taken: list[Taken] = []
+        self.on_taken: Callable[[], object] = lambda: None
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -41,6 +46,10 @@ class HookServer:
     @property
     def accepted(self) -> list[Taken]:
         return [each for each in self.taken if 200 <= each.answer < 300]
+
+    def wait(self, count: int) -> None:
+        """Return once `count` requests were taken."""
+        until(lambda: len(self.taken) >= count, f"{count} requests")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -62,6 +71,7 @@ class HookServer:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
                 headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.on_taken()
                 outer.taken.append(Taken(self.path, headers, body, answer))
                 if answer == HANG:
                     outer._released.wait()
