@@ -1,0 +1,179 @@
+"""Objects as a real cluster has them, and what the planner sees of them."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.kube.names import Identity
+from reconciler.kube.selector import Operator, Requirement
+from reconciler.model.cluster_view import Effect, Gpu, Resources, Taint, Toleration
+from reconciler.planner.reading import need, node_view, pod_view, workload_of
+
+GI = 2**30
+WEB = Identity("apps", "Deployment", "shop", "web")
+SPEC = Identity("reconciler.dev", "Deployment", "shop", "web")
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def container(requests: dict[str, Any], limits: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"resources": {"requests": requests, "limits": limits or {}}}
+
+
+def node(**spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "a", "labels": {"topology.kubernetes.io/zone": "eu-1a"}},
+        "spec": spec,
+        "status": {
+            "allocatable": {"cpu": "3920m", "memory": "15Gi", "ephemeral-storage": "90Gi", "pods": "58"},
+            "conditions": [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "True"}],
+        },
+    }
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "web-6d4cf56db6-x2x7q",
+            "namespace": "shop",
+            "labels": {"app.kubernetes.io/name": "web", "pod-template-hash": "6d4cf56db6"},
+            "ownerReferences": [
+                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-6d4cf56db6", "controller": True}
+            ],
+        },
+        "spec": {
+            "nodeName": "a",
+            "containers": [{"resources": {"requests": {"cpu": "250m", "memory": "1Gi"}}}],
+            **spec,
+        },
+        "status": {"phase": "Running"},
+    }
+
+
+def test_a_node_has_what_its_kubelet_offers() -> None:
+    seen = node_view(node())
+    assert seen.allocatable == Resources(3920, 15 * GI, 90 * GI)
+    assert (seen.pods, seen.ready, seen.schedulable) == (58, True, True)
+
+
+def test_devices_are_counted_apart_from_other_extended_resources() -> None:
+    has = node()
+    has["status"]["allocatable"] |= {"nvidia.com/gpu": "8", "example.com/fpga": "2", "hugepages-2Mi": "0"}
+    has["metadata"]["labels"]["nvidia.com/gpu.product"] = "A100"
+    seen = node_view(has)
+    assert (seen.gpus, seen.gpu_model, seen.allocatable.extended) == (8, "A100", (("example.com/fpga", 2),))
+
+
+def test_taints_are_read_but_those_that_say_again_that_it_is_not_ready() -> None:
+    taints = [
+        {"key": "dedicated", "value": "gpu", "effect": "NoSchedule"},
+        {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"},
+        {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"},
+        {"key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"},
+    ]
+    has = node(taints=taints, unschedulable=True)
+    has["status"]["conditions"][1]["status"] = "Unknown"
+    seen = node_view(has)
+    pressure = Taint("node.kubernetes.io/memory-pressure")
+    assert seen.taints == (Taint("dedicated", "gpu", Effect.NO_SCHEDULE), pressure)
+    assert (seen.ready, seen.schedulable) == (False, False)
+
+
+def test_a_pod_belongs_to_the_deployment_behind_its_replica_set() -> None:
+    seen = pod_view(pod(), {WEB: SPEC})
+    assert seen is not None
+    assert (seen.owner, seen.node, seen.requests) == (SPEC, "a", Resources(250, GI))
+    other = pod_view(pod(), {})
+    assert other is not None
+    assert other.owner is None, "nobody plans it: it takes its room where it is"
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "name", "found"),
+    [
+        ("StatefulSet", "apps/v1", "db", Identity("apps", "StatefulSet", "shop", "db")),
+        ("Job", "batch/v1", "migrate-1", Identity("batch", "Job", "shop", "migrate-1")),
+        ("ReplicaSet", "apps/v1", "bare", Identity("apps", "ReplicaSet", "shop", "bare")),
+        ("Node", "v1", "a", Identity("", "Node", "shop", "a")),
+    ],
+)
+def test_other_controllers(kind: str, version: str, name: str, found: Identity) -> None:
+    body = pod()
+    body["metadata"]["ownerReferences"] = [{"apiVersion": version, "kind": kind, "name": name, "controller": True}]
+    assert workload_of(body) == found
+    body["metadata"]["ownerReferences"][0]["controller"] = False
+    assert workload_of(body) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": {"phase": "Succeeded"}}, {"status": {"phase": "Failed"}}, {"spec": {"containers": []}}]
+)
+def test_a_pod_that_has_ended_or_waits_takes_no_room(change: dict[str, Any]) -> None:
+    assert pod_view({**pod(), **change}, {}) is None
+
+
+def test_a_workload_needs_what_its_template_states() -> None:
+    zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["eu-1b", "eu-1a"]}
+    name = {"key": "metadata.name", "operator": "In", "values": ["a"]}
+    template = {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {
+            "initContainers": [
+                {"restartPolicy": "Always", "resources": {"requests": {"cpu": "100m"}}},
+                {"resources": {"requests": {"cpu": "2"}}},
+            ],
+            "containers": [
+                {"resources": {"requests": {"cpu": "500m"}, "limits": {"memory": "1Gi", "nvidia.com/gpu": 2}}}
+            ],
+            "nodeSelector": {"nvidia.com/gpu.product": "A100"},
+            "priorityClassName": "high",
+            "tolerations": [{"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoSchedule"}],
+            "affinity": {
+                "nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {
+                        "nodeSelectorTerms": [{"matchExpressions": [zone]}]
+                    },
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        {
+                            "weight": 7,
+                            "preference": {
+                                "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]
+                            },
+                        }
+                    ],
+                },
+                "podAntiAffinity": {
+                    REQUIRED: [
+                        {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}}
+                    ]
+                },
+            },
+            "topologySpreadConstraints": [
+                {"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 2, "whenUnsatisfiable": "ScheduleAnyway"}
+            ],
+        },
+    }
+    found = need(SPEC, 3, template, priorities={"high": 1000})
+    assert found.requests == Resources(2100, GI), "an init container runs beside the sidecar before it"
+    assert found.gpu == Gpu(2, models=frozenset({"A100"}))
+    assert (found.replicas, found.priority, found.labels) == (3, 1000, {"app": "web"})
+    assert found.tolerations == (Toleration(exists=True), Toleration("a", "b", effect=Effect.NO_SCHEDULE))
+    (term,) = found.node_affinity
+    assert term == (Requirement("topology.kubernetes.io/zone", Operator.IN, frozenset({"eu-1a", "eu-1b"})),)
+    ((weight, preferred),) = found.preferred
+    assert (weight, preferred[0].key) == (7, "kubernetes.io/hostname")
+    (anti,) = found.affinities
+    assert (anti.anti, anti.required, anti.selector.matches({"app": "web"})) == (True, True, True)
+    (spread,) = found.spreads
+    assert (spread.max_skew, spread.hard) == (2, False)
+
+
+def test_nothing_stated_is_a_need_all_the_same() -> None:
+    found = need(SPEC, 1, {}, priorities={})
+    assert (found.requests, found.priority) == (Resources(), 0)
+
+
+@pytest.mark.parametrize("template", [{"spec": {"containers": [{"resources": {"requests": {"cpu": "much"}}}]}}])
+def test_what_an_api_server_would_refuse_is_no_need(template: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="much"):
+        need(SPEC, 1, template, priorities={})
