@@ -130,17 +130,8 @@ def test_a_workload_needs_what_its_template_states() -> None:
             "tolerations": [{"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoSchedule"}],
             "affinity": {
                 "nodeAffinity": {
-                    "requiredDuringSchedulingIgnoredDuringExecution": {
-                        "nodeSelectorTerms": [{"matchExpressions": [zone]}]
-                    },
-                    "preferredDuringSchedulingIgnoredDuringExecution": [
-                        {
-                            "weight": 7,
-                            "preference": {
-                                "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]
-                            },
-                        }
-                    ],
+                    REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [zone]}]},
+                    PREFERRED: [{"weight": 7, "preference": {"matchFields": [name]}}],
                 },
                 "podAntiAffinity": {
                     REQUIRED: [
