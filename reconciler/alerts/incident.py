@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from reconciler.kube.names import Identity
 from reconciler.model.alerting import Urgency
 from reconciler.model.change import ABSENT
-from reconciler.model.drift import Author, Drift
+from reconciler.model.drift import Author, Drift, DriftKind
 from reconciler.model.event import Event, Topic
 from reconciler.model.manifest import DriftMode
 
@@ -61,6 +61,8 @@ class Incident:
     message: str = ""
     hint: str = ""
     revision: str = ""
+    kind: str = ""  # of a drift: "edited", "deleted", …
+    reason: str = ""  # of a drift: why it is not healed
     fields: tuple[DriftedField, ...] = ()
     more_fields: int = 0
     by: tuple[str, ...] = ()
@@ -118,9 +120,12 @@ def described(incident: Incident, event: Event) -> Incident:
         message=_cut(event.message, MESSAGE),
         hint=_cut(event.hint, MESSAGE),
         revision=event.revision,
+        kind=drift.kind.value if drift else "",
+        reason=_cut(drift.reason, MESSAGE) if drift else "",
         fields=_fields(drift) if drift else (),
         more_fields=max(0, len(drift.fields) - FIELDS) if drift else 0,
-        by=_authors(drift) if drift else (),
+        # Who wrote the fields of an object has not therefore deleted it.
+        by=_authors(drift) if drift and drift.kind is not DriftKind.DELETED else (),
         wanted=f"{_cut(wanted.path, PATH)}:{wanted.line}" if wanted else "",
         commit=_cut(f"{revision.short} {_name(revision.author)}: {revision.subject}", PATH) if revision else "",
     )

@@ -9,8 +9,9 @@ from typing import Final
 
 from reconciler.alerts.incident import Incident
 from reconciler.alerts.outbox import Batch, Group, Item, Phase
-from reconciler.alerts.words import name_of, state_of, states_of
+from reconciler.alerts.words import Saying, name_of, saying_of, state_of, states_of
 from reconciler.model.alerting import MessageConfig, Urgency
+from reconciler.model.drift import DriftKind
 from reconciler.model.event import Topic
 from reconciler.model.template import Template
 
@@ -98,9 +99,8 @@ class Composer:
         identity = incident.key.identity
         over = phase in (Phase.ENDED, Phase.PASSED)
         name, state = name_of(incident.key), state_of(incident, phase)
-        fields = "" if phase is Phase.ENDED else "\n".join(_fields(item))
-        drift = incident.key.topic is Topic.DRIFT
-        message = incident.ending if phase is Phase.ENDED else incident.message
+        fields = "\n".join(_fields(item))
+        message = _message(item)
         lasted = _length((incident.ended or now) - incident.since)
         return {
             **self._place(Batch(_group(item), ())),
@@ -113,10 +113,10 @@ class Composer:
             "name": identity.name if identity else "",
             "what": f"{name} {state}",
             "state": state,
-            "message": "" if fields or (drift and phase is Phase.ENDED) else message,
+            "message": message,
             "fields": fields,
-            "brief": _brief(item, message, lasted),
-            "by": "" if phase is Phase.ENDED else ", ".join(incident.by),
+            "brief": _brief(item, lasted),
+            "by": "" if phase is Phase.ENDED or incident.key.topic is Topic.FIGHT else ", ".join(incident.by),
             "wanted": "" if over else incident.wanted,
             "commit": "" if over else incident.commit,
             "git": "" if over else _git(incident),
@@ -147,27 +147,43 @@ def _what(batch: Batch, spoken: list[Item]) -> str:
         if len(items) == 1:
             parts.append(f"{name_of(first.incident.key)} {state_of(first.incident, first.phase)}")
         else:
-            parts.append(states_of(first.incident.key.topic, first.phase, first.incident.outcome, len(items)))
+            parts.append(states_of(saying_of(first.incident, first.phase), len(items)))
     return ", ".join(filter(None, ("; ".join(parts), more)))
 
 
-def _kind(item: Item) -> tuple[int, str]:
-    return list(Phase).index(item.phase), item.incident.outcome
+def _kind(item: Item) -> tuple[int, Saying]:
+    return list(Phase).index(item.phase), saying_of(item.incident, item.phase)
 
 
 def _fields(item: Item) -> list[str]:
-    lines = [f"{field.path}: {field.wanted} → {field.found}" for field in item.incident.fields]
-    return [*lines, f"and {item.incident.more_fields} more"] if item.incident.more_fields else lines
+    """What differs, a field a line. Of a fight the message says it, and what is over is as it should be."""
+    incident = item.incident
+    if item.phase is Phase.ENDED or incident.key.topic is not Topic.DRIFT or incident.kind == DriftKind.DELETED:
+        return []
+    if incident.kind == DriftKind.TAKEN:
+        lines = [f"{field.path}: {field.found}, but no longer ours" for field in incident.fields]
+    else:
+        lines = [f"{field.path}: {field.wanted} → {field.found}" for field in incident.fields]
+    return [*lines, f"and {incident.more_fields} more"] if incident.more_fields else lines
 
 
-def _brief(item: Item, message: str, lasted: str) -> str:
+def _message(item: Item) -> str:
+    """What was said, where title and fields do not say it."""
+    incident = item.incident
+    if incident.key.topic is Topic.DRIFT and (item.phase is Phase.ENDED or incident.kind):
+        return "" if item.phase in (Phase.ENDED, Phase.PASSED) else incident.reason
+    return incident.ending if item.phase is Phase.ENDED else incident.message
+
+
+def _brief(item: Item, lasted: str) -> str:
     """One clause."""
     if item.phase is Phase.ENDED:
         return f"after {lasted}"
-    by = f", by {item.incident.by[0]}" if item.incident.by and item.incident.fields else ""
-    rest = f", and {more} more" if (more := max(0, len(_fields(item)) - 1)) else ""
-    said = f"{_fields(item)[0]}{rest}{by}" if item.incident.fields else message.partition("\n")[0]
-    said = said or f"since {item.incident.since:%H:%M:%S}"
+    fields, by = _fields(item), item.incident.by[:1] if item.incident.kind else ()
+    first = fields[0] if fields else _message(item).partition("\n")[0]
+    more = f"and {len(fields) + item.incident.more_fields - bool(item.incident.more_fields) - 1} more"
+    parts = [first, more if len(fields) > 1 else "", *(f"by {each}" for each in by)]
+    said = ", ".join(filter(None, parts)) or f"since {item.incident.since:%H:%M:%S}"
     return said if len(said) <= _BRIEF else f"{said[: _BRIEF - 1]}…"
 
 

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from reconciler.alerts.incident import Incident, Key
 from reconciler.alerts.outbox import Phase
+from reconciler.model.drift import DriftKind
 from reconciler.model.event import EventType, Topic
 
 
@@ -82,6 +83,26 @@ _HEALED: Final[Mapping[Phase, _Words]] = {
     Phase.ENDED: _Words("was healed", "were healed"),
     Phase.PASSED: _Words("drifted and was healed", "drifted and were healed"),
 }
+_DELETED: Final[Mapping[Phase, _Words]] = {
+    Phase.BEGAN: _Words("was deleted", "were deleted"),
+    Phase.LASTS: _Words("is still missing", "are still missing"),
+    Phase.PASSED: _Words("was deleted, and is there again", "were deleted, and are there again"),
+}
+_REPLACED: Final[Mapping[Phase, _Words]] = {
+    Phase.BEGAN: _Words("was replaced", "were replaced"),
+    Phase.LASTS: _Words("is still another one", "are still other ones"),
+    Phase.PASSED: _Words("was replaced and healed", "were replaced and healed"),
+}
+_OF_KIND: Final = {DriftKind.DELETED.value: _DELETED, DriftKind.REPLACED.value: _REPLACED}
+
+
+class Saying(NamedTuple):
+    """What decides about the words: those that are alike are counted together."""
+
+    topic: Topic
+    phase: Phase
+    kind: str
+    outcome: str
 
 
 def name_of(key: Key) -> str:
@@ -91,7 +112,16 @@ def name_of(key: Key) -> str:
     return str(key.identity) if key.identity else key.subject or _NAMES.get(key.topic, "something")
 
 
-def _words(topic: Topic, phase: Phase, outcome: str) -> _Words:
+def saying_of(incident: Incident, phase: Phase) -> Saying:
+    drift = incident.key.topic is Topic.DRIFT
+    kind = incident.kind if drift and incident.kind in _OF_KIND and phase is not Phase.ENDED else ""
+    return Saying(incident.key.topic, phase, kind, incident.outcome)
+
+
+def _words(saying: Saying) -> _Words:
+    topic, phase, kind, outcome = saying
+    if kind:
+        return _OF_KIND[kind][phase]
     if topic is Topic.DRIFT and outcome == EventType.HEALED and phase in _HEALED:
         return _HEALED[phase]
     return _SAID[topic][phase]
@@ -99,9 +129,9 @@ def _words(topic: Topic, phase: Phase, outcome: str) -> _Words:
 
 def state_of(incident: Incident, phase: Phase) -> str:
     """What is so of it: "drifted and was healed"."""
-    return _words(incident.key.topic, phase, incident.outcome).one
+    return _words(saying_of(incident, phase)).one
 
 
-def states_of(topic: Topic, phase: Phase, outcome: str, count: int) -> str:
+def states_of(saying: Saying, count: int) -> str:
     """What is so of several: "1,000 objects drifted and were healed"."""
-    return f"{count:,} {_THINGS.get(topic, 'objects')} {_words(topic, phase, outcome).many}"
+    return f"{count:,} {_THINGS.get(saying.topic, 'objects')} {_words(saying).many}"

@@ -8,18 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from alert_events import START, WEB, at, config_map, drifted, event, healed
+from alert_events import START, WEB, at, config_map, drift, drifted, event, healed
 
 from reconciler.alerts.incidents import Incidents
 from reconciler.alerts.message import Composer, Message
 from reconciler.alerts.outbox import Batch, Group, Item, Outbox, Phase, Timing
-from reconciler.alerts.words import states_of
+from reconciler.alerts.words import Saying, states_of
 from reconciler.model.alerting import (
     PLACEHOLDERS_INCIDENT,
     PLACEHOLDERS_TITLE,
     MessageConfig,
     Urgency,
 )
+from reconciler.model.drift import DriftKind
 from reconciler.model.event import BEGINS, ENDS, Event, EventType, Topic
 from reconciler.model.manifest import DriftMode
 
@@ -79,8 +80,23 @@ STORIES = {
     "many that were healed, and two that were not": last(
         *(drifted(0, config_map(n)) for n in range(100)), *(healed(1, config_map(n)) for n in range(98))
     ),
+    "deleted, and nobody makes it again": last(drifted(kind=DriftKind.DELETED), seconds=86_410, reminder=86_400),
+    "deleted": last(drifted(kind=DriftKind.DELETED)),
+    "deleted and made again": last(drifted(kind=DriftKind.DELETED, mode=DriftMode.HEAL), healed(1)),
+    "many, in several ways": last(
+        *(drifted(0, config_map(n)) for n in range(2)),
+        *(drifted(0, config_map(n), kind=DriftKind.DELETED) for n in range(2, 4)),
+        drifted(0, config_map(4), kind=DriftKind.REPLACED),
+    ),
+    "a field is no longer ours": last(drifted(kind=DriftKind.TAKEN)),
+    "it waits": last(drifted(reason="a maintenance window lasts until 12:00")),
     "a fight": last(
-        event(EventType.FOUGHT, identity=WEB, message="kube-hpa keeps changing spec.replicas back; healed at 10:05")
+        event(
+            EventType.FOUGHT,
+            identity=WEB,
+            message="reconciler and kube-hpa change it back again and again; spec.replicas is 5, Git states 3",
+            drift=drift(),
+        )
     ),
     "held": last(HELD),
     "a failed sync": last(event(EventType.SYNC_FAILED, message="3 create; 1 failed")),
@@ -123,7 +139,7 @@ def test_every_topic_has_words_for_every_phase() -> None:
     for topic in Topic:
         for phase in Phase:
             for outcome in ("", *(kind.value for kind, ended in ENDS.items() if ended is topic)):
-                assert states_of(topic, phase, outcome, 2).startswith("2 ")
+                assert states_of(Saying(topic, phase, "", outcome), 2).startswith("2 ")
     assert set(BEGINS.values()) == set(Topic)
 
 

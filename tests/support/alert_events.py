@@ -26,13 +26,20 @@ def event(kind: EventType, seconds: float = 0, **more: Any) -> Event:
     return Event(kind, at(seconds), **{"source": "shop", "message": f"said {kind}", **more})
 
 
-def drift(identity: Identity = WEB, *, mode: DriftMode = DriftMode.ALERT, seconds: float = 0) -> Drift:
-    """Somebody made five of three replicas, and a label."""
+def drift(
+    identity: Identity = WEB,
+    *,
+    mode: DriftMode = DriftMode.ALERT,
+    seconds: float = 0,
+    kind: DriftKind = DriftKind.EDITED,
+    reason: str = "",
+) -> Drift:
+    """Somebody made five of three replicas, and took a label away."""
     by = (Author("kubectl-edit", "Update", at(-7)),)
     return Drift(
         "shop",
         identity,
-        DriftKind.EDITED,
+        kind,
         at(seconds),
         mode,
         DriftState.FOUND,
@@ -40,12 +47,13 @@ def drift(identity: Identity = WEB, *, mode: DriftMode = DriftMode.ALERT, second
             DriftedField("spec.replicas", 3, 5, by),
             DriftedField("metadata.labels[tier]", "front", ABSENT, ()),
         ),
+        reason=reason,
         wanted=(Wanted("apps/web.yaml", 12, REVISION),),
     )
 
 
-def drifted(seconds: float = 0, identity: Identity = WEB, *, mode: DriftMode = DriftMode.ALERT) -> Event:
-    found = drift(identity, mode=mode, seconds=seconds)
+def drifted(seconds: float = 0, identity: Identity = WEB, **more: Any) -> Event:
+    found = drift(identity, seconds=seconds, **more)
     return event(EventType.DRIFTED, seconds, identity=identity, drift=found, message="drift")
 
 
