@@ -6,7 +6,7 @@ from typing import Final
 from reconciler.daemon.page.layout import page, section
 from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.paging import Slice, links
-from reconciler.daemon.page.parts import chip, commit, count, named, spaced, when
+from reconciler.daemon.page.parts import chip, commit, count, hint, named, spaced, when
 from reconciler.daemon.page.status import Overall
 from reconciler.diff.views.fields import Line, lines, visible
 from reconciler.model.change import FieldChange
@@ -70,8 +70,16 @@ def card(drift: Drift, now: datetime, *, link: bool = True) -> Html:
         *(_field(field, now) for field in drift.fields[:_FIELDS]),
         tag("p", f"and {count(len(drift.fields) - _FIELDS, 'more field')}") if len(drift.fields) > _FIELDS else None,
         *(_wanted(each, now) for each in drift.wanted),
+        hint(_what_to_do(drift)),
         class_="card drift",
     )
+
+
+def _what_to_do(drift: Drift) -> str:
+    """For what nobody undoes by itself."""
+    if drift.ended is not None or drift.mode is not DriftMode.ALERT:
+        return ""
+    return f"commit what is there, or make it what Git states: reconciler drift {drift.source} --heal {drift.identity}"
 
 
 def _state(drift: Drift) -> Html:
@@ -110,12 +118,13 @@ def _line(line: Line) -> Html:
     """One line of a difference: "-" is what Git states, "+" what the cluster has."""
     words = line.text
     kind = _WHAT[line.sign]
+    sign = f"{line.sign}\N{NO-BREAK SPACE}"  # it does not stand alone at the end of a narrow line
     if line.became is None:
-        return tag("span", f"{line.sign} {_cut(words)}\n", class_=f"line {kind}")
+        return tag("span", f"{sign}{_cut(words)}\n", class_=f"line {kind}")
     stated, found = line.became
     return tag(
         "span",
-        f"{line.sign} {_cut(words)}",
+        f"{sign}{_cut(words)}",
         tag("del", _cut(stated)),
         " → ",
         tag("ins", _cut(found)),
