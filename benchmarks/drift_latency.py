@@ -144,6 +144,7 @@ class Daemon:
         self.logged: dict[tuple[str, str], list[float]] = defaultdict(list)  # by type and object
         self.news = asyncio.Condition()
         self.ended = False
+        self.attributed = 0  # drifts that were logged with the commit that wanted it otherwise
 
     async def read(self) -> None:
         assert self.process.stderr is not None
@@ -156,6 +157,7 @@ class Daemon:
                 continue
             if said["type"] in ("failed", "sync-failed", "not-ready"):
                 sys.stderr.write(line.decode())
+            self.attributed += said["type"] == "drifted" and any(place["commit"] for place in said.get("wanted", ()))
             async with self.news:
                 self.logged[said["type"], said.get("object", "")].append(now)
                 self.news.notify_all()
@@ -281,7 +283,7 @@ async def at_once(
     """Edit all of them as fast as the server takes it."""
     await asyncio.sleep(GROUPING)  # what was told of the edits before is told
     before, peak, busy = running.memory(), 0.0, running.processor()
-    healed_before = running.total("healed")
+    healed_before, attributed_before = running.total("healed"), running.attributed
 
     async def measure() -> None:
         nonlocal peak
@@ -312,6 +314,7 @@ async def at_once(
         "at_once_healed_s": round(healed, 1),
         "at_once_logged_s": round(told, 1),
         "at_once_cpu_s": round(running.processor() - busy, 1),
+        "at_once_attributed": running.attributed - attributed_before,
         "at_once_messages": hook.since(began),
         "rss_mb": round(before),
         "rss_growth_mb": round(peak - before, 1),
@@ -411,7 +414,7 @@ async def measure(server: Path, repository: Path, edits: int, seconds: float) ->
             task.cancel()
     least = await floor(server, edits)
     figures |= {"floor_p95_ms": round(p95(least)), "floor_median_ms": round(statistics.median(least) * 1000)}
-    return figures | {"of_floor": round(p95(healed) / p95(least), 2)}
+    return figures | {"of_floor": round(statistics.median(healed) / statistics.median(least), 2)}
 
 
 def main() -> None:
@@ -437,7 +440,10 @@ def main() -> None:
 
         on_fresh_server(contender)
     print(f"noticed: 95 of 100 edits within {figures['noticed_p95_ms']} ms, in the log with the commit that wanted it")
-    print(f"healed: 95 of 100 within {figures['healed_p95_ms']} ms, {figures['of_floor']} × a bare watch and apply")
+    print(
+        f"healed: 95 of 100 within {figures['healed_p95_ms']} ms, a bare watch and apply {figures['floor_p95_ms']} ms"
+    )
+    print(f"half of them within {figures['healed_median_ms']} ms, {figures['of_floor']} × a bare watch and apply")
     print(f"{AT_ONCE} at once: healed within {figures['at_once_healed_s']} s, {figures['at_once_messages']} messages")
     print(json.dumps(figures))
 

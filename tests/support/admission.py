@@ -5,7 +5,7 @@ import base64
 import json
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,16 @@ class Webhook:
 
 @asynccontextmanager
 async def admission(
-    w: World, folder: Path, verdict: Verdict, *, mutating: bool = False, policy: str = "Fail", timeout: int = 10
+    w: World,
+    folder: Path,
+    verdict: Verdict,
+    *,
+    mutating: bool = False,
+    policy: str = "Fail",
+    timeout: int = 10,
+    namespaces: Sequence[str] = (),
 ) -> AsyncIterator[Webhook]:
-    """A webhook in force for the namespace of `w`'s sources, which must be there, and for no other.
+    """A webhook in force for the namespace of `w`'s sources, which must be there, or for `namespaces`, and no other.
 
     `folder` takes its certificate; `policy` and `timeout` (in seconds) are what the API server is to do without it.
     """
@@ -99,7 +106,11 @@ async def admission(
             "caBundle": base64.b64encode(certificate.read_bytes()).decode(),
         },
         "rules": [RULE],
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": w.space}},
+        "namespaceSelector": {
+            "matchExpressions": [
+                {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces or (w.space,))}
+            ]
+        },
         "failurePolicy": policy,
         "timeoutSeconds": timeout,
         "sideEffects": "None",
