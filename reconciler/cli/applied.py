@@ -9,7 +9,9 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from reconciler.cli.folder import Folder, rendered, source_name
+from msgspec.structs import replace
+
+from reconciler.cli.folder import source_name
 from reconciler.cli.session import Session
 from reconciler.clock import SystemClock
 from reconciler.drift.attribution import Blame, History
@@ -18,10 +20,13 @@ from reconciler.model.config import GitCredentials, SourceConfig
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
+from reconciler.planner.identity import plan
+from reconciler.render.render import Renderer
 from reconciler.source.directory import DirectorySource
 from reconciler.source.environment import Settings, environment
 from reconciler.source.process import GitFailed, GitJob
 from reconciler.source.repository import GitSource
+from reconciler.specs.config import read_config
 from reconciler.specs.load import Loader
 
 
@@ -66,32 +71,48 @@ async def as_applied(it: Session, args: argparse.Namespace, source: str, path: s
     mark = state.applied or state.seen
     if mark is None:
         raise ConfigError(f"source {source} has not been applied yet", hint="`reconciler plan` shows what it would do")
+    config = _config(args, source, path)
     async with AsyncExitStack() as stack:
         loader = Loader()
-        snapshot, history, note = await _found(stack, args, source, path, mark.commit)
-        specs = await loader.load(snapshot, history, namespace=args.namespace, scopes=await it.scopes())
+        snapshot, history, note = await _found(stack, args, config, path, mark.commit)
+        specs = await loader.load(snapshot, history, namespace=config.namespace, scopes=await it.scopes())
         owner = it.owner(source, await it.install(make=False))
-        manifests = rendered(Folder(snapshot, specs), source=source, install=owner.install)
-        config = SourceConfig(name=source, url=args.repo or path, paths=args.paths, namespace=args.namespace)
+        manifests = Renderer().render(
+            specs, plan(specs), owner=owner, adopt=False, drift=config.drift, drift_rules=config.drift_rules
+        )
         yield Applied(config, owner, snapshot, specs, manifests, history, loader, note)
 
 
+def _config(args: argparse.Namespace, source: str, path: str) -> SourceConfig:
+    """The source as --config has it, or as the other flags say. Raises ConfigError."""
+    if not args.config:
+        url = args.repo or path
+        if args.repo and Path(args.repo).is_dir():
+            url = str(Path(args.repo).resolve())
+        return SourceConfig(name=source, url=url, ref=args.ref, paths=args.paths, namespace=args.namespace)
+    configured = {each.name: each for each in read_config(args.config).sources}
+    if source not in configured:
+        hint = f"it has {', '.join(configured)}"
+        raise ConfigError(f"there is no source {source!r} in it", where=args.config, hint=hint)
+    return configured[source]
+
+
 async def _found(
-    stack: AsyncExitStack, args: argparse.Namespace, source: str, path: str, commit: str
+    stack: AsyncExitStack, args: argparse.Namespace, config: SourceConfig, path: str, commit: str
 ) -> tuple[Snapshot, History, str]:
     """The snapshot of `commit`, where its files and its history are read, and a note where it is another one."""
-    if args.repo:
-        url = str(Path(args.repo).resolve()) if Path(args.repo).is_dir() else args.repo  # noqa: ASYNC240
-        snapshot, git = await _repository(stack, source, url, commit or args.ref, args.paths)
-        return snapshot, git, "" if commit else f"a folder was applied; it is compared with {args.ref} of --repo"
-    folder = DirectorySource(Path(path), args.paths, source)
+    if args.repo or args.config:
+        snapshot, git = await _repository(stack, replace(config, ref=commit or config.ref))
+        note = "" if commit else f"a folder was applied; it is compared with {config.ref} of {config.url}"
+        return snapshot, git, note
+    folder = DirectorySource(Path(path), config.paths, config.name)
     note = f"{path} has no commit {commit[:12]}; its files are taken as they are now" if commit else ""
     if (top := _work_tree(path)) is None:
         return await folder.snapshot(), _Folder(folder), note
-    inside = Path(path).resolve().relative_to(top).as_posix()  # noqa: ASYNC240
-    paths = [posixpath.normpath(posixpath.join(inside, one)) for one in args.paths]
+    inside = Path(path).resolve().relative_to(top).as_posix()  # noqa: ASYNC240 - once, at the start
+    paths = tuple(posixpath.normpath(posixpath.join(inside, one)) for one in config.paths)
     try:
-        snapshot, git = await _repository(stack, source, str(top), commit or "HEAD", paths)
+        snapshot, git = await _repository(stack, replace(config, url=str(top), ref=commit or "HEAD", paths=paths))
     except SourceError:  # never committed, a shallow clone, another repository
         return await folder.snapshot(), _Folder(folder), note
     if commit:
@@ -100,17 +121,14 @@ async def _found(
     return now, _Folder(folder, now, inside, git, snapshot), ""
 
 
-async def _repository(
-    stack: AsyncExitStack, source: str, url: str, ref: str, paths: Sequence[str]
-) -> tuple[Snapshot, GitSource]:
+async def _repository(stack: AsyncExitStack, config: SourceConfig) -> tuple[Snapshot, GitSource]:
     """Raises SourceError."""
     cache = Path(stack.enter_context(TemporaryDirectory()))
-    config = SourceConfig(name=source, url=url, ref=ref, paths=tuple(paths))
     git = GitSource(config, cache, clock=SystemClock(), random=Random(0))  # noqa: S311 - jitter
     stack.push_async_callback(git.close)
     poll = await git.poll()
     if poll.snapshot is None or poll.error is not None:
-        raise poll.error or SourceMissing(f"{url} has no commit")
+        raise poll.error or SourceMissing(f"{config.url} has no commit")
     return poll.snapshot, git
 
 

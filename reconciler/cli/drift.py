@@ -30,7 +30,9 @@ def add(verbs: Verbs) -> None:
         nargs="?",
         help="a source's name, or the folder with its specs (default: the folder . and its source)",
     )
-    parser.add_argument("--repo", metavar="URL", help="the source's repository (default: the folder)")
+    git = parser.add_mutually_exclusive_group()
+    git.add_argument("--repo", metavar="URL", help="the source's repository (default: the folder)")
+    git.add_argument("--config", metavar="FILE", help="the daemon's configuration: it has the repository and all else")
     parser.add_argument("--ref", metavar="REF", default="main", help="of --repo, where a folder was applied")
     paths_flag(parser)
     parser.add_argument(

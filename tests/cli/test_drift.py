@@ -231,6 +231,22 @@ def test_the_repository_can_be_named_and_the_source_too(on: Any, applied: Reposi
         assert list(found(ran)) == ["ConfigMap/settings"]
 
 
+def test_with_the_daemons_configuration_its_rules_are_known(
+    on: Any, applied: Repository, server: Server, tmp_path: Path
+) -> None:
+    rules = [{"mode": "ignore", "objects": ["ConfigMap/*/settings"]}, {"mode": "alert", "paths": ["web.yaml"]}]
+    config = {"sources": [{"name": "shop", "url": str(applied.path), "driftRules": rules}]}
+    (tmp_path / "config.yaml").write_text(json.dumps(config))
+    server.patch(f"{MAPS}/settings", {"data": {"currency": "USD"}})
+    server.patch(f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": 7}}, by="kubectl")
+    server.patch(f"{SECRETS}/login", {"data": {"password": "eA=="}})
+    said = json.loads(on("shop", "--config", tmp_path / "config.yaml", "--output", "json").out)
+    assert {each["name"]: each["mode"] for each in said["drift"]} == {"login": "heal", "web": "alert"}
+    (tmp_path / "config.yaml").write_text(json.dumps({"sources": [{"name": "bank", "url": str(applied.path)}]}))
+    ran = on("shop", "--config", tmp_path / "config.yaml")
+    assert (ran.code, ran.err.splitlines()[1]) == (1, "  hint: it has bank")
+
+
 def test_a_folder_inside_a_repository_and_its_layers(on: Any, repository: Repository, server: Server) -> None:
     over = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {currency: CHF}\n"
     files = {"deploy/base/settings.yaml": SETTINGS, "deploy/prod/settings.yaml": over, "README.md": "words"}
