@@ -1,5 +1,6 @@
 """What is stated about images and their registries, and what becomes of it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -91,3 +92,14 @@ class Built:
     built: bool  # False: the registry had it
     finished: datetime
     seconds: float = 0.0
+
+
+class Commit(NamedTuple):
+    """What is to be committed: whole files by path, and the message."""
+
+    files: Mapping[str, bytes]
+    message: str
+
+
+Edit = Callable[[Mapping[str, bytes | None]], Commit | None]
+"""From the contents of files at a branch's tip (None: not there) to a commit; None when there is nothing to change."""

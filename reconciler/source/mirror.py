@@ -63,7 +63,7 @@ class Mirror:
             if _is_repository(self._path):
                 _sweep(self._path)
             else:
-                _create(self._path)
+                create(self._path)
 
     def good(self) -> str | None:
         """The last good commit, None when there was none. Raises Damaged when there was and it is lost."""
@@ -101,7 +101,7 @@ class Mirror:
         spare, trash = self._path.with_suffix(".spare"), self._path.with_suffix(".trash")
         with self._locked():
             shutil.rmtree(spare, ignore_errors=True)
-            _create(spare)
+            create(spare)
             self._git.directory = spare
             try:
                 commit = self._fetch(target)
@@ -168,7 +168,7 @@ class Mirror:
         raise SourceError("another process holds the mirror's lock", where=str(self._path))
 
 
-def _create(path: Path) -> None:
+def create(path: Path) -> None:
     """A new, empty repository, at `path` whole or not at all.
 
     These are the files of which Git's format says that a repository has them. `git init` would listen to GIT_DIR and
