@@ -141,9 +141,14 @@ class Alerts:
             await self._keeper.close(_RECORD_SECONDS)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(_guarded(work))
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a part of the work of alerts failed, and the rest goes on", exc_info=error)
 
     async def _lose_patience(self) -> None:
         await self._clock.sleep(PATIENCE)
@@ -235,14 +240,6 @@ class Alerts:
                     entry = known.setdefault(pending.id, Entry(pending))
                     known[pending.id] = replace(entry, owed=entry.owed | {name})
         return encode(known.values(), self._names)
-
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    """Something that nobody foresaw in one part of the work is said, and the other parts go on."""
-    try:
-        await work
-    except Exception:
-        logger.exception("a part of the work of alerts failed")
 
 
 def _timing(config: AlertsConfig, receiver: Receiver) -> Timing:
