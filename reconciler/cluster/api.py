@@ -1,5 +1,6 @@
 """One call to a Kubernetes API server: paths, JSON in and out, failures as `reconciler.errors`."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -24,6 +25,7 @@ METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 # its --request-timeout, 60 s by default: its answer says which webhook is slow, our own deadline would not.
 WRITE_TIMEOUT: Final = 65.0
 
+_PLAIN: Final = re.compile(r"[-.0-9A-Za-z]*").fullmatch  # as nearly all names are
 _SECRET = GroupKind("", "Secret")
 _ECHOING = (400, 422, 500)  # answers whose message may repeat what was sent
 
@@ -96,9 +98,13 @@ def object_path(api_version: str, plural: str, namespace: str = "", name: str = 
     """The path of an object, or of a collection where `name` is ""; cluster-wide where `namespace` is ""."""
     parts = ["/apis" if "/" in api_version else "/api", *api_version.split("/")]
     if namespace:
-        parts += ["namespaces", quote(namespace, safe="")]
-    parts += [part for part in (plural, quote(name, safe=""), subresource) if part]
+        parts += ["namespaces", _quoted(namespace)]
+    parts += [part for part in (plural, _quoted(name), subresource) if part]
     return "/".join(parts)
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN(name) else quote(name, safe="")
 
 
 def _without_values(error: ApiError, subject: Identity) -> ApiError:

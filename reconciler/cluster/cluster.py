@@ -163,6 +163,8 @@ class Cluster:
     def _learn(self, live: Live) -> None:
         """Have our own write in the cache before the watch brings it, so that it is never taken for drift."""
         if self._watches.covers(live):
+            if self.cache.at(live.identity, live.resource_version) is not None:
+                return  # the watch was faster
             self.cache.put(
                 live.identity,
                 pack(

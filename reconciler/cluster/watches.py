@@ -26,6 +26,7 @@ from reconciler.model.change import Live
 class _Wanted:
     version: str | None
     selector: str
+    labels: LabelSelector  # what `selector` means
     namespaces: set[str]  # "" for all
 
 
@@ -58,7 +59,8 @@ class Watches:
         for each in sorted(kinds):
             version = each.version if isinstance(each, GroupVersionKind) else None
             kind = each.group_kind if isinstance(each, GroupVersionKind) else each
-            wanted = self._wanted.setdefault(kind, _Wanted(version, selector, set()))
+            if (wanted := self._wanted.get(kind)) is None:
+                wanted = self._wanted[kind] = _Wanted(version, selector, LabelSelector.parse(selector), set())
             if wanted.selector != selector:
                 raise ValueError(f"{kind} is watched with another selector")
             wanted.namespaces |= spaces or {""}
@@ -114,7 +116,7 @@ class Watches:
         return (
             wanted is not None
             and (not identity.namespace or not wanted.namespaces.isdisjoint(("", identity.namespace)))
-            and LabelSelector.parse(wanted.selector).matches(live.labels)
+            and wanted.labels.matches(live.labels)
         )
 
     def failing(

@@ -16,7 +16,7 @@ from typing import TypeVar
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.graph import cycles, rank
 from reconciler.engine.perform import perform
-from reconciler.engine.readiness import Readiness, ready, usable
+from reconciler.engine.readiness import Readiness, is_there, ready, usable
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change, Live
@@ -139,7 +139,7 @@ class Execution:
         if result is not None and result.outcome is not Outcome.DONE:
             raise _Blocked(f"{other} {result.outcome}: {result.message}")
         condition = ready if explicit else usable
-        if condition(self._cluster.cache.get(other)).ready:
+        if (not explicit and is_there(self._cluster.cache, other)) or self._readiness.met(other, condition):
             return
         try:
             async with asyncio.timeout(self._wait_timeout):

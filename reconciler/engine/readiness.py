@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from reconciler.cluster.cache import LiveCache, Packed
 from reconciler.cluster.health.assess import assess
@@ -13,12 +13,19 @@ from reconciler.model.health import Health, Status
 
 Condition = Callable[[Live | None], Health]
 
+_TAKEN_INTO_SERVICE: Final = frozenset({"Namespace", "CustomResourceDefinition"})  # a moment after they are made
+
 
 def usable(live: Live | None) -> Health:
     """Whether what refers to an object may be applied: it exists, and Kubernetes has taken it into service."""
-    if live is not None and live.identity.kind not in ("Namespace", "CustomResourceDefinition"):
+    if live is not None and live.identity.kind not in _TAKEN_INTO_SERVICE:
         return Health(Status.HEALTHY)
     return ready(live)
+
+
+def is_there(cache: LiveCache, identity: Identity) -> bool:
+    """Whether an object is `usable` because it exists, and no more is asked of it. Unpacks nothing."""
+    return identity in cache and identity.kind not in _TAKEN_INTO_SERVICE
 
 
 def ready(live: Live | None) -> Health:
@@ -32,6 +39,7 @@ class Readiness:
     def __init__(self, cache: LiveCache) -> None:
         self._cache = cache
         self._waiters: dict[Identity, list[asyncio.Event]] = {}
+        self._met: dict[tuple[Identity, Condition], str] = {}  # and at which resourceVersion
         self._stop: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
@@ -42,6 +50,16 @@ class Readiness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    def met(self, identity: Identity, condition: Condition) -> bool:
+        """Whether `condition` holds for `identity` now. Many ask the same of one Namespace: it is unpacked once."""
+        version = self._cache.version(identity)
+        if version and self._met.get((identity, condition)) == version:
+            return True
+        met = condition(self._cache.get(identity)).ready
+        if met:
+            self._met[identity, condition] = version
+        return met
 
     def _seen(self, identity: Identity, _old: Packed | None, _new: Packed | None) -> None:
         for event in self._waiters.get(identity, ()):

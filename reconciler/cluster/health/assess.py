@@ -47,8 +47,9 @@ def assess(obj: Mapping[str, Any], now: datetime | None = None) -> Health:
     Without `now`, as for those who wait, what is missing may yet come, however long it has been missing.
     """
     health = _assess(obj)
-    due = degrades_at(obj, health)
-    return outage.outage(obj) if due is not None and now is not None and now >= due else health
+    if now is not None and (due := degrades_at(obj, health)) is not None and now >= due:
+        return outage.outage(obj)
+    return health
 
 
 def degrades_at(obj: Mapping[str, Any], health: Health) -> datetime | None:
