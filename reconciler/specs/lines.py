@@ -5,6 +5,8 @@ The text is read again, but only that of the one document, and only when somebod
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from reconciler.kube.names import Identity
@@ -39,12 +41,22 @@ class Found(NamedTuple):
     exact: bool
 
 
-class Layer(NamedTuple):
+@dataclass(slots=True)
+class Layer:
     """One text that states a document."""
 
     path: str
     file: File
     part: Part
+    places: "_Read | None" = field(default=None, repr=False)  # once somebody has asked
+
+
+class _Read(NamedTuple):
+    """Where everything stands in a piece of a file that holds a part."""
+
+    places: Places
+    before: int  # lines of the file before the piece
+    path: Path  # to the part
 
 
 def layers(document: Identity, origin: Origin, files: Mapping[str, File]) -> tuple[Layer, ...]:
@@ -157,23 +169,37 @@ def _states(part: Part, document: Identity) -> bool:
 
 def _line(layer: Layer, path: Path) -> int:
     """The line of the key at `path`, or of the nearest thing around it."""
-    part = layer.part
-    found, before = _places(layer.file, part)
-    whole = (*part.path, *path)
-    for end in range(len(whole), len(part.path), -1):
-        if (place := found.get(whole[:end])) is not None:
-            return place.key.line + before
-    return part.line
+    if layer.places is None:
+        layer.places = _read(layer.file, layer.part)
+    read = layer.places
+    whole = (*read.path, *path)
+    for end in range(len(whole), len(read.path), -1):
+        if (place := read.places.get(whole[:end])) is not None:
+            return place.key.line + read.before
+    return layer.part.line
 
 
-def _places(file: File, part: Part) -> tuple[Places, int]:
-    """Where everything in the part's document stands, and how many lines of the file come before what was read."""
-    text = Text(file, _LIMITS)
-    if file.json or part.path:  # of a List it is not known where it begins
-        return text.places(part), 0
-    # A file of thousands of documents is not read for one.
-    lines = split_lines(str(text))
-    following = (other.line for other in file.parts if other.doc > part.doc)
-    own = lines[part.line - 1 : next(following, len(lines) + 1) - 1]
-    found = places("\n".join(own), _LIMITS, json=False)
-    return (found[0] if found else {}), part.line - 1
+def _read(file: File, part: Part) -> _Read:
+    """What is read of a file of thousands of documents, or of a List of thousands of items, is the one, if possible."""
+    if not file.json and len(part.path) in (0, 2):
+        lines = _lines(str(Text(file, _LIMITS)))
+        beyond = (other.line for other in file.parts if (other.doc, other.path) > (part.doc, part.path))
+        own = lines[part.line - 1 : next(beyond, len(lines) + 1) - 1]
+        found = places("\n".join(own), _LIMITS, json=False)
+        inside: Path = (0,) if part.path else ()
+        if found and (not inside or inside in found[0]):
+            return _Read(found[0], part.line - 1, inside)
+    documents = _whole(file)
+    return _Read(documents[part.doc] if part.doc < len(documents) else {}, 0, part.path)
+
+
+@lru_cache(maxsize=1)
+def _whole(file: File) -> list[Places]:
+    """Where everything stands in a file."""
+    return places(str(Text(file, _LIMITS)), _LIMITS, json=file.json)
+
+
+def _lines(text: str) -> list[str]:
+    """As `split_lines`, which takes long for a long text."""
+    text = text.replace("\r\n", "\n")
+    return text.split("\n") if not any(odd in text for odd in "\r\x85\u2028\u2029") else split_lines(text)

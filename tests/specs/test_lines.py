@@ -240,3 +240,60 @@ def test_any_text_leads_somewhere_or_nowhere(text: str, value: Any) -> None:
     path, _ = follow(text, value)
     for step in path:
         value = value[step]
+
+
+@given(
+    values=st.lists(st.dictionaries(NAMES, VALUES, min_size=1, max_size=3), min_size=1, max_size=3),
+    flow=st.sampled_from([None, False, True]),
+    last=st.booleans(),
+)
+def test_every_field_of_a_lists_items_stands_where_the_yaml_library_says(
+    values: list[dict[str, Any]], flow: bool | None, last: bool
+) -> None:
+    items = [
+        {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": f"t{n}"}, "spec": value}
+        for n, value in enumerate(values)
+    ]
+    head = {"apiVersion": "v1", "kind": "List"}
+    obj = {**head, "items": items} if last else {"items": items, **head}
+    text = "a: document\n---\n" + yaml.safe_dump(obj, default_flow_style=flow, sort_keys=False) + "---\nb: another\n"
+    _, node, _ = yaml.compose_all(text)
+    stated = next(value for key, value in node.value if key.value == "items")
+    for number, item in enumerate(stated.value):
+        thing = Identity("example.com", "Thing", "shop", f"t{number}")
+        found = marks(item, (), 0)
+        for path, line in found.items():
+            if len(path) < 2 or path[0] != Field("spec") or sum(render(o) == render(path) for o in found) > 1:
+                continue
+            some = of(thing, text, line=item.start_mark.line + 1)
+            assert place(locate(some, [Wish(render(path))])) == f"0.yaml:{line}", render(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("items:\n- &x {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: &d {y: '1'}}\n", None),
+        ("items:\n-\n  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data:\n    x: '1'\n- {}\n", 9),
+        ("items:\n  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: a}\n    data:\n      x: '1'\n", 8),
+    ],
+)
+def test_lists_in_other_styles(text: str, where: int | None) -> None:
+    found = of(Identity("", "ConfigMap", "shop", "a"), "apiVersion: v1\nkind: List\n" + text, line=4)
+    assert place(locate(found, [Wish("data.x")])) == (where and f"0.yaml:{where}")
+
+
+def test_an_item_that_needs_an_anchor_of_another_one() -> None:
+    text = """\
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: &d {x: "1"}}
+- apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: b, labels: *d}
+  data:
+    y: "2"
+"""
+    found = of(Identity("", "ConfigMap", "shop", "b"), text, line=5)
+    assert place(locate(found, [Wish("data.y")])) == "0.yaml:9"
+    assert place(locate(found, [Wish("metadata.labels.x")])) == "0.yaml:7"
