@@ -153,7 +153,8 @@ class Docket:
         drift = replace(self._drift(finding, was, DriftState.HEALED), ended=self._clock.now())
         told = case is not None and case.told
         if identity in self._fights:  # the end of that is told when it stays so
-            self._fights[identity] = replace(self._fights[identity], times=drift.times)
+            resting = "healed; it is over when it stays so"
+            self._fights[identity] = replace(self._fights[identity], times=drift.times, until=None, reason=resting)
             self._drifts.put(self._fights[identity])
         else:
             if not told:

@@ -1,9 +1,12 @@
 """Objects that somebody should look at, each as it was when it was last thought to be well."""
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from reconciler.cluster.cache import Packed
 from reconciler.kube.names import Identity
+
+_KEPT: Final = 2000  # suspects whose state before is known
 
 Batch = Mapping[Identity, Packed | None]
 
@@ -18,6 +21,8 @@ class Suspects:
         return len(self._before)
 
     def add(self, identity: Identity, before: Packed | None = None) -> None:
+        if len(self._before) >= _KEPT:
+            before = None  # a long pass makes every object a suspect, and what it was costs memory
         if self._before.setdefault(identity, before) is None:
             self._before[identity] = before
 

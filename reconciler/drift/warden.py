@@ -1,5 +1,6 @@
 """The care for the objects of one source: what others do to them is noticed, confirmed, told, healed or left alone."""
 
+import asyncio
 from collections import deque
 from dataclasses import replace
 from datetime import datetime
@@ -71,6 +72,7 @@ class Warden:
         self._stated: tuple[Identity, ...] = ()
         self._unchecked: deque[Identity] = deque()  # what a full check still is to look at
         self._check_at: float | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._in_pass: dict[Identity, Finding] = {}  # drift that the running pass heals
         self._unmade: set[Identity] = set()  # what it could not do
 
@@ -152,15 +154,22 @@ class Warden:
         for identity in self._docket.due():
             self._suspects.add(identity)
         if self._check_is_due():
-            await self._begin_check()
+            self._begin_check()
         going = await self._look_at_suspects(borrow, suspended=suspended)
         while going and self._unchecked:
             some = {self._unchecked.popleft(): None for _ in range(min(_BATCH, len(self._unchecked)))}
             going = await self._look(borrow, some, suspended=suspended, afresh=True)
+            if not going:
+                self._unchecked.extend(some)
             await self._clock.sleep(_BREATH)
             going = going and await self._look_at_suspects(borrow, suspended=suspended)
         if going:
             self._wake_next()
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
 
     # -- when ---------------------------------------------------------------------------------------------------------
 
@@ -183,12 +192,17 @@ class Warden:
     def _between_checks(self) -> float:
         return self._full_check * self._random.uniform(1 - _JITTER, 1 + _JITTER)
 
-    async def _begin_check(self) -> None:
-        """Read everything anew, past the watch, and compare it, whatever is remembered of it."""
+    def _begin_check(self) -> None:
         self._check_at = self._clock.monotonic() + self._between_checks()
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_all(), name=f"full check of {self._config.name}")
+
+    async def _read_all(self) -> None:
+        """Read everything anew, past the watch, and have it compared, whatever is remembered of it."""
         # Sources share what is watched: what another one has read lately need not be read again.
         await self._cluster.reread({each.group_kind for each in self._stated}, age=self._full_check / 2)
         self._unchecked = deque(self._stated)
+        self.wake(SETTLE)
 
     def _window(self) -> datetime | None:
         windows = self._config.maintenance

@@ -30,6 +30,6 @@ def _end_at(window: MaintenanceWindow, at: datetime) -> datetime:
     from cronsim import CronSim  # here, because only sources with windows need it
 
     # Going back, the moment from which one starts is not among the answers.
-    before = (at + timedelta(seconds=1)).astimezone(ZoneInfo(window.time_zone))
+    before = (at.replace(microsecond=0) + timedelta(seconds=1)).astimezone(ZoneInfo(window.time_zone))
     start = next(CronSim(window.schedule, before, reverse=True), None)
     return max(at, start.astimezone(at.tzinfo) + timedelta(seconds=window.duration)) if start is not None else at

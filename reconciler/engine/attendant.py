@@ -110,6 +110,10 @@ class Attendant(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """End what still runs."""
+        ...
+
 
 class Unattended:
     """Nobody cares for drift: a pass makes good what it finds, as each object's own policy allows."""
@@ -136,6 +140,9 @@ class Unattended:
         """Nothing."""
 
     async def attend(self, borrow: Borrow, *, suspended: bool, brief: bool = False) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
         """Nothing."""
 
 

@@ -267,6 +267,7 @@ class Reconciler:
         """Stop listening and close the repository."""
         self._unsubscribe()
         self._with.claims.forget(self.config.name)
+        await self._attendant.close()
         await self._repository.close()
 
     # -- a pass -------------------------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ STORM = st.lists(
 )
 
 
-@examples(60)
+@examples(25)
 @example([("edit", 0.06)] * 60)
 @example([("delete", 0.5)] * 60)
 @example([("edit", 0.5), ("undo", 0.06)] * 30)

@@ -125,6 +125,8 @@ async def test_what_was_remembered_as_equal_is_compared_all_the_same() -> None:
         assert not w.heard(EventType.DRIFTED)
         await w.clock.sleep(1.2 * HOUR)
         await w.sources["shop"].work()
+        await w.clock.sleep(1)
+        await w.sources["shop"].work()
         assert len(w.heard(EventType.HEALED)) == 1
 
 
