@@ -1,5 +1,6 @@
 """Texts with placeholders that users write: `$name`, `${name}`, and `$$` for a dollar sign. Nothing is evaluated."""
 
+import re
 import string
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -14,7 +15,7 @@ class Template(string.Template):
     """
 
     idpattern = "[a-z]+"
-    flags = 0  # $Name is no placeholder
+    flags = re.NOFLAG  # $Name is no placeholder
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Raises KeyError where a placeholder has no value, ValueError where `fault` would have found one."""

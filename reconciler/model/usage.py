@@ -9,7 +9,7 @@ from reconciler.kube.names import Identity
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One time series: `times` rise, `values` are finite and as many. `labels` are its own, without the metric's name."""
+    """One time series: `times` rise, `values` are finite and as many. `labels` go without the metric's name."""
 
     labels: Mapping[str, str]
     times: tuple[datetime, ...]
