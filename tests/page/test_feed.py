@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,9 +46,14 @@ class Stream:
 
 
 @asynccontextmanager
-async def following(feed: Feed, **headers: str) -> AsyncIterator[tuple[aiohttp.ClientResponse, Stream]]:
+async def following(
+    feed: Feed, may: Callable[[], bool] = lambda: True, **headers: str
+) -> AsyncIterator[tuple[aiohttp.ClientResponse, Stream]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await feed.handle(request, may)
+
     app = web.Application()
-    app.add_routes([web.get("/events", feed.handle, allow_head=False)])
+    app.add_routes([web.get("/events", handle, allow_head=False)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -140,6 +145,17 @@ async def test_there_is_room_for_so_many_and_room_again(view: StagedView) -> Non
             await asyncio.to_thread(until, lambda: not feed.clients, "it went")
             async with http.get(answer.url) as third:
                 assert third.status == 200
+
+
+async def test_who_may_no_longer_is_let_go(view: StagedView) -> None:
+    may = True
+    feed = Feed(view, SystemClock(), keepalive=0.1)
+    async with following(feed, may=lambda: may) as (_, stream):
+        await stream.next()
+        assert await stream.next() == {"": "still here"}
+        may = False
+        while told := await stream.next():
+            assert told == {"": "still here"}
 
 
 async def test_all_are_let_go_when_the_daemon_stops(view: StagedView) -> None:

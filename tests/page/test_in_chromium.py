@@ -192,6 +192,20 @@ async def test_a_daemon_that_is_gone_is_said(chromium: Chromium, served: Any, vi
         assert EVIL[:5] in await tab.run("document.querySelector('main').textContent"), "what was known stays"
 
 
+async def test_a_tab_that_nobody_sees_holds_no_connection(chromium: Chromium, url: str, view: StagedView) -> None:
+    hide = "Object.defineProperty(document, 'hidden', {{value: {}, configurable: true}})"
+    tell = "document.dispatchEvent(new Event('visibilitychange'))"
+    streams = "performance.getEntriesByType('resource').filter((each) => each.name.endsWith('/events')).length"
+    async with chromium.tab() as tab:
+        await tab.open(url)
+        await tab.until("document.querySelector('header .chip').textContent === 'live'")
+        await tab.run(f"{hide.format('true')}; {tell}")
+        await tab.until(f"{streams} === 1", seconds=10)  # a resource is listed when it has ended
+        view.change(replace(view.shown, rows=()))
+        await tab.run(f"{hide.format('false')}; {tell}")
+        await tab.until("document.querySelector('#objects h2').textContent === '0 objects'")
+
+
 async def test_in_by_the_token_and_out_again(chromium: Chromium, served: Any, view: StagedView, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("a-long-and-secret-word")
     async with served(view, tmp_path / "token") as address, chromium.tab(width=320) as tab:

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from html_page import Parsed
-from staged import StagedView, overall
+from staged import StagedView, huge, overall
 from yarl import URL
 
 from reconciler.daemon.page.status import Row
@@ -166,6 +166,18 @@ async def test_5000_objects_are_no_large_page(
     Parsed.of(body.decode())
     async with http.get(url + path, headers={"Accept-Encoding": "gzip"}) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
+
+
+async def test_no_page_is_large_whatever_there_is_to_say(served: Any, http: aiohttp.ClientSession) -> None:
+    shown = huge()
+    row = shown.rows[0].identity
+    async with served(StagedView(shown)) as url:
+        for path in ("/", "/objects", "/drift", "/history", f"/objects/{row.group_kind}/{row.namespace}/{row.name}"):
+            async with http.get(url + path, headers={"Accept-Encoding": "identity"}) as answer:
+                body = await answer.read()
+            assert answer.status == 200
+            assert len(body) <= 300_000, path
+            Parsed.of(body.decode())
 
 
 async def test_all_of_many_objects_can_be_reached_from_the_overview(

@@ -221,6 +221,69 @@ def overall(*, many: int = 0) -> Overall:
     )
 
 
+def huge() -> Overall:
+    """As much of everything as a cluster and its people can bring about."""
+    long, wide = "word " * 10_000, "w" * 253
+    sources, every, found = [], [], []
+    for number in range(200):
+        name = f"{number:03}{'s' * 60}"
+        problem = Problem(Severity.ERROR, "bad-value", Location("p" * 200, 1, 1), long, subject=long, hint=long)
+        held = tuple(Held(Identity("", "ConfigMap", wide, f"{n}"), f"u{n}", f"{n} {long}", long) for n in range(500))
+        revision = replace(SHOP, author=long, subject=long)
+        each = Pass(revision, NOW, NOW, ok=False, failed=9, messages=(long[:300],) * 5)
+        words = {"unreachable": long, "trouble": long, "missing": (long,) * 20, "paths": (long,) * 20}
+        counts = dict.fromkeys(Status, 1000)
+        sources.append(
+            SourceStatus(
+                name,
+                long[:2000],
+                wide,
+                standing=Standing.FAILING,
+                revision=revision,
+                applied=Mark(SHOP.commit, NOW),
+                counts=counts,
+                held=held,
+                problems=(problem,) * 30,
+                passes=(each,) * 50,
+                **words,
+            )
+        )
+    for number in range(20_000):
+        identity = Identity(wide, f"K{number % 30:060}", f"{number % 2000:04}{wide[4:]}", f"{number:05}{wide[5:]}")
+        every.append(Row(sources[0].name, identity, Health(Status.DEGRADED, long), Origin(wide, 1, "", (wide,) * 20)))
+    text = "\n".join("line " * 80 for _ in range(30))
+    by = (Author(wide, "Update", NOW, "status"),) * 20
+    values = [
+        ("x" + text, text),
+        (ABSENT, text),
+        ([text], {"a": text}),
+        (text * 3, "y" + text * 3),
+        ("<" * 40, ">" * 40),
+    ]
+    fields = tuple(DriftedField(f"{n}.{wide}", *values[n % len(values)], by) for n in range(100))
+    for row in every[:300]:
+        kind, state = DriftKind.REPLACED, DriftState.FIGHT
+        wanted = (Wanted("p" * 200, 1, replace(SHOP, author=long, subject=long)),) * 20
+        drift = Drift(
+            row.source, row.identity, kind, NOW, DriftMode.ALERT, state, fields, wanted, reason=long, times=99
+        )
+        found.append(drift)
+    event = Event(EventType.FAILED, NOW, sources[0].name, long, every[0].identity, hint=long, subject=wide)
+    ended = tuple(replace(drift, ended=NOW) for drift in found[:100])
+    return Overall(
+        NOW,
+        "0.1.0",
+        wide,
+        (long,) * 200,
+        tuple(sources),
+        tuple(every),
+        tuple(found),
+        ended,
+        (event,) * 500,
+        (event,) * 100,
+    )
+
+
 class StagedView:
     """A View of an Overall that tests may exchange."""
 

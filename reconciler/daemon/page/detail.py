@@ -8,13 +8,15 @@ from reconciler.daemon.page.drift import card
 from reconciler.daemon.page.history import event_list
 from reconciler.daemon.page.layout import page, section
 from reconciler.daemon.page.markup import Html, join, tag
-from reconciler.daemon.page.parts import address, cells, chip, count, health, hint, named, spaced, table, when
+from reconciler.daemon.page.parts import address, brief, cells, chip, count, health, hint, named, spaced, table, when
 from reconciler.daemon.page.status import Detail, Overall
 
 _TEXT: Final = 20_000  # characters of what Git states
 _EVENTS: Final = 30
 _NEEDS: Final = 30
 _ENDED: Final = 5
+_WRONG: Final = 5
+_ROWS: Final = 30
 
 
 def detail_page(detail: Detail, overall: Overall, *, way_out: bool = False) -> str:
@@ -24,7 +26,7 @@ def detail_page(detail: Detail, overall: Overall, *, way_out: bool = False) -> s
         address(identity),
         overall,
         section("summary", "How it stands", *_trouble(detail), _facts(detail)),
-        section("drift", "Drift", card(detail.drift, overall.now, link=False)) if detail.drift else None,
+        section("drift", "Drift", card(detail.drift, overall.now, alone=True)) if detail.drift else None,
         _ended(detail, overall),
         section("events", "Events since the daemon started", event_list(detail.events[:_EVENTS], overall.now)),
         _conditions(detail),
@@ -37,10 +39,10 @@ def detail_page(detail: Detail, overall: Overall, *, way_out: bool = False) -> s
 def _trouble(detail: Detail) -> list[Html]:
     found = []
     if held := detail.held:
-        found.append(tag("p", chip("held", "wait"), f" {held.reason.removeprefix('held: ')}"))
+        found.append(tag("p", chip("held", "wait"), f" {brief(held.reason.removeprefix('held: '))}"))
         found += [words for words in (hint(held.hint),) if words]
-    for event in detail.wrong:
-        found.append(tag("p", chip(event.type.value, "bad"), f" {event.message}"))
+    for event in detail.wrong[:_WRONG]:
+        found.append(tag("p", chip(event.type.value, "bad"), f" {brief(event.message, 2000)}"))
         found += [words for words in (hint(event.hint),) if words]
     return found
 
@@ -51,7 +53,7 @@ def _facts(detail: Detail) -> Html:
     if row.origin is not None:
         facts.append(("Stated in", tag("code", str(row.origin))))
         if row.origin.overlays:
-            facts.append(("Overlaid by", tag("code", ", ".join(row.origin.overlays))))
+            facts.append(("Overlaid by", tag("code", brief(", ".join(row.origin.overlays)))))
     else:
         facts.append(("Stated in", "Git does not state it any more"))
     if detail.spec and detail.spec != str(row.identity):
@@ -72,14 +74,17 @@ def _facts(detail: Detail) -> Html:
 def _ended(detail: Detail, overall: Overall) -> Html | None:
     if not detail.ended:
         return None
-    shown = (card(drift, overall.now, link=False) for drift in detail.ended[:_ENDED])
+    shown = (card(drift, overall.now) for drift in detail.ended[:_ENDED])
     return section("ended", "Drift that ended lately", *shown)
 
 
 def _conditions(detail: Detail) -> Html | None:
     if not detail.conditions:
         return None
-    rows = [cells(("Condition", each.type), ("Status", each.status), ("Why", each.text)) for each in detail.conditions]
+    rows = [
+        cells(("Condition", each.type), ("Status", each.status), ("Why", brief(each.text)))
+        for each in detail.conditions[:_ROWS]
+    ]
     return section("conditions", "Conditions", table("conditions", ("Condition", "Status", "Why"), rows))
 
 
@@ -87,7 +92,7 @@ def _managers(detail: Detail, overall: Overall) -> Html | None:
     if not detail.managers:
         return None
     rows = []
-    for author, fields in detail.managers:
+    for author, fields in detail.managers[:_ROWS]:
         how = f"{author.operation} of {author.subresource}" if author.subresource else author.operation
         last = when(author.time, overall.now) if author.time else ""
         own = count(fields, "field")

@@ -7,6 +7,7 @@ cannot be written to a browser in time is not kept for it: it is let go, and ask
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -38,17 +39,18 @@ class Feed:
         """Let all go: the daemon stops."""
         self._ending = True
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request, may: Callable[[], bool] = lambda: True) -> web.StreamResponse:
+        """Answer with the stream, for as long as `may` says so."""
         if self.clients >= self._most:
             text = "too many browsers follow this page\n"
             return web.Response(status=503, text=text, headers={"Retry-After": "30"})
         self.clients += 1
         try:
-            return await self._follow(request)
+            return await self._follow(request, may)
         finally:
             self.clients -= 1
 
-    async def _follow(self, request: web.Request) -> web.StreamResponse:
+    async def _follow(self, request: web.Request, may: Callable[[], bool]) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
@@ -61,9 +63,13 @@ class Feed:
             opening += missed
         try:
             await _write(response, opening)
-            quiet = self._clock.monotonic()
+            quiet = looked = self._clock.monotonic()
             while not self._ending and request.transport is not None and not request.transport.is_closing():
                 await self._clock.sleep(_LOOK)
+                if self._clock.monotonic() - looked >= self._keepalive:
+                    looked = self._clock.monotonic()
+                    if not may():
+                        break
                 text = ""
                 if (now := self._view.stamp()) != stamp:
                     stamp = now

@@ -7,12 +7,13 @@ from typing import Final
 from reconciler.daemon.page.layout import page, section
 from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.paging import Slice, links
-from reconciler.daemon.page.parts import cells, chip, commit, count, hint, named, table, when
+from reconciler.daemon.page.parts import brief, cells, chip, commit, count, hint, named, table, when
 from reconciler.daemon.page.status import Overall
 from reconciler.model.event import Event
 from reconciler.model.state import Pass
 
-PER_PAGE: Final = 50
+PER_PAGE: Final = 30
+_EVENTS: Final = 60
 
 
 def history_page(overall: Overall, number: int, *, way_out: bool = False) -> str:
@@ -24,7 +25,7 @@ def history_page(overall: Overall, number: int, *, way_out: bool = False) -> str
         overall,
         section("passes", count(part.total, "pass", "passes"), pass_table(part.items, overall)),
         links(part, "/history"),
-        section("events", "Events since the daemon started", event_list(overall.events, overall.now)),
+        section("events", "Events since the daemon started", event_list(overall.events[:_EVENTS], overall.now)),
         way_out=way_out,
     )
 
@@ -61,7 +62,7 @@ def _result(each: Pass) -> Html:
     else:
         word, kind = f"{each.failed} failed" if each.failed else "failed", "bad"
     done = ", ".join(f"{number} {action}" for action, number in each.done.items()) or "nothing to do"
-    messages = [tag("li", message) for message in each.messages]
+    messages = [tag("li", brief(message, 300)) for message in each.messages]
     return join(chip(word, kind), " ", done, tag("ul", *messages, class_="said") if messages else None)
 
 
@@ -75,7 +76,7 @@ def event_list(events: Iterable[Event], now: datetime) -> Html:
             " ",
             named(event.identity) if event.identity else event.source or "the daemon",
             ": " if event.message else None,
-            event.message,
+            brief(event.message),
             hint(event.hint),
         )
         for event in events

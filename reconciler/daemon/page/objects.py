@@ -14,8 +14,8 @@ from reconciler.model.health import Status
 
 PER_PAGE: Final = 100
 _INLINE: Final = 200  # objects of the overview that are in their groups already
-_GROUPS: Final = 50  # namespaces on the overview
-_KINDS: Final = 20  # of one namespace there
+_GROUPS: Final = 25  # namespaces on the overview
+_KINDS: Final = 8  # of one namespace there
 _NO_NAMESPACE: Final = "-"
 
 
@@ -149,7 +149,7 @@ def _kinds(where: str, kinds: Mapping[str, list[Row]]) -> Html:
     items = []
     for kind, rows in list(kinds.items())[:_KINDS]:
         href = query("/objects", namespace=where, kind=kind)
-        numbers = counts(Counter(row.health.status for row in rows), href)
+        numbers = counts(Counter(row.health.status for row in rows))
         items.append(tag("li", tag("a", kind, href=href), " ", str(len(rows)), " ", numbers))
     if more := len(kinds) - len(items):
         items.append(tag("li", tag("a", f"and {count(more, 'more kind')}", href=query("/objects", namespace=where))))

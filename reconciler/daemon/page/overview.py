@@ -1,6 +1,7 @@
 """The first page: what needs somebody, then how each source stands, drift, objects, and what happened lately."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from reconciler.daemon.page.drift import cards
@@ -8,18 +9,19 @@ from reconciler.daemon.page.history import event_list, pass_table, passes
 from reconciler.daemon.page.layout import page, section
 from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.objects import groups
-from reconciler.daemon.page.parts import chip, commit, count, counts, health, hint, named, when
+from reconciler.daemon.page.parts import brief, chip, commit, count, counts, health, hint, named, when
 from reconciler.daemon.page.status import Overall, SourceStatus, Standing
 from reconciler.model.health import Status
 from reconciler.model.problem import Severity
 from reconciler.model.state import Held
 
-_SOURCES: Final = 50
+_SOURCES: Final = 20
 _DRIFTS: Final = 5
 _PASSES: Final = 8
 _EVENTS: Final = 15
 _EACH: Final = 10  # of the things of one sort that need somebody
-_NAMED: Final = 5  # objects that are held for one reason
+_ALL: Final = 30  # of all of these
+_NAMED: Final = 3  # objects that are held for one reason
 _BAD: Final = (Status.DEGRADED, Status.MISSING)
 _TONES: Final = {
     Standing.SYNCED: "good",
@@ -46,31 +48,34 @@ def overview(overall: Overall, *, way_out: bool = False) -> str:
 
 
 def _attention(overall: Overall) -> Html:
-    """All that does not go well by itself."""
-    found: list[Html] = [tag("li", f"Not ready yet: {words}") for words in overall.waiting]
+    """All that does not go well by itself, as far as there is room."""
+    every = _troubles(overall)
+    found = list(islice(every, _ALL))
+    if not found:
+        return section("attention", "All is well", tag("p", f"{_sentence(overall)}.", class_="well"))
+    more = tag("p", "and more: see the pages of the objects, or the JSON") if next(every, None) else None
+    return section("attention", "Needs attention", tag("ul", *found, class_="attention"), more)
+
+
+def _troubles(overall: Overall) -> Iterator[Html]:
+    for words in overall.waiting[:_EACH]:
+        yield tag("li", f"Not ready yet: {brief(words)}")
     for source in overall.sources:
-        found += _of_source(source)
+        yield from _of_source(source)
     bad = [row for row in overall.rows if row.health.status in _BAD]
-    found += [tag("li", named(row.identity), " ", health(row.health)) for row in bad[:_EACH]]
-    found += _more(len(bad), "degraded or missing object", "/objects?health=degraded")
+    for row in bad[:_EACH]:
+        yield tag("li", named(row.identity), " ", health(row.health))
+    yield from _more(len(bad) - _EACH, "more degraded or missing object", "/objects")
     wrong = [event for event in overall.wrong if event.source]
     for event in wrong[:_EACH]:
         name = named(event.identity) if event.identity else tag("b", event.subject or event.source)
-        found.append(tag("li", chip(event.type.value, "bad"), " ", name, f": {event.message}", hint(event.hint)))
-    found += _more(len(wrong), "failure", "/history")
-    if overall.drifts:
-        found.append(
-            tag("li", tag("a", f"{count(len(overall.drifts), 'object')} not as Git states", href="/drift"), " (drift)")
-        )
-    if found:
-        return section("attention", "Needs attention", tag("ul", *found, class_="attention"))
-    return section("attention", "All is well", tag("p", f"{_sentence(overall)}.", class_="well"))
+        yield tag("li", chip(event.type.value, "bad"), " ", name, f": {brief(event.message)}", hint(event.hint))
+    yield from _more(len(wrong) - _EACH, "more failure", "/history")
+    yield from _more(len(overall.drifts), "drifted object", "/drift")
 
 
 def _more(number: int, noun: str, href: str) -> list[Html]:
-    if number <= _EACH:
-        return []
-    return [tag("li", tag("a", f"and {count(number - _EACH, f'more {noun}')}", href=href))]
+    return [tag("li", tag("a", count(number, noun), href=href))] if number > 0 else []
 
 
 def _sentence(overall: Overall) -> str:
@@ -78,29 +83,29 @@ def _sentence(overall: Overall) -> str:
     return f"{count(number, 'object')} of {count(len(overall.sources), 'source')}, nothing waits for you"
 
 
-def _of_source(source: SourceStatus) -> Iterable[Html]:
+def _of_source(source: SourceStatus) -> Iterator[Html]:
     name = tag("b", source.name)
     if source.unreachable:
-        yield tag("li", chip("unreachable", "bad"), " ", name, f": {source.unreachable}")
+        yield tag("li", chip("unreachable", "bad"), " ", name, f": {brief(source.unreachable)}")
     if source.trouble:
-        yield tag("li", chip("sync failed", "bad"), " ", name, f": {source.trouble}")
-    for path in source.missing:
-        yield tag("li", chip("missing", "bad"), " ", name, f": there is no folder {path} in this revision")
+        yield tag("li", chip("sync failed", "bad"), " ", name, f": {brief(source.trouble)}")
+    for path in source.missing[:_EACH]:
+        yield tag("li", chip("missing", "bad"), " ", name, f": there is no folder {brief(path, 200)} in this revision")
     errors = [problem for problem in source.problems if problem.severity is Severity.ERROR]
     for problem in errors[:_EACH]:
-        yield tag("li", chip("invalid", "bad"), " ", tag("code", str(problem)), hint(problem.hint))
+        yield tag("li", chip("invalid", "bad"), " ", tag("code", brief(str(problem))), hint(problem.hint))
     if len(errors) > _EACH:
         yield tag("li", f"and {count(len(errors) - _EACH, 'more error')} in {source.name}")
     yield from _held(source)
 
 
-def _held(source: SourceStatus) -> Iterable[Html]:
+def _held(source: SourceStatus) -> Iterator[Html]:
     """What waits for a person, by reason: many deletions have one."""
     reasons = _by_reason(source.held)
     for (reason, words), held in list(reasons.items())[:_EACH]:
         names = [join(", " if number else None, named(each.identity)) for number, each in enumerate(held[:_NAMED])]
         more = f" and {len(held) - _NAMED:,} more" if len(held) > _NAMED else None
-        yield tag("li", chip("held", "wait"), " ", *names, more, f": {reason}", hint(words))
+        yield tag("li", chip("held", "wait"), " ", *names, more, f": {brief(reason)}", hint(words))
     rest = source.held_more + sum(len(held) for held in list(reasons.values())[_EACH:])
     if rest:
         yield tag("li", f"and {count(rest, 'more held action')} in {source.name}")
@@ -131,11 +136,16 @@ def _source(source: SourceStatus, overall: Overall) -> Html:
     if source.applied is not None:
         mark = tag("code", source.applied.commit[:12] or "a folder")
         applied = join(mark, ", ", when(source.applied.time, overall.now))
-    paths = ", ".join(path for path in source.paths if path != ".")
+    paths = brief(", ".join(path for path in source.paths if path != "."), 200)
     return tag(
         "article",
         tag("h3", source.name, " ", chip(source.standing.value, _TONES[source.standing])),
-        tag("p", tag("span", source.url, class_="url"), f" {source.ref}", f" ({paths})" if paths else None),
+        tag(
+            "p",
+            tag("span", brief(source.url, 200), class_="url"),
+            f" {brief(source.ref, 100)}",
+            f" ({paths})" if paths else None,
+        ),
         tag(
             "dl",
             *_pair("Revision", revision),

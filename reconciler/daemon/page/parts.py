@@ -41,6 +41,11 @@ def count(number: int, noun: str, several: str = "") -> str:
     return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
+def brief(words: str, most: int = 500) -> str:
+    """`words`, cut where they are longer than a page has room for."""
+    return words if len(words) <= most else f"{words[:most]}…"
+
+
 def ago(time: datetime, now: datetime) -> str:
     """How long before `now`, in one unit; "in 5 min" for what is to come."""
     seconds = (now - time).total_seconds()
@@ -61,7 +66,7 @@ def badge(status: Status) -> Html:
 
 
 def health(found: Health) -> Html:
-    said = tag("span", found.message, class_="said") if found.message else None
+    said = tag("span", brief(found.message, 200), class_="said") if found.message else None
     return join(badge(found.status), " ", said)
 
 
@@ -97,7 +102,7 @@ def named(identity: Identity) -> Html:
 
 def author(revision: Revision) -> str:
     """Who wrote a commit, without the address."""
-    return revision.author.partition(" <")[0] or revision.author
+    return brief(revision.author.partition(" <")[0] or revision.author, 100)
 
 
 def commit(revision: Revision, now: datetime) -> Html:
@@ -107,14 +112,14 @@ def commit(revision: Revision, now: datetime) -> Html:
     return join(
         tag("code", revision.short, title=revision.commit),
         " ",
-        tag("q", revision.subject) if revision.subject else None,
+        tag("q", brief(revision.subject, 200)) if revision.subject else None,
         f" by {author(revision)}, ",
         when(revision.time, now),
     )
 
 
 def hint(words: str) -> Html | None:
-    return tag("p", "Hint: ", words, class_="hint") if words else None
+    return tag("p", "Hint: ", brief(words), class_="hint") if words else None
 
 
 def table(caption: str, heads: Iterable[str], rows: Iterable[Html], *, name: str = "") -> Html:

@@ -63,7 +63,7 @@ class StatusPage:
         app.add_routes([web.get(path, handler) for path, handler in get])
         app.add_routes(
             [
-                web.get("/events", self._closed(self.feed.handle), allow_head=False),
+                web.get("/events", self._closed(self._events), allow_head=False),
                 # The only two that are no GET: they change a browser's cookie, and nothing here.
                 web.post("/login", self._log_in),
                 web.post("/logout", self._log_out),
@@ -157,6 +157,10 @@ class StatusPage:
         return await self._page(
             request, lambda: detail_page(found, self._view.overall(), way_out=self._access.by_token)
         )
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        visitor = _visitor(request)
+        return await self.feed.handle(request, lambda: self._access.judge(visitor) is Verdict.YES)
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         wanted = Filter.of(request.query)

@@ -116,28 +116,36 @@
     sign.className = `chip ${live ? "good" : "wait"}`;
   }
 
+  // A tab that nobody sees holds no connection: a browser has six for all tabs of a host.
+  let stream = null;
   function follow() {
-    const stream = new EventSource("/events");
-    stream.addEventListener("open", () => {
+    stream?.close();
+    stream = null;
+    if (document.hidden) return;
+    const mine = (stream = new EventSource("/events"));
+    mine.addEventListener("open", () => {
       say(true);
       soon();
     });
-    stream.addEventListener("error", () => {
+    mine.addEventListener("error", () => {
       say(false);
-      if (stream.readyState === EventSource.CLOSED) setTimeout(follow, IDLE);
+      if (mine.readyState === EventSource.CLOSED) setTimeout(follow, IDLE);
     });
-    stream.addEventListener("happened", (event) => {
+    mine.addEventListener("happened", (event) => {
       tell(JSON.parse(event.data));
       soon();
     });
-    for (const kind of ["change", "reset"]) stream.addEventListener(kind, soon);
+    for (const kind of ["change", "reset"]) mine.addEventListener(kind, soon);
   }
 
   learn(document);
   tick();
   setInterval(tick, 1000);
   setInterval(soon, IDLE);
-  document.addEventListener("visibilitychange", () => document.hidden || soon());
+  document.addEventListener("visibilitychange", () => {
+    follow();
+    if (!document.hidden) soon();
+  });
   document.querySelector("header .brand").append(" ", sign);
   say(false);
   follow();
