@@ -78,6 +78,7 @@ class Delivery:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tell what there is to tell until `stop` is set; what is being told then is told to its end."""
+        self._observer.alerting(self.name, self.outbox.depth)
         try:
             while not stop.is_set():
                 self._wake.clear()

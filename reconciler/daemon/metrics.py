@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from reconciler import __version__
+from reconciler.alerts.delivery import Result
 from reconciler.cluster.traffic import RequestKind
 from reconciler.model.drift import DriftKind
 from reconciler.model.event import Event, EventType
@@ -95,6 +96,7 @@ class Metrics:
         self._deliveries = Counter(
             "reconciler_alert_deliveries", "Messages to a receiver.", ["receiver", "result"], registry=self.registry
         )
+        self._receivers: set[str] = set()
         self._alerts = Gauge(
             "reconciler_alert_queue_depth",
             "Incidents that a receiver is still to be told of.",
@@ -167,4 +169,8 @@ class Metrics:
 
     def alerting(self, receiver: str, depth: int) -> None:
         """How many incidents `receiver` is still to be told of."""
+        if receiver not in self._receivers:  # a first failure is an increase only where there was a zero before
+            self._receivers.add(receiver)
+            for result in Result:
+                self._deliveries.labels(receiver, result.value)
         self._alerts.labels(receiver).set(depth)

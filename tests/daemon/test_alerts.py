@@ -1,6 +1,7 @@
 """The daemon tells people: a process beside a cluster and a server that takes messages."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -200,7 +201,7 @@ async def test_what_ended_while_the_daemon_was_away_is_told_after_its_first_pass
         path = "/api/v1/namespaces/shop/configmaps/a"
         await other.send(Request("DELETE", path))
         await asyncio.sleep(100)
-        assert said(capsys) == ["shop: ConfigMap/shop/a drifted"]
+        assert said(capsys) == ["shop: ConfigMap/shop/a was deleted"]
         before = running.requests()
         await asyncio.sleep(1000)
         spent = {key for key in running.requests() - before if key[0] != "watch"}
@@ -267,8 +268,42 @@ async def test_events_of_kubernetes_are_written_by_the_daemon() -> None:
         await asyncio.sleep(30)
         (event,) = await get(sandbox, "/apis/events.k8s.io/v1/namespaces/shop/events")
         assert (event["reason"], event["type"]) == ("DriftPassed", "Normal")
-        assert event["note"].startswith("prod-eu/shop: ConfigMap/shop/a drifted and was healed")
+        assert event["note"].startswith("prod-eu/shop: ConfigMap/shop/a was deleted, and is there again")
         assert event["regarding"]["uid"]
+
+
+SECRET_OBJECT = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: db}
+stringData: {password: pass-of-git}
+"""
+
+
+@virtual
+async def test_no_secret_is_told_or_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    repository = MemoryRepository("shop")
+    repository.commit({"ns.yaml": NAMESPACE, "db.yaml": SECRET_OBJECT})
+    sandbox = Sandbox(clock=LoopClock())
+    alerts = AlertsConfig(
+        (ReceiverConfig("here", log=LogReceiver()), ReceiverConfig("beside", kubernetes=KubernetesReceiver()))
+    )
+    async with daemon(sandbox.transport(), {"shop": repository}, sources=[SHOP], alerts=alerts) as running:
+        await running.until(lambda: running.heard(EventType.SYNC_FINISHED))
+        body = json.dumps({"data": {"password": base64.b64encode(b"pass-of-mallory").decode()}}).encode()
+        headers = {"content-type": "application/merge-patch+json"}
+        path = "/api/v1/namespaces/shop/secrets/db"
+        await sandbox.transport().send(Request("PATCH", path, (("fieldManager", "mallory"),), headers, body))
+        await asyncio.sleep(60)
+        out = capsys.readouterr().err
+        assert "alert: shop: Secret/shop/db drifted" in out
+        assert "by mallory" in out
+        events = await get(sandbox, "/apis/events.k8s.io/v1/namespaces/shop/events")
+        maps = await get(sandbox, "/api/v1/namespaces/default/configmaps")
+    assert len(events) == 1
+    for word in (b"pass-of-git", b"pass-of-mallory"):
+        for form in (word, base64.b64encode(word)):
+            assert form.decode() not in out + json.dumps([events, maps])
 
 
 async def get(sandbox: Sandbox, path: str) -> list[Any]:
