@@ -4,7 +4,7 @@ Asked only where the live replicas are not as Git states them. KEDA scales throu
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,8 +23,10 @@ _SCALERS: Final = ("kube-controller-manager", "keda-operator", "keda")  # beside
 class Autoscalers:
     """Remembers for a moment what was asked: somebody may change an object many times a second."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, leaving: Callable[[Live], bool]) -> None:
+        """`leaving` says of an autoscaler whether it is about to go: what it scaled is Git's again."""
         self._cluster = cluster
+        self._leaving = leaving
         self._known: dict[str, tuple[float, frozenset[Identity] | None]] = {}
 
     async def scaled(self, manifests: Iterable[Manifest]) -> frozenset[Identity]:
@@ -54,7 +56,8 @@ class Autoscalers:
         found: frozenset[Identity] | None = None
         if _KIND in self._cluster.kinds:
             try:
-                found = frozenset(map(_target, await self._cluster.list(_KIND, namespace)))
+                listed = await self._cluster.list(_KIND, namespace)
+                found = frozenset(_target(live) for live in listed if not self._leaving(live))
             except ApiError:
                 found = None
         self._known[namespace] = (clock.monotonic(), found)

@@ -67,7 +67,7 @@ class Decider:
         self._cluster = cluster
         self._claims = claims
         self._schemas = Schemas()
-        self._autoscalers = Autoscalers(cluster)
+        self._autoscalers = Autoscalers(cluster, self._leaving)
         self._equal: dict[Identity, tuple[str, str]] = {}
         self._unserved: set[Identity] = set()
         self.undecided: frozenset[Identity] = frozenset()
@@ -294,6 +294,11 @@ class Decider:
 
     def _served(self, identity: Identity) -> bool:
         return identity.group_kind in self._cluster.discovery.resources
+
+    def _leaving(self, live: Live) -> bool:
+        """Whether `live` is this source's, which no longer states it."""
+        ours = ownership(live, self._owner) is Ownership.OURS
+        return ours and self._claims.released(live.identity, self._owner.source)
 
     def _released(self, live: Live) -> bool:
         """Whether the source that owns `live` is one of this daemon's and no longer states it."""

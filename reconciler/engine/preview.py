@@ -43,7 +43,10 @@ async def preview(
     kinds = {manifest.gvk for manifest in manifests.items.values()}
     left = state.kinds - {gvk.group_kind for gvk in kinds}
     await cluster.watch([*kinds, *left], namespaces=config.namespaces)
-    decider = Decider(config, owner, cluster, Claims())
+    claims = Claims()
+    certain = not (specs.quarantined or specs.unknown or manifests.unrendered)
+    claims.state(config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
+    decider = Decider(config, owner, cluster, claims)
     changes: list[Change] = []
     for change in await decider.changes(manifests.items, past=Past.of(state, Jobs(config.name, cluster.cache).there())):
         if change.action is Action.UPDATE:
