@@ -55,7 +55,7 @@ class Rollout(_Spec, frozen=True):
 
 
 class Placement(_Spec, frozen=True):
-    """What a spec states itself. `zones` and `node_selector` are required of a node, `spread` ("zone", "node") is a wish."""
+    """What a spec states: `zones` and `node_selector` are required of a node, `spread` ("zone", "node") is a wish."""
 
     zones: tuple[str, ...] = ()
     spread: str | None = None
