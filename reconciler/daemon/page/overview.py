@@ -15,10 +15,10 @@ from reconciler.model.health import Status
 from reconciler.model.problem import Severity
 from reconciler.model.state import Held
 
-_SOURCES: Final = 20
+_SOURCES: Final = 16
 _DRIFTS: Final = 5
 _PASSES: Final = 8
-_EVENTS: Final = 15
+_EVENTS: Final = 12
 _EACH: Final = 10  # of the things of one sort that need somebody
 _ALL: Final = 30  # of all of these
 _NAMED: Final = 3  # objects that are held for one reason
