@@ -62,7 +62,7 @@ async def test_a_namespace_that_is_deleted_comes_back_with_all_that_was_in_it() 
         async with tended(w):
             await w.call("DELETE", f"/api/v1/namespaces/{w.space}")
             await w.clock.sleep(300)
-        assert {name: await value(w, name) for name in "abc"} == dict.fromkeys("abc", {"value": "1"})
+        assert {name: await value(w, name) for name in "abc"} == {name: {"value": "1"} for name in "abc"}
         told = {event.drift.kind for event in w.heard(EventType.DRIFTED) if event.drift}
         assert told == {DriftKind.DELETED}
         assert not w.drifts.open()
