@@ -198,7 +198,8 @@ def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: i
     for kind in trace.kinds:
         capacity = tuple(int(amount) for amount in classes.capacity[kind])
         rooms.append(Room(int(kind), capacity, capacity, (DEVICE,) * int(classes.gpus[kind])))
-    pieces = [Piece(shape, float(shapes.gpu[shape]) / DEVICE + float(shapes.request[shape, 0]) / 1e6) for shape in order[:bound]]
+    worth = shapes.gpu / DEVICE + shapes.request[:, 0] / 1e6
+    pieces = [Piece(shape, float(worth[shape])) for shape in order[:bound]]
     asked = np.cumsum(shapes.gpu[order[:bound]])
     placed = next((number for number, slot in enumerate(slots[:bound]) if slot is None), bound)
     places = Places(
@@ -208,7 +209,6 @@ def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: i
     while placed < bound:
         until = int(np.searchsorted(asked, asked[placed - 1] + trace.total * LADDER / 100)) + 1
         until = min(max(until, placed + 1), bound)
-        # What the greedy heart had found for it is taken where nobody moved there since; the search does not care.
         tried = Places(places.node + [-1] * (until - placed), places.devices + [0] * (until - placed))
         outcome = Search(asks, rooms, pieces[:until], tried, moves=len(order)).run(rounds, random)
         if outcome.waiting:
@@ -240,7 +240,7 @@ def one_seed(job: tuple[Path, Path, int, int]) -> Result:
 
     ours = online(trace, order)
     lap("online")
-    fgd, _ = greedy(trace, order, PublishedStates(trace.classes, trace.shapes, Weights(0, 0, 1), step=1))
+    fgd, _ = greedy(trace, order, PublishedStates(trace.classes, trace.shapes, Weights(0, 0, 1)))
     lap("fgd")
     best_fit, _ = greedy(trace, order, States(trace.classes, trace.shapes, Weights(1, 0, 0)))
     lap("best fit")

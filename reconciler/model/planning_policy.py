@@ -37,8 +37,8 @@ FAMILY: Final[Mapping[TermName, Family]] = MappingProxyType(
 )
 
 _BALANCED: Final = {
-    TermName.FIT: 0.02,
-    TermName.BALANCE: 0.01,
+    TermName.FIT: 0.05,
+    TermName.BALANCE: 0.02,
     TermName.FRAGMENTATION: 1.0,
     TermName.SCARCITY: 0.5,
     TermName.COST: 0.1,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from reconciler.planner.pool_lp import PoolProgram, fitting
-from reconciler.planner.states import DEVICE, STEP, Classes, Floats, Ints, Shapes, States, Weights
+from reconciler.planner.states import DEVICE, Classes, Floats, Ints, Shapes, States, Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,7 @@ FILLED: Final = 0.9  # of the free room can be filled; the rest is lost between 
 STRESS: Final = 0.8  # how much more may come of what can go to hardly any class, as a share of it
 INERTIA: Final = 0.8  # of the prices before, against noise in few arrivals
 REFRESH: Final = 0.005  # of the room
+STEP: Final = 40  # thousandths of a device
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,19 @@ class Nodes:
         left = np.maximum(self.states.free[row] - request, 0)
         self.number[node] = self.states.number(int(self.kinds[node]), left, self.devices[node])
 
+    def emptiest(self, node: int, count: int, milli: int) -> list[int]:
+        """Devices that somebody else's pod most likely has: those with the most free."""
+        free = self.devices[node]
+        return sorted(range(len(free)), key=lambda device: (-free[device], device))[: count if milli else 0]
+
+    def room(self) -> float:
+        """What is free, in sizes (see `sizes`)."""
+        classes = self.states.classes
+        if classes.gpus.any() and self.states.shapes.count.any():
+            return float(self.states.devices[self.number].sum())
+        peak = max(int(classes.capacity[:, 0].max(initial=0)), 1)
+        return float(DEVICE * self.states.free[self.number][:, 0].sum() / peak)
+
     def _change(self, shape: int, slot: Slot, sign: int) -> None:
         devices = self.devices[slot.node]
         milli = int(self.states.shapes.milli[shape])
@@ -97,9 +111,15 @@ class Scarcity:
         self._program = PoolProgram(classes, shapes, nodes, levels=())
         gpus = bool(shapes.count.any() and classes.gpus.any())
         room = (classes.gpus if gpus else classes.capacity[:, 0]) * nodes
-        self._flexible = fitting(classes, shapes) @ (room / max(float(room.sum()), 1.0))
+        self._fitting = fitting(classes, shapes)
+        self._flexible = self._fitting @ (room / max(float(room.sum()), 1.0))
         self.loss = np.zeros((len(shapes.request), len(nodes)))
         self._first = True
+
+    @property
+    def matters(self) -> bool:
+        """Whether some shape has another choice of classes than some other: else nothing is scarcer for one of them."""
+        return bool((self._fitting != self._fitting[:1]).any())
 
     def expect(self, demand: Floats, room: float, placed: Floats) -> None:
         """Prices for this mix of shapes, scaled to what fits `room` (in sizes), beside what is `placed` already."""
@@ -113,7 +133,7 @@ class Scarcity:
         self._first = False
 
     def term(self) -> Floats:
-        """1 where nothing is lost; in steps, so that near-ties are decided by best fit."""
+        """1 where nothing is lost; in steps, since a price of a few thousandths is noise."""
         steps = np.floor(self.loss * DEVICE / STEP + 0.5) * STEP / DEVICE
         term: Floats = np.clip(1 - steps, 0, 1)
         return term
@@ -139,13 +159,7 @@ class Packer:
         self.scarcity = Scarcity(classes, shapes, kinds)
         self._weight = scarcity
         self._size = sizes(classes, shapes)
-        gpus = bool(classes.gpus.any() and shapes.count.any())
-        room = (
-            classes.gpus * DEVICE
-            if gpus
-            else DEVICE * classes.capacity[:, 0] / max(int(classes.capacity[:, 0].max()), 1)
-        )
-        self._room = float(room[kinds].sum())
+        self._room = self.nodes.room()
         self._left = self._room
         self._next = self._room
         self._placed = np.zeros((len(classes.gpus), len(shapes.request)))

@@ -24,11 +24,15 @@ LEVELS: Final = range(1, 9)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Weights of the shapes, by one class: no node of it can hold more than `limit` (in the weights' own unit)."""
+    """Weights of the shapes, by one class: no node of it can hold more than `limit` (in the weights' own unit).
+
+    `resource` where it is the plain share of one (-1 for GPUs): only those know what others have taken.
+    """
 
     kind: int
     weights: Floats
     limit: float
+    resource: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,10 @@ def rows(classes: Classes, shapes: Shapes, levels: Sequence[int]) -> list[Row]:
         capacity, gpus = classes.capacity[kind], int(classes.gpus[kind])
         for resource in np.flatnonzero(capacity > 0):
             amount, room = np.minimum(shapes.request[:, resource], capacity[resource] + 1), int(capacity[resource])
-            found.append(Row(kind, amount / room, 1.0))
+            found.append(Row(kind, amount / room, 1.0, int(resource)))
             found += [Row(kind, dual_feasible(amount, room, level), 1.0) for level in levels]
         if gpus:
-            found.append(Row(kind, shapes.gpu / DEVICE, gpus))
+            found.append(Row(kind, shapes.gpu / DEVICE, gpus, -1))
             found += [Row(kind, shapes.count * dual_feasible(shapes.milli, DEVICE, level), gpus) for level in levels]
             found += [Row(kind, dual_feasible(np.minimum(whole, gpus + 1), gpus, level), 1.0) for level in levels]
     return found
@@ -93,8 +97,13 @@ class PoolProgram:
         weights = cut.weights[self._shape[columns]]
         self._solver.addRow(-highspy.kHighsInf, limit, len(columns), columns, weights)
 
-    def solve(self, demand: Floats, value: Floats, placed: Floats | None = None) -> Solution:
-        """`placed` (classes × shapes) is what stays where it is: it takes its part of every row."""
+    def solve(
+        self, demand: Floats, value: Floats, placed: Floats | None = None, taken: Floats | None = None
+    ) -> Solution:
+        """`placed` (classes × shapes) is what stays where it is: it takes its part of every row.
+
+        `taken` (classes × resources and a last column for GPUs) is what others have, in nodes and in devices.
+        """
         if not len(self._shape):
             empty = np.zeros(self._pairs.shape)
             return Solution(0.0, empty, empty.copy())
@@ -102,6 +111,8 @@ class PoolProgram:
         limits = np.array([row.limit * self.nodes[row.kind] for row in self._rows])
         if placed is not None:
             limits -= np.array([float(row.weights @ placed[row.kind]) for row in self._rows])
+        if taken is not None:
+            limits -= [0.0 if row.resource is None else float(taken[row.kind, row.resource]) for row in self._rows]
         upper = np.concatenate([np.maximum(limits, 0.0), demand])
         self._solver.changeColsCost(
             len(self._shape), np.arange(len(self._shape), dtype=np.int32), value[self._shape].astype(np.float64)

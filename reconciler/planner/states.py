@@ -5,9 +5,9 @@ worked out for one holds for all. A state is a row of arrays; nodes hold the num
 gives a node another state, mostly one that some node has had before.
 
 The fragmentation measure is that of "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation
-Gradient Descent" (USENIX ATC 2023), with two changes that measured better: a demand is only counted on nodes whose
-class it may use, and the gradient is floored to steps of 40 thousandths so that near-ties are decided by best fit.
-All sums are of whole numbers below 2^53, so that floating point never rounds them and their order does not matter.
+Gradient Descent" (USENIX ATC 2023), with one change that measured better: a demand is only counted on nodes whose class
+it may use. Near-ties are decided by best fit, which matters as much as the gradient. All sums are of whole numbers below
+2^53, so that floating point never rounds them and their order does not matter.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 DEVICE: Final = 1000  # thousandths of a whole GPU
-STEP: Final = 40  # fragmentation below this many thousandths is a tie
 UNKNOWN: Final = -3
 IMPOSSIBLE: Final = -1
 WHOLE_NODE: Final = -2  # no single device was chosen: none was asked for, or several
@@ -79,8 +78,8 @@ class States:
     """The states seen so far and, per shape, the score in each: `scores[shape][state]`, minus infinity where it does
     not fit, and NaN where nobody asked yet."""
 
-    def __init__(self, classes: Classes, shapes: Shapes, weights: Weights, step: int = STEP) -> None:
-        self.classes, self.shapes, self._weights, self._step = classes, shapes, weights, step
+    def __init__(self, classes: Classes, shapes: Shapes, weights: Weights) -> None:
+        self.classes, self.shapes, self._weights = classes, shapes, weights
         self.width = max(int(classes.gpus.max(initial=0)), 1)
         self.size = 0
         self.free = np.zeros((_FIRST, classes.capacity.shape[1]), np.int64)
@@ -191,7 +190,7 @@ class States:
         grown = self._fragmented(left, after, kind) - self._fragments[states]
         # Half is neutral: the gradient may be as low as minus what the replica takes, when it fills a fragment.
         scale = 2.0 * DEVICE * max(int(self.shapes.count[shape]), 1)
-        fragmentation = 0.5 - np.floor(grown / self._step) * self._step / scale
+        fragmentation = 0.5 - grown / scale
         return np.clip(fit, 0, 1), np.clip(balance, 0, 1), np.clip(fragmentation, 0, 1)
 
     def total(self, scored: Scored) -> Floats:
