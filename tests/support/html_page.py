@@ -42,6 +42,9 @@ _BLOCKS = frozenset(
 )
 
 
+_INNER = frozenset({"section", "article", "ul", "dd", "details", "table", "form"})
+
+
 @dataclass
 class Element:
     """`parts` are texts and elements, in order."""
@@ -74,8 +77,16 @@ class Element:
                 found += [gap, *part._texts(), gap]
         return found
 
+    def is_block(self) -> bool:
+        return self.name in _BLOCKS or any(each.name in _BLOCKS for each in self.all())
+
     def lines(self, depth: int = 0) -> list[str]:
-        """What people read, a line a block, for golden files."""
+        """What people read, a line a block, for golden files. A row of a table is one line, so is a choice."""
+        if self.name in ("tr", "select"):
+            cells = (part.words() for part in self.parts if isinstance(part, Element))
+            return ["  " * depth + " | ".join(cells)]
+        if self.name == "pre":
+            return ["  " * depth + f"| {line}" for line in self.raw().splitlines()]
         lines: list[str] = []
         words: list[str] = []
 
@@ -87,12 +98,9 @@ class Element:
         for part in self.parts:
             if isinstance(part, str):
                 words.append(part)
-            elif part.name == "pre":
+            elif part.is_block() or part.name == "select":
                 end()
-                lines += ["  " * depth + "| " + line for line in part.raw().splitlines()]
-            elif part.name in _BLOCKS:
-                end()
-                lines += part.lines(depth + (part.name in ("section", "article", "ul", "dd", "details", "table")))
+                lines += part.lines(depth + (part.name in _INNER))
             elif part.name not in VOID:
                 words.append(part.raw())
         end()

@@ -133,14 +133,15 @@ def groups(overall: Overall) -> Html:
 
 def _group(namespace: str, rows: list[Row], overall: Overall, *, inline: bool) -> Html:
     where = namespace or _NO_NAMESPACE
-    name = namespace or "without a namespace"
+    title = namespace or "without a namespace"
+    caption = f"objects in {namespace}" if namespace else "objects without a namespace"
     summary = tag(
-        "summary", tag("b", name), " ", count(len(rows), "object"), " ", counts(Counter(r.health.status for r in rows))
+        "summary", tag("b", title), " ", count(len(rows), "object"), " ", counts(Counter(r.health.status for r in rows))
     )
     kinds: dict[str, list[Row]] = {}
     for row in rows:
         kinds.setdefault(str(row.identity.group_kind), []).append(row)
-    inside = _table(tuple(rows), overall, name=f"objects in {name}") if inline else _kinds(where, kinds)
+    inside = _table(tuple(rows), overall, name=caption) if inline else _kinds(where, kinds)
     return tag("details", summary, inside, id=f"namespace-{where}", class_="group")
 
 

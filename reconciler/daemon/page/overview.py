@@ -169,6 +169,8 @@ def _drift(overall: Overall) -> Html:
         past = tag(
             "p", tag("a", words, href="/drift"), ", the last ", when(overall.ended[0].ended or overall.now, overall.now)
         )
+    if not number and any(source.standing is Standing.STARTING for source in overall.sources):
+        return section("drift", "Drift", tag("p", "Nothing is known of some sources yet."), past)
     if not number:
         return section("drift", "No drift", tag("p", "Every object is as Git states."), past)
     rest = number - _DRIFTS
