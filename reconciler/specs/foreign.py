@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 JSON = Any
 
+_NESTED: Final = (dict, list)
 _TYPES: Final[Mapping[Shape, str]] = {Shape.STRUCT: "a mapping", Shape.MAP: "a mapping", Shape.LIST: "a list"}
 _SCALARS: Final[Mapping[str, str]] = {
     "boolean": "true or false",
@@ -80,14 +81,16 @@ def _unknown_fields(value: JSON, schema: Schema, path: Path) -> Iterator[Finding
     if isinstance(value, list):
         if schema.element is not None:
             for at, item in enumerate(value):
-                yield from _unknown_fields(item, schema.element, (*path, at))
+                if item.__class__ in _NESTED:
+                    yield from _unknown_fields(item, schema.element, (*path, at))
     elif isinstance(value, dict):
         for name, child in value.items():
             below = schema.fields.get(name, schema.element)
             if below is None and schema.embedded_resource and name in ("apiVersion", "kind", "metadata"):
                 continue
             if below is not None:
-                yield from _unknown_fields(child, below, (*path, name))
+                if child.__class__ in _NESTED:
+                    yield from _unknown_fields(child, below, (*path, name))
             elif schema.shape is Shape.STRUCT and not schema.preserve_unknown:
                 hint = did_you_mean(name, schema.fields) or "the API server drops it"
                 message = f"unknown field {shown(name)}"

@@ -15,13 +15,21 @@ _KEYS: Final = ("name", "containerPort", "port", "mountPath", "devicePath", "key
 
 def without_nulls(value: JSON) -> JSON:
     """`value` without the fields that are null: null is absent. The same object where there are none."""
+    return _rebuilt(value) if isinstance(value, dict | list) and _has_null(value) else value
+
+
+def _rebuilt(value: JSON) -> JSON:
     if isinstance(value, dict):
-        kept = {key: without_nulls(child) for key, child in value.items() if child is not None}
-        return value if len(kept) == len(value) and all(kept[key] is value[key] for key in kept) else kept
-    if isinstance(value, list):
-        items = [without_nulls(item) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    return value
+        return {key: without_nulls(child) for key, child in value.items() if child is not None}
+    return [without_nulls(item) for item in value]
+
+
+def _has_null(value: dict[str, JSON] | list[JSON]) -> bool:
+    """Whether a field inside is null. Asked of every document, and nearly always false."""
+    children = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict) and None in children:
+        return True
+    return any(_has_null(child) for child in children if child.__class__ is dict or child.__class__ is list)
 
 
 def merged(values: Sequence[dict[str, JSON]], schema: Schema | None) -> dict[str, JSON]:
@@ -30,6 +38,8 @@ def merged(values: Sequence[dict[str, JSON]], schema: Schema | None) -> dict[str
     Raises reconciler.kube.patch.PatchError where a later one does not fit.
     """
     result: dict[str, JSON] = without_nulls(values[0])
+    if len(values) == 1:
+        return result
     for value in values[1:]:
         result = strategic_merge(result, value, schema) if schema is not None else merge_patch(result, value)
     cleaned: dict[str, JSON] = without_nulls(result)
