@@ -14,7 +14,7 @@ from reconciler.drift.futile import SECRET, Futile
 from reconciler.drift.kinds import is_ours, kind_of, unmarked
 from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch
-from reconciler.engine.attendant import Between, same_text
+from reconciler.engine.attendant import Between, Left, same_text
 from reconciler.engine.decide import alike
 from reconciler.engine.execute import WRITES
 from reconciler.engine.graph import rank
@@ -140,7 +140,7 @@ class Judge:
                 undone[change.identity] = finding.packed
             elif result.outcome is Outcome.BLOCKED:
                 self._docket.retry(change.identity)
-            elif (left := self._tried(between, finding, result, live)) is not None:
+            elif (left := self.tried(finding, result, live, between.left)) is not None:
                 unsure.append((finding, left, finding.was()))
 
         await between.carry_out([finding.change for finding in by_identity.values()], done)
@@ -148,8 +148,8 @@ class Judge:
             await self._converge(between, finding, left, was)
         return undone
 
-    def _tried(
-        self, between: Between, finding: Finding, result: ObjectResult, live: Live | None
+    def tried(
+        self, finding: Finding, result: ObjectResult, live: Live | None, differs: Left
     ) -> tuple[FieldChange, ...] | None:
         """Take in what a write came to. What still differs, where it is not clear what that means; else None."""
         change, was = finding.change, finding.was()
@@ -157,7 +157,7 @@ class Judge:
         if result.outcome is not Outcome.DONE:
             self._docket.failed(finding, was, result.message, result.hint)
             return None
-        left = between.left(change, live) if live is not None else ()
+        left = differs(change, live) if live is not None else ()
         if was is not None and live is not None and _no_effect(change, left, was, live):
             self._futile.add(change, left)
             self._docket.well(finding.identity)

@@ -17,14 +17,12 @@ from reconciler.drift.judge import Judge
 from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch, Suspects
 from reconciler.drift.windows import window_end
-from reconciler.engine.attendant import Borrow, same_text
-from reconciler.engine.decide import alike
+from reconciler.engine.attendant import Borrow, Left, same_text
 from reconciler.engine.execute import WRITES
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.change import ABSENT, Action, Change, Live
 from reconciler.model.config import SourceConfig
-from reconciler.model.drift import DriftKind
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.result import ObjectResult, Outcome
 
@@ -111,21 +109,15 @@ class Warden:
             return False
         return change.identity in self._docket or same_text(change, self._cache.get(change.identity))
 
-    def made(self, result: ObjectResult, live: Live | None) -> None:
+    def made(self, result: ObjectResult, live: Live | None, left: Left) -> None:
         finding = self._in_pass.pop(result.identity, None)
         if result.outcome is not Outcome.DONE:
             self._unmade.add(result.identity)
-        if finding is None or result.outcome is Outcome.SUPERSEDED:
+        if finding is None or result.outcome in (Outcome.SUPERSEDED, Outcome.BLOCKED):
             return
-        was = finding.was()
-        self._patience.tried(result.identity)
-        if result.outcome is not Outcome.DONE:
-            self._docket.failed(finding, was, result.message, result.hint)
-        elif was is not None and live is not None and alike(was, live) and finding.kind is not DriftKind.TAKEN:
-            self._futile.add(finding.change, finding.change.fields)
-            self._docket.well(result.identity)
-        else:
-            self._docket.healed(finding, was)
+        if (unsure := self._judge.tried(finding, result, live, left)) is not None:
+            self._futile.add(finding.change, unsure)  # whether it stays at that, the next look shows
+            self._docket.healed(finding, finding.was())
 
     def passed(self, manifests: Manifests, *, compared: bool = True) -> None:
         items = manifests.items

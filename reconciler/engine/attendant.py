@@ -18,6 +18,10 @@ Done = Callable[[Change, ObjectResult, Live | None], None]
 """Told each change that was carried out, what came of it, and the object as the server answered it, if it did."""
 
 
+Left = Callable[[Change, Live], tuple[FieldChange, ...]]
+"""What of an object that a change was made to differs from what Git states all the same."""
+
+
 class Between(Protocol):
     """What the engine does for an attendant while no pass decides. Not to be kept."""
 
@@ -94,8 +98,8 @@ class Attendant(Protocol):
         """Whether a pass may take fields back from others (rules 4 and 5)."""
         ...
 
-    def made(self, result: ObjectResult, live: Live | None) -> None:
-        """One change of a pass came to its end; `live` is what the server answered."""
+    def made(self, result: ObjectResult, live: Live | None, left: Left) -> None:
+        """One change of a pass came to its end; `live` is what the server answered, `left` what differs in it."""
         ...
 
     def passed(self, manifests: Manifests, *, compared: bool = True) -> None:
@@ -133,7 +137,7 @@ class Unattended:
         heals = manifest is not None and manifest.policy.drift is DriftMode.HEAL
         return heals and same_text(change, self._cache.get(change.identity))
 
-    def made(self, result: ObjectResult, live: Live | None) -> None:
+    def made(self, result: ObjectResult, live: Live | None, left: Left) -> None:
         """Nothing."""
 
     def passed(self, manifests: Manifests, *, compared: bool = True) -> None:

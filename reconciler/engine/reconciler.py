@@ -392,7 +392,7 @@ class Reconciler:
         def finished(result: ObjectResult) -> None:
             self._busy.discard(result.identity)
             self._tell.finished(result)
-            self._attendant.made(result, answers.pop(result.identity, None))
+            self._attendant.made(result, answers.pop(result.identity, None), self._decider.left)
 
         def answered(live: Live) -> None:
             answers[live.identity] = live
@@ -411,7 +411,8 @@ class Reconciler:
         """What carries changes out between two passes."""
 
         def told(result: ObjectResult) -> None:
-            self._tell.finished(result, healing=result.action is not Action.PRUNE)
+            if result.outcome is Outcome.DONE or result.action is Action.PRUNE:  # else it drifts on, and that is said
+                self._tell.finished(result, healing=result.action is not Action.PRUNE)
             finished(result)
 
         # What is missing while something is healed is not waited for.
