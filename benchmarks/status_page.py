@@ -4,7 +4,7 @@
 
 The daemon and its cluster (`reconciler sandbox`) are processes. Each page is asked for eight times, under eight
 addresses and so far apart that all of it is made anew; the processor time is the daemon's own, from /proc, and holds
-whatever else it does. Then 50 browsers follow for ten seconds while nothing happens. The last line is JSON: of each page
+whatever else it does. Then 50 browsers follow for ten seconds while nothing happens. The last line is JSON: by page
 {"bytes", "cpu_ms", "wall_ms"} (uncompressed; the median of the walls), and {"following_cpu_percent"} of one core.
 """
 
