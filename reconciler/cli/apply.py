@@ -37,6 +37,9 @@ def add(verbs: Verbs) -> None:
 def apply(args: argparse.Namespace) -> int:
     import asyncio
 
+    from reconciler.cli.collector import collect_seldom
+
+    collect_seldom()
     return asyncio.run(_apply(args))
 
 

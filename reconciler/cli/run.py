@@ -19,6 +19,7 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
     from pathlib import Path
 
+    from reconciler.cli.collector import collect_seldom
     from reconciler.daemon.log import log_to_stderr, messages_to_stderr
     from reconciler.daemon.serve import serve
     from reconciler.errors import ConfigError
@@ -28,5 +29,6 @@ def run(args: argparse.Namespace) -> int:
         hint = "--config names another file; docs/configuration.md has a whole one"
         raise ConfigError("there is no configuration here", where=args.config, hint=hint)
     config = read_config(args.config)
+    collect_seldom()
     asyncio.run(serve(config, log_to_stderr(args.log_format), write=messages_to_stderr(args.log_format)))
     return OK
