@@ -43,6 +43,10 @@ def test_without_a_token_only_this_machine(peer: str, host: str, verdict: Verdic
     assert Access(None, LoopClock()).judge(Visitor(peer, host)) is verdict
 
 
+def test_what_a_proxy_passes_on_is_not_from_this_machine() -> None:
+    assert Access(None, LoopClock()).judge(Visitor(HERE.peer, HERE.host, forwarded=True)) is Verdict.ELSEWHERE
+
+
 @virtual
 async def test_with_a_token_only_who_has_it(file: Path) -> None:
     access = Access(str(file), LoopClock())

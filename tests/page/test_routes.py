@@ -204,6 +204,8 @@ async def test_another_machines_name_is_refused(url: str, http: aiohttp.ClientSe
     async with http.get(url, headers={"Host": "evil.example.com", **PEOPLE}) as answer:
         assert answer.status == 403
         assert "port-forward" in await answer.text()
+    async with http.get(url, headers={"X-Forwarded-For": "10.1.2.3"}) as answer:
+        assert answer.status == 403
     async with http.get(f"{url}/api/status", headers={"Host": "evil.example.com"}) as answer:
         assert (answer.status, await answer.text()) == (403, "this machine only\n")
 

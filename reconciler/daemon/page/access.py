@@ -4,7 +4,8 @@ With a token: who brings it, as `Authorization: Bearer TOKEN` or by the login fo
 for a day. The cookie holds no token, only a time and its HMAC under a key made from the token: it ends with the token.
 
 Without one: this machine only, which is where `kubectl port-forward` comes out, and only under a name of this machine,
-so that no page from elsewhere can have a browser read it by DNS rebinding.
+so that no page from elsewhere can have a browser read it by DNS rebinding. What a proxy says to have passed on is not
+from this machine.
 """
 
 import hashlib
@@ -32,12 +33,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """What a request brings: the peer's address, the headers Host, Authorization and the value of our cookie."""
+    """What a request brings: the peer's address, the headers Host, Authorization and the value of our cookie.
+
+    `forwarded` says that a proxy passed it on, for somebody who may be anywhere.
+    """
 
     peer: str
     host: str
     authorization: str = ""
     cookie: str = ""
+    forwarded: bool = False
 
 
 class Access:
@@ -103,4 +108,4 @@ def _is_local(visitor: Visitor) -> bool:
         address = address.ipv4_mapped
     host, colon, port = visitor.host.rpartition(":")
     name = host if colon and port.isdecimal() else visitor.host
-    return address.is_loopback and name.lower() in _LOCAL
+    return address.is_loopback and name.lower() in _LOCAL and not visitor.forwarded

@@ -25,6 +25,7 @@ from reconciler.daemon.page.view import View
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _STATIC: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_FORWARDED: Final = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 _LARGEST_FORM: Final = 4096  # bytes
 _SAFE: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
@@ -195,6 +196,7 @@ def _visitor(request: web.Request) -> Visitor:
         request.headers.get(hdrs.HOST, ""),
         request.headers.get(hdrs.AUTHORIZATION, ""),
         request.cookies.get(COOKIE, ""),
+        forwarded=any(name in request.headers for name in _FORWARDED),
     )
 
 

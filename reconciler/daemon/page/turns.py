@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from reconciler.clock import Clock
 
 _KEPT: Final = 8  # pages
+_LARGE: Final = 300_000  # characters of one that is not kept: the JSON of very many objects
 _PACE: Final = 0.3  # seconds between two makings of one page, however much changes
 _OLD: Final = 1.0  # seconds after which a page is made anew, though nothing seems to have changed
 _REST: Final = 2.0  # times as long as a page took, nobody makes another: others have two thirds of the loop
@@ -29,20 +30,21 @@ class Turns:
 
     async def page(self, key: str, stamp: Callable[[], Hashable], make: Callable[[], str]) -> str:
         """What `make` returns, or what it returned a moment ago for the same `key` and `stamp`."""
-        if (known := self._good(key, stamp())) is not None:
-            return known
-        if key in self._made:
-            await self._clock.sleep(self._made[key].when + _PACE - self._clock.monotonic())
+        if (body := self._good(key, stamp())) is not None:
+            return body
+        if (known := self._made.get(key)) is not None:
+            await self._clock.sleep(known.when + _PACE - self._clock.monotonic())
         async with self._turn:
-            if (known := self._good(key, stamp())) is not None:  # somebody else had it made meanwhile
-                return known
+            if (body := self._good(key, stamp())) is not None:  # somebody else had it made meanwhile
+                return body
             await self._clock.sleep(self._free - self._clock.monotonic())
             begun, now = self._clock.monotonic(), stamp()
             body = make()
             ended = self._clock.monotonic()
             self._free = ended + _REST * (ended - begun)
             self._made.pop(key, None)
-            self._made[key] = _Made(now, ended, body)
+            if len(body) <= _LARGE:
+                self._made[key] = _Made(now, ended, body)
             while len(self._made) > _KEPT:
                 del self._made[next(iter(self._made))]
             return body
