@@ -101,8 +101,8 @@ def apply(
     stored = managed.read(live) if live is not None else {}
     entries = stored
     if not stored and live is not None:
-        if not _typable(before, schema):
-            raise ApplyError("failed to create manager for existing fields: a list's items have no keys")
+        if not typable(before, schema):
+            raise ApplyError("a list's items in the object that is there have no keys")
         earlier = _updater(BEFORE_FIRST_APPLY, api_version, subresource)
         stated = {name: part for name, part in before.items() if part is not None}
         entries = _updated(
@@ -164,7 +164,7 @@ def update(
     The writer comes to own what it changed; who owned that before loses it. A `new` that states managedFields edits
     them, and an empty list there forgets all owners: from then on nobody is recorded until the first apply.
     """
-    if not _typable(managed.without_managed_fields(new), schema):
+    if not typable(managed.without_managed_fields(new), schema):
         return []
     stated = (new.get("metadata") or {}).get("managedFields")
     entries: Entries = {}
@@ -239,7 +239,7 @@ def _with_managed_fields(obj: Mapping[str, Any], fields: list[dict[str, Any]]) -
     return {**obj, "metadata": metadata}
 
 
-def _typable(value: Any, schema: Schema) -> bool:
+def typable(value: Any, schema: Schema) -> bool:
     """Whether the items of all granular lists have keys. Unlike in what is applied, two may have the same."""
     try:
         _check(value, schema, "", unique=False)

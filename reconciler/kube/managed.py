@@ -124,13 +124,15 @@ def without_managed_fields(obj: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def unchanged(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether two versions of an object differ in nothing but the times of managedFields: a write that does nothing."""
+    """Whether two versions of an object differ in nothing but the times of managedFields: a write that does nothing.
+
+    Times that change the order of managedFields do something, as on the real server.
+    """
     return _timeless(old) == _timeless(new) and without_managed_fields(old) == without_managed_fields(new)
 
 
 def _timeless(obj: Mapping[str, Any]) -> list[dict[str, Any]]:
-    entries = [{name: value for name, value in stored.items() if name != "time"} for stored in _stored(obj)]
-    return sorted(entries, key=_owner)
+    return [{name: value for name, value in stored.items() if name != "time"} for stored in _stored(obj)]
 
 
 def _stored(obj: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

@@ -25,7 +25,12 @@ class UnusablePatch(PatchError):
 
 
 def merge_patch(doc: Any, patch: Any) -> Any:
-    """RFC 7386: objects are merged, null deletes, anything else replaces."""
+    """RFC 7386: objects are merged, null deletes, anything else replaces; in lists no object has a null either.
+
+    That last one is in the API server's library.
+    """
+    if isinstance(patch, list):
+        return [merge_patch(None, item) if isinstance(item, Mapping | list) else item for item in patch]
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(doc) if isinstance(doc, Mapping) else {}

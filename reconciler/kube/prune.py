@@ -37,7 +37,7 @@ def _prune(value: Any, schema: Schema, last: Tree, owned: Sequence[Tree], *, cov
                     del result[name]
                 else:
                     result[name] = kept
-        return result
+        return result or None  # what holds nothing any more is nothing
     if isinstance(value, list) and schema.shared_by_item:
         element, items = schema.item, []
         for item in value:
@@ -47,7 +47,7 @@ def _prune(value: Any, schema: Schema, last: Tree, owned: Sequence[Tree], *, cov
                 item = _prune_one(item, element, key, node, owned, covered=covered, gone=gone, named=False)
             if item is not _DROPPED:
                 items.append(item)
-        return value if len(items) == len(value) and all(map(_is, items, value)) else items
+        return value if len(items) == len(value) and all(map(_is, items, value)) else items or None
     return value
 
 

@@ -40,7 +40,7 @@ def unknown_fields(value: Any, schema: Schema) -> list[str]:
 
 def prune_unknown(value: Any, schema: Schema) -> Any:
     """`value` without the fields that the schema does not know; itself where it has none."""
-    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
+    if isinstance(value, dict) and _is_one_scalar(schema):
         return {} if value else value
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
@@ -59,12 +59,16 @@ def prune_unknown(value: Any, schema: Schema) -> Any:
     return value
 
 
+def _is_one_scalar(schema: Schema) -> bool:
+    return schema.shape is Shape.SCALAR and schema.type != "int-or-string"
+
+
 def prune_nulls(value: Any, schema: Schema) -> Any:
     """`value` without the nulls in fields that may not be null and have no default; itself where it has none.
 
     A list's items stay: a server refuses the nulls among them.
     """
-    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
+    if isinstance(value, dict) and _is_one_scalar(schema):
         return {} if value else value
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
@@ -183,7 +187,9 @@ _EMBEDDED: Final = ("apiVersion", "kind", "metadata")
 
 
 def _unknown(value: Any, schema: Schema, path: str) -> Iterator[str]:
-    if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
+    if isinstance(value, dict) and _is_one_scalar(schema):
+        yield from (_dotted(path, name) for name in value)
+    elif isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         for name, member in value.items():
             child = _member(schema, name)
             if child is None:
@@ -212,6 +218,8 @@ def _violations(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
         message = f"Invalid value: {shown}: {path} in body must be of type {expected}: {shown}"
         yield Violation(path, "FieldValueTypeInvalid", message)
         yield from _unlisted(value, schema, path)
+        if schema.type in ("integer", "number") and type(value) in (int, float):
+            yield from _limits(value, schema.constraints, path)
         return
     if schema.format == "byte" and not _is_base64(value):
         yield Violation(path, "FieldValueInvalid", f"Invalid value: {_shown(value)}: must be base64-encoded")

@@ -66,10 +66,9 @@ class BuiltinCodec:
         return {name: part for name, part in self.struct.read({}, Reading()).items() if part is not None}
 
     def settle(self, value: Value) -> None:
-        for name, (flags, kind) in self.struct.types.items():
-            if kind.startswith("[]") and value.get(name) == [] and "o" not in flags:
-                value[name] = None
-            elif kind == "map:bytes" and None in (value.get(name) or {}).values():
+        self.struct.settle(value)
+        for name, (_, kind) in self.struct.types.items():
+            if kind == "map:bytes" and None in (value.get(name) or {}).values():
                 value[name] = {key: part or "" for key, part in value[name].items()}
 
 

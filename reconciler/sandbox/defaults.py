@@ -58,11 +58,6 @@ def _pod_spec(value: Value) -> None:
         value["serviceAccount"] = value["serviceAccountName"]
     elif "serviceAccount" in value:
         value["serviceAccountName"] = value["serviceAccount"]
-    if value.get("hostNetwork"):
-        for container in [*(value.get("containers") or ()), *(value.get("initContainers") or ())]:
-            for port in container.get("ports") or ():
-                if not port.get("hostPort"):
-                    port["hostPort"] = port.get("containerPort", 0)
 
 
 def _pod(value: Value) -> None:
@@ -71,6 +66,9 @@ def _pod(value: Value) -> None:
         needs = container.get("resources") or {}
         if limits := needs.get("limits"):
             needs["requests"] = {**limits, **(needs.get("requests") or {})}
+        for port in (container.get("ports") or ()) if spec.get("hostNetwork") else ():
+            if not port.get("hostPort"):
+                port["hostPort"] = port.get("containerPort", 0)
     spec.setdefault("enableServiceLinks", True)
 
 
@@ -222,7 +220,8 @@ def _horizontal_pod_autoscaler(value: Value) -> None:
     if (behavior := spec.get("behavior")) is not None:
         for name, rules in (("scaleUp", _SCALE_UP), ("scaleDown", _SCALE_DOWN)):
             own = behavior.get(name) or {}
-            policies = [dict(policy) for policy in own.get("policies") or rules["policies"]]
+            stated: list[Value] = own["policies"] if "policies" in own else rules["policies"]
+            policies = [dict(policy) for policy in stated]
             behavior[name] = {**rules, **own, "policies": policies}
 
 
@@ -271,7 +270,10 @@ def _custom_resource_definition(value: Value) -> None:
         names["singular"] = (names.get("kind") or "").lower()
     if not names.get("listKind") and names.get("kind"):
         names["listKind"] = names["kind"] + "List"
-    spec.setdefault("conversion", {"strategy": "None"})
+    conversion = spec.setdefault("conversion", {"strategy": "None"})
+    webhook = conversion.get("webhook") or {}
+    if "clientConfig" not in webhook and not webhook.get("conversionReviewVersions"):
+        conversion.pop("webhook", None)
     status = value["status"]
     if not status.get("storedVersions"):
         status["storedVersions"] = [v["name"] for v in spec.get("versions") or () if v.get("storage")][:1]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,10 +23,16 @@ from reconciler.sandbox.goscalars import LIMITS, SCALARS, ZERO, Reader, Reading,
 Defaulter = Callable[[dict[str, Any]], None]
 
 
+_KEPT_EMPTY: Final = frozenset((("autoscaling/v2.HPAScalingRules", "policies"),))  # refused, not filled in
+
+
 class Struct:
     """One Go struct, its fields compiled on first use."""
 
-    __slots__ = ("_always", "_defaulters", "_fields", "_paths", "fixed", "name", "numbers", "types")
+    __slots__ = (
+        *("_always", "_defaulters", "_fields", "_lists", "_paths", "_settled"),
+        *("fixed", "name", "numbers", "types"),
+    )
 
     def __init__(self, name: str, encoded: dict[str, str], fixed: dict[str, Any]) -> None:
         self.name = name
@@ -45,6 +51,8 @@ class Struct:
         self._always: list[tuple[str, Callable[[], Any]]] = []
         self._paths: list[tuple[str, Callable[[Any], None]]] | None = None
         self._defaulters: tuple[Defaulter, ...] = ()
+        self._lists: list[str] | None = None
+        self._settled: list[tuple[str, Callable[[Any], None]]] = []
 
     def _compile(self) -> dict[str, tuple[Reader, bool, bool]]:
         fields: dict[str, tuple[Reader, bool, bool]] = {}
@@ -54,7 +62,7 @@ class Struct:
             by_value = not pointer and (
                 is_struct or kind in ("quantity", "intorstring", "time", "microtime", "duration")
             )
-            drop_empty = "o" in flags and not pointer and not by_value
+            drop_empty = "o" in flags and not pointer and not by_value and (self.name, field) not in _KEPT_EMPTY
             fields[field] = (_reader(kind), drop_empty, "z" in flags)
             if "z" in flags or (not by_value and "o" in flags):
                 continue
@@ -120,6 +128,22 @@ class Struct:
         for field, (_, kind) in self.types.items():
             if (walk := _default_walk(kind)) is not None:
                 self._paths.append((field, walk))
+
+    def settle(self, value: dict[str, Any]) -> None:
+        """Make of a clean value in place what comes back from storage, which knows no empty list that must be there."""
+        if self._lists is None:
+            self._lists, self._settled = [], []
+            for name, (flags, kind) in self.types.items():
+                if kind.startswith("[]") and "o" not in flags:
+                    self._lists.append(name)
+                if (walk := _settle_walk(kind)) is not None:
+                    self._settled.append((name, walk))
+        for name in self._lists:
+            if value.get(name) == []:
+                value[name] = None
+        for name, walk in self._settled:
+            if part := value.get(name):
+                walk(part)
 
     def unknown_paths(self, value: Any, prefix: str = "") -> list[str]:
         """Where fields are that do not exist: `spec.foo`, `spec.containers[0].bar`."""
@@ -259,6 +283,42 @@ def _each_default(kind: str) -> Callable[[Any], None]:
         if element is not None:
             for value in values:
                 element(value)
+
+    return walk
+
+
+@cache
+def _settles(kind: str) -> bool:
+    """Whether a type holds lists that are there even when they are empty."""
+    seen: set[str] = set()
+    open_types = [kind]
+    while open_types:
+        name = re.sub(r"^(\[\]|map:|either:)+", "", open_types.pop())
+        struct = _table().get(name)
+        if struct is None or name in seen:
+            continue
+        if any(part.startswith("[]") and "o" not in flags for flags, part in struct.types.values()):
+            return True
+        seen.add(name)
+        open_types.extend(part for _, part in struct.types.values())
+    return False
+
+
+def _settle_walk(kind: str) -> Callable[[Any], None] | None:
+    if not _settles(kind):
+        return None
+    inner = re.sub(r"^(\[\]|map:|either:)+", "", kind)
+    table = _table()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, list):
+            for item in value:
+                walk(item)
+        elif kind.startswith("map:"):
+            for item in value.values():
+                table[inner].settle(item)
+        elif isinstance(value, dict):
+            table[inner].settle(value)
 
     return walk
 

@@ -1,5 +1,6 @@
 """What the server itself writes into `metadata`, and what it refuses there, alike for all kinds."""
 
+import re
 from typing import Any, Final
 
 from reconciler.sandbox import naming
@@ -10,11 +11,14 @@ Value = dict[str, Any]
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
 STANDARD_FINALIZERS: Final = frozenset((ORPHAN, FOREGROUND, "kubernetes"))
+_REASON: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 
 
-def validate(metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes, creating: bool = True) -> None:
-    """For a new object, and again for an updated one."""
+def validate(
+    metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes, creating: bool = True, status: bool = False
+) -> None:
+    """For a new object, and again for an updated one. `status`: given to the status, whose rules may know no names."""
     name = metadata.get("name", "")
     if creating and (prefix := metadata.get("generateName")) and (stem := prefix.rstrip("-")):
         causes.words("metadata.generateName", prefix, rules.name(stem))
@@ -33,7 +37,7 @@ def validate(metadata: Value, *, namespaced: bool, rules: Rules, causes: Causes,
     for index, finalizer in enumerate(finalizers):
         problems = naming.qualified_name(finalizer)
         causes.words("metadata.finalizers", finalizer, problems)
-        if not rules.plain_finalizers:
+        if not rules.plain_finalizers and not (status and rules.validate_status is None):
             causes.words(f"metadata.finalizers[{index}]", finalizer, problems)
             if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
                 why = "name is neither a standard finalizer name nor is it fully qualified"
@@ -60,10 +64,18 @@ def validate_embedded(resource: Value, path: str, causes: Causes) -> None:
 
 def conditions(found: Any, field: str, causes: Causes) -> None:
     """Conditions as the newer kinds have them."""
+    seen: set[str] = set()
     for index, condition in enumerate(found or ()):
         path = f"{field}[{index}]"
-        if not condition.get("type"):
-            causes.required(f"{path}.type")
+        kind = condition.get("type", "")
+        causes.words(f"{path}.type", kind, naming.qualified_name(kind))
+        if kind in seen:
+            causes.duplicate(f"{path}.type", kind)
+        seen.add(kind)
+        if condition.get("observedGeneration", 0) < 0:
+            causes.invalid(f"{path}.observedGeneration", condition["observedGeneration"], "must not be negative")
+        if condition.get("reason") and not _REASON.fullmatch(condition["reason"]):
+            causes.invalid(f"{path}.reason", condition["reason"], "must be a word")
         if condition.get("status") not in ("False", "True", "Unknown"):
             causes.unsupported(f"{path}.status", condition.get("status", ""), ("False", "True", "Unknown"))
         for name in ("lastTransitionTime", "reason"):
@@ -125,6 +137,12 @@ def _owners(references: Any, causes: Causes) -> None:
                 causes.invalid(field, list(references), f"{why} {controller} and {this}")
             else:
                 controller = this
+
+
+def drop_repeated_owners(metadata: Value) -> None:
+    """Of the same owner twice the first counts."""
+    if references := metadata.get("ownerReferences"):
+        metadata["ownerReferences"] = [each for i, each in enumerate(references) if each not in references[:i]]
 
 
 def carry_over(new: Value, old: Value) -> None:

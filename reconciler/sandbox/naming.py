@@ -8,6 +8,7 @@ from typing import Final
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_RELAXED_SUBDOMAIN: Final = re.compile(r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _URL_PATH: Final = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
@@ -38,6 +39,11 @@ def _checked(text: str, pattern: re.Pattern[str], limit: int, words: str) -> lis
 
 def dns_subdomain(name: str) -> list[str]:
     return _checked(name, _SUBDOMAIN, 253, _SUBDOMAIN_WORDS)
+
+
+def relaxed_subdomain(name: str) -> list[str]:
+    """Where underscores do not hurt."""
+    return _checked(name, _RELAXED_SUBDOMAIN, 253, _SUBDOMAIN_WORDS)
 
 
 def dns_label(name: str) -> list[str]:

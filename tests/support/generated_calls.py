@@ -116,7 +116,7 @@ def _settle(api: Api) -> None:
             refused = conditions.get("NamesAccepted", {"status": ""})["status"] == "False"
             if "deletionTimestamp" not in about and established and (refused or names == accepted):
                 break
-            if "deletionTimestamp" in about and _CLEANUP not in about["finalizers"]:
+            if "deletionTimestamp" in about and _CLEANUP not in about.get("finalizers", ()):
                 break
             time.sleep(0.01)
 
@@ -193,7 +193,7 @@ def _edits(random: Random, kind: Kind, *, status: bool) -> list[tuple[str, Any]]
         match random.randrange(6):
             case 0:
                 return _chosen(random, METADATA)
-            case 1:
+            case 1 | 2:
                 return field(random, kind, status=status)
         return _chosen(random, own)
 

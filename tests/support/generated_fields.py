@@ -14,6 +14,17 @@ from reconciler.sandbox import gotypes
 
 _DEEPEST: Final = 12
 _NOT_BELOW: Final = frozenset(("apiVersion", "kind", "metadata", "status"))
+_LEFT_OUT: Final = frozenset(
+    (
+        # volumes of one vendor each
+        *("awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "fc", "flexVolume", "flocker"),
+        *("gcePersistentDisk", "gitRepo", "glusterfs", "iscsi", "photonPersistentDisk", "portworxVolume", "quobyte"),
+        *("rbd", "scaleIO", "storageos", "vsphereVolume"),
+        # devices and certificates given out to pods, copies of volumes, debugging, Windows, signals, webhooks
+        *("claims", "resourceClaims", "clusterTrustBundle", "podCertificate", "dataSource", "dataSourceRef"),
+        *("ephemeralContainers", "fileKeyRef", "schedulingGroup", "stopSignal", "windowsOptions", "clientConfig"),
+    )
+)
 _SCHEMA: Final = "apiextensions/v1.JSONSchemaProps"  # a language of its own: what it says comes from the menu
 _WRONG: Final = ("text", "", 7, 0, -1, 1.5, True, False, None, [], {}, ["x"], [1], [None], [{}], {"x": 1}, {"x": "y"})
 _FITTING: Final[dict[str, tuple[Any, ...]]] = {
@@ -54,7 +65,8 @@ def _typed(random: Random, kind: str, path: str, depth: int) -> tuple[str, Any]:
     if deeper and kind.startswith("map:"):
         return _typed(random, kind[4:], f"{path}.{random.choice(('a', 'app', 'cpu', 'Not a key!'))}", depth + 1)
     if deeper and "." in kind and (types := gotypes.struct(kind).types):
-        name = random.choice(sorted(types))
+        pod = {"resources"} if kind == "core/v1.PodSpec" else set()
+        name = random.choice(sorted(types.keys() - _LEFT_OUT - pod))
         return _typed(random, types[name][1], f"{path}.{name}", depth + 1)
     if random.randrange(2):
         return path, random.choice(_WRONG)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.kube import quantity
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.rules import Causes, Rules
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _pods(source: Value, field: str, causes: Causes) -> None:
 
 def _container_resource(source: Value, field: str, causes: Causes) -> None:
     if name := source.get("name"):
-        podspec.resource_name(causes, f"{field}.name", name)
+        checks.resource_name(causes, f"{field}.name", name)
     if not source.get("container"):
         causes.required(f"{field}.container", "must specify a container")
     else:
@@ -177,12 +177,14 @@ def _scaling_rules(rules: Value, field: str, causes: Causes) -> None:
         causes.invalid(f"{field}.stabilizationWindowSeconds", window, "must be greater than or equal to zero")
     if window is not None and window > 3600:
         causes.invalid(f"{field}.stabilizationWindowSeconds", window, "must be less than or equal to 3600")
-    podspec.supported(causes, f"{field}.selectPolicy", rules.get("selectPolicy", "Max"), ("Disabled", "Max", "Min"))
+    checks.supported(causes, f"{field}.selectPolicy", rules.get("selectPolicy", "Max"), ("Disabled", "Max", "Min"))
     if quantity.parse(rules.get("tolerance", 0)) < 0:
-        causes.invalid(f"{field}.tolerance", rules["tolerance"], podspec.NOT_NEGATIVE)
+        causes.invalid(f"{field}.tolerance", rules["tolerance"], checks.NOT_NEGATIVE)
+    if not rules.get("policies"):
+        causes.required(f"{field}.policies", "must specify at least one Policy")
     for index, policy in enumerate(rules.get("policies") or ()):
         path = f"{field}.policies[{index}]"
-        podspec.supported(causes, f"{path}.type", policy.get("type"), ("Percent", "Pods"))
+        checks.supported(causes, f"{path}.type", policy.get("type"), ("Percent", "Pods"))
         for name in ("value", "periodSeconds"):
             if policy.get(name, 0) <= 0:
                 causes.invalid(f"{path}.{name}", policy.get(name, 0), "must be greater than zero")
@@ -191,7 +193,7 @@ def _scaling_rules(rules: Value, field: str, causes: Causes) -> None:
 
 
 def _validate_status(new: Value, _old: Value, causes: Causes) -> None:
-    podspec.counts(causes, new.get("status") or {}, "currentReplicas", "desiredReplicas")
+    checks.counts(causes, new.get("status") or {}, "currentReplicas", "desiredReplicas")
 
 
 RULES: Final = {

@@ -69,7 +69,7 @@ def _config_map(value: Value, causes: Causes) -> None:
         size += len(text.encode())
     for key, text in binary.items():
         causes.words(f"binaryData[{key}]", key, naming.data_key(key))
-        size += len(text) * 3 // 4
+        size += len(text or "") * 3 // 4
     if size > _SIZE_LIMIT:
         causes.too_long("", _SIZE_LIMIT)
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from reconciler.kube import validate as structural
 from reconciler.kube.structural import Reader
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.refusals import Cause
 from reconciler.sandbox.rules import Causes
 
@@ -70,7 +70,7 @@ def _list(schema: Value, field: str, causes: Causes) -> None:
     kind = items.get("type", "")
     if schema.get("type") != "array":
         causes.invalid(f"{field}.type", schema.get("type", ""), "must be array if x-kubernetes-list-type is specified")
-    podspec.supported(causes, f"{field}.x-kubernetes-list-type", listed, _LISTS)
+    checks.supported(causes, f"{field}.x-kubernetes-list-type", listed, _LISTS)
     if listed in ("map", "set") and items.get("nullable"):
         causes.forbidden(f"{field}.items.nullable", "cannot be nullable when x-kubernetes-list-type is map or set")
     if listed == "set" and kind == "object" and items.get("x-kubernetes-map-type") != "atomic":
@@ -111,4 +111,4 @@ def _map(schema: Value, field: str, causes: Causes) -> None:
         return
     if schema.get("type") != "object":
         causes.invalid(f"{field}.type", schema.get("type", ""), "must be object if x-kubernetes-map-type is specified")
-    podspec.supported(causes, f"{field}.x-kubernetes-map-type", shared, ("atomic", "granular"))
+    checks.supported(causes, f"{field}.x-kubernetes-map-type", shared, ("atomic", "granular"))

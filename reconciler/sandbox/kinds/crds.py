@@ -15,6 +15,7 @@ Value = dict[str, Any]
 
 DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
+_COLUMN_FORMATS: Final = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 _COLUMN_TYPES: Final = ("boolean", "date", "integer", "number", "string")
 
 
@@ -96,8 +97,10 @@ def _conversion(conversion: Value, causes: Causes) -> None:
     if strategy == "Webhook":
         if not (conversion.get("webhook") or {}).get("clientConfig"):
             causes.required("spec.conversion.webhookClientConfig", "required when strategy is set to Webhook")
-        if not (conversion.get("webhook") or {}).get("conversionReviewVersions"):
-            causes.required("spec.conversion.conversionReviewVersions")
+        client = (conversion.get("webhook") or {}).get("clientConfig")
+        if client is not None and ("url" in client) == ("service" in client):
+            causes.required("spec.conversion.webhookClientConfig", "exactly one of url or service is required")
+        _review_versions((conversion.get("webhook") or {}).get("conversionReviewVersions") or [], causes)
         return
     if not strategy:
         causes.required("spec.conversion.strategy")
@@ -109,6 +112,20 @@ def _conversion(conversion: Value, causes: Causes) -> None:
         causes.forbidden("spec.conversion.webhookClientConfig", why)
     if webhook.get("conversionReviewVersions"):
         causes.forbidden("spec.conversion.conversionReviewVersions", why)
+
+
+def _review_versions(versions: list[str], causes: Causes) -> None:
+    field = "spec.conversion.conversionReviewVersions"
+    if not versions:
+        causes.required(field)
+        return
+    for index, version in enumerate(versions):
+        if version in versions[:index]:
+            causes.invalid(f"{field}[{index}]", version, "duplicate version")
+        else:
+            causes.words(f"{field}[{index}]", version, naming.dns_1035_label(version))
+    if not {"v1", "v1beta1"} & set(versions):
+        causes.invalid(field, versions, "must include at least one of v1, v1beta1")
 
 
 def _names(names: Value, causes: Causes) -> None:
@@ -147,6 +164,11 @@ def _versions(versions: list[Value], causes: Causes) -> None:
         else:
             for index, one in enumerate(stated):
                 check(one, f"spec.versions[{index}].{name}", causes)
+    selected = [version.get("selectableFields") or [] for version in versions]
+    shared = selected and all(one == selected[0] for one in selected)
+    for index, fields in enumerate(selected[:1] if shared else selected):
+        field = "spec.selectableFields" if shared else f"spec.versions[{index}].selectableFields"
+        _selectable(fields, (versions[index].get("schema") or {}).get("openAPIV3Schema"), field, causes)
     if len({version.get("name") for version in versions}) != len(versions):
         causes.invalid("spec.versions", versions, "must contain unique version names")
     if sum(1 for version in versions if version.get("storage")) != 1:
@@ -161,13 +183,52 @@ def _version_schema(stated: Value | None, field: str, causes: Causes) -> None:
         validate_schema(schema, f"{field}.openAPIV3Schema", causes, root=True)
 
 
+def _selectable(fields: list[Value], schema: Value | None, field: str, causes: Causes) -> None:
+    if fields and schema is None:
+        causes.invalid(field, "", "may only be set where there is a schema")
+        return
+    seen: set[str] = set()
+    for index, each in enumerate(fields):
+        path, where = each.get("jsonPath", ""), f"{field}[{index}].jsonPath"
+        if not path:
+            causes.required(where)
+            continue
+        found = _at(schema or {}, path)
+        if found is None:
+            causes.invalid(where, path, "is an invalid path: does not refer to a valid field")
+            continue
+        if path.startswith(".metadata"):
+            causes.invalid(where, path, "must not point to fields in metadata")
+        if found.get("type") not in ("boolean", "integer", "string"):
+            causes.invalid(where, path, "must point to a field of type string, boolean or integer")
+        if path in seen:
+            causes.duplicate(where, path)
+        seen.add(path)
+    if len(seen) > 8:
+        causes.too_many(field, 8)
+
+
+def _at(schema: Value, path: str) -> Value | None:
+    """What a schema says of the field at a path as ".spec.color"; None where it says nothing."""
+    start, *names = path.split(".")
+    found: Value | None = schema if not start and names else None
+    for name in names:
+        found = ((found or {}).get("properties") or {}).get(name)
+    return found
+
+
 def _columns(stated: list[Value] | None, field: str, causes: Causes) -> None:
     for index, column in enumerate(stated or ()):
         path = f"{field}[{index}]"
         if not column.get("name"):
             causes.required(f"{path}.name")
-        if column.get("type") not in _COLUMN_TYPES:
+        if not column.get("type"):
+            causes.required(f"{path}.type", f"must be one of {','.join(_COLUMN_TYPES)}")
+        elif column["type"] not in _COLUMN_TYPES:
             causes.invalid(f"{path}.type", column.get("type", ""), f"must be one of {','.join(_COLUMN_TYPES)}")
+        if column.get("format") and column["format"] not in _COLUMN_FORMATS:
+            why = f"must be one of {','.join(_COLUMN_FORMATS)}"
+            causes.invalid(f"{path}.format", column["format"], why)
         if not column.get("jsonPath"):
             causes.required(f"{path}.JSONPath")
         elif not column["jsonPath"].startswith("."):

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
-from reconciler.sandbox.kinds import jobs, podspec
+from reconciler.sandbox.kinds import checks, jobs
 from reconciler.sandbox.rules import Causes, Rules
 
 Value = dict[str, Any]
@@ -67,10 +67,10 @@ def _cron_job(value: Value, causes: Causes) -> None:
         causes.invalid("spec.schedule", schedule, problem)
     if (zone := spec.get("timeZone")) is not None:
         _time_zone(zone, causes)
-    podspec.not_negative(causes, "spec.startingDeadlineSeconds", spec.get("startingDeadlineSeconds"))
-    podspec.supported(causes, "spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
+    checks.not_negative(causes, "spec.startingDeadlineSeconds", spec.get("startingDeadlineSeconds"))
+    checks.supported(causes, "spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
     for name in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        podspec.not_negative(causes, f"spec.{name}", spec.get(name))
+        checks.not_negative(causes, f"spec.{name}", spec.get(name))
     job = spec["jobTemplate"].get("spec") or {}
     if "selector" in job:
         causes.invalid("spec.jobTemplate.spec.selector", job["selector"], "`selector` will be auto-generated")

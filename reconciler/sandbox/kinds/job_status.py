@@ -6,7 +6,7 @@ Most rules look only at a status in which what they are about has changed.
 from datetime import datetime
 from typing import Any, Final
 
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.kinds.job_indexes import overlap, read_indexes
 from reconciler.sandbox.rules import IMMUTABLE, Causes
 
@@ -18,7 +18,7 @@ _UNCOUNTED: Final = "status.uncountedTerminatedPods"
 
 def validate_status(new: Value, old: Value, causes: Causes) -> None:
     status, before, spec = new.get("status") or {}, old.get("status") or {}, new["spec"]
-    podspec.counts(causes, status, "active", "ready", "terminating", "succeeded", "failed")
+    checks.counts(causes, status, "active", "ready", "terminating", "succeeded", "failed")
     _uncounted(status.get("uncountedTerminatedPods") or {}, causes)
     changed = {name for name in status.keys() | before.keys() if status.get(name) != before.get(name)}
     is_now, was = _true(status), _true(before)

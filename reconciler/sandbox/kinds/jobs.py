@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.kube.names import GroupKind
 from reconciler.kube.selector import LabelSelector
 from reconciler.sandbox import metadata, naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks, podspec
 from reconciler.sandbox.kinds.job_indexes import read_indexes
 from reconciler.sandbox.kinds.job_status import validate_status
 from reconciler.sandbox.rules import Causes, Rules
@@ -90,13 +90,13 @@ def _selects(selector: Value | None, labels: Value, *, unreadable: bool) -> bool
 def validate_spec(spec: Value, field: str, causes: Causes) -> None:
     """What Jobs and the Jobs that CronJobs make have in common."""
     for name in _COUNTS:
-        podspec.not_negative(causes, f"{field}.{name}", spec.get(name))
+        checks.not_negative(causes, f"{field}.{name}", spec.get(name))
     if "maxFailedIndexes" in spec and "backoffLimitPerIndex" not in spec:
         causes.required(f"{field}.backoffLimitPerIndex", "when maxFailedIndexes is specified")
     if (manager := spec.get("managedBy")) is not None:
         _managed_by(manager, f"{field}.managedBy", causes)
     mode = spec.get("completionMode", "NonIndexed")
-    podspec.supported(causes, f"{field}.completionMode", mode, ("Indexed", "NonIndexed"))
+    checks.supported(causes, f"{field}.completionMode", mode, ("Indexed", "NonIndexed"))
     if mode == "Indexed":
         _indexed(spec, field, causes)
     elif mode == "NonIndexed":
@@ -150,7 +150,7 @@ def _indexed(spec: Value, field: str, causes: Causes) -> None:
 
 def _policies(spec: Value, field: str, causes: Causes) -> None:
     failure, replacement = spec.get("podFailurePolicy"), spec.get("podReplacementPolicy", "Failed")
-    podspec.supported(
+    checks.supported(
         causes,
         f"{field}.podReplacementPolicy",
         replacement,
@@ -178,7 +178,7 @@ def _failure_rule(rule: Value, field: str, names: set[str], *, retried: bool, ca
     elif action == "FailIndex" and not retried:
         causes.invalid(f"{field}.action", action, "requires the backoffLimitPerIndex to be set")
     else:
-        podspec.supported(causes, f"{field}.action", action, _ACTIONS)
+        checks.supported(causes, f"{field}.action", action, _ACTIONS)
     codes, patterns = rule.get("onExitCodes"), rule.get("onPodConditions") or ()
     if codes is not None:
         _exit_codes(codes, f"{field}.onExitCodes", names, causes)
@@ -190,7 +190,7 @@ def _failure_rule(rule: Value, field: str, names: set[str], *, retried: bool, ca
         if not status:
             causes.required(f"{path}.status")
         else:
-            podspec.supported(causes, f"{path}.status", status, ("False", "True", "Unknown"))
+            checks.supported(causes, f"{path}.status", status, ("False", "True", "Unknown"))
     if (codes is None) == (not patterns):
         causes.invalid(field, "", "one of onExitCodes and onPodConditions is required, and not both")
 
@@ -200,7 +200,7 @@ def _exit_codes(codes: Value, field: str, names: set[str], causes: Causes) -> No
     if not operator:
         causes.required(f"{field}.operator", "valid values: In, NotIn")
     else:
-        podspec.supported(causes, f"{field}.operator", operator, ("In", "NotIn"))
+        checks.supported(causes, f"{field}.operator", operator, ("In", "NotIn"))
     if "containerName" in codes and codes["containerName"] not in names:
         why = "must be one of the container or initContainer names in the pod template"
         causes.invalid(f"{field}.containerName", codes["containerName"], why)
@@ -234,7 +234,7 @@ def _success(policy: Value, field: str, completions: int, causes: Causes) -> Non
             except ValueError as error:
                 causes.invalid(f"{path}.succeededIndexes", text, str(error))
         if count is not None:
-            podspec.not_negative(causes, f"{path}.succeededCount", count)
+            checks.not_negative(causes, f"{path}.succeededCount", count)
             if count > completions or (text is not None and count > total):
                 causes.invalid(f"{path}.succeededCount", count, "must not be more than there are indexes")
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.kinds.services import validate_balancer
 from reconciler.sandbox.rules import Causes, Rules
 
@@ -67,7 +67,7 @@ def _rule(rule: Value, field: str, causes: Causes) -> None:
 
 def _path(path: Value, field: str, causes: Causes) -> None:
     kind, text = path.get("pathType"), path.get("path", "")
-    if not kind:
+    if kind is None:
         causes.required(f"{field}.pathType", "pathType must be specified")
         return
     if kind in ("Exact", "Prefix"):
@@ -106,7 +106,7 @@ def _backend(backend: Value, field: str, causes: Causes) -> None:
         elif name:
             causes.words(f"{field}.service.port.name", name, naming.port_name(name))
         elif number:
-            podspec.port(causes, f"{field}.service.port.number", number)
+            checks.port(causes, f"{field}.service.port.number", number)
         else:
             causes.required(field, "port name or number is required")
     else:
@@ -125,14 +125,14 @@ def _network_policy(value: Value, causes: Causes) -> None:
                 elif "ipBlock" in peer and len(peer) > 1:
                     causes.forbidden(f"{field}.{side}[{position}]", "may not specify both ipBlock and another peer")
     for index, kind in enumerate(spec.get("policyTypes") or ()):
-        podspec.supported(causes, f"spec.policyTypes[{index}]", kind, ("Egress", "Ingress"))
+        checks.supported(causes, f"spec.policyTypes[{index}]", kind, ("Egress", "Ingress"))
 
 
 def _policy_ports(ports: Iterable[Value], field: str, causes: Causes) -> None:
     for index, item in enumerate(ports):
-        podspec.supported(causes, f"{field}[{index}].protocol", item.get("protocol"), podspec.PROTOCOLS)
+        checks.supported(causes, f"{field}[{index}].protocol", item.get("protocol"), checks.PROTOCOLS)
         if "port" in item:
-            podspec.port(causes, f"{field}[{index}].port", item["port"])
+            checks.port(causes, f"{field}[{index}].port", item["port"])
 
 
 RULES: Final = {

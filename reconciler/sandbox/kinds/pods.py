@@ -51,7 +51,7 @@ def _before_status(pod: Value, old: Value) -> None:
 
 
 def _validate(pod: Value, causes: Causes) -> None:
-    podspec.validate(pod["spec"], "spec", causes)
+    podspec.validate(pod["spec"], "spec", causes, pod=True)
 
 
 def _validate_update(new: Value, old: Value, causes: Causes) -> None:

@@ -1,334 +1,134 @@
 """What a pod's specification may say, wherever it stands: in a Pod or in a workload's template."""
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from reconciler.kube import quantity
 from reconciler.sandbox import metadata, naming
+from reconciler.sandbox.kinds import checks
+from reconciler.sandbox.kinds.containers import Shared, validate_amounts, validate_containers
+from reconciler.sandbox.kinds.placement import validate_placement
+from reconciler.sandbox.kinds.pod_volumes import validate_volumes
+from reconciler.sandbox.kinds.security import validate_pod_security
 from reconciler.sandbox.rules import Causes
 
 Value = dict[str, Any]
 
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
-_HANDLERS: Final = ("exec", "httpGet", "tcpSocket", "grpc")
-_PROBE_NUMBERS: Final = (
-    "initialDelaySeconds",
-    "timeoutSeconds",
-    "periodSeconds",
-    "successThreshold",
-    "failureThreshold",
-)
-_REFERENCES: Final = ("configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef", "fileKeyRef")
-_PORT_RANGE: Final = "must be between 1 and 65535, inclusive"
-NOT_NEGATIVE: Final = "must be greater than or equal to 0"
-
-
-def supported(causes: Causes, field: str, value: Any, words: Iterable[str]) -> None:
-    if value not in words:
-        causes.unsupported(field, value, words)
-
-
-def counts(causes: Causes, status: Value, *names: str, within: tuple[tuple[str, str], ...] = ()) -> None:
-    """Numbers of a status: none is negative, none of a pair's first greater than its second."""
-    for name in names:
-        not_negative(causes, f"status.{name}", status.get(name))
-    for name, limit in within:
-        if status.get(name, 0) > status.get(limit, 0):
-            causes.invalid(f"status.{name}", status.get(name, 0), f"cannot be greater than {limit}")
-
-
-def not_negative(causes: Causes, field: str, value: Any) -> None:
-    if value is not None and value < 0:
-        causes.invalid(field, value, NOT_NEGATIVE)
-
-
-def port(causes: Causes, field: str, value: Any) -> None:
-    """A number, or the name of a container's port."""
-    if isinstance(value, str):
-        causes.words(field, value, naming.port_name(value))
-    elif not 1 <= value <= 65535:
-        causes.invalid(field, value, _PORT_RANGE)
+_RESTARTS: Final = ("Always", "Never", "OnFailure")
+_DNS: Final = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 
 
 def validate_template(template: Value, field: str, causes: Causes) -> None:
     about = template.get("metadata") or {}
-    metadata.labels(about.get("labels") or {}, f"{field}.metadata.labels", causes)
+    metadata.labels(about.get("labels") or {}, f"{field}.labels", causes)
     for key in about.get("annotations") or ():
-        causes.words(f"{field}.metadata.annotations", key, naming.qualified_name(key.lower()))
+        causes.words(f"{field}.annotations", key, naming.qualified_name(key.lower()))
     validate(template.get("spec") or {}, f"{field}.spec", causes)
 
 
-def validate(spec: Value, field: str, causes: Causes) -> None:
-    volumes = _volumes(spec.get("volumes") or (), f"{field}.volumes", causes)
-    names: set[str] = set()
-    if not spec.get("containers"):
-        causes.required(f"{field}.containers")
-    for group in ("containers", "initContainers"):
-        for index, container in enumerate(spec.get(group) or ()):
-            path = f"{field}.{group}[{index}]"
-            _container(container, path, volumes, causes)
-            name = container.get("name")
-            if name and name in names:
-                causes.duplicate(f"{path}.name", name)
-            names.add(name)
-    supported(causes, f"{field}.restartPolicy", spec.get("restartPolicy"), ("Always", "OnFailure", "Never"))
-    supported(
-        causes,
-        f"{field}.dnsPolicy",
-        spec.get("dnsPolicy"),
-        ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
-    )
+def validate(spec: Value, field: str, causes: Causes, *, pod: bool = False) -> None:
+    """`pod`: of a Pod itself, not of a template that leaves some of it to others."""
+    volumes = validate_volumes(spec.get("volumes") or (), f"{field}.volumes", causes, pod=pod)
+    shared = Shared.of(spec, volumes)
+    validate_containers(spec, field, shared, causes)
+    if spec.get("hostNetwork"):
+        _host_ports(spec, field, causes, pod=pod)
+    checks.supported(causes, f"{field}.restartPolicy", spec.get("restartPolicy"), _RESTARTS)
+    checks.supported(causes, f"{field}.dnsPolicy", spec.get("dnsPolicy"), _DNS)
     metadata.labels(spec.get("nodeSelector") or {}, f"{field}.nodeSelector", causes)
+    validate_pod_security(spec, field, causes)
+    validate_placement(spec, field, causes)
+    _dns(spec, f"{field}.dnsConfig", causes)
+    _gates(spec, field, causes)
+    _names(spec, field, causes)
+    if "activeDeadlineSeconds" in spec and not 1 <= spec["activeDeadlineSeconds"] < 2**31:
+        why = "must be between 1 and 2147483647, inclusive"
+        causes.invalid(f"{field}.activeDeadlineSeconds", spec["activeDeadlineSeconds"], why)
+    for index, alias in enumerate(spec.get("hostAliases") or ()):
+        path = f"{field}.hostAliases[{index}]"
+        checks.address(causes, f"{path}.ip", alias.get("ip", ""))
+        for position, host in enumerate(alias.get("hostnames") or ()):
+            causes.words(f"{path}.hostnames[{position}]", host, naming.dns_subdomain(host))
+    if (policy := spec.get("preemptionPolicy")) is not None:
+        if policy:
+            checks.supported(causes, f"{field}.preemptionPolicy", policy, ("Never", "PreemptLowerPriority"))
+        else:
+            causes.required(f"{field}.preemptionPolicy")
+    validate_amounts({"limits": spec.get("overhead")}, f"{field}.overhead", causes)
+    if (system := spec.get("os")) is not None:
+        if not system.get("name"):
+            causes.required(f"{field}.os.name")
+        else:
+            checks.supported(causes, f"{field}.os", system["name"], ("linux", "windows"))
+
+
+def _host_ports(spec: Value, field: str, causes: Causes, *, pod: bool) -> None:
+    for index, container in enumerate(spec.get("containers") or ()):
+        for position, port in enumerate(container.get("ports") or ()):
+            host = port.get("hostPort", 0)
+            if (pod or host) and host != port.get("containerPort", 0):
+                why = "must match `containerPort` when `hostNetwork` is true"
+                causes.invalid(f"{field}.containers[{index}].ports[{position}].hostPort", host, why)
+
+
+def _dns(spec: Value, field: str, causes: Causes) -> None:
+    config = spec.get("dnsConfig")
+    if spec.get("dnsPolicy") == "None":
+        if config is None:
+            causes.required(field, "must provide `dnsConfig` when `dnsPolicy` is None")
+            return
+        if not config.get("nameservers"):
+            causes.required(f"{field}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
+            return
+    if config is None:
+        return
+    servers, searches = config.get("nameservers") or [], config.get("searches") or []
+    if len(servers) > 3:
+        causes.invalid(f"{field}.nameservers", servers, "must not have more than 3 nameservers")
+    for index, server in enumerate(servers):
+        checks.address(causes, f"{field}.nameservers[{index}]", server)
+    if len(searches) > 32 or len(" ".join(searches)) > 2048:
+        causes.invalid(f"{field}.searches", searches, "must not have more than 32 search paths or 2048 characters")
+    for index, search in enumerate(searches):
+        if search != ".":
+            problems = naming.relaxed_subdomain(search.removesuffix("."))
+            causes.words(f"{field}.searches[{index}]", search, problems)
+    for index, option in enumerate(config.get("options") or ()):
+        if not option.get("name"):
+            causes.required(f"{field}.options[{index}]", "must not be empty")
+
+
+def _gates(spec: Value, field: str, causes: Causes) -> None:
+    for index, gate in enumerate(spec.get("readinessGates") or ()):
+        kind = gate.get("conditionType", "")
+        causes.words(f"{field}.readinessGates[{index}].conditionType", kind, naming.qualified_name(kind))
+    seen: set[str] = set()
+    for index, gate in enumerate(spec.get("schedulingGates") or ()):
+        name, path = gate.get("name", ""), f"{field}.schedulingGates[{index}]"
+        causes.words(path, name, naming.qualified_name(name))
+        if name in seen:
+            causes.duplicate(path, name)
+        seen.add(name)
+
+
+def _names(spec: Value, field: str, causes: Causes) -> None:
     for name in ("serviceAccountName", "nodeName", "priorityClassName"):
         if spec.get(name):
             causes.words(f"{field}.{name}", spec[name], naming.dns_subdomain(spec[name]))
-    if "activeDeadlineSeconds" in spec and not 1 <= spec["activeDeadlineSeconds"] < 2**31:
-        causes.invalid(
-            f"{field}.activeDeadlineSeconds",
-            spec["activeDeadlineSeconds"],
-            "must be between 1 and 2147483647, inclusive",
-        )
-    for index, toleration in enumerate(spec.get("tolerations") or ()):
-        _toleration(toleration, f"{field}.tolerations[{index}]", causes)
-    _identities(spec.get("securityContext") or {}, f"{field}.securityContext", causes)
-    _affinity(spec.get("affinity") or {}, f"{field}.affinity", causes)
-    for index, spread in enumerate(spec.get("topologySpreadConstraints") or ()):
-        _spread(spread, f"{field}.topologySpreadConstraints[{index}]", causes)
-
-
-def _volumes(volumes: Iterable[Value], field: str, causes: Causes) -> set[str]:
-    names: set[str] = set()
-    for index, volume in enumerate(volumes):
-        path = f"{field}[{index}]"
-        name = volume.get("name", "")
-        before = len(causes)
-        sources = [key for key in volume if key != "name"]
-        for extra in sources[1:]:
-            causes.forbidden(f"{path}.{extra}", "may not specify more than 1 volume type")
-        claim = volume.get("persistentVolumeClaim")
-        if claim is not None and not claim.get("claimName"):
-            causes.required(f"{path}.persistentVolumeClaim.claimName")
-        if (secret := volume.get("secret")) is not None and not secret.get("secretName"):
-            causes.required(f"{path}.secret.secretName")
-        if (config := volume.get("configMap")) is not None and not config.get("name"):
-            causes.required(f"{path}.configMap.name")
-        if (host := volume.get("hostPath")) is not None and not host.get("path"):
-            causes.required(f"{path}.hostPath.path")
-        if not name:
-            causes.required(f"{path}.name")
-        else:
-            causes.words(f"{path}.name", name, naming.dns_label(name))
-        if name in names:
-            causes.duplicate(f"{path}.name", name)
-        if len(causes) == before:
-            names.add(name)
-    return names
-
-
-def _container(container: Value, field: str, volumes: set[str], causes: Causes) -> None:
-    if not container.get("name"):
-        causes.required(f"{field}.name")
-    else:
-        causes.words(f"{field}.name", container["name"], naming.dns_label(container["name"]))
-    image = container.get("image")
-    if not image:
-        causes.required(f"{field}.image")
-    elif image.strip() != image:
-        causes.invalid(f"{field}.image", image, "must not have leading or trailing whitespace")
-    policy = container.get("terminationMessagePolicy")
-    supported(causes, f"{field}.terminationMessagePolicy", policy, ("FallbackToLogsOnError", "File"))
-    supported(causes, f"{field}.imagePullPolicy", container.get("imagePullPolicy"), ("Always", "IfNotPresent", "Never"))
-    _ports(container.get("ports") or (), f"{field}.ports", causes)
-    _environment(container, field, causes)
-    _mounts(container.get("volumeMounts") or (), f"{field}.volumeMounts", volumes, causes)
-    _identities(container.get("securityContext") or {}, f"{field}.securityContext", causes)
-    _resources(container.get("resources") or {}, f"{field}.resources", causes)
-    for name in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if (probe := container.get(name)) is not None:
-            _probe(probe, f"{field}.{name}", only_once=name != "readinessProbe", causes=causes)
-    for name, handler in (container.get("lifecycle") or {}).items():
-        if isinstance(handler, dict):
-            _handler(handler, f"{field}.lifecycle.{name}", causes)
-
-
-def _ports(ports: Iterable[Value], field: str, causes: Causes) -> None:
-    names: set[str] = set()
-    for index, item in enumerate(ports):
-        path = f"{field}[{index}]"
-        if name := item.get("name"):
-            problems = naming.port_name(name)
-            causes.words(f"{path}.name", name, problems)
-            if not problems and name in names:
-                causes.duplicate(f"{path}.name", name)
-            names.add(name)
-        if not item.get("containerPort"):
-            causes.required(f"{path}.containerPort")
-        else:
-            port(causes, f"{path}.containerPort", item["containerPort"])
-        if item.get("hostPort"):
-            port(causes, f"{path}.hostPort", item["hostPort"])
-        supported(causes, f"{path}.protocol", item.get("protocol"), PROTOCOLS)
-
-
-def _environment(container: Value, field: str, causes: Causes) -> None:
-    for index, variable in enumerate(container.get("env") or ()):
-        path = f"{field}.env[{index}]"
-        if not variable.get("name"):
-            causes.required(f"{path}.name")
-        else:
-            causes.words(f"{path}.name", variable["name"], naming.environment_name(variable["name"]))
-        if (source := variable.get("valueFrom")) is None:
-            continue
-        given = [name for name in _REFERENCES if name in source]
-        if not given:
-            causes.invalid(
-                f"{path}.valueFrom",
-                "",
-                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
-            )
-        elif variable.get("value"):
-            causes.invalid(f"{path}.valueFrom", "", "may not be specified when `value` is not empty")
-        elif len(given) > 1:
-            causes.invalid(f"{path}.valueFrom", "", "may not have more than one field specified at a time")
-        for name in ("configMapKeyRef", "secretKeyRef"):
-            if (reference := source.get(name)) is not None and not reference.get("key"):
-                causes.required(f"{path}.valueFrom.{name}.key")
-    for index, source in enumerate(container.get("envFrom") or ()):
-        path = f"{field}.envFrom[{index}]"
-        given = [name for name in ("configMapRef", "secretRef") if name in source]
-        if len(given) > 1:
-            causes.invalid(path, "", "may not have more than one field specified at a time")
-        elif not given:
-            causes.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
-        for name in given:
-            if not source[name].get("name"):
-                causes.required(f"{path}.{name}.name")
-
-
-def _mounts(mounts: Iterable[Value], field: str, volumes: set[str], causes: Causes) -> None:
-    seen: set[str] = set()
-    for index, mount in enumerate(mounts):
-        path = f"{field}[{index}]"
-        name, where = mount.get("name", ""), mount.get("mountPath", "")
-        if not name:
-            causes.required(f"{path}.name")
-        if name not in volumes:
-            causes.not_found(f"{path}.name", name)
-        if not where:
-            causes.required(f"{path}.mountPath")
-        if where in seen:
-            causes.invalid(f"{path}.mountPath", where, "must be unique")
-        seen.add(where)
-
-
-def _resources(resources: Value, field: str, causes: Causes) -> None:
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    for group, amounts in (("limits", limits), ("requests", requests)):
-        for name, amount in amounts.items():
-            path = f"{field}.{group}[{name}]" if "/" in name else f"{field}.{group}.{name}"
-            resource_name(causes, f"{field}.{group}", name)
-            if quantity.parse(amount) < 0:
-                causes.invalid(path, amount, NOT_NEGATIVE)
-    for name, amount in requests.items():
-        if name in limits and quantity.parse(amount) > quantity.parse(limits[name]):
-            why = f"must be less than or equal to {name} limit of {limits[name]}"
-            causes.invalid(f"{field}.requests", amount, why)
-
-
-def resource_name(causes: Causes, field: str, name: str) -> None:
-    """What a container can ask for."""
-    problems = naming.qualified_name(name)
-    causes.words(field, name, problems)
-    standard = name in ("cpu", "memory", "ephemeral-storage") or name.startswith("hugepages-")
-    if not problems and "/" not in name and not standard:
-        causes.invalid(field, name, "must be a standard resource type or fully qualified")
-        causes.invalid(field, name, "must be a standard resource for containers")
-
-
-def _probe(probe: Value, field: str, *, only_once: bool, causes: Causes) -> None:
-    _handler(probe, field, causes)
-    for name in _PROBE_NUMBERS:
-        not_negative(causes, f"{field}.{name}", probe.get(name))
-    if only_once and probe.get("successThreshold", 1) != 1:
-        causes.invalid(f"{field}.successThreshold", probe["successThreshold"], "must be 1")
-
-
-def _handler(handler: Value, field: str, causes: Causes) -> None:
-    given = [name for name in _HANDLERS if handler.get(name) is not None]
-    if not given and "sleep" not in handler:
-        causes.required(field, "must specify a handler type")
-    for extra in given[1:]:
-        causes.forbidden(f"{field}.{extra}", "may not specify more than 1 handler type")
-    for name in given:
-        action = handler[name]
-        if name == "exec" and not action.get("command"):
-            causes.required(f"{field}.exec.command")
-        if name in ("httpGet", "tcpSocket", "grpc"):
-            port(causes, f"{field}.{name}.port", action.get("port", 0))
-        if name == "httpGet":
-            supported(causes, f"{field}.httpGet.scheme", action.get("scheme"), ("HTTP", "HTTPS"))
-
-
-def _toleration(toleration: Value, field: str, causes: Causes) -> None:
-    key, operator = toleration.get("key", ""), toleration.get("operator", "")
-    if key:
-        causes.words(f"{field}.key", key, naming.qualified_name(key))
-    elif operator != "Exists":
-        causes.invalid(
-            f"{field}.operator",
-            operator,
-            'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        )
-    if operator == "Exists" and toleration.get("value"):
-        causes.invalid(f"{field}.operator", operator, "value must be empty when `operator` is 'Exists'")
-    if operator not in ("", "Equal", "Exists", "Lt", "Gt"):
-        causes.unsupported(f"{field}.operator", operator, ("Equal", "Exists"))
-    effect = toleration.get("effect", "")
-    if effect not in ("", "NoSchedule", "PreferNoSchedule", "NoExecute"):
-        causes.unsupported(f"{field}.effect", effect, ("NoExecute", "NoSchedule", "PreferNoSchedule"))
-    if "tolerationSeconds" in toleration and effect != "NoExecute":
-        causes.invalid(f"{field}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set")
-
-
-def _identities(context: Value, field: str, causes: Causes) -> None:
-    """User and group numbers."""
-    for name in ("fsGroup", "runAsGroup", "runAsUser"):
-        if not 0 <= context.get(name, 0) < 2**31:
-            causes.invalid(f"{field}.{name}", context[name], "must be between 0 and 2147483647, inclusive")
-
-
-def _affinity(affinity: Value, field: str, causes: Causes) -> None:
-    required, preferred = (
-        "requiredDuringSchedulingIgnoredDuringExecution",
-        "preferredDuringSchedulingIgnoredDuringExecution",
-    )
-    nodes = affinity.get("nodeAffinity") or {}
-    if required in nodes and not nodes[required].get("nodeSelectorTerms"):
-        path = f"{field}.nodeAffinity.{required}.nodeSelectorTerms"
-        causes.required(path, "must have at least one node selector term")
-    for group in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
-        for index, term in enumerate((affinity.get(group) or {}).get(preferred) or ()):
-            if not 1 <= term.get("weight", 0) <= 100:
-                path = f"{field}.{group}.{preferred}[{index}].weight"
-                causes.invalid(path, term.get("weight", 0), "must be in the range 1-100")
-    for group in ("podAffinity", "podAntiAffinity"):
-        rules = affinity.get(group) or {}
-        terms = [(f"{required}[{i}]", term) for i, term in enumerate(rules.get(required) or ())]
-        for index, weighted in enumerate(rules.get(preferred) or ()):
-            terms.append((f"{preferred}[{index}].podAffinityTerm", weighted.get("podAffinityTerm") or {}))
-        for path, term in terms:
-            if not term.get("topologyKey"):
-                causes.required(f"{field}.{group}.{path}.topologyKey", "can not be empty")
-
-
-def _spread(spread: Value, field: str, causes: Causes) -> None:
-    if spread.get("maxSkew", 0) <= 0:
-        causes.invalid(f"{field}.maxSkew", spread.get("maxSkew", 0), "must be greater than 0")
-    if not spread.get("topologyKey"):
-        causes.required(f"{field}.topologyKey", "can not be empty")
-    supported(
-        causes, f"{field}.whenUnsatisfiable", spread.get("whenUnsatisfiable"), ("DoNotSchedule", "ScheduleAnyway")
-    )
+    if "runtimeClassName" in spec:
+        name = spec["runtimeClassName"]
+        causes.words(f"{field}.runtimeClassName", name, naming.dns_subdomain(name))
+    for name in ("hostname", "subdomain"):
+        if spec.get(name):
+            causes.words(f"{field}.{name}", spec[name], naming.dns_label(spec[name]))
+    if (override := spec.get("hostnameOverride")) is None:
+        return
+    path = f"{field}.hostnameOverride"
+    for other in ("setHostnameAsFQDN", "hostNetwork"):
+        if spec.get(other):
+            causes.forbidden(path, f"may not be specified when {other} is true")
+    if len(override) > 64:
+        causes.too_long(path, 64)
+    causes.words(path, override, naming.dns_subdomain(override))
 
 
 def quality(spec: Value) -> str:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import metadata, naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.kinds.workloads import int_or_percent
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
@@ -15,7 +15,7 @@ _ADMISSION: Final = "admissionregistration.k8s.io"
 
 def _budget_status(new: Value, _old: Value, causes: Causes) -> None:
     names = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
-    podspec.counts(causes, new.get("status") or {}, *names)
+    checks.counts(causes, new.get("status") or {}, *names)
     metadata.conditions((new.get("status") or {}).get("conditions"), "status.conditions", causes)
 
 
@@ -29,7 +29,7 @@ def _budget(value: Value, causes: Causes) -> None:
             causes.invalid(f"spec.{name}", spec[name], "must not be greater than 100%")
     metadata.selector(spec.get("selector") or {}, "spec.selector", causes)
     if (policy := spec.get("unhealthyPodEvictionPolicy")) is not None:
-        podspec.supported(causes, "spec.unhealthyPodEvictionPolicy", policy, ("AlwaysAllow", "IfHealthyBudget"))
+        checks.supported(causes, "spec.unhealthyPodEvictionPolicy", policy, ("AlwaysAllow", "IfHealthyBudget"))
 
 
 def _lease(value: Value, causes: Causes) -> None:
@@ -37,7 +37,7 @@ def _lease(value: Value, causes: Causes) -> None:
     if "leaseDurationSeconds" in spec and spec["leaseDurationSeconds"] <= 0:
         causes.invalid("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0")
     if "leaseTransitions" in spec and spec["leaseTransitions"] < 0:
-        causes.invalid("spec.leaseTransitions", spec["leaseTransitions"], podspec.NOT_NEGATIVE)
+        causes.invalid("spec.leaseTransitions", spec["leaseTransitions"], checks.NOT_NEGATIVE)
 
 
 def _priority(value: Value, causes: Causes) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import metadata, naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.rules import Causes, Rules
 
 Value = dict[str, Any]
@@ -51,8 +51,8 @@ def _cluster_role(value: Value, causes: Causes) -> None:
 def _binding(value: Value, causes: Causes) -> None:
     reference = value["roleRef"]
     kinds = ("ClusterRole",) if value["kind"] == "ClusterRoleBinding" else ("ClusterRole", "Role")
-    podspec.supported(causes, "roleRef.apiGroup", reference.get("apiGroup"), (_RBAC,))
-    podspec.supported(causes, "roleRef.kind", reference.get("kind"), kinds)
+    checks.supported(causes, "roleRef.apiGroup", reference.get("apiGroup"), (_RBAC,))
+    checks.supported(causes, "roleRef.kind", reference.get("kind"), kinds)
     if not reference.get("name"):
         causes.required("roleRef.name")
     else:
@@ -68,11 +68,11 @@ def _subject(subject: Value, field: str, causes: Causes, *, namespaced: bool) ->
     if kind == "ServiceAccount":
         if name:
             causes.words(f"{field}.name", name, naming.dns_subdomain(name))
-        podspec.supported(causes, f"{field}.apiGroup", group, ("",))
+        checks.supported(causes, f"{field}.apiGroup", group, ("",))
         if not subject.get("namespace") and not namespaced:
             causes.required(f"{field}.namespace")
     elif kind in ("User", "Group"):
-        podspec.supported(causes, f"{field}.apiGroup", group, (_RBAC,))
+        checks.supported(causes, f"{field}.apiGroup", group, (_RBAC,))
     else:
         causes.unsupported(f"{field}.kind", kind, ("Group", "ServiceAccount", "User"))
 

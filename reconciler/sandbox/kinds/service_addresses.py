@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox.allocators import Exhausted
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.refusals import Refusal, invalid
 from reconciler.sandbox.rules import Causes
 
@@ -194,7 +195,7 @@ def validate_addresses(spec: Value, before: Value, causes: Causes) -> None:
                 readable = False
             continue
         known = address in (before.get("clusterIPs") or ())
-        readable = known or (valid_address(causes, f"spec.clusterIPs[{index}]", address) and readable)
+        readable = known or (checks.address(causes, f"spec.clusterIPs[{index}]", address) and readable)
     if len(several) > 2:
         causes.invalid("spec.clusterIPs", several, "may only hold up to 2 values")
     if not readable:
@@ -206,15 +207,6 @@ def validate_addresses(spec: Value, before: Value, causes: Causes) -> None:
         if family in _FAMILIES and family != f"IPv{version}":
             why = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
             causes.invalid(f"spec.clusterIPs[{index}]", several[index], why)
-
-
-def valid_address(causes: Causes, field: str, address: str) -> bool:
-    try:
-        ip_address(address)
-    except ValueError:
-        causes.invalid(field, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
-        return False
-    return True
 
 
 def _address(spec: Value, name: str, core: "Core") -> None:

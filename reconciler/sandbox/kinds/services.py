@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from reconciler.sandbox import metadata, naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.kinds.service_addresses import (
     SERVICE,
     assign,
@@ -14,7 +14,6 @@ from reconciler.sandbox.kinds.service_addresses import (
     is_headless,
     is_health_checked,
     release,
-    valid_address,
     validate_addresses,
 )
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
@@ -43,11 +42,11 @@ def _validate(service: Value, causes: Causes) -> None:
         _port(port, f"spec.ports[{index}]", names, several=len(ports) > 1, causes=causes)
     _unique_ports(spec, causes)
     metadata.labels(spec.get("selector") or {}, "spec.selector", causes)
-    podspec.supported(causes, "spec.sessionAffinity", spec.get("sessionAffinity"), ("ClientIP", "None"))
+    checks.supported(causes, "spec.sessionAffinity", spec.get("sessionAffinity"), ("ClientIP", "None"))
     _affinity(spec, causes)
     validate_addresses(spec, {}, causes)
     for index, address in enumerate(spec.get("externalIPs") or ()):
-        if valid_address(causes, f"spec.externalIPs[{index}]", address) and _is_special(ip_address(address)):
+        if checks.address(causes, f"spec.externalIPs[{index}]", address) and _is_special(ip_address(address)):
             causes.invalid(f"spec.externalIPs[{index}]", address, "may not be a special address")
     _balancer(spec, causes)
     _traffic(spec, causes)
@@ -57,7 +56,7 @@ def _traffic(spec: Value, causes: Causes) -> None:
     """Where traffic from outside and inside may go."""
     outside, inside = spec.get("externalTrafficPolicy", ""), spec.get("internalTrafficPolicy")
     if is_exposed(spec):
-        podspec.supported(causes, "spec.externalTrafficPolicy", outside, ("Cluster", "Local"))
+        checks.supported(causes, "spec.externalTrafficPolicy", outside, ("Cluster", "Local"))
     elif outside:
         why = "may only be set for externally-accessible services"
         causes.invalid("spec.externalTrafficPolicy", outside, why)
@@ -65,12 +64,12 @@ def _traffic(spec: Value, causes: Causes) -> None:
         if spec.get("type") in ("ClusterIP", "LoadBalancer", "NodePort"):
             causes.required("spec.internalTrafficPolicy")
     else:
-        podspec.supported(causes, "spec.internalTrafficPolicy", inside, ("Cluster", "Local"))
+        checks.supported(causes, "spec.internalTrafficPolicy", inside, ("Cluster", "Local"))
     if "trafficDistribution" in spec:
-        podspec.supported(causes, "spec.trafficDistribution", spec["trafficDistribution"], _DISTRIBUTIONS)
+        checks.supported(causes, "spec.trafficDistribution", spec["trafficDistribution"], _DISTRIBUTIONS)
     checked, field = spec.get("healthCheckNodePort", 0), "spec.healthCheckNodePort"
     if is_health_checked(spec):
-        podspec.port(causes, field, checked)
+        checks.port(causes, field, checked)
     elif checked:
         why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
         causes.invalid(field, checked, why)
@@ -128,7 +127,7 @@ def validate_balancer(new: Value, _old: Value, causes: Causes) -> None:
     for index, point in enumerate(points):
         field = f"status.loadBalancer.ingress[{index}]"
         if point.get("ip"):
-            valid_address(causes, f"{field}.ip", point["ip"])
+            checks.address(causes, f"{field}.ip", point["ip"])
         if host := point.get("hostname"):
             causes.words(f"{field}.hostname", host, naming.dns_subdomain(host))
 
@@ -146,9 +145,9 @@ def _port(port: Value, field: str, names: set[str], *, several: bool, causes: Ca
         if name in names:
             causes.duplicate(f"{field}.name", name)
         names.add(name)
-    podspec.port(causes, f"{field}.port", port.get("port", 0))
-    podspec.supported(causes, f"{field}.protocol", port.get("protocol"), podspec.PROTOCOLS)
-    podspec.port(causes, f"{field}.targetPort", port.get("targetPort", 0))
+    checks.port(causes, f"{field}.port", port.get("port", 0))
+    checks.supported(causes, f"{field}.protocol", port.get("protocol"), checks.PROTOCOLS)
+    checks.port(causes, f"{field}.targetPort", port.get("targetPort", 0))
     if port.get("appProtocol"):
         causes.words(f"{field}.appProtocol", port["appProtocol"], naming.qualified_name(port["appProtocol"]))
 

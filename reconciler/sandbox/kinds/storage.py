@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube import quantity
 from reconciler.kube.names import GroupKind
-from reconciler.sandbox import naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox import metadata, naming
+from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
 if TYPE_CHECKING:
@@ -51,19 +51,19 @@ def validate_claim(spec: Value, field: str, causes: Causes) -> None:
     if not modes:
         causes.required(f"{field}.accessModes", "at least 1 access mode is required")
     for mode in modes:
-        podspec.supported(causes, f"{field}.accessModes", mode, _MODES)
+        checks.supported(causes, f"{field}.accessModes", mode, _MODES)
     if "ReadWriteOncePod" in modes and len(modes) > 1:
         causes.forbidden(f"{field}.accessModes", "may not use ReadWriteOncePod with other access modes")
+    metadata.selector(spec.get("selector") or {}, f"{field}.selector", causes)
     size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if size is None:
         causes.required(f"{field}.resources[storage]")
     elif quantity.parse(size) <= 0:
         causes.invalid(f"{field}.resources[storage]", size, "must be greater than zero")
-    if spec.get("storageClassName"):
-        causes.words(
-            f"{field}.storageClassName", spec["storageClassName"], naming.dns_subdomain(spec["storageClassName"])
-        )
-    podspec.supported(causes, f"{field}.volumeMode", spec.get("volumeMode"), ("Block", "Filesystem"))
+    for name in ("storageClassName", "volumeAttributesClassName"):
+        if spec.get(name):
+            causes.words(f"{field}.{name}", spec[name], naming.dns_subdomain(spec[name]))
+    checks.supported(causes, f"{field}.volumeMode", spec.get("volumeMode"), ("Block", "Filesystem"))
 
 
 def _claim_update(new: Value, old: Value, causes: Causes) -> None:
@@ -109,22 +109,20 @@ def _volume(volume: Value, causes: Causes) -> None:
     if not spec.get("accessModes"):
         causes.required("spec.accessModes")
     for mode in spec.get("accessModes") or ():
-        podspec.supported(causes, "spec.accessModes", mode, _MODES)
+        checks.supported(causes, "spec.accessModes", mode, _MODES)
     if not spec.get("capacity"):
         causes.required("spec.capacity")
     elif "storage" not in spec["capacity"]:
         causes.unsupported("spec.capacity", spec["capacity"], ["storage"])
     policies = ("Delete", "Recycle", "Retain")
-    podspec.supported(causes, "spec.persistentVolumeReclaimPolicy", spec.get("persistentVolumeReclaimPolicy"), policies)
+    checks.supported(causes, "spec.persistentVolumeReclaimPolicy", spec.get("persistentVolumeReclaimPolicy"), policies)
 
 
 def _class(value: Value, causes: Causes) -> None:
     if not value.get("provisioner"):
         causes.required("provisioner")
-    podspec.supported(causes, "reclaimPolicy", value.get("reclaimPolicy"), ("Delete", "Retain"))
-    podspec.supported(
-        causes, "volumeBindingMode", value.get("volumeBindingMode"), ("Immediate", "WaitForFirstConsumer")
-    )
+    checks.supported(causes, "reclaimPolicy", value.get("reclaimPolicy"), ("Delete", "Retain"))
+    checks.supported(causes, "volumeBindingMode", value.get("volumeBindingMode"), ("Immediate", "WaitForFirstConsumer"))
 
 
 def _class_update(new: Value, old: Value, causes: Causes) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.kube.names import GroupKind
 from reconciler.kube.selector import LabelSelector
 from reconciler.sandbox import metadata, naming
-from reconciler.sandbox.kinds import podspec
+from reconciler.sandbox.kinds import checks, podspec
 from reconciler.sandbox.kinds.storage import validate_claim
 from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
@@ -28,7 +28,7 @@ _STATEFUL_CHANGEABLE: Final = (
 
 def _counts(spec: Value, *names: str, causes: Causes) -> None:
     for name in names:
-        podspec.not_negative(causes, f"spec.{name}", spec.get(name))
+        checks.not_negative(causes, f"spec.{name}", spec.get(name))
 
 
 def selector_and_template(value: Value, what: str, causes: Causes) -> None:
@@ -54,6 +54,8 @@ def selector_and_template(value: Value, what: str, causes: Causes) -> None:
             causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     if readable or what == "daemonset":
         podspec.validate_template(template, "spec.template", causes)
+    elif what == "deployment":
+        return
     pod = template.get("spec") or {}
     if pod.get("restartPolicy") in ("OnFailure", "Never"):
         causes.unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ["Always"])
@@ -71,7 +73,7 @@ def int_or_percent(field: str, value: Any, causes: Causes) -> float:
             return 1
         return int(value[:-1])
     if value is not None and value < 0:
-        causes.invalid(field, value, podspec.NOT_NEGATIVE)
+        causes.invalid(field, value, checks.NOT_NEGATIVE)
     return value or 0
 
 
@@ -113,7 +115,7 @@ def _counted(new: Value, old: Value, causes: Causes) -> None:
         parts.append("currentReplicas")
     within = (*((name, "replicas") for name in parts), ("availableReplicas", "readyReplicas"))
     others = ("observedGeneration", "replicas", "unavailableReplicas", "collisionCount")
-    podspec.counts(causes, status, *others, *parts, within=within)
+    checks.counts(causes, status, *others, *parts, within=within)
     if status.get("collisionCount", 0) < before.get("collisionCount", 0):
         causes.invalid("status.collisionCount", status.get("collisionCount", 0), "cannot be decremented")
 
@@ -148,11 +150,13 @@ def _replication_controller(value: Value, causes: Causes) -> None:
 def _stateful_set(value: Value, causes: Causes) -> None:
     spec = value["spec"]
     pod = (spec.get("template") or {}).get("spec") or {}
+    pod = {name: part for name, part in pod.items() if name not in ("hostname", "subdomain")}  # the set gives them
     claims = [claim["metadata"].get("name", "") for claim in spec.get("volumeClaimTemplates") or ()]
     made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
     if made:  # claims become volumes of the pods
         others = [v for v in pod.get("volumes") or () if v.get("name") not in claims]
         pod = {**pod, "volumes": [*made, *others]}
+    if "template" in spec:
         value = {**value, "spec": {**spec, "template": {**spec["template"], "spec": pod}}}
     selector_and_template(value, "statefulset", causes)
     _counts(spec, "replicas", "minReadySeconds", causes=causes)
@@ -163,16 +167,21 @@ def _stateful_set(value: Value, causes: Causes) -> None:
         why = "only allowed for updateStrategy 'RollingUpdate'"
         causes.invalid("spec.updateStrategy.rollingUpdate", strategy["rollingUpdate"], why)
     elif strategy["type"] == "RollingUpdate":
-        podspec.not_negative(
+        checks.not_negative(
             causes,
             "spec.updateStrategy.rollingUpdate.partition",
             (strategy.get("rollingUpdate") or {}).get("partition"),
         )
     elif strategy["type"] != "OnDelete":
         causes.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'")
-    podspec.not_negative(causes, "spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
+    checks.not_negative(causes, "spec.ordinals.start", (spec.get("ordinals") or {}).get("start"))
     for name, policy in spec["persistentVolumeClaimRetentionPolicy"].items():
-        podspec.supported(causes, f"spec.persistentVolumeClaimRetentionPolicy.{name}", policy, ("Delete", "Retain"))
+        checks.supported(causes, f"spec.persistentVolumeClaimRetentionPolicy.{name}", policy, ("Delete", "Retain"))
+
+
+def _drop_unavailable(value: Value) -> None:
+    """How many pods of a set may be missing at once is not switched on."""
+    ((value["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}).pop("maxUnavailable", None)
 
 
 def _stateful_set_create(value: Value, causes: Causes) -> None:
@@ -241,6 +250,8 @@ RULES: Final = {
     GroupKind("apps", "StatefulSet"): Rules(
         generation=True,
         name=naming.dns_label,
+        before_create=lambda value, _core: _drop_unavailable(value),
+        before_update=lambda value, _old, _core: _drop_unavailable(value),
         validate=_stateful_set,
         validate_create=_stateful_set_create,
         validate_status=_counted,

@@ -7,7 +7,7 @@ import msgspec
 
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import GroupKind
-from reconciler.sandbox import content
+from reconciler.sandbox import content, metadata
 from reconciler.sandbox.content import Accept
 from reconciler.sandbox.core import Core
 from reconciler.sandbox.goscalars import TypeMismatch
@@ -97,6 +97,7 @@ class Call:
         if (value.get("kind") or name) != name:
             raise bad_request(f"{blame}the path is that of another kind")
         clean = self.clean(value, blame)
+        metadata.drop_repeated_owners(clean["metadata"])
         kind.codec.default(clean)
         return clean
 

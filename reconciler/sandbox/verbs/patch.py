@@ -4,10 +4,11 @@ import contextlib
 from typing import Any, Final
 
 from reconciler.http.transport import Response
+from reconciler.kube import apply as structured
 from reconciler.kube import patch as patches
 from reconciler.kube import validate as structural
 from reconciler.kube.names import GroupKind
-from reconciler.sandbox import content
+from reconciler.sandbox import content, metadata
 from reconciler.sandbox.goscalars import TypeMismatch
 from reconciler.sandbox.refusals import Refusal, bad_request, conflict, internal, invalid, unsupported_media_type
 from reconciler.sandbox.rules import Causes
@@ -86,7 +87,7 @@ def read_patched(call: Call, document: Any, *, converted: bool) -> Value:
     expected = (call.kind.api_version, call.kind.resource.kind)
     if stated != expected:
         raise blame(f"{' '.join(map(str, stated))} is not {' '.join(expected)}")
-    clean.setdefault("metadata", {})
+    metadata.drop_repeated_owners(clean.setdefault("metadata", {}))
     call.kind.codec.default(clean)
     return clean
 
@@ -127,13 +128,13 @@ def _apply(call: Call) -> Response:
     status = call.route.subresource == "status"
     upsert = not status or kind.rules.create_on_update
     entry = core.find(kind, call.namespace, call.name) if upsert else call.entry()
-    _check_applied(call, applied)
     old = core.read(entry, kind) if entry else None
+    _check_applied(call, applied, old)
     about = applied["metadata"]
+    merged, changed = ownership.apply(call, old, applied, manager=manager)
     if old is None and about.get("uid"):
         why = f"uid mismatch: the provided object specified uid {about['uid']}, and no existing object was found"
         raise conflict(kind.group, kind.plural, call.name, why)
-    merged, changed = ownership.apply(call, old, applied, manager=manager)
     new = _read_merged(call, merged)
     _same_name(call, new)
     if old is not None and about.get("resourceVersion", "") not in ("", old["metadata"]["resourceVersion"]):
@@ -145,7 +146,7 @@ def _apply(call: Call) -> Response:
     return call.answer(write.update(core, kind, entry, old, new, dry_run=call.dry_run, status=status))
 
 
-def _check_applied(call: Call, applied: Value) -> None:
+def _check_applied(call: Call, applied: Value, old: Value | None) -> None:
     """Refuse what cannot be merged: another version or kind, a field that does not exist, a value of another type."""
     kind = call.kind
     if applied.get("apiVersion") != kind.api_version:
@@ -163,6 +164,8 @@ def _check_applied(call: Call, applied: Value) -> None:
         raise internal(
             f"failed to create typed patch object {where}: .metadata: expected map, got a {type(about).__name__}"
         )
+    if old is not None and not old["metadata"].get("managedFields") and not structured.typable(old, kind.schema):
+        raise internal("failed to create manager for existing fields: a list's items have no keys")
     if about.get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     for path in structural.mistyped(applied, kind.schema):

@@ -120,8 +120,6 @@ def update(
     about, before = new["metadata"], old["metadata"]
     check_preconditions(kind, entry, about)
     about["resourceVersion"] = before["resourceVersion"]
-    if managed.unchanged(old, new):  # by the request itself: what the server makes of it below counts as a change
-        _keep(about, before, "managedFields")
     metadata.carry_over(about, before)
     rules = kind.rules
     if status:
@@ -137,7 +135,7 @@ def update(
         if rules.generation and _differs(kind, new, old):
             about["generation"] = before.get("generation", 0) + 1
     causes = Causes()
-    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, creating=False)
+    metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes, creating=False, status=status)
     metadata.validate_update(about, before, causes)
     if status:
         if kind.custom:
@@ -158,7 +156,7 @@ def update(
     kind.codec.settle(new)
     if not dry_run:
         about.pop("selfLink", None)
-    if new == old:
+    if managed.unchanged(old, new):
         return old
     if dry_run:
         return new
