@@ -9,12 +9,13 @@ from random import Random
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
+from reconciler.alerts.batch import Batch
 from reconciler.alerts.delivery import Delivery, Observer
 from reconciler.alerts.incident import Incident, Key
 from reconciler.alerts.incidents import Incidents, News, Turn
 from reconciler.alerts.keeper import Keeper, Storage
 from reconciler.alerts.message import Composer, Message
-from reconciler.alerts.outbox import Batch, Outbox, Timing
+from reconciler.alerts.outbox import Outbox, Timing
 from reconciler.alerts.receivers.receiver import Receiver
 from reconciler.alerts.record import Entry, Record, decode, encode
 from reconciler.alerts.routing import receivers_of
@@ -207,11 +208,11 @@ class Alerts:
                 continue  # patience was over, and it was told anew
             if incident.open:
                 self._incidents.restore(incident)
+            routed = receivers_of(incident, self._config.routes, self._names) if incident.open else owed
+            age = max(0.0, (time - incident.since).total_seconds())
             for name, delivery in self._deliveries.items():
-                if name in told:
-                    delivery.outbox.restore(incident, now, max(0.0, (time - incident.since).total_seconds()))
-                if name in owed and not incident.open:
-                    delivery.outbox.put(incident, now)
+                if name in told or name in routed:
+                    delivery.outbox.restore(incident, now, age, sure=name in told)
         gone = self._incidents.unsure(lambda key: key.source not in self._sources)
         self._tell(self._incidents.forget(gone, time))
         for delivery in self._deliveries.values():
@@ -228,17 +229,15 @@ class Alerts:
         """The record of what is so now."""
         known: dict[str, Entry] = {each.id: Entry(each) for each in self._incidents.open.values()}
         for name, delivery in self._deliveries.items():
-            for told, pending in delivery.outbox.states():
+            for told, sure, pending in delivery.outbox.states():
                 if told is not None:
                     now = self._incidents.open.get(told.key)
                     over = now is None or now.id != told.id
                     ended = (pending.ended or pending.since) if pending is not None else told.since
                     entry = known.setdefault(told.id, Entry(replace(told, ended=ended) if over else told))
-                    owed = entry.owed | {name} if over else entry.owed
-                    known[told.id] = replace(entry, told=entry.told | {name}, owed=owed)
+                    known[told.id] = entry.of(name, told=sure, owed=over)
                 elif pending is not None and not pending.open:
-                    entry = known.setdefault(pending.id, Entry(pending))
-                    known[pending.id] = replace(entry, owed=entry.owed | {name})
+                    known[pending.id] = known.setdefault(pending.id, Entry(pending)).of(name, owed=True)
         return encode(known.values(), self._names)
 
 

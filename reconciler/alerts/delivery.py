@@ -7,8 +7,9 @@ from enum import StrEnum
 from random import Random
 from typing import Final, Protocol
 
+from reconciler.alerts.batch import Batch, Phase
 from reconciler.alerts.message import Message
-from reconciler.alerts.outbox import Batch, Outbox, Phase
+from reconciler.alerts.outbox import Outbox
 from reconciler.alerts.receivers.receiver import Receiver
 from reconciler.alerts.waiting import either
 from reconciler.clock import Clock

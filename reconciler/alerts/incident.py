@@ -117,23 +117,23 @@ def described(incident: Incident, event: Event) -> Incident:
         key=incident.key,
         urgency=incident.urgency,
         since=incident.since,
-        message=_cut(event.message, MESSAGE),
-        hint=_cut(event.hint, MESSAGE),
+        message=cut(event.message, MESSAGE),
+        hint=cut(event.hint, MESSAGE),
         revision=event.revision,
         kind=drift.kind.value if drift else "",
-        reason=_cut(drift.reason, MESSAGE) if drift else "",
+        reason=cut(drift.reason, MESSAGE) if drift else "",
         fields=_fields(drift) if drift else (),
         more_fields=max(0, len(drift.fields) - FIELDS) if drift else 0,
         # Who wrote the fields of an object has not therefore deleted it.
         by=_authors(drift) if drift and drift.kind is not DriftKind.DELETED else (),
-        wanted=f"{_cut(wanted.path, PATH)}:{wanted.line}" if wanted else "",
-        commit=_cut(f"{revision.short} {_name(revision.author)}: {revision.subject}", PATH) if revision else "",
+        wanted=f"{cut(wanted.path, PATH)}:{wanted.line}" if wanted else "",
+        commit=cut(f"{revision.short} {_name(revision.author)}: {revision.subject}", PATH) if revision else "",
     )
 
 
 def _fields(drift: Drift) -> tuple[DriftedField, ...]:
     return tuple(
-        DriftedField(_cut(field.path, PATH), _value(field.wanted), _value(field.found))
+        DriftedField(cut(field.path, PATH), _value(field.wanted), _value(field.found))
         for field in drift.fields[:FIELDS]
     )
 
@@ -147,7 +147,7 @@ def _authors(drift: Drift) -> tuple[str, ...]:
             if before is None or (author.time and (before.time is None or before.time < author.time)):
                 found[author.manager] = author
     return tuple(
-        _cut(each.manager, VALUE) + (f" at {each.time:%H:%M:%S}" if each.time else "")
+        cut(each.manager, VALUE) + (f" at {each.time:%H:%M:%S}" if each.time else "")
         for each in list(found.values())[:FIELDS]
     )
 
@@ -156,7 +156,7 @@ def _value(value: Any) -> str:
     if value is ABSENT:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return _cut(text, VALUE) if text else '""'
+    return cut(text, VALUE) if text else '""'
 
 
 def _name(author: str) -> str:
@@ -164,7 +164,7 @@ def _name(author: str) -> str:
     return author.partition(" <")[0]
 
 
-def _cut(text: str, length: int) -> str:
+def cut(text: str, length: int) -> str:
     """At most `length` characters in one line, without what would hide or turn the text around it."""
     text = _UNFIT.sub(" ", text[: 2 * length])
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
 
-from reconciler.alerts.incident import MESSAGE, Incident, Key, begun, described, key_of, moment
+from reconciler.alerts.incident import MESSAGE, Incident, Key, begun, cut, described, key_of, moment
 from reconciler.model.event import BEGINS, ENDS, Event, EventType, Topic
 
 MOST: Final = 5_000  # incidents that are open at a time; what begins beyond is counted
@@ -112,7 +112,7 @@ class Incidents:
             incident,
             ended=max(incident.since, moment(event.time)),
             outcome=event.type.value,
-            ending=event.message[:MESSAGE],
+            ending=cut(event.message, MESSAGE),
         )
         return self._close(key, ended)
 
@@ -136,7 +136,7 @@ def _notice(install: str, key: Key, event: Event) -> Incident:
     """Something that was over before anybody spoke of it."""
     since = event.drift.noticed if event.drift else event.time
     incident = begun(install, event, key.topic, min(since, event.time))
-    return replace(incident, ended=moment(event.time), outcome=event.type.value, ending=event.message[:MESSAGE])
+    return replace(incident, ended=moment(event.time), outcome=event.type.value, ending=cut(event.message, MESSAGE))
 
 
 def _added(before: Incident, after: Incident) -> Incident:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from reconciler.alerts.batch import Batch, Group, Item, Phase
 from reconciler.alerts.incident import Incident
-from reconciler.alerts.outbox import Batch, Group, Item, Phase
 from reconciler.alerts.words import Saying, name_of, saying_of, state_of, states_of
 from reconciler.model.alerting import MessageConfig, Urgency
 from reconciler.model.drift import DriftKind

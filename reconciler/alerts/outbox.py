@@ -5,48 +5,16 @@ the difference. Whatever happens while a receiver is down, or within a group's w
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
+from reconciler.alerts.batch import Batch, Group, Item, Phase
 from reconciler.alerts.incident import Incident, Key
-from reconciler.model.event import Topic
+from reconciler.alerts.known import Known, Pending, Standing, State, Told, difference
 
 MOST: Final = 5_000  # untold things that are over and are kept; more are counted
 EXPIRES: Final = timedelta(days=1)  # what was over so long ago and never told is not told any more
-
-
-class Phase(StrEnum):
-    BEGAN = "began"
-    LASTS = "lasts"  # a reminder
-    ENDED = "ended"
-    PASSED = "passed"  # it began and ended, and only now is spoken of
-
-
-class Item(NamedTuple):
-    """One line of a message. `times` is how often it began since the receiver last heard of it."""
-
-    phase: Phase
-    incident: Incident
-    times: int = 1
-
-
-class Group(NamedTuple):
-    """What is told together."""
-
-    source: str
-    topic: Topic
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One message's content, made of `of`. `more` things happened beside `items` that are only counted."""
-
-    group: Group
-    items: tuple[Item, ...]
-    more: int = 0
-    of: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,58 +27,25 @@ class Timing:
     most: int
 
 
-@dataclass(slots=True)
-class _Told:
-    """What the receiver knows. `refused` means that it would not hear of it, and so knows nothing."""
-
-    incident: Incident
-    at: float
-    refused: bool = False
-
-
-@dataclass(slots=True)
-class _Pending:
-    incident: Incident
-    times: int  # that it began since the receiver last heard of it
-    over: bool  # it is, and the receiver knew nothing of it
-
-
-@dataclass(slots=True)
-class _Group:
-    due: float | None = None
-    sent: float = float("-inf")
-    more: int = 0
-    pending: dict[Key, _Pending] = field(default_factory=dict)
-    told: dict[Key, _Told] = field(default_factory=dict)
-    oldest: float = float("inf")  # when the first of `told` was told, or earlier
-
-    def look(self) -> None:
-        """Bring `oldest` up to date."""
-        self.oldest = min((told.at for told in self.told.values()), default=float("inf"))
-
-
 class Outbox:
     """For one receiver. Times are of a monotonic clock, in seconds."""
 
     def __init__(self, timing: Timing, *, most: int = MOST) -> None:
         self._timing = timing
         self._most = most
-        self._groups: dict[Group, _Group] = {}
+        self._groups: dict[Group, Known] = {}
         self._sending: tuple[Incident, ...] = ()  # what the batch that was handed out says
         self._over = 0  # things in `pending` that are over and that the receiver never heard of
 
     @property
     def depth(self) -> int:
         """How many incidents the receiver is still to be told of."""
-        return sum(len(group.pending) + group.more for group in self._groups.values())
+        return sum(len(group.pending) + len(group.left) + group.more for group in self._groups.values())
 
-    def states(self) -> Iterator[tuple[Incident | None, Incident | None]]:
-        """By key: what the receiver knows to be open, and what it is to be told of, as that is now."""
+    def states(self) -> Iterator[State]:
+        """All that is to be remembered."""
         for group in self._groups.values():
-            for key in group.told.keys() | group.pending.keys():
-                told, pending = group.told.get(key), group.pending.get(key)
-                known = told.incident if told is not None and not told.refused else None
-                yield known, pending.incident if pending is not None else None
+            yield from group.states()
 
     def knows(self, incident: Incident) -> bool:
         """Whether the receiver was told that exactly this one began."""
@@ -123,12 +58,14 @@ class Outbox:
         """An incident began, is said in other words, or ended."""
         group = self._group(incident.key)
         told, pending = group.told.get(incident.key), group.pending.get(incident.key)
-        if told is not None and told.refused and (told.incident.id != incident.id or not incident.open):
+        refused = told is not None and told.standing is Standing.REFUSED
+        if told is not None and refused and (told.incident.id != incident.id or not incident.open):
             del group.told[incident.key]
             told = None
         if told is not None and told.incident.id == incident.id and incident.open:
             told.incident = incident
-            return
+            if told.standing is not Standing.UNSURE:
+                return
         times = 0 if told is not None and told.incident.id == incident.id else 1
         if pending is not None:
             times = pending.times + (pending.incident.id != incident.id)
@@ -137,7 +74,7 @@ class Outbox:
         if over and self._over >= self._most:
             self.count(incident.key, now)
             return
-        group.pending[incident.key] = _Pending(incident, times, over)
+        group.pending[incident.key] = Pending(incident, times, over)
         self._over += over
         self._schedule(group, now)
 
@@ -161,14 +98,19 @@ class Outbox:
         group.more += 1
         self._schedule(group, now)
 
-    def restore(self, incident: Incident, now: float, age: float) -> None:
+    def restore(self, incident: Incident, now: float, age: float, *, sure: bool = True) -> None:
         """The receiver knows by the record of an earlier life that `incident` began, `age` seconds ago.
 
-        Reminders go on in the rhythm that they had, however often the daemon starts anew.
+        Where that is not `sure` it was to be told: whether it was is not known. If it is over, the receiver is to be
+        told that, whatever comes after it. Reminders keep their rhythm, however often the daemon starts.
         """
         group = self._group(incident.key)
+        if not incident.open:
+            group.left[incident.id] = Item(Phase.ENDED if sure else Phase.PASSED, incident)
+            self._schedule(group, now)
+            return
         at = now - age % self._timing.reminder if self._timing.reminder else now
-        group.told[incident.key] = _Told(replace(incident, ended=None), at)
+        group.told[incident.key] = Told(incident, at, Standing.KNOWN if sure else Standing.UNSURE)
         group.look()
 
     # ---- what is to be said
@@ -177,7 +119,7 @@ class Outbox:
         """When there is something to be said next; None where there is nothing."""
         times = [group.due for group in self._groups.values() if group.due is not None]
         if reminder := self._timing.reminder:
-            times += [group.oldest + reminder for group in self._groups.values() if group.told]
+            times += [group.oldest + reminder for group in self._groups.values() if group.oldest < float("inf")]
         return min(times, default=None)
 
     def batch(self, now: float) -> Batch | None:
@@ -192,18 +134,18 @@ class Outbox:
             if due > now:
                 break
             group = self._groups[name]
-            if group.pending or group.more:
+            if group.waits():
                 return self._whole(name, group)
             group.due = None  # it was absorbed
         return None
 
-    def _whole(self, name: Group, group: _Group) -> Batch:
-        items: list[Item] = []
+    def _whole(self, name: Group, group: Known) -> Batch:
+        items: list[Item] = list(group.left.values())[: self._timing.most - 1]
         of: list[Incident] = []
         for key, pending in sorted(group.pending.items(), key=lambda each: (each[1].incident.since, str(each[0]))):
             if len(items) >= self._timing.most - 1:
                 break
-            items += _difference(group.told.get(key), pending)
+            items += difference(group.told.get(key), pending)
             of.append(pending.incident)
         return Batch(name, tuple(items), group.more, tuple(of))
 
@@ -211,12 +153,12 @@ class Outbox:
         """Everything of a group that was said long ago, as soon as something of it was said too long ago."""
         reminder = self._timing.reminder
         for name, group in self._groups.items():
-            if not reminder or not group.told or group.oldest + reminder > now:
+            if not reminder or group.oldest + reminder > now:
                 continue
-            old = [told for key, told in group.told.items() if key not in group.pending]
+            old = [told for key, told in group.told.items() if key not in group.pending and told.reminds]
             if any(told.at + reminder <= now for told in old):
                 old = [told for told in old if told.at + reminder / 2 <= now][: self._timing.most]
-                items = [Item(Phase.BEGAN if told.refused else Phase.LASTS, told.incident) for told in old]
+                items = [Item(Phase.LASTS if told.known else Phase.BEGAN, told.incident) for told in old]
                 return Batch(name, tuple(items), of=tuple(told.incident for told in old))
             for key in group.pending.keys() & group.told.keys():
                 group.told[key].at = now  # what is pending says more than a reminder
@@ -237,8 +179,8 @@ class Outbox:
                     incident = later.incident  # in the words of today
                 elif known is not None and known.incident.id == incident.id:
                     incident = known.incident
-                group.told[incident.key] = _Told(incident, now)
-            elif known is not None and (known.refused or known.incident.id == incident.id):
+                group.told[incident.key] = Told(incident, now)
+            elif known is not None and (not known.known or known.incident.id == incident.id):
                 del group.told[incident.key]
         self._settle(group, batch, now)
 
@@ -249,10 +191,10 @@ class Outbox:
             known = group.told.get(incident.key)
             later = group.pending.get(incident.key)
             if phase is Phase.BEGAN and (later is None or later.incident.open):
-                group.told[incident.key] = _Told(incident, now, refused=True)
+                group.told[incident.key] = Told(incident, now, Standing.REFUSED)
             elif phase is Phase.LASTS and known is not None:
                 known.at = now
-            elif known is not None and (known.refused or known.incident.id == incident.id):
+            elif known is not None and (not known.known or known.incident.id == incident.id):
                 del group.told[incident.key]
         self._settle(group, batch, now)
 
@@ -262,9 +204,14 @@ class Outbox:
         gone = 0
         for group in self._groups.values():
             for key, pending in list(group.pending.items()):
-                ended = pending.incident.ended
-                if key not in group.told and ended is not None and ended < old:
+                ended, told = pending.incident.ended, group.told.get(key)
+                if ended is not None and ended < old and (told is None or not told.known):
                     self._drop(group, key)
+                    group.told.pop(key, None)
+                    gone += 1
+            for phase, incident, _times in list(group.left.values()):
+                if phase is Phase.PASSED and incident.ended is not None and incident.ended < old:
+                    del group.left[incident.id]
                     gone += 1
         return gone
 
@@ -274,13 +221,14 @@ class Outbox:
         """The batch did not arrive. It is made anew when it is asked for again, of what is so then."""
         self._sending = ()
 
-    def _settle(self, group: _Group, batch: Batch, now: float) -> None:
+    def _settle(self, group: Known, batch: Batch, now: float) -> None:
         self._sending = ()
         for said in batch.of:
             pending = group.pending.get(said.key)
             if pending is not None and (pending.incident.id, pending.incident.open) == (said.id, said.open):
                 self._drop(group, said.key)
         for phase, incident, times in batch.items:
+            group.left.pop(incident.id, None)
             if phase is not Phase.LASTS and (pending := group.pending.get(incident.key)) is not None:
                 pending.times = max(0, pending.times - times)
         group.more -= batch.more
@@ -289,25 +237,14 @@ class Outbox:
             group.sent = now
             more_now = len(batch.items) >= self._timing.most - 1  # it did not fit into one message
             pause = 0.0 if more_now else max(self._timing.wait, self._timing.interval)
-            group.due = now + pause if group.pending or group.more else None
+            group.due = now + pause if group.waits() else None
 
-    def _drop(self, group: _Group, key: Key) -> None:
+    def _drop(self, group: Known, key: Key) -> None:
         self._over -= group.pending.pop(key).over
 
-    def _schedule(self, group: _Group, now: float) -> None:
+    def _schedule(self, group: Known, now: float) -> None:
         if group.due is None:
             group.due = max(now + self._timing.wait, group.sent + self._timing.interval)
 
-    def _group(self, key: Key) -> _Group:
-        return self._groups.setdefault(Group(key.source, key.topic), _Group())
-
-
-def _difference(told: _Told | None, pending: _Pending) -> list[Item]:
-    """What takes a receiver from what it knows to what is so."""
-    incident, times = pending.incident, pending.times
-    known = told.incident if told is not None and not told.refused else None
-    if known is None:
-        return [Item(Phase.BEGAN if incident.open else Phase.PASSED, incident, max(1, times))]
-    if not incident.open:  # under the name that the receiver knows, whatever came after it and is over too
-        return [Item(Phase.ENDED, replace(incident, id=known.id, since=known.since), times + 1)]
-    return [Item(Phase.ENDED, replace(known, ended=incident.since)), Item(Phase.BEGAN, incident, max(1, times))]
+    def _group(self, key: Key) -> Known:
+        return self._groups.setdefault(Group(key.source, key.topic), Known())

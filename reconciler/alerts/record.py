@@ -32,6 +32,12 @@ class Entry:
     told: frozenset[str] = frozenset()
     owed: frozenset[str] = frozenset()
 
+    def of(self, name: str, *, told: bool = False, owed: bool = False) -> "Entry":
+        """With what receiver `name` was told, or is owed."""
+        return Entry(
+            self.incident, self.told | {name} if told else self.told, self.owed | {name} if owed else self.owed
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from reconciler.alerts.batch import Phase
 from reconciler.alerts.incident import Incident, Key
-from reconciler.alerts.outbox import Phase
 from reconciler.model.drift import DriftKind
 from reconciler.model.event import EventType, Topic
 

@@ -14,8 +14,8 @@ from alert_events import WEB, config_map, drift
 from virtual import virtual
 
 from reconciler.alerts.alerts import Alerts, Told
+from reconciler.alerts.batch import Item, Phase
 from reconciler.alerts.message import Composer, Message
-from reconciler.alerts.outbox import Item, Phase
 from reconciler.clock import LoopClock
 from reconciler.errors import ReconcilerError, Refused, TransportError, Undelivered
 from reconciler.kube.names import Identity

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.alerts.alerts import Alerts, Told
+from reconciler.alerts.batch import Phase
 from reconciler.alerts.message import Composer, Message
-from reconciler.alerts.outbox import Phase
 from reconciler.clock import LoopClock, run_virtual
 from reconciler.errors import Undelivered
 from reconciler.model.alerting import AlertsConfig, ReceiverConfig

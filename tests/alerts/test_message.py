@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from alert_events import START, WEB, at, config_map, drift, drifted, event, healed
 
+from reconciler.alerts.batch import Batch, Group, Item, Phase
 from reconciler.alerts.incidents import Incidents
 from reconciler.alerts.message import Composer, Message
-from reconciler.alerts.outbox import Batch, Group, Item, Outbox, Phase, Timing
+from reconciler.alerts.outbox import Outbox, Timing
 from reconciler.alerts.words import Saying, states_of
 from reconciler.model.alerting import (
     PLACEHOLDERS_INCIDENT,

@@ -6,9 +6,10 @@ from amount import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.alerts.batch import Batch, Group, Phase
 from reconciler.alerts.incident import Key
 from reconciler.alerts.incidents import Incidents, Turn
-from reconciler.alerts.outbox import Batch, Group, Outbox, Phase, Timing
+from reconciler.alerts.outbox import Outbox, Timing
 from reconciler.model.event import Event, EventType, Topic
 
 TIMING = Timing(wait=10, interval=60, reminder=3600, most=1000)
@@ -281,7 +282,7 @@ def test_beginnings_and_ends_alternate_nothing_open_is_lost_and_memory_is_bounde
             case ("refused",) if flying is not None and refusing:
                 refuse(story, flying)
                 flying = None
-        held = sum(1 for known, pending in story.outbox.states() if known or pending)
+        held = sum(1 for state in story.outbox.states() if state.told or state.pending)
         assert held <= 4 * MOST
     if flying is not None:
         story.send(flying)

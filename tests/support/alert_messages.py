@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from alert_events import START
 
+from reconciler.alerts.batch import Batch
 from reconciler.alerts.incidents import Incidents
 from reconciler.alerts.message import Composer, Message
-from reconciler.alerts.outbox import Batch, Outbox, Timing
+from reconciler.alerts.outbox import Outbox, Timing
 from reconciler.model.event import Event
 
 

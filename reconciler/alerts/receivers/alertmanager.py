@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
+from reconciler.alerts.batch import Item, Phase
 from reconciler.alerts.message import Message
-from reconciler.alerts.outbox import Item, Phase
 from reconciler.alerts.receivers.posting import Connect, Poster
 from reconciler.alerts.words import name_of, state_of
 from reconciler.clock import Clock

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from reconciler.alerts.batch import Item, Phase
 from reconciler.alerts.message import Message
-from reconciler.alerts.outbox import Item, Phase
 from reconciler.alerts.receivers.posting import Connect, Poster
 from reconciler.alerts.receivers.secret import read_secret
 from reconciler.alerts.words import name_of

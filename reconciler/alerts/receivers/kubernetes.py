@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final, Protocol
 
+from reconciler.alerts.batch import Batch, Phase
 from reconciler.alerts.message import Composer, Message
-from reconciler.alerts.outbox import MOST, Batch, Phase
+from reconciler.alerts.receivers.receiver import UNLIMITED
 from reconciler.errors import AlreadyExists, ApiError, NotFound, ReconcilerError, Refused, Undelivered
 from reconciler.kube.names import Identity
 
@@ -45,7 +46,7 @@ class KubernetesEvents:
     """An Event for each incident, named after it: one that is posted twice is there once."""
 
     refresh = None
-    most = 4 * MOST
+    most = UNLIMITED
 
     def __init__(self, poster: EventPoster, composer: Composer, *, instance: str) -> None:
         self._poster = poster

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 from reconciler.alerts.message import Message
-from reconciler.alerts.outbox import MOST
+from reconciler.alerts.receivers.receiver import UNLIMITED
 
 
 class Log:
     """Hands each message to `write`, which must not block."""
 
     refresh = None
-    most = 4 * MOST
+    most = UNLIMITED
 
     def __init__(self, write: Callable[[Message], None]) -> None:
         self._write = write

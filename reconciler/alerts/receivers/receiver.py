@@ -1,8 +1,10 @@
 """What a receiver is."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from reconciler.alerts.message import Message
+
+UNLIMITED: Final = 1_000_000  # incidents: a message shows a few of them and counts the others
 
 
 class Receiver(Protocol):

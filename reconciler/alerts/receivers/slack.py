@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from reconciler.alerts.message import Message
-from reconciler.alerts.outbox import MOST
 from reconciler.alerts.receivers.posting import Connect, Poster
+from reconciler.alerts.receivers.receiver import UNLIMITED
 from reconciler.clock import Clock
 from reconciler.model.alerting import SlackReceiver, Urgency
 
@@ -23,7 +23,7 @@ class Slack:
     """The title as the text, which phones show; the rest beside a bar whose color says how urgent it is."""
 
     refresh = None
-    most = 4 * MOST
+    most = UNLIMITED
 
     def __init__(self, config: SlackReceiver, connect: Connect, clock: Clock) -> None:
         self._post = Poster(connect, clock, url_file=config.url_file, ca_file=config.ca_file)

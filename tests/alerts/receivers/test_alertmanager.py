@@ -16,8 +16,8 @@ from debian import program, required, shared
 from hook_server import HookServer
 from processes import free_port, until
 
+from reconciler.alerts.batch import Phase
 from reconciler.alerts.message import Message
-from reconciler.alerts.outbox import Phase
 from reconciler.alerts.receivers.alertmanager import LASTS, REFRESH, Alertmanager, alert
 from reconciler.clock import SystemClock
 from reconciler.daemon.alerting import connect
