@@ -103,3 +103,25 @@ class Commit(NamedTuple):
 
 Edit = Callable[[Mapping[str, bytes | None]], Commit | None]
 """From the contents of files at a branch's tip (None: not there) to a commit; None when there is nothing to change."""
+
+
+class JobTool(StrEnum):
+    BUILDKIT = "buildkit"
+    BUILDAH = "buildah"
+
+
+class JobSettings(_Stated, frozen=True):
+    """How builds run as Jobs in the cluster."""
+
+    fetch_image: str  # of this product: it brings the context
+    tool: JobTool = JobTool.BUILDKIT
+    tool_image: str = "docker.io/moby/buildkit:rootless"
+    namespace: str = "reconciler-builds"
+    service_account: str | None = None
+    credentials_secret: str | None = None  # of type kubernetes.io/dockerconfigjson
+    ca_config_map: str | None = None  # whose key ca.crt holds the registries' authorities
+    cpu: str = "2"
+    memory: str = "2Gi"
+    keep: int = 3600  # seconds for which a Job that failed is kept
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[dict[str, str], ...] = ()

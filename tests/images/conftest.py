@@ -6,7 +6,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from both_servers import server  # noqa: F401
 from debian import missing, which
+from kubernetes_server import kubernetes  # noqa: F401
 from memory_registry import MemoryRegistries
 from registry_server import RegistryServer
 
@@ -37,22 +39,22 @@ def docker_registry(shared: Path) -> None:
 @pytest.fixture(scope="session")
 def open_registry(docker_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """One for all tests of a process: each uses repositories of its own."""
-    with RegistryServer(tmp_path_factory.mktemp("registry")) as server:
-        yield server
+    with RegistryServer(tmp_path_factory.mktemp("registry")) as running:
+        yield running
 
 
 @pytest.fixture
 def own_registry(docker_registry: None, tmp_path: Path) -> Iterator[RegistryServer]:
     """One that a test may stop."""
-    with RegistryServer(tmp_path / "registry") as server:
-        yield server
+    with RegistryServer(tmp_path / "registry") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def locked_registry(docker_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """One with a password."""
-    with RegistryServer(tmp_path_factory.mktemp("locked"), password=True) as server:
-        yield server
+    with RegistryServer(tmp_path_factory.mktemp("locked"), password=True) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +73,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def tls_registry(
     docker_registry: None, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RegistryServer]:
-    with RegistryServer(tmp_path_factory.mktemp("tls"), certificate=certificate) as server:
-        yield server
+    with RegistryServer(tmp_path_factory.mktemp("tls"), certificate=certificate) as running:
+        yield running
 
 
 @pytest.fixture

@@ -174,13 +174,27 @@ class MemoryRegistry(Host):
             case "manifests":
                 return self._manifest(request, name, rest)
             case "blobs":
-                return self._blob(rest)
+                return self._upload(request, name, rest) if rest.startswith("uploads/") else self._blob(rest)
             case "tags":
                 return self._tags(request, name)
             case _:
                 return self._referrers(name, rest)
 
+    def _upload(self, request: Request, name: str, rest: str) -> Response:
+        if request.method == "POST":
+            return Response(202, {"location": f"/v2/{name}/blobs/uploads/one"}, b"")
+        if request.method != "PUT":
+            return _error(405, "UNSUPPORTED")
+        digest = dict(parse_qsl(urlsplit(request.path).query)).get("digest", "")
+        if digest != digest_of(request.body):
+            return _error(400, "DIGEST_INVALID")
+        self.blobs[digest] = request.body
+        return Response(201, {"location": f"/v2/{name}/blobs/{digest}"}, b"")
+
     def _manifest(self, request: Request, name: str, rest: str) -> Response:
+        if request.method == "PUT":
+            tag = "" if ":" in rest else rest
+            return Response(201, {"docker-content-digest": self.put(name, tag, request.body)}, b"")
         digest = rest if ":" in rest else self.tags.get(name, {}).get(rest, "")
         found = self.manifests.get(name, {}).get(digest)
         if found is None:
