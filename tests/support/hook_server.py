@@ -5,13 +5,18 @@ with HookServer() as hook:
     hook.answers = [429, 503, 200]        # of the next requests; the last one stays; HANG takes and never answers
     hook.taken                            # the requests so far, in order
     hook.on_taken = process.kill          # called when a request is there, before it is answered
+
+    with HookServer((certificate, key)) as hook:   # the same over https
 """
 
+import ssl
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from processes import until
 
@@ -28,20 +33,34 @@ class Taken(NamedTuple):
     answer: int
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that does not trust the certificate, or was killed, turns away: no traceback for that."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class HookServer:
-    def __init__(self) -> None:
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
         self.answers = [200]
         self.headers: dict[str, str] = {}  # of each answer that is no success
         self.said = b"ok"
         self.taken: list[Taken] = []
         self.on_taken: Callable[[], object] = lambda: None
         self._released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}{path}"
 
     @property
     def accepted(self) -> list[Taken]:

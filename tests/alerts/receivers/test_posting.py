@@ -1,12 +1,17 @@
 """One POST: what each answer means, and what is never said."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hook_server import DROP, HANG, HookServer
 from processes import until
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "controlplane"))
+
+from certificates import Authority
 
 from reconciler.alerts.receivers.posting import Poster
 from reconciler.clock import SystemClock
@@ -31,6 +36,7 @@ def url(tmp_path: Path, hook: HookServer) -> Path:
 
 
 def write(file: Path, text: str) -> None:
+    file.parent.mkdir(exist_ok=True)
     file.write_text(text)
 
 
@@ -179,6 +185,25 @@ async def test_an_answer_that_repeats_the_secrets_is_not_repeated(tmp_path: Path
     for secret in ("hunter2", "t0ken", "0xsecret", "\x1b"):
         assert secret not in str(error)
     assert "403" in str(error)
+
+
+async def test_https_by_authorities_in_a_file(tmp_path: Path) -> None:
+    authority, stranger = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
+    for each in (authority, stranger):
+        write(each.folder / "x", "")
+        await asyncio.to_thread(each.create)
+    pair = await asyncio.to_thread(authority.server, ["IP:127.0.0.1"])
+    url = tmp_path / "url"
+    with HookServer((pair.certificate, pair.key)) as hook:
+        write(url, hook.url("/hunter2"))
+        await post(poster(url, ca_file=str(authority.pair.certificate)))
+        assert [each.path for each in hook.taken] == ["/hunter2"]
+        for doubtful in ({}, {"ca_file": str(stranger.pair.certificate)}):
+            error = await failure(poster(url, **doubtful))
+            assert isinstance(error, Undelivered)
+            assert "TLS failed" in str(error)
+            assert "hunter2" not in str(error)
+        assert len(hook.taken) == 1
 
 
 async def test_authorities_that_are_none(tmp_path: Path) -> None:
