@@ -1,57 +1,25 @@
 """What the watch has missed, a slow check of everything finds."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from deaf import Deaf
 from tended import tended
 from texts import config
 from virtual import virtual
 from world import World, world
 
 from reconciler.cluster.state import StateStore
-from reconciler.http.transport import Request, Response, Stream, Transport
 from reconciler.model.event import EventType
 
 HOUR = 3600.0
-
-
-class Silent:
-    """A stream that stays open and says nothing."""
-
-    def __init__(self, inner: Stream) -> None:
-        self.status = inner.status
-        self.headers = inner.headers
-
-    async def lines(self) -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield b""
-
-
-class Deaf:
-    """Watches that are opened and tell nothing: a proxy that has lost them, an API server's cache that is stuck."""
-
-    def __init__(self, inner: Transport, w: World) -> None:
-        self._inner = inner
-        self._w = w
-
-    async def send(self, request: Request) -> Response:
-        return await self._inner.send(request)
-
-    @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[Stream]:
-        async with self._inner.stream(request) as stream:
-            yield Silent(stream)
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 @asynccontextmanager
 async def deaf_world(full_check: float = HOUR) -> AsyncIterator[World]:
     async with world() as w:
         inner = w.connect
-        w.connect = lambda: Deaf(inner(), w)
+        w.connect = lambda: Deaf(inner())
         w.cluster = w.new_cluster()
         w.store = StateStore(w.cluster, "default", clock=w.clock)
         w.full_check = full_check
