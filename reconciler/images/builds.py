@@ -75,6 +75,11 @@ class Builds:
         """What is being built now, or waits for its turn."""
         return tuple(self._running)
 
+    async def target(self, repository: Repository, inputs: Inputs) -> Reference:
+        """Where the image of `inputs` is, or would be. Raises what the bases' registries answer."""
+        bases = await self._pinned(inputs)
+        return repository.at(tag=inputs.tag({name: base.digest for name, base in bases.items()}))
+
     async def ensure(self, owner: Hashable, repository: Repository, inputs: Inputs, blobs: Blobs) -> Built:
         """The image of `inputs` in `repository`, built where the registry does not have it.
 

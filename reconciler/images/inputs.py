@@ -62,6 +62,11 @@ class Tree:
         self._files = sorted(files)
         self._paths = [one.path for one in self._files]
 
+    def find(self, path: str) -> TreeFile | None:
+        """The name at `path`, None where there is none."""
+        index = bisect_left(self._paths, path)
+        return self._files[index] if index < len(self._paths) and self._paths[index] == path else None
+
     def below(self, folder: str) -> list[TreeFile]:
         """The names below `folder` ("" is the root), in order."""
         if not folder:

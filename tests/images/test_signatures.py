@@ -2,14 +2,13 @@
 
 import base64
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from memory_registry import MemoryRegistries, MemoryRegistry
 from registry_server import RegistryServer
+from signing import Pair, payload_of, simple, tag_of
 from small_images import push_image, whole
 from virtual import virtual
 
@@ -19,32 +18,9 @@ from reconciler.images.push import Pusher
 from reconciler.images.reference import Reference, Repository, digest_of
 from reconciler.images.registry import INDEX, MANIFEST, Registry
 from reconciler.images.session import Session
-from reconciler.images.signatures import ANNOTATION, ARTIFACT, BUNDLE, SIMPLE, Key, verify
+from reconciler.images.signatures import ARTIFACT, BUNDLE, Key, verify
 
 WEB = Repository.parse("r.example.com/web")
-
-
-class Pair:
-    """A key pair of openssl's."""
-
-    def __init__(self, folder: Path, name: str, curve: str = "prime256v1") -> None:
-        self._private = folder / f"{name}.key"
-        public = folder / f"{name}.pub"
-        _openssl("ecparam", "-name", curve, "-genkey", "-noout", "-out", str(self._private))
-        _openssl("pkey", "-in", str(self._private), "-pubout", "-out", str(public))
-        self.pem = public.read_bytes()
-        self.name = str(public)
-
-    @property
-    def key(self) -> Key:
-        return Key.load(self.pem, self.name)
-
-    def sign(self, message: bytes) -> str:
-        return base64.b64encode(_openssl("dgst", "-sha256", "-sign", str(self._private), data=message)).decode()
-
-
-def _openssl(*arguments: str, data: bytes = b"") -> bytes:
-    return subprocess.run(["openssl", *arguments], input=data, capture_output=True, check=True, timeout=30).stdout
 
 
 @pytest.fixture(scope="module")
@@ -70,37 +46,6 @@ def registry(memory_session: Callable[..., Session]) -> Registry:
 @pytest.fixture
 def image(shop: MemoryRegistry) -> Reference:
     return WEB.at(tag="1", digest=shop.put("web", "1", b'{"an": "image"}'))
-
-
-def payload_of(digest: str, kind: str = "cosign container image signature") -> bytes:
-    return json.dumps(
-        {
-            "critical": {
-                "identity": {"docker-reference": "r.example.com/web"},
-                "image": {"docker-manifest-digest": digest},
-                "type": kind,
-            },
-            "optional": None,
-        }
-    ).encode()
-
-
-def simple(payload: bytes, *signatures: str, **more: Any) -> bytes:
-    """The manifest that holds signatures of a payload."""
-    layers = [
-        {
-            "mediaType": SIMPLE,
-            "digest": digest_of(payload),
-            "size": len(payload),
-            "annotations": {ANNOTATION: signature},
-        }
-        for signature in signatures
-    ]
-    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": layers, **more}).encode()
-
-
-def tag_of(image: Reference) -> str:
-    return image.digest.replace(":", "-") + ".sig"
 
 
 def bundle_of(pair: Pair, digest: str, predicate: str = "https://sigstore.dev/cosign/sign/v1") -> bytes:
