@@ -82,7 +82,7 @@ class Core:
     def entry(self, kind: Kind, value: Value, revision: int) -> Entry:
         if kind.version != kind.storage_version:
             kind = self.registry.storage(kind)
-            value = convert(value, kind.gvk)
+            value = convert(dict(value), kind.gvk)
         metadata = value["metadata"]
         ordered = {"kind": kind.resource.kind, "apiVersion": kind.api_version, **value}
         ordered["kind"], ordered["apiVersion"] = kind.resource.kind, kind.api_version

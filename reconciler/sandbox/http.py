@@ -106,14 +106,14 @@ class _Connection(asyncio.Protocol):
     def _proceed(self) -> None:
         """Answer every request that is complete."""
         try:
-            while self._transport is not None and self._streaming is None:
+            while self._streaming is None and self._open():
                 request = self._take()
                 if request is None:
                     return
                 self._answer(*request)
         except _Malformed as malformed:
+            self._write(malformed.answer)
             if self._transport is not None:
-                self._transport.write(malformed.answer)
                 self._transport.close()
 
     def _take(self) -> tuple[_Head, bytes] | None:
@@ -126,8 +126,8 @@ class _Connection(asyncio.Protocol):
                 return None
             self._head = _Head(bytes(self._buffer[:end]))
             del self._buffer[: end + 4]
-            if self._head.headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self._head.headers.get("expect", "").lower() == "100-continue":
+                self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = self._body(self._head.headers)
         if body is None:
             return None
@@ -185,11 +185,9 @@ class _Connection(asyncio.Protocol):
         self._send(response, close=head.close, head_only=head.method == "HEAD")
 
     def _send(self, response: Response, *, close: bool, head_only: bool = False) -> None:
-        if self._transport is None:
-            return
         head = _head(response.status, {**response.headers, "content-length": str(len(response.body))}, close=close)
-        self._transport.write(head if head_only else head + response.body)
-        if close:
+        self._write(head if head_only else head + response.body)
+        if close and self._transport is not None:
             self._transport.close()
 
     async def _stream(self, request: Request) -> None:
@@ -205,6 +203,10 @@ class _Connection(asyncio.Protocol):
             self._streaming = None
         if self._transport is not None:
             self._proceed()
+
+    def _open(self) -> bool:
+        """Whether there is somebody to answer. A transport is told of the end of a connection a moment after it."""
+        return self._transport is not None and not self._transport.is_closing()
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -67,6 +67,7 @@ class Rules:
     `before_create` and `before_update` run before validation, after managedFields were computed: what they set has no
     owner. `validate` sees each object that is written through its main resource, `validate_create` only new ones,
     `validate_update` also the old one; `validate_status` sees both of a write to the status.
+    `admit` sees a new object, or an updated one and the old, once nothing else is wrong with it.
     `assign` gives an object what is scarce before it is validated. `after_write` runs when the object is stored, with
     the one that was there before, `after_delete` when it is gone; a dry run does neither.
     """
@@ -83,6 +84,7 @@ class Rules:
     validate_create: Callable[[Value, Causes], None] | None = None
     validate_update: Callable[[Value, Value, Causes], None] | None = None
     validate_status: Callable[[Value, Value, Causes], None] | None = None
+    admit: Callable[[Value, Value | None, Causes], None] | None = None
     assign: Callable[[Value, Value | None, "Core"], None] | None = None
     after_write: Callable[[Value, Value | None, "Core"], None] | None = None
     after_delete: Callable[[Value, "Core"], None] | None = None

@@ -63,7 +63,7 @@ def _autoscaler_to_v2(value: Value) -> Value:
     behavior = json.loads(annotations.pop(_BEHAVIOR, "null"))
     if (target := spec.pop("targetCPUUtilizationPercentage", None)) is not None:
         cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": target}}
-        metrics.insert(0, {"type": "Resource", "resource": cpu})
+        metrics.append({"type": "Resource", "resource": cpu})
     if metrics:
         spec["metrics"] = metrics
     if behavior:
@@ -71,6 +71,8 @@ def _autoscaler_to_v2(value: Value) -> Value:
     status = dict(value.get("status") or {})
     status.pop("currentCPUUtilizationPercentage", None)
     status.setdefault("currentMetrics", None)
+    if not status.get("currentReplicas"):
+        status.pop("currentReplicas", None)
     metadata = {key: part for key, part in value["metadata"].items() if key != "annotations"}
     if annotations:
         metadata["annotations"] = annotations

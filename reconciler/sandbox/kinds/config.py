@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.names import GroupKind
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 Value = dict[str, Any]
 
+_POD_SECURITY: Final = "pod-security.kubernetes.io/"
+_LEVEL: Final = re.compile("privileged|baseline|restricted")
+_VERSION: Final = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
 _SIZE_LIMIT: Final = 1024 * 1024
 _FROZEN: Final = "field is immutable when `immutable` is set"
 _DOCKER_KEYS: Final = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
@@ -57,6 +61,25 @@ def _namespace_status(new: Value, _old: Value, causes: Causes) -> None:
             causes.invalid("status.Phase", phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")
     elif phase != "Active":
         causes.invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")
+
+
+def _pod_security(labels: Value) -> Causes:
+    """What is wrong with the levels of security that a namespace asks for."""
+    causes = Causes()
+    for name in ("enforce", "audit", "warn"):
+        for key, pattern, words in (
+            (f"{_POD_SECURITY}{name}", _LEVEL, "must be one of privileged, baseline, restricted"),
+            (f"{_POD_SECURITY}{name}-version", _VERSION, 'must be "latest" or "v1.x"'),
+        ):
+            if key in labels and not pattern.fullmatch(labels[key]):
+                causes.invalid(f"metadata.labels[{key}]", labels[key], words)
+    return causes
+
+
+def _namespace_admit(new: Value, old: Value | None, causes: Causes) -> None:
+    found = _pod_security(new["metadata"].get("labels") or {})
+    if old is None or found != _pod_security(old["metadata"].get("labels") or {}):
+        causes.extend(found)
 
 
 def _config_map(value: Value, causes: Causes) -> None:
@@ -145,6 +168,7 @@ RULES: Final = {
         before_create=_namespace_before_create,
         before_update=_namespace_before_update,
         validate=_namespace,
+        admit=_namespace_admit,
         validate_status=_namespace_status,
         returns_deleted=True,
         collected=False,

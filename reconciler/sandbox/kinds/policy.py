@@ -52,6 +52,23 @@ def _priority_update(new: Value, old: Value, causes: Causes) -> None:
         causes.invalid("preemptionPolicy", new.get("preemptionPolicy"), IMMUTABLE)
 
 
+def _policy_binding(value: Value, causes: Causes) -> None:
+    spec = value["spec"]
+    if not spec.get("policyName"):
+        causes.required("spec.policyName")
+    else:
+        causes.words("spec.policyName", spec["policyName"], naming.dns_subdomain(spec["policyName"]))
+    field, actions = "spec.validationActions", spec.get("validationActions") or []
+    if not actions:
+        causes.required(field, "at least one validation action is required")
+    for index, action in enumerate(actions):
+        checks.supported(causes, f"{field}[{index}]", action, ("Audit", "Deny", "Warn"))
+        if action in actions[:index]:
+            causes.duplicate(f"{field}[{index}]", action)
+    if {"Deny", "Warn"} <= set(actions):
+        causes.invalid(field, actions, "must not contain both Deny and Warn")
+
+
 RULES: Final = {
     GroupKind("policy", "PodDisruptionBudget"): Rules(
         name=naming.path_segment,
@@ -76,10 +93,12 @@ RULES: Final = {
             "MutatingAdmissionPolicyBinding",
             "MutatingWebhookConfiguration",
             "ValidatingAdmissionPolicy",
-            "ValidatingAdmissionPolicyBinding",
             "ValidatingWebhookConfiguration",
         )
     },
+    GroupKind(_ADMISSION, "ValidatingAdmissionPolicyBinding"): Rules(
+        generation=True, unconditional_update=False, validate=_policy_binding
+    ),
     GroupKind("flowcontrol.apiserver.k8s.io", "FlowSchema"): Rules(generation=True),
     GroupKind("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): Rules(generation=True),
     GroupKind("resource.k8s.io", "ResourceSlice"): Rules(generation=True, returns_deleted=True),

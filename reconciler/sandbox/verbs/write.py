@@ -85,6 +85,7 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool, upsert: bool 
         metadata.validate(about, namespaced=kind.namespaced, rules=rules, causes=causes)
     if causes:
         raise invalid(kind.group_kind, about.get("name", ""), causes)
+    _admit(kind, value, None)
     if "resourceVersion" in about and not dry_run and not upsert:
         raise Refusal(500, "", "resourceVersion should not be set on objects to be created")
     if core.find(kind, namespace, about["name"]) is not None:
@@ -96,6 +97,14 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool, upsert: bool 
     if rules.after_write is not None:
         rules.after_write(stored, None, core)
     return stored
+
+
+def _admit(kind: Kind, new: Value, old: Value | None) -> None:
+    causes = Causes()
+    if kind.rules.admit is not None:
+        kind.rules.admit(new, old, causes)
+    if causes:
+        raise invalid(kind.group_kind, new["metadata"].get("name", ""), causes)
 
 
 def check_preconditions(kind: Kind, entry: Entry, about: Value) -> None:
@@ -148,6 +157,8 @@ def update(
             rules.validate_update(new, old, causes)
     if causes:
         raise invalid(kind.group_kind, entry.name, list(dict.fromkeys(causes)))
+    if not status:
+        _admit(kind, new, old)
     gone = "deletionTimestamp" in about and not about.get("finalizers") and not about.get("deletionGracePeriodSeconds")
     if gone and kind.group_kind != NAMESPACE:
         if not dry_run:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -146,3 +147,18 @@ async def test_the_transport_without_a_socket_can_be_closed(api: Api) -> None:
     await transport.close()
     with pytest.raises(TransportError):
         await transport.send(Request("GET", "/readyz"))
+
+
+async def test_who_leaves_without_reading_the_answers_is_not_written_to(caplog: pytest.LogCaptureFixture) -> None:
+    api = Api()
+    for number in range(20):
+        api.post(CONFIG_MAPS, config_map(f"c{number}", {"a": "x" * 20_000}))
+    async with serve(api.sandbox) as url:
+        address = urlsplit(url)
+        for start in ("", "?watch=1"):
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+            listing = b"GET /api/v1/configmaps%b HTTP/1.1\r\nhost: x\r\n\r\n"
+            writer.write(listing % start.encode() + listing % b"" * 30)
+            await writer.drain()
+            writer.transport.abort()
+    assert "socket.send() raised exception." not in caplog.messages
