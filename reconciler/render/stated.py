@@ -30,6 +30,8 @@ _POD: Final = (
     ("spec.volumes", "spec.volumes"),
     ("spec.nodeSelector", "spec.placement.nodeSelector"),
     ("spec.tolerations", "spec.placement.tolerations"),
+    ("spec.affinity", "spec.placement.zones"),
+    ("spec.topologySpreadConstraints", "spec.placement.spread"),
     ("spec.priorityClassName", "spec.placement.priorityClassName"),
     ("spec.securityContext", "spec.podSecurityContext"),
     ("spec.serviceAccountName", "spec.serviceAccountName"),
@@ -62,7 +64,13 @@ _OBJECTS: Final = {
     ),
     "Service": (("spec.ports", "spec.expose"), ("spec", "spec.expose")),
     "Ingress": (("metadata.annotations", "spec.expose"), ("spec", "spec.expose")),
-    "PodDisruptionBudget": (("spec", "spec.replicas"),),
+    "HorizontalPodAutoscaler": (
+        ("spec.minReplicas", "spec.scale.min"),
+        ("spec.maxReplicas", "spec.scale.max"),
+        ("spec.metrics", "spec.scale.target"),
+        ("spec", "spec.scale"),
+    ),
+    "PodDisruptionBudget": (("spec", "spec.replicas"), ("spec", "spec.scale.min")),
     "ConfigMap": (("data", "spec.files"), ("binaryData", "spec.files")),
 }
 _METADATA: Final = re.compile(r"metadata\.(labels|annotations)\.")

@@ -87,12 +87,9 @@ def locate(layers: Sequence[Layer], wishes: Sequence[Wish]) -> Found | None:
             path, exact = follow(wish.path, layer.part.value)
             if exact:
                 return _found(layer, path, exact=True)
-    for wish in wishes:
-        around = [(layer, follow(wish.path, layer.part.value)[0]) for layer in reversed(layers) if not wish.whole]
-        worth = [one for one in around if len(one[1]) > 1 and one[1] not in _MAPS]
-        if worth:
-            return _found(*max(worth, key=lambda one: len(one[1])), exact=False)
-    return None
+    around = [(layer, follow(w.path, layer.part.value)[0]) for w in wishes if not w.whole for layer in reversed(layers)]
+    worth = [one for one in around if len(one[1]) > 1 and one[1] not in _MAPS]
+    return _found(*max(worth, key=lambda one: len(one[1])), exact=False) if worth else None
 
 
 _MAPS: Final[tuple[Path, ...]] = (("metadata", "labels"), ("metadata", "annotations"))
@@ -185,10 +182,9 @@ def _read(file: File, part: Part) -> _Read:
         lines = _lines(str(Text(file, _LIMITS)))
         beyond = (other.line for other in file.parts if (other.doc, other.path) > (part.doc, part.path))
         own = lines[part.line - 1 : next(beyond, len(lines) + 1) - 1]
-        found = places("\n".join(own), _LIMITS, json=False)
-        inside: Path = (0,) if part.path else ()
-        if found and (not inside or inside in found[0]):
-            return _Read(found[0], part.line - 1, inside)
+        alone = not part.path or own[0].lstrip(" ").startswith("- ")  # an item may also begin within a line
+        if alone and (found := places("\n".join(own), _LIMITS, json=False)):
+            return _Read(found[0], part.line - 1, (0,) if part.path else ())
     documents = _whole(file)
     return _Read(documents[part.doc] if part.doc < len(documents) else {}, 0, part.path)
 
