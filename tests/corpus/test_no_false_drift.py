@@ -10,6 +10,8 @@ from both_servers import on_both
 from corpus import a_while, cleared, corpus, lives
 from world import World
 
+from reconciler.drift.survey import Seen, Survey
+from reconciler.model.drift import DriftState
 from reconciler.model.event import EventType
 from reconciler.model.result import Outcome
 
@@ -77,6 +79,8 @@ async def test_24_full_checks_back_to_back_find_no_drift_and_write_nothing(w: Wo
             hook.verdict = Restless()
             before = writes(w)
             await w.patch(w.path(f"configmaps/{NOISY}"), {"data": {"value": "edited"}})
+            (drift,) = (await surveyed(w)).drifts
+            assert (drift.identity.name, drift.state) == (NOISY, DriftState.STUBBORN)
             await checked(w, 4)
             told = [(event.type, event.identity.name if event.identity else "") for event in heard(w)]
             assert Counter(told)[EventType.FOUGHT, NOISY] == 1, told
@@ -96,7 +100,23 @@ async def at_rest(w: World) -> None:
     await checked(w, CHECKS)
     assert [f"{event.type} {event.identity} {event.message}" for event in heard(w)] == []
     assert w.drifts.open() == ()
+    seen = await surveyed(w)
+    assert (seen.drifts, seen.unlike, dict(seen.unread)) == ((), (), {})
     assert writes(w) - before == Counter()
+
+
+async def surveyed(w: World) -> Seen:
+    """What somebody finds who asks for drift, with a client of their own."""
+    source = w.sources["shop"]
+    assert source.desired is not None
+    cluster = w.new_cluster()
+    try:
+        await cluster.discovery.refresh()
+        survey = Survey(source.config, source.owner, cluster, source.desired.manifests, clock=w.clock)
+        await survey.follow()
+        return await survey.look()
+    finally:
+        await cluster.close()
 
 
 async def checked(w: World, times: int) -> None:
