@@ -216,6 +216,8 @@ def free(path: tuple[str | int, ...], identity: Identity) -> bool:
         return path[-1] == "reconciler.dev/spec"
     if identity.kind == "CustomResourceDefinition":  # its objects are to stay
         return path[0] == "metadata" or path[-1] == "description"
+    if path[-1] == "minReplicas":
+        return False  # a real autoscaler acts on it at once, and what it scales stays so for minutes
     if isinstance(path[-1], int) and path[-2] in SETS:
         return False  # what somebody adds to a set stays: it is theirs
     return path[-1] not in KEYS and path[-1] != "kubernetes.io/service-account.name"  # else its controller deletes it
