@@ -1,6 +1,9 @@
 """What is kept of the events."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from staged import drifts
 
 from reconciler.daemon.page.journal import Journal
 from reconciler.kube.names import Identity
@@ -24,6 +27,13 @@ def test_what_came_since_a_number() -> None:
     assert journal.since(1) is None, "forgotten"
     assert journal.since(6) is None, "of another life"
     assert [e.message for e in journal.recent(2)] == ["said 5", "said 4"]
+
+
+def test_nothing_large_is_kept() -> None:
+    journal = Journal("b")
+    journal(replace(event(EventType.DRIFTED), message="m" * 100_000, hint="h" * 100_000, drift=drifts()[0]))
+    for kept in (*journal.recent(), *journal.open([Topic.DRIFT])):
+        assert (len(kept.message), len(kept.hint), kept.drift) == (4000, 4000, None)
 
 
 def test_what_lasts_is_open_until_it_ends() -> None:

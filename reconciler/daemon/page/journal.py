@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from reconciler.kube.names import Identity
 from reconciler.model.event import BEGINS, ENDS, Event, Topic
 
 KEPT: Final = 300  # events
+_LONGEST: Final = 4_000  # characters of a message
 
 
 class Entry(NamedTuple):
@@ -35,6 +37,8 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         self.last += 1
+        # A drift may hold whole ConfigMaps, one for each time that somebody edits one.
+        event = replace(event, drift=None, message=event.message[:_LONGEST], hint=event.hint[:_LONGEST])
         self._entries.append(Entry(self.last, event))
         if topic := BEGINS.get(event.type):
             self._open[_Key(topic, event.source, event.identity, event.subject)] = event
