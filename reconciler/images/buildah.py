@@ -4,7 +4,8 @@ Each build has a work folder of its own below `folder`, with its own store, so b
 leaves is gone with its folder. A folder whose daemon was killed is removed by the next one: it is locked by nobody.
 
 RUN steps run as this process's user (root, where the daemon is root) in a chroot. That keeps honest builds apart; it
-is no wall against a hostile Containerfile. Where strangers may change one, builds belong into Jobs.
+is no wall against a hostile Containerfile. Where strangers may change one, builds belong into Jobs. As root each
+command has a PID namespace of its own: what a step leaves running, even in a session of its own, ends with it.
 """
 
 import asyncio
@@ -42,11 +43,14 @@ class Buildah:
         self._pusher = pusher
         self._folder = folder
         self._path = path or f"{os.environ.get('PATH', '')}:{_PATH}"
+        apart = not os.geteuid() and shutil.which("unshare", path=self._path)
+        self._within = ("unshare", "--pid", "--fork", "--kill-child", "--") if apart else ()
 
     async def build(self, work: Work, blobs: Blobs, log: Log) -> str:
         """As Builder says. Raises BuildFailed also when it takes longer than `work.timeout` seconds."""
         async with _own(self._folder) as folder:
-            commands = Commands(folder, buildah_argv.environment(folder, self._path), work.quota, log)
+            environment = buildah_argv.environment(folder, self._path)
+            commands = Commands(folder, environment, work.quota, log, within=self._within)
             try:
                 async with asyncio.timeout(work.timeout):
                     return await self._build(work, blobs, folder, commands)

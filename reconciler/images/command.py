@@ -23,20 +23,24 @@ class Commands:
     """Commands of one build, one after the other, in `folder`, which may grow to `quota` bytes.
 
     Each runs in a process group of its own, which is killed when the command is cancelled or takes too much.
-    `environment` is all that they see.
+    `environment` is all that they see; `within` is a command that each runs under.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], quota: int, log: Log) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], quota: int, log: Log, *, within: Sequence[str] = ()
+    ) -> None:
         self._folder = folder
         self._environment = environment
         self._quota = quota
         self._log = log
+        self._within = tuple(within)
         self.tail: deque[str] = deque(maxlen=TAIL)
 
     async def run(self, argv: Sequence[str], what: str) -> None:
         """Run a command to its end. Raises BuildFailed, with the last lines of all commands so far."""
         try:
             child = await asyncio.create_subprocess_exec(
+                *self._within,
                 *argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,

@@ -1,5 +1,8 @@
 """From an OCI image layout on disk to a registry: blobs, then manifests, then the tag.
 
+Builders list platforms in the order in which they happen to be done. So an index is written anew with its images in the
+order of their platforms: the same images, the same digest.
+
 Source: https://github.com/opencontainers/image-spec/blob/main/image-layout.md.
 """
 
@@ -40,9 +43,12 @@ class _Layout:
         content = await asyncio.to_thread(self._read, digest)
         manifest = _object(content)
         below = manifest.get("manifests")
-        for child in below if isinstance(below, list) else ():
-            await self._manifest(child, self._target.repository.at())
-        if not isinstance(below, list):
+        if isinstance(below, list):
+            for child in below:
+                await self._manifest(child, self._target.repository.at())
+            ordered = {**manifest, "manifests": sorted(below, key=_platform)}
+            content = json.dumps(ordered, sort_keys=True, separators=(",", ":")).encode()
+        else:
             layers = manifest.get("layers")
             for blob in (manifest.get("config"), *(layers if isinstance(layers, list) else ())):
                 await self._blob(blob)
@@ -68,6 +74,11 @@ class _Layout:
     def _place(self, digest: str) -> Path:
         algorithm, _, value = digest.partition(":")
         return self._layout / "blobs" / algorithm / value
+
+
+def _platform(descriptor: Mapping[str, Any]) -> str:
+    """What images of an index are ordered by: their platforms, then their digests."""
+    return json.dumps([descriptor.get("platform"), descriptor.get("digest")], sort_keys=True)
 
 
 def _slice(place: Path, offset: int, count: int) -> bytes:
