@@ -106,19 +106,22 @@ async def _found(
         note = "" if commit else f"a folder was applied; it is compared with {config.ref} of {config.url}"
         return snapshot, git, note
     folder = DirectorySource(Path(path), config.paths, config.name)
-    note = f"{path} has no commit {commit[:12]}; its files are taken as they are now" if commit else ""
+    now = "its files are taken as they are now"
     if (top := _work_tree(path)) is None:
+        note = f"{path} is no Git work tree: {now}" if commit else ""
         return await folder.snapshot(), _Folder(folder), note
     inside = Path(path).resolve().relative_to(top).as_posix()  # noqa: ASYNC240 - once, at the start
     paths = tuple(posixpath.normpath(posixpath.join(inside, one)) for one in config.paths)
     try:
         snapshot, git = await _repository(stack, replace(config, url=str(top), ref=commit or "HEAD", paths=paths))
-    except SourceError:  # never committed, a shallow clone, another repository
+    except SourceError as error:  # never committed, a shallow clone, another repository
+        why = "a shallow clone" if (top / ".git" / "shallow").exists() else error.what
+        note = f"commit {commit[:12]} cannot be read from {path} ({why}): {now}" if commit else ""
         return await folder.snapshot(), _Folder(folder), note
     if commit:
         return snapshot, git, ""
-    now = await folder.snapshot()
-    return now, _Folder(folder, now, inside, git, snapshot), ""
+    found = await folder.snapshot()
+    return found, _Folder(folder, found, inside, git, snapshot), ""
 
 
 async def _repository(stack: AsyncExitStack, config: SourceConfig) -> tuple[Snapshot, GitSource]:

@@ -286,6 +286,19 @@ def test_a_commit_that_is_not_at_hand_is_said(on: Any, applied: Repository, tmp_
     assert (ran.code, "its files are taken as they are now" in ran.err) == (0, True)
 
 
+def test_a_shallow_clone_will_do_and_names_nobody(on: Any, applied: Repository, server: Server, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    applied.git("clone", "--quiet", "--depth=1", f"file://{applied.path}", str(copy))
+    server.patch(f"{MAPS}/settings", {"data": {"currency": "USD"}})
+    ran = on(copy, "--source", "shop", "--output", "json")
+    stated = found(ran)["ConfigMap/settings"]["data.currency"]["stated"]
+    assert (ran.code, stated["path"], stated["line"], stated["commit"]) == (2, "settings.yaml", 5, None)
+    assert "(a shallow clone): its files are taken as they are now" in on(copy, "--source", "shop").err
+    server.patch(f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": 7}}, by="kubectl")
+    stated = found(on(copy, "--source", "shop", "--output", "json"))["Deployment/web"]["spec.replicas"]["stated"]
+    assert (stated["path"], stated["line"]) == ("web.yaml", 7)
+
+
 def test_what_is_no_longer_ours_is_found_and_healed_only_where_it_was_ours(
     on: Any, applied: Repository, server: Server
 ) -> None:
