@@ -8,7 +8,21 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from reconciler import __version__
-from reconciler.cli import apply, control, demo, drift, explain, init, plan, run, sandbox, status, task, validate
+from reconciler.cli import (
+    apply,
+    control,
+    demo,
+    drift,
+    explain,
+    init,
+    plan,
+    run,
+    sandbox,
+    simulate,
+    status,
+    task,
+    validate,
+)
 from reconciler.cli.exits import CLOSED, ERROR, INTERRUPTED
 from reconciler.errors import ReconcilerError
 
@@ -45,7 +59,7 @@ def _meant(word: str, choices: Sequence[str]) -> str:
     return f", did you mean {close[0]}?" if close else f", only {', '.join(choices)}" if len(choices) <= 5 else ""
 
 
-_EPILOG = """exit codes: 0 done, nothing to do · 1 something is wrong · 2 there are changes (plan, diff) or drift
+_EPILOG = """exit codes: 0 done, nothing to do · 1 something is wrong · 2 see `reconciler VERB --help`
 first steps: `reconciler demo` shows the whole story, `reconciler init` starts a repository of your own"""
 
 
@@ -59,7 +73,7 @@ def parser() -> _Parser:
     )
     root.add_argument("--version", action="version", version=f"reconciler {__version__}")
     verbs = root.add_subparsers(title="verbs", metavar="VERB", required=False)
-    for module in (demo, init, validate, plan, apply, run, status, drift, explain, control, task, sandbox):
+    for module in (demo, init, validate, plan, apply, run, status, drift, explain, control, task, simulate, sandbox):
         module.add(verbs)
     for each in (root, *verbs.choices.values()):
         each.set_defaults(refuse=each.refuse)

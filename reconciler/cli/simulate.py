@@ -1,0 +1,182 @@
+"""`reconciler snapshot` and `reconciler simulate`: where everything fits, and what would be if."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from reconciler.cli.arguments import Verbs, at_least_one, cluster_flags, output_flag
+from reconciler.cli.exits import CHANGES, OK
+
+if TYPE_CHECKING:
+    from reconciler.model.planning import Pool
+    from reconciler.planner.snapshot import ClusterView
+
+
+def add(verbs: Verbs) -> None:
+    taken = verbs.add_parser(
+        "snapshot", help="the cluster as the planner sees it, in a file", description=snapshot.__doc__
+    )
+    taken.add_argument("file", metavar="FILE", nargs="?", help="default: standard output")
+    cluster_flags(taken)
+    taken.set_defaults(verb=snapshot)
+    parser = verbs.add_parser(
+        "simulate", help="where everything fits, and what would be if", description=simulate.__doc__
+    )
+    parser.add_argument(
+        "--snapshot", metavar="FILE", help="what `reconciler snapshot` wrote (default: ask the cluster)"
+    )
+    parser.add_argument("--kill-zone", metavar="ZONE", action="append", default=[], help="as if its nodes had gone")
+    parser.add_argument("--load", metavar="FACTOR", type=float, default=1.0, help="as if that many times the replicas")
+    parser.add_argument(
+        "--add-nodes", metavar="POOL=N", type=_more, action="append", default=[], help="as if N more were there"
+    )
+    parser.add_argument(
+        "--profile", choices=("balanced", "cost", "resilient"), default="balanced", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--weight", metavar="TERM=N", type=_weight, action="append", default=[], help="over the profile"
+    )
+    parser.add_argument("--explain", metavar="KIND/NAMESPACE/NAME", help="why one workload is where it is")
+    output_flag(parser, "text", "json")
+    cluster_flags(parser)
+    parser.set_defaults(verb=simulate)
+
+
+def _more(text: str) -> tuple[str, int]:
+    pool, equals, count = text.rpartition("=")
+    if not equals or not pool:
+        raise argparse.ArgumentTypeError(f"{text!r} is not POOL=N")
+    return pool, at_least_one(count)
+
+
+def _weight(text: str) -> tuple[str, float]:
+    term, _, weight = text.rpartition("=")
+    try:
+        return term, float(weight)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not TERM=N") from None
+
+
+def snapshot(args: argparse.Namespace) -> int:
+    """Nodes, pods and workloads, cut down to what decides where something fits: no environment, argument, annotation
+    or Secret is in it."""
+    import asyncio
+    import json
+    from pathlib import Path
+
+    from reconciler.cli.show import out
+
+    text = json.dumps(asyncio.run(_taken(args)), indent=1)
+    if args.file:
+        Path(args.file).write_text(f"{text}\n", encoding="utf-8")
+    else:
+        out(text)
+    return OK
+
+
+async def _taken(args: argparse.Namespace) -> dict[str, Any]:
+    import asyncio
+
+    from reconciler.cli.session import session
+    from reconciler.errors import NotFound
+    from reconciler.planner.snapshot import KINDS, trimmed
+
+    async with session(args) as it:
+        await it.cluster.discovery.refresh()
+
+        async def listed(kind: Any) -> list[dict[str, Any]]:
+            try:
+                found = await it.cluster.list(kind)
+            except NotFound:  # a cluster need not serve all of them
+                return []
+            return [kept for live in found if (kept := trimmed(live.object)) is not None]
+
+        lists = await asyncio.gather(*(listed(kind) for kind in KINDS))
+        now = it.clock.now()
+    objects = [obj for each in lists for obj in each]
+    return {"apiVersion": "reconciler.dev/v1", "kind": "ClusterSnapshot", "taken": now.isoformat(), "objects": objects}
+
+
+def simulate(args: argparse.Namespace) -> int:
+    """Plans all Deployments and StatefulSets anew, starting from where their pods run; nothing is changed. Exit code 0:
+    every replica has a place, 2: some have none, 1: something is wrong."""
+    import json
+
+    from reconciler.cli.show import out
+    from reconciler.errors import ConfigError
+    from reconciler.model.planning_policy import Policy, WrongPolicy
+    from reconciler.planner.plan import plan
+    from reconciler.planner.report import document, explained, text
+
+    view, pools = _asked(args)
+    try:
+        policy = Policy(args.profile, dict(args.weight))
+    except WrongPolicy as error:
+        what, _, hint = str(error).partition("; hint: ")
+        raise ConfigError(what, hint=hint) from None
+    found = plan(view.nodes, view.pods, view.needs, None, pools, policy)
+    if args.explain:
+        named = [i for i in found.decisions if str(i).lower() == args.explain.lower()]
+        if not named:
+            raise ConfigError(f"there is no workload {args.explain}", hint="such as Deployment/shop/web")
+        for decision in found.decisions[named[0]]:
+            out("\n".join(explained(decision)))
+        if lack := found.unplaced.get(named[0]):
+            out(f"no place for {lack.count}: {lack.reason}\n  hint: {lack.fix}")
+    elif args.output == "json":
+        out(json.dumps(document(found, view), indent=2))
+    else:
+        out(text(found, view, pools))
+    return CHANGES if found.unplaced else OK
+
+
+def _asked(args: argparse.Namespace) -> "tuple[ClusterView, tuple[Pool, ...]]":
+    """The cluster as it is to be imagined."""
+    import asyncio
+
+    from reconciler.errors import ConfigError
+    from reconciler.planner import pools, whatif
+    from reconciler.planner.snapshot import view
+
+    seen = view(_objects(args.snapshot) if args.snapshot else asyncio.run(_taken(args))["objects"])
+    known = pools.found(seen.nodes)
+    for pool, count in args.add_nodes:
+        try:
+            seen = whatif.with_nodes(seen, known, pool, count)
+        except KeyError:
+            names = ", ".join(each.name for each in known)
+            raise ConfigError(f"there is no pool {pool!r} with a node", hint=f"there are {names or 'none'}") from None
+    for zone in args.kill_zone:
+        try:
+            seen = whatif.without_zone(seen, zone)
+        except KeyError:
+            raise ConfigError(f"no node is in zone {zone!r}", hint="its label is topology.kubernetes.io/zone") from None
+    try:
+        return whatif.loaded(seen, args.load), known
+    except ValueError:
+        raise ConfigError(f"--load {args.load}: not a load", hint="a factor from 0 to 1000") from None
+
+
+def _objects(file: str) -> list[dict[str, Any]]:
+    from pathlib import Path
+
+    import msgspec
+
+    from reconciler.errors import ConfigError
+
+    hint = "`reconciler snapshot FILE` writes one"
+    try:
+        body = msgspec.json.decode(Path(file).read_bytes())
+    except OSError as error:
+        raise ConfigError("the snapshot cannot be read", where=file, why=error.strerror or "", hint=hint) from None
+    except msgspec.DecodeError as error:
+        raise ConfigError("this is no snapshot", where=file, why=str(error), hint=hint) from None
+    objects = body.get("objects") if isinstance(body, dict) and body.get("kind") == "ClusterSnapshot" else None
+    if not isinstance(objects, list) or not all(_named(obj) for obj in objects):
+        raise ConfigError("this is no snapshot", where=file, hint=hint)
+    return objects
+
+
+def _named(obj: Any) -> bool:
+    metadata = obj.get("metadata") if isinstance(obj, dict) else None
+    texts = (obj.get("apiVersion"), obj.get("kind"), metadata.get("name")) if isinstance(metadata, dict) else ()
+    return bool(texts) and all(isinstance(text, str) and text for text in texts)

@@ -1,0 +1,50 @@
+"""What would be if: the same cluster without a zone, with more load, with more nodes. Each is a cluster again."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reconciler.model.cluster_view import HOSTNAME, ZONE, NodeView
+from reconciler.model.planning import Pool
+from reconciler.planner.snapshot import ClusterView
+
+
+def without_zone(view: ClusterView, zone: str) -> ClusterView:
+    """As if the nodes of `zone` had gone, and what ran there had to go elsewhere. KeyError where there are none."""
+    zones = {node.labels.get(ZONE, "") for node in view.nodes}
+    if zone not in zones:
+        raise KeyError(zone)
+    nodes = tuple(node for node in view.nodes if node.labels.get(ZONE, "") != zone)
+    names = {node.name for node in nodes}
+    return replace(view, nodes=nodes, pods=tuple(pod for pod in view.pods if pod.node in names))
+
+
+def loaded(view: ClusterView, factor: float) -> ClusterView:
+    """As if each workload needed `factor` times as many replicas, rounded up. ValueError for a factor that is none."""
+    if not (math.isfinite(factor) and 0 <= factor <= 1000):
+        raise ValueError(f"not a load: {factor!r}")
+    more = tuple(replace(need, replicas=math.ceil(need.replicas * factor - 1e-9)) for need in view.needs)
+    return replace(view, needs=more)
+
+
+def with_nodes(view: ClusterView, pools: Sequence[Pool], pool: str, count: int) -> ClusterView:
+    """As if `count` more nodes like those of `pool` were there, empty, one zone of the pool after the other.
+
+    KeyError where there is no such pool, or it has no node to be like.
+    """
+    selector = next((each.node_selector for each in pools if each.name == pool), None)
+    if selector is None:
+        raise KeyError(pool)
+    models: dict[str, NodeView] = {}
+    for node in sorted(view.nodes, key=lambda node: node.name):
+        if all(node.labels.get(key) == value for key, value in selector.items()):
+            models.setdefault(node.labels.get(ZONE, ""), node)
+    if not models:
+        raise KeyError(pool)
+    zones = sorted(models)
+    added = [_empty(models[zones[number % len(zones)]], f"{pool}-added-{number + 1}") for number in range(count)]
+    return replace(view, nodes=(*view.nodes, *added))
+
+
+def _empty(model: NodeView, name: str) -> NodeView:
+    return replace(model, name=name, labels={**model.labels, HOSTNAME: name}, ready=True, schedulable=True)
