@@ -44,7 +44,8 @@ class Alerts:
     """Takes events, and tells receivers as `config` says.
 
     It is a Sink, and works as long as it is open as a context. Say `installed` as soon as it is known who we are (the
-    record is read then), and `passed` after each whole pass over a source. Without receivers it does nothing at all.
+    record is read then), and `passed` after each whole pass over a source. Nothing more is told once `stop` is set.
+    Without receivers it does nothing at all.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Alerts:
         clock: Clock,
         random: Random,
         observer: Observer,
+        stop: asyncio.Event,
         install: str = "",
     ) -> None:
         self._config = config
@@ -69,9 +71,9 @@ class Alerts:
         self._passed: set[str] = set()
         self._known = asyncio.Event()  # who we are
         self._loaded = asyncio.Event()
-        self._stop = asyncio.Event()
+        self._stop = stop
         self._tasks: set[asyncio.Task[None]] = set()
-        self._telling: list[asyncio.Task[None]] = []
+        self._telling: asyncio.Future[None] | None = None
         self._deliveries = {
             name: Delivery(
                 name,
@@ -119,10 +121,7 @@ class Alerts:
         if self._deliveries:
             self._begin(self._remember())
             self._begin(self._lose_patience())
-            self._telling = [
-                asyncio.create_task(delivery.run(self._stop), name=f"alerts to {name}")
-                for name, delivery in self._deliveries.items()
-            ]
+            self._telling = asyncio.ensure_future(self._tell_all())
         return self
 
     async def __aexit__(
@@ -133,13 +132,22 @@ class Alerts:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._telling:
-            _, late = await asyncio.wait(self._telling, timeout=_SENDING_SECONDS)
-            for each in late:
-                each.cancel()
-            await asyncio.gather(*self._telling, return_exceptions=True)
+        if self._telling is not None:
+            await self._telling
         if self._loaded.is_set():  # else the record may know more than we do
             await self._keeper.close(_RECORD_SECONDS)
+
+    async def _tell_all(self) -> None:
+        """Until we are told to stop; a message in flight then has a moment to arrive."""
+        telling = [
+            asyncio.create_task(delivery.run(self._stop), name=f"alerts to {name}")
+            for name, delivery in self._deliveries.items()
+        ]
+        await self._stop.wait()
+        _, late = await asyncio.wait(telling, timeout=_SENDING_SECONDS)
+        for each in late:
+            each.cancel()
+        await asyncio.gather(*telling, return_exceptions=True)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -17,20 +17,16 @@ class Standing(Enum):
 
 @dataclass(slots=True)
 class Told:
-    """What the receiver was told to be open, as it is known here now."""
+    """What the receiver was told to be open, as it is known here now. `again` is when it is told the next time."""
 
     incident: Incident
     at: float
+    again: float
     standing: Standing = Standing.KNOWN
 
     @property
     def known(self) -> bool:
         return self.standing is Standing.KNOWN
-
-    @property
-    def reminds(self) -> bool:
-        """Whether it is to be told again after a while."""
-        return self.standing is not Standing.UNSURE
 
 
 class State(NamedTuple):
@@ -60,11 +56,11 @@ class Known:
     pending: dict[Key, Pending] = field(default_factory=dict)
     told: dict[Key, Told] = field(default_factory=dict)
     left: dict[str, Item] = field(default_factory=dict)  # ends that earlier lives owe, by the incident's id
-    oldest: float = float("inf")  # when the first of `told` was told, or earlier
+    again: float = float("inf")  # the first of `told`, or earlier
 
     def look(self) -> None:
-        """Bring `oldest` up to date."""
-        self.oldest = min((told.at for told in self.told.values() if told.reminds), default=float("inf"))
+        """Bring `again` up to date."""
+        self.again = min((told.again for told in self.told.values()), default=float("inf"))
 
     def waits(self) -> bool:
         """Whether there is something to be told."""

@@ -12,8 +12,10 @@ from typing import Final
 from reconciler.alerts.batch import Batch, Group, Item, Phase
 from reconciler.alerts.incident import Incident, Key
 from reconciler.alerts.known import Known, Pending, Standing, State, Told, difference
+from reconciler.model.drift import DriftKind
 
 MOST: Final = 5_000  # untold things that are over and are kept; more are counted
+SOON: Final = 600.0  # seconds, at least, until something that is told already is told again because it got worse
 EXPIRES: Final = timedelta(days=1)  # what was over so long ago and never told is not told any more
 
 
@@ -63,6 +65,7 @@ class Outbox:
             del group.told[incident.key]
             told = None
         if told is not None and told.incident.id == incident.id and incident.open:
+            self._worse(group, told, incident, now)
             told.incident = incident
             if told.standing is not Standing.UNSURE:
                 return
@@ -77,6 +80,12 @@ class Outbox:
         group.pending[incident.key] = Pending(incident, times, over)
         self._over += over
         self._schedule(group, now)
+
+    def _worse(self, group: Known, told: Told, incident: Incident, now: float) -> None:
+        """What was edited is gone now: that is not kept until it is time for a reminder."""
+        if told.incident.kind and told.incident.kind != incident.kind == DriftKind.DELETED:
+            told.again = min(told.again, max(now + self._timing.wait, told.at + SOON))
+            group.look()
 
     def settle(self, incident: Incident, now: float) -> None:
         """An incident ended, which matters only to a receiver that knows of it."""
@@ -110,7 +119,8 @@ class Outbox:
             self._schedule(group, now)
             return
         at = now - age % self._timing.reminder if self._timing.reminder else now
-        group.told[incident.key] = Told(incident, at, Standing.KNOWN if sure else Standing.UNSURE)
+        again = self._again(at) if sure else float("inf")
+        group.told[incident.key] = Told(incident, at, again, Standing.KNOWN if sure else Standing.UNSURE)
         group.look()
 
     # ---- what is to be said
@@ -118,8 +128,7 @@ class Outbox:
     def due(self) -> float | None:
         """When there is something to be said next; None where there is nothing."""
         times = [group.due for group in self._groups.values() if group.due is not None]
-        if reminder := self._timing.reminder:
-            times += [group.oldest + reminder for group in self._groups.values() if group.oldest < float("inf")]
+        times += [group.again for group in self._groups.values() if group.again < float("inf")]
         return min(times, default=None)
 
     def batch(self, now: float) -> Batch | None:
@@ -151,17 +160,18 @@ class Outbox:
 
     def _reminder(self, now: float) -> Batch | None:
         """Everything of a group that was said long ago, as soon as something of it was said too long ago."""
-        reminder = self._timing.reminder
         for name, group in self._groups.items():
-            if not reminder or group.oldest + reminder > now:
+            if group.again > now:
                 continue
-            old = [told for key, told in group.told.items() if key not in group.pending and told.reminds]
-            if any(told.at + reminder <= now for told in old):
-                old = [told for told in old if told.at + reminder / 2 <= now][: self._timing.most]
-                items = [Item(Phase.LASTS if told.known else Phase.BEGAN, told.incident) for told in old]
-                return Batch(name, tuple(items), of=tuple(told.incident for told in old))
-            for key in group.pending.keys() & group.told.keys():
-                group.told[key].at = now  # what is pending says more than a reminder
+            told = [each for key, each in group.told.items() if key not in group.pending]
+            if any(each.again <= now for each in told):
+                half = now - self._timing.reminder / 2
+                old = [each for each in told if each.again <= now or (each.again < float("inf") and each.at <= half)]
+                old = old[: self._timing.most]
+                items = [Item(Phase.LASTS if each.known else Phase.BEGAN, each.incident) for each in old]
+                return Batch(name, tuple(items), of=tuple(each.incident for each in old))
+            for key in group.pending.keys() & group.told.keys():  # what is pending says more than a reminder
+                group.told[key].again = max(group.told[key].again, self._again(now))
             group.look()
         return None
 
@@ -179,7 +189,7 @@ class Outbox:
                     incident = later.incident  # in the words of today
                 elif known is not None and known.incident.id == incident.id:
                     incident = known.incident
-                group.told[incident.key] = Told(incident, now)
+                group.told[incident.key] = Told(incident, now, self._again(now))
             elif known is not None and (not known.known or known.incident.id == incident.id):
                 del group.told[incident.key]
         self._settle(group, batch, now)
@@ -191,9 +201,9 @@ class Outbox:
             known = group.told.get(incident.key)
             later = group.pending.get(incident.key)
             if phase is Phase.BEGAN and (later is None or later.incident.open):
-                group.told[incident.key] = Told(incident, now, Standing.REFUSED)
+                group.told[incident.key] = Told(incident, now, self._again(now), Standing.REFUSED)
             elif phase is Phase.LASTS and known is not None:
-                known.at = now
+                known.at, known.again = now, self._again(now)
             elif known is not None and (not known.known or known.incident.id == incident.id):
                 del group.told[incident.key]
         self._settle(group, batch, now)
@@ -238,6 +248,10 @@ class Outbox:
             more_now = len(batch.items) >= self._timing.most - 1  # it did not fit into one message
             pause = 0.0 if more_now else max(self._timing.wait, self._timing.interval)
             group.due = now + pause if group.waits() else None
+
+    def _again(self, now: float) -> float:
+        """When something that is told now is told again."""
+        return now + self._timing.reminder if self._timing.reminder else float("inf")
 
     def _drop(self, group: Known, key: Key) -> None:
         self._over -= group.pending.pop(key).over

@@ -1,5 +1,6 @@
 """Alerts as the daemon has them: receivers of its configuration, a record in the cluster, Events through its client."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -34,9 +35,16 @@ Write = Callable[[Message], None]
 
 
 def alerts_of(
-    config: DaemonConfig, cluster: Cluster, *, clock: Clock, random: Random, observer: Observer, write: Write
+    config: DaemonConfig,
+    cluster: Cluster,
+    stop: asyncio.Event,
+    *,
+    clock: Clock,
+    random: Random,
+    observer: Observer,
+    write: Write,
 ) -> Alerts:
-    """What tells people as `config` says. `write` takes what is for the log."""
+    """What tells people as `config` says, until `stop` is set. `write` takes what is for the log."""
     name = config.install or ""
     events = ClusterEvents(cluster, config.state_namespace)
 
@@ -52,6 +60,7 @@ def alerts_of(
         clock=clock,
         random=random,
         observer=observer,
+        stop=stop,
         install=name,
     )
 

@@ -90,7 +90,7 @@ async def keep(
     journal = Journal(f"{int(clock.now().timestamp() * 1000):x}")
 
     write = write or messages_to_stderr("text")
-    alerts = alerts_of(config, cluster, clock=clock, random=random, observer=metrics, write=write)
+    alerts = alerts_of(config, cluster, stop, clock=clock, random=random, observer=metrics, write=write)
 
     def emit(event: Event) -> None:
         metrics.happened(event)

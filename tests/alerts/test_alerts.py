@@ -136,6 +136,7 @@ async def life(
         clock=clock,
         random=Random(1),
         observer=observed,
+        stop=asyncio.Event(),
     )
     made = Life(alerts, receivers, stored, observed)
     made.clock = clock

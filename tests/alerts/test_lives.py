@@ -120,6 +120,7 @@ class World:
             clock=self.clock,
             random=Random(1),
             observer=Uncounted(),
+            stop=asyncio.Event(),
         )
         await self.alerts.__aenter__()
         self.alerts.installed("test")

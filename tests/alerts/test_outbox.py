@@ -10,6 +10,7 @@ from reconciler.alerts.batch import Batch, Group, Phase
 from reconciler.alerts.incident import Key
 from reconciler.alerts.incidents import Incidents, Turn
 from reconciler.alerts.outbox import Outbox, Timing
+from reconciler.model.drift import DriftKind
 from reconciler.model.event import Event, EventType, Topic
 
 TIMING = Timing(wait=10, interval=60, reminder=3600, most=1000)
@@ -156,6 +157,18 @@ def test_what_lasts_is_told_again_and_all_of_it_together() -> None:
     (first, second) = story.until(8000)
     assert (first[0], shown(first[1])) == (3610, ["lasts c1 1", "lasts c2 1"])
     assert second[0] == 7210
+
+
+def test_what_gets_worse_is_told_before_its_time_and_not_often() -> None:
+    story = Story(Timing(10, 60, 86_400, 1000))
+    story.take(drifted(0))
+    story.until(100)
+    for second in range(100, 400, 10):
+        kind = DriftKind.DELETED if second % 20 else DriftKind.EDITED
+        story.take(drifted(second, kind=kind))
+    assert [(when, shown(batch)) for when, batch in story.until(5000)] == [(610, ["lasts web 1"])]
+    story.take(drifted(5000, kind=DriftKind.TAKEN))
+    assert story.until(20_000) == []
 
 
 def test_no_reminder_where_none_is_wanted() -> None:
