@@ -11,6 +11,7 @@ from debian import missing, which
 from kubernetes_server import kubernetes  # noqa: F401
 from memory_registry import MemoryRegistries
 from registry_server import RegistryServer
+from token_server import TokenServer
 
 from reconciler.clock import LoopClock, SystemClock
 from reconciler.images.session import Session
@@ -75,6 +76,15 @@ def tls_registry(
 ) -> Iterator[RegistryServer]:
     with RegistryServer(tmp_path_factory.mktemp("tls"), certificate=certificate) as running:
         yield running
+
+
+@pytest.fixture
+def token_registry(
+    docker_registry: None, certificate: tuple[Path, Path], tmp_path: Path
+) -> Iterator[tuple[RegistryServer, TokenServer]]:
+    """One that asks for tokens, and who sells them."""
+    with TokenServer(certificate) as tokens, RegistryServer(tmp_path / "registry", tokens=tokens) as running:
+        yield running, tokens
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from registry_server import PASSWORD, USER, RegistryServer
 from small_images import manifest_of, push_image, whole
+from token_server import TokenServer
 
 from reconciler.errors import ImageMissing, RegistryDenied, RegistryUnreachable
 from reconciler.images.push import Pusher
@@ -125,6 +126,30 @@ async def test_a_registry_with_a_password(locked_registry: RegistryServer, sessi
     state(config, locked_registry, PASSWORD)
     digest = await push_image(Pusher(connected, piece=3), repository, "1", b"layer")
     assert (await Registry(connected).head(repository.at(tag="1"))).digest == digest
+
+
+async def test_a_registry_that_asks_for_tokens(
+    token_registry: tuple[RegistryServer, TokenServer], session, tmp_path: Path
+) -> None:
+    server, tokens = token_registry
+    public, private = (Repository.parse(server.name(f"{name}/web")) for name in ("public", "private"))
+    config = tmp_path / "config.json"
+    state(config, server, PASSWORD)
+    ada, anybody = session(config_file=config), session()
+    digests = [await push_image(Pusher(ada), one, "1", b"layer") for one in (public, private)]
+    assert len(tokens.sold) == 2  # one for each repository, for all its blobs
+    assert not await Pusher(ada).blob(private, digest_of(b"layer"), 5, whole(b"never read"), mount=public)
+    assert (await Registry(anybody).head(public.at(tag="1"))).digest == digests[0]
+    for refused in (Registry(anybody).head(private.at(tag="1")), push_image(Pusher(anybody), public, "2", b"other")):
+        with pytest.raises(RegistryDenied, match="refuses our credentials"):
+            await refused
+    tokens.sold.clear()
+    moved = Repository.parse(server.name("private/moved"))
+    assert not await Pusher(ada).blob(moved, digest_of(b"layer"), 5, whole(b"never read"), mount=public)
+    assert tokens.sold[-1] == ["repository:private/moved:pull,push", "repository:public/web:pull"]
+    state(config, server, "wrong")
+    with pytest.raises(RegistryDenied, match="refuses us a token"):
+        await Registry(ada).head(private.at(tag="1"))
 
 
 async def test_a_registry_with_an_authority_of_its_own(

@@ -1,4 +1,4 @@
-"""Debian's docker-registry as a process on loopback: open, with a password, or with TLS.
+"""Debian's docker-registry as a process on loopback: open, with a password, with tokens, or with TLS.
 
     with RegistryServer(folder) as server:
         server.host                           # 127.0.0.1:<port>
@@ -10,6 +10,7 @@ The only user that a server with `password=True` knows is "ada" with the passwor
 
 import json
 import re
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final, Self
 
 from debian import which
 from processes import free_port, until
+from token_server import ISSUER, SERVICE, TokenServer
 
 USER: Final = "ada"
 PASSWORD: Final = "s3cret"
@@ -26,7 +28,14 @@ _REQUEST: Final = re.compile(r'"([A-Z]+ \S+) HTTP/[0-9.]+" (\d+)')
 
 
 class RegistryServer:
-    def __init__(self, folder: Path, *, password: bool = False, certificate: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        password: bool = False,
+        tokens: TokenServer | None = None,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
@@ -48,6 +57,9 @@ class RegistryServer:
         if password:
             (folder / "htpasswd").write_text(f"{USER}:{_HTPASSWD}\n")
             config["auth"] = {"htpasswd": {"realm": "registry", "path": str(folder / "htpasswd")}}
+        if tokens is not None:
+            sold = {"realm": tokens.realm, "service": SERVICE, "issuer": ISSUER}
+            config["auth"] = {"token": {**sold, "rootcertbundle": str(tokens.certificate)}}
         (folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML
         self._log = folder / "log"
         self._log.touch()
@@ -89,8 +101,6 @@ class RegistryServer:
         return [request for request, _status in found if not methods or request.split()[0] in methods]
 
     def _listens(self, begun: int) -> bool:
-        import socket
-
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()[begun:]
         with socket.socket() as probe:
