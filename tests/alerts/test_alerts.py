@@ -212,7 +212,7 @@ async def test_a_thousand_objects_edited_at_once_and_healed() -> None:
 
 
 @virtual
-async def test_a_receiver_that_is_down_holds_up_nobody_and_is_told_all_in_one_when_it_is_back() -> None:
+async def test_rule_24_a_receiver_that_is_down_holds_up_nobody_and_is_told_all_in_one_when_it_is_back() -> None:
     clock = LoopClock()
     receivers = {"down": FakeReceiver(clock), "hangs": FakeReceiver(clock), "team": FakeReceiver(clock)}
     receivers["down"].error = Undelivered("there is no answer")
@@ -328,7 +328,7 @@ async def test_what_is_still_so_after_a_restart_is_not_told_again_and_what_ended
 
 
 @virtual
-async def test_killed_between_delivery_and_record_there_is_one_repeat_with_the_same_id() -> None:
+async def test_rule_24_killed_between_delivery_and_record_there_is_one_repeat_with_the_same_id() -> None:
     stored = Stored()
     async with life(stored) as made:
         made.say(EventType.HELD)

@@ -162,7 +162,7 @@ async def story(steps: Sequence[tuple[Any, ...]]) -> World:
 
 @given(STEPS)
 @examples(80)
-def test_what_a_receiver_knows_in_the_end_is_what_is_so(steps: list[tuple[Any, ...]]) -> None:
+def test_rule_24_what_a_receiver_knows_in_the_end_is_what_is_so(steps: list[tuple[Any, ...]]) -> None:
     world = run_virtual(story(steps))
     assert world.person.repeats <= 6 * world.kills, "each thing at most once more for each kill"
 

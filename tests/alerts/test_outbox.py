@@ -270,7 +270,7 @@ STEPS = st.lists(
 @pytest.mark.parametrize("chunk", [2, 1000])
 @given(steps=STEPS, refusing=st.booleans())
 @examples(300)
-def test_beginnings_and_ends_alternate_nothing_open_is_lost_and_memory_is_bounded(
+def test_rule_24_beginnings_and_ends_alternate_nothing_open_is_lost_and_memory_is_bounded(
     chunk: int, steps: list[tuple[object, ...]], refusing: bool
 ) -> None:
     story = Story(Timing(10, 60, 3600, chunk), most=MOST)
