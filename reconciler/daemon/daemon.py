@@ -88,13 +88,14 @@ class Daemon:
             await stop.wait()
         finally:
             following.cancel()
+            self._triggers.hold()
             await self._queue.close()
             for reconciler in self._reconcilers.values():
                 reconciler.supersede()
             await dispatching
             await self._end_tasks()
-            self._triggers.stop()  # not before: what it is just calling back would be cancelled with a complaint
             await asyncio.gather(following, return_exceptions=True)
+            self._triggers.stop()  # not before: what it is just calling back would be cancelled with a complaint
             for reconciler in self._reconcilers.values():
                 await reconciler.close()
             await self._store.close(_STATE_SECONDS)

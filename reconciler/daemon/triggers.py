@@ -16,8 +16,12 @@ class Triggers(Protocol):
 
     def after(self, seconds: float, name: str, call: Callable[[], Awaitable[None]]) -> None: ...
 
+    def hold(self) -> None:
+        """Forget all wishes; what is just being called back goes on."""
+        ...
+
     def stop(self) -> None:
-        """Forget all wishes."""
+        """End. What is just being called back is cancelled, with a complaint."""
         ...
 
 
@@ -40,6 +44,9 @@ class ScheduledTriggers:
             replace_existing=True,
             misfire_grace_time=None,
         )
+
+    def hold(self) -> None:
+        self._scheduler.remove_all_jobs()
 
     def stop(self) -> None:
         self._scheduler.shutdown(wait=False)
