@@ -11,8 +11,6 @@ from reconciler.planner.packing import Slot
 from reconciler.planner.search import Ask, Piece, Places, Room, Search
 
 MOST_WAITING = 2000  # what waits beyond this waits for nodes, not for a better packing
-HOLDS = 9.0  # how many times its weight a replica that has a place counts: more than a round could win for its peers,
-# less than one replica of the next priority. So nothing is dropped without a priority reason.
 
 
 def rescue(ledger: Ledger, kept: Kept, worth: list[float], policy: Policy) -> int:
@@ -38,8 +36,8 @@ def rescue(ledger: Ledger, kept: Kept, worth: list[float], policy: Policy) -> in
             at_home = int(kept.homes[workload][node])
             for number, slot in enumerate(held[fixed:], fixed):
                 home = node if number < at_home else -1
-                price, weight = (policy.move_price, worth[workload] * HOLDS) if home >= 0 else (0.0, worth[workload])
-                pieces.append(Piece(shape, weight, home, price, workload))
+                price = policy.move_price if home >= 0 else 0.0
+                pieces.append(Piece(shape, worth[workload], home, price, workload))
                 owner.append(workload)
                 slots.append(slot)
     left = MOST_WAITING

@@ -5,8 +5,8 @@ worked out for one holds for all. A state is a row of arrays; nodes hold the num
 gives a node another state, mostly one that some node has had before.
 
 The fragmentation measure is that of "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation
-Gradient Descent" (USENIX ATC 2023), with one change that measured better: a demand is only counted on nodes whose class
-it may use. Near-ties are decided by best fit, which matters as much as the gradient. All sums are of whole numbers below
+Gradient Descent" (USENIX ATC 2023), with one change that measured better: a demand is only counted on nodes whose
+class it may use. Near-ties are decided by best fit, which matters as much. All sums are of whole numbers below
 2^53, so that floating point never rounds them and their order does not matter.
 """
 

@@ -1,0 +1,110 @@
+"""What holds for every plan, whatever the cluster."""
+
+from dataclasses import replace
+from math import fsum
+from random import Random
+
+from amount import examples
+from generated_clusters import Question, more_of, questions, replicas, violations
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.model.plan import IDENTITY, Plan
+from reconciler.planner.plan import plan
+
+
+def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
+    return plan(question.nodes, question.running, question.needs, None, question.pools, question.policy, previous)
+
+
+@examples(60)
+@given(questions())
+def test_nothing_is_violated(question: Question) -> None:
+    assert violations(question, answer(question)) == []
+
+
+@examples(30)
+@given(questions(), st.randoms(use_true_random=False))
+def test_the_order_of_the_input_changes_nothing(question: Question, random: Random) -> None:
+    shuffled = [list(part) for part in (question.nodes, question.running, question.needs, question.pools)]
+    for part in shuffled:
+        random.shuffle(part)
+    nodes, running, needs, pools = shuffled
+    assert repr(plan(nodes, running, needs, None, pools, question.policy)) == repr(answer(question))
+
+
+@examples(25)
+@given(questions())
+def test_every_replica_has_a_place_or_a_reason(question: Question) -> None:
+    found = answer(question)
+    for need in question.needs:
+        placed = sum(share.count for share in found.placements[need.identity])
+        lacking = found.unplaced[need.identity].count if need.identity in found.unplaced else 0
+        assert placed + lacking == need.replicas
+        assert placed == sum(found.assignment[need.identity].values())
+        if lacking:
+            assert found.unplaced[need.identity].reason
+            assert found.unplaced[need.identity].fix
+
+
+@examples(25)
+@given(questions())
+def test_terms_add_up_to_the_score_and_stay_between_0_and_1(question: Question) -> None:
+    for decisions in answer(question).decisions.values():
+        for decision in decisions:
+            for option in filter(None, (decision.chosen, decision.runner_up)):
+                assert all(0 <= term.value <= 1 for term in option.terms)
+                assert option.score == fsum(term.value * term.weight for term in option.terms)
+
+
+@examples(25)
+@given(questions())
+def test_the_choice_is_no_worse_than_the_runner_up(question: Question) -> None:
+    for decisions in answer(question).decisions.values():
+        for decision in decisions:
+            assert decision.runner_up is None or decision.chosen.score >= decision.runner_up.score - 1e-9
+
+
+@examples(30)
+@given(questions())
+def test_given_the_plan_before_more_room_never_places_less(question: Question) -> None:
+    before = answer(question)
+    after = answer(more_of(question), before)
+    assert after.value >= before.value
+
+
+@examples(25)
+@given(questions())
+def test_a_plan_that_was_carried_out_stays(question: Question) -> None:
+    question = replace(question, policy=replace(question.policy, iterations=0))
+    before = answer(question)
+    done = replace(question, running=(*question.running, *replicas(question, before)))
+    after = answer(done, before)
+    assert not after.moves
+    for identity, nodes in before.assignment.items():
+        assert all(after.assignment[identity].get(node, 0) >= count for node, count in nodes.items())
+
+
+@examples(25)
+@given(questions())
+def test_the_value_is_within_its_bound(question: Question) -> None:
+    found = answer(question)
+    assert 0 <= found.value <= found.bound + 1e-6
+    assert 0 <= found.gap <= 1
+
+
+@examples(25)
+@given(questions())
+def test_no_more_moves_than_budgets_allow(question: Question) -> None:
+    before = answer(question)
+    fewer = replace(
+        question, nodes=question.nodes[1:],
+        running=tuple(pod for pod in replicas(question, before) if pod.node in {n.name for n in question.nodes[1:]}),
+    )  # fmt: skip
+    found = answer(fewer)
+    for need in question.needs:
+        moved = sum(move.identity == need.identity for move in found.moves)
+        if not need.movable:
+            assert moved == 0 or need.identity in found.unplaced or moved <= len(before.assignment[need.identity])
+        elif need.disruptions is not None and not need.affinities and not need.spreads:
+            assert moved <= max(need.disruptions, 0)
