@@ -23,11 +23,11 @@ from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.change import ABSENT, Action, Change, Live
 from reconciler.model.config import SourceConfig
-from reconciler.model.manifest import DriftMode, Manifests, Owner
+from reconciler.model.manifest import DriftMode, Manifest, Manifests, Owner
 from reconciler.model.result import ObjectResult, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reconciler.drift.finding import Finding
 
@@ -67,7 +67,8 @@ class Warden:
         self._futile = Futile(clock)
         self._docket = Docket(config.name, drifts, self._patience, clock)
         self._judge = Judge(owner, cluster.cache, self._docket, self._patience, self._futile, clock)
-        self._stated: tuple[Identity, ...] = ()
+        self._items: Mapping[Identity, Manifest] = {}  # what Git states
+        self._gone: dict[Identity, str] = {}  # what was deleted and is not to be healed, with what Git stated then
         self._unchecked: deque[Identity] = deque()  # what a full check still is to look at
         self._check_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -78,6 +79,11 @@ class Warden:
 
     def seen(self, identity: Identity, old: Packed | None, new: Packed | None) -> None:
         """The watch showed a change. Looking at it there would cost every status update a comparison."""
+        manifest = self._items.get(identity)
+        if manifest is not None and manifest.policy.drift is DriftMode.IGNORE:
+            if new is None:
+                self._gone[identity] = manifest.digest
+            return
         if self._docket.rests(identity):
             return  # its turn comes, however often it is changed until then
         if not self._suspects:
@@ -89,6 +95,8 @@ class Warden:
         manifest, identity = change.manifest, change.identity
         if manifest is None or manifest.once:
             return change
+        if change.action is Action.CREATE and self._gone.get(identity) == manifest.digest:
+            return None
         live = self._cache.get(identity)
         if self._futile.holds(change) and same_text(change, live):
             return None
@@ -133,7 +141,8 @@ class Warden:
         self._suspects.forget(items)
         self._futile.forget(items)
         self._unmade.clear()
-        self._stated = tuple(items)
+        self._items = items
+        self._gone = {i: digest for i, digest in self._gone.items() if i in items and items[i].digest == digest}
         if not compared:
             self._unchecked = deque(items)
         self._wake_next()
@@ -192,8 +201,8 @@ class Warden:
     async def _read_all(self) -> None:
         """Read everything anew, past the watch, and have it compared, whatever is remembered of it."""
         # Sources share what is watched: what another one has read lately need not be read again.
-        await self._cluster.reread({each.group_kind for each in self._stated}, age=self._full_check / 2)
-        self._unchecked = deque(self._stated)
+        await self._cluster.reread({each.group_kind for each in self._items}, age=self._full_check / 2)
+        self._unchecked = deque(self._items)
         self.wake(SETTLE)
 
     def _window(self) -> datetime | None:

@@ -60,6 +60,24 @@ async def test_rules_say_it_by_path_and_by_object_and_the_first_counts(w: World)
     assert [drift.identity.name for drift in w.drifts.open()] == ["b", "d"]
 
 
+@on_both
+async def test_what_is_deleted_and_ignored_or_only_told_stays_away_until_git_says_something_else(w: World) -> None:
+    repository = await w.started({"a.yaml": config("a", drift="ignore"), "b.yaml": config("b", drift="alert")})
+    for name in "ab":
+        await w.call("DELETE", w.path(f"configmaps/{name}"))
+    await w.settled()
+    repository.commit({"c.yaml": config("c")})
+    assert (await w.sync()).ok
+    assert [await value(w, name) for name in "abc"] == [None, None, "1"]
+    drifted = [event.identity.name for event in w.heard(EventType.DRIFTED) if event.identity]
+    assert drifted == ["b"]
+    repository.commit({"a.yaml": config("a", "2", drift="ignore"), "b.yaml": config("b", "2", drift="alert")})
+    assert (await w.sync()).ok
+    assert [await value(w, name) for name in "ab"] == ["2", "2"]
+    await w.settled()
+    assert w.drifts.open() == ()
+
+
 @virtual
 async def test_in_a_maintenance_window_drift_waits_for_its_end_and_commits_go_on() -> None:
     async with world() as w:
