@@ -212,7 +212,7 @@ class Alerts:
     def _restore(self, record: Record) -> None:
         now, time = self._clock.monotonic(), self._clock.now()
         for incident, told, owed in ((each.incident, each.told, each.owed) for each in record.entries):
-            if incident.key in self._incidents.open and self._early is None:
+            if incident.open and incident.key in self._incidents.open and self._early is None:
                 continue  # patience was over, and it was told anew
             if incident.open:
                 self._incidents.restore(incident)

@@ -65,7 +65,7 @@ class Composer:
     def compose(self, batch: Batch, install: str, now: datetime) -> Message:
         """The message that says `batch`."""
         spoken = _spoken(batch)
-        draft = Message(_id(batch), install, now, batch, "", "")
+        draft = Message(_id(batch, now), install, now, batch, "", "")
         title = self._title.filled(
             {
                 **self._place(batch),
@@ -207,8 +207,10 @@ def _group(item: Item) -> Group:
     return Group(item.incident.key.source, item.incident.key.topic)
 
 
-def _id(batch: Batch) -> str:
-    said = [f"{item.phase} {item.incident.id}" for item in batch.items]
+def _id(batch: Batch, now: datetime) -> str:
+    """Attempts to tell the same have the same id; a reminder is another thing than the one before."""
+    hour = now.astimezone(UTC).strftime(" %Y-%m-%dT%H")
+    said = [f"{item.phase} {item.incident.id}{hour if item.phase is Phase.LASTS else ''}" for item in batch.items]
     about = "\n".join([batch.group.source, batch.group.topic, str(batch.more), *said])
     return hashlib.sha256(about.encode()).hexdigest()[:32]
 

@@ -186,6 +186,13 @@ def test_the_same_content_has_the_same_id() -> None:
     assert len({compose(each).id for each in (batch, later, over, replace(batch, more=1))}) == 4
 
 
+def test_each_reminder_has_an_id_of_its_own() -> None:
+    (batch,) = batches(drifted())
+    reminder = Batch(batch.group, tuple(replace_phase(item) for item in batch.items))
+    assert compose(reminder, 60).id == compose(reminder, 300).id
+    assert compose(reminder, 60).id != compose(reminder, 86_460).id
+
+
 def replace_phase(item: Item) -> Item:
     return item._replace(phase=Phase.LASTS)
 
