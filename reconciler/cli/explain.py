@@ -59,9 +59,31 @@ async def _explain(args: argparse.Namespace) -> int:
             if args.repo:
                 commit = state.applied.commit if state.applied else None
                 out(f"  {await _blame(args, claimed.owner.source, made_by, commit)}")
+                for line in await _drift(it, args, claimed.owner.source, live):
+                    out(f"  {line}")
         for line in _managers(live.metadata):
             out(f"  {line}")
     return OK
+
+
+async def _drift(it: "Session", args: argparse.Namespace, source: str, live: "Live") -> list[str]:
+    """What others changed of it since Git was applied."""
+    from reconciler.cli.applied import as_applied
+    from reconciler.cli.drift import attributed, surveyed
+    from reconciler.drift.views import text
+    from reconciler.errors import ConfigError, NotFound, SourceError
+
+    try:
+        async with as_applied(it, argparse.Namespace(**vars(args), config=None), source, args.repo) as applied:
+            survey = surveyed(it, applied)
+            await survey.follow([live.identity])
+            seen = await survey.look([live.identity])
+            if not seen.drifts:
+                return []
+            first, *fields = text(await attributed(applied, seen.drifts[0]))
+            return [f"drifted since then: {first.removeprefix(str(live.identity)).strip()}", *fields]
+    except (ConfigError, NotFound, SourceError):  # it was said already
+        return []
 
 
 async def _find(it: "Session", args: argparse.Namespace) -> "Live":

@@ -62,9 +62,10 @@ class Survey:
         """The objects that are compared: finished Jobs and those whose drift is ignored are not."""
         return self._items
 
-    async def follow(self) -> None:
-        """Have the cluster's cache follow all kinds that are stated. Raises ReconcilerError."""
-        await self._cluster.watch({m.gvk for m in self._items.values()}, namespaces=self._config.namespaces)
+    async def follow(self, identities: Iterable[Identity] | None = None) -> None:
+        """Have the cluster's cache follow the kinds of `identities`, without them all. Raises ReconcilerError."""
+        wanted = self._items if identities is None else self._items.keys() & set(identities)
+        await self._cluster.watch({self._items[each].gvk for each in wanted}, namespaces=self._config.namespaces)
 
     async def look(self, identities: Iterable[Identity] | None = None) -> Seen:
         """Compare the objects `identities`, without them all. What seems to differ is confirmed by a dry-run.

@@ -209,6 +209,17 @@ def test_as_json(on: Any, applied: Repository, server: Server) -> None:
     assert drift["stated"] == [field["stated"]]
 
 
+def test_explain_says_what_drifted_of_an_object(cli: Any, applied: Repository, server: Server) -> None:
+    where = ("--repo", applied.path, "--kubeconfig", server.kubeconfig)
+    assert "drifted" not in cli("explain", "configmap/settings", *where).out
+    server.patch(f"{MAPS}/settings", {"data": {"currency": "USD"}})
+    out = cli("explain", "configmap/settings", *where).out
+    said = "  drifted since then: edited\n    data.currency\n      Git:    EUR\n      found:  USD\n"
+    assert said in out
+    assert "      wanted: settings.yaml:5\n" in out
+    assert "drifted" not in cli("explain", "configmap/told", *where).out
+
+
 def test_it_is_compared_with_what_was_applied_not_with_a_newer_commit(
     on: Any, applied: Repository, server: Server
 ) -> None:
