@@ -30,7 +30,7 @@ from processes import DaemonProcess, Process, free_port, until  # noqa: E402
 TIMES = 8
 APART = 1.1  # seconds after which nothing of the last page is used again
 FOLLOWERS = 50
-PAGES = ("/", "/objects", "/objects?q=settings", "/drift", "/history", "/api/status")
+PAGES = ("/", "/sources", "/objects", "/objects?q=settings", "/drift", "/history", "/api/status")
 
 
 def specs(objects: int) -> dict[str, str]:

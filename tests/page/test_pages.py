@@ -16,6 +16,7 @@ from reconciler.daemon.page.login import elsewhere, login_page, no_token
 from reconciler.daemon.page.objects import Filter, objects_page
 from reconciler.daemon.page.overview import overview
 from reconciler.daemon.page.parts import ago
+from reconciler.daemon.page.sources import sources_page
 from reconciler.daemon.page.status import Overall, SourceStatus, Standing
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -40,6 +41,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "overview-many": lambda: overview(overall(many=400)),
     "overview-well": lambda: overview(WELL),
     "overview-starting": lambda: overview(STARTING),
+    "sources": lambda: sources_page(overall(), 1),
     "objects": lambda: objects_page(
         overall(), Filter(words="shop", health="healthy", namespace="shop"), 1, way_out=True
     ),

@@ -19,7 +19,15 @@ from reconciler.model.spec import Origin
 
 TOKEN = "a-long-and-secret-word"
 PEOPLE = {"Accept": "text/html,*/*"}
-PAGES = ["/", "/objects", "/drift", "/history", "/objects/Deployment/shop/web", "/objects/Namespace/-/tools"]
+PAGES = [
+    "/",
+    "/sources",
+    "/objects",
+    "/drift",
+    "/history",
+    "/objects/Deployment/shop/web",
+    "/objects/Namespace/-/tools",
+]
 OPEN = ["/static/page.css", "/static/page.js", "/static/icon.svg", "/login"]
 
 
@@ -172,7 +180,14 @@ async def test_no_page_is_large_whatever_there_is_to_say(served: Any, http: aioh
     shown = huge()
     row = shown.rows[0].identity
     async with served(StagedView(shown)) as url:
-        for path in ("/", "/objects", "/drift", "/history", f"/objects/{row.group_kind}/{row.namespace}/{row.name}"):
+        for path in (
+            "/",
+            "/sources",
+            "/objects",
+            "/drift",
+            "/history",
+            f"/objects/{row.group_kind}/{row.namespace}/{row.name}",
+        ):
             async with http.get(url + path, headers={"Accept-Encoding": "identity"}) as answer:
                 body = await answer.read()
             assert answer.status == 200

@@ -14,7 +14,7 @@ from reconciler.model.event import Event, EventType
 from reconciler.model.health import Health, Status
 from reconciler.model.manifest import DriftMode
 from reconciler.model.problem import Location, Problem, Severity
-from reconciler.model.snapshot import Revision
+from reconciler.model.snapshot import Revision, Skipped, SkipReason
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
 from reconciler.redact import CHANGED
@@ -177,7 +177,8 @@ def overall(*, many: int = 0) -> Overall:
         Mark(SHOP.commit, before(minutes=2)),
         counts=counts["shop"],
         held=held,
-        problems=(problem,),
+        problems=(problem, replace(problem, severity=Severity.WARNING, message="yes is true to YAML 1.1")),
+        skipped=(Skipped("base/link.yaml", SkipReason.SYMLINK, "to ../secrets"),),
         passes=passes,
     )
     platform = SourceStatus(
@@ -243,7 +244,8 @@ def huge() -> Overall:
                 applied=Mark(SHOP.commit, NOW),
                 counts=counts,
                 held=held,
-                problems=(problem,) * 30,
+                problems=(problem,) * 30 + (replace(problem, severity=Severity.WARNING),) * 30,
+                skipped=(Skipped(long, SkipReason.TOO_LARGE, long),) * 30,
                 passes=(each,) * 50,
                 **words,
             )

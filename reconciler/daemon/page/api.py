@@ -63,6 +63,8 @@ def _source(source: SourceStatus) -> Mapping[str, Any]:
         "problems": [
             {"severity": p.severity.value, "code": p.code, "text": str(p), "hint": p.hint} for p in source.problems
         ],
+        "skipped": [{"path": s.path, "reason": s.reason.value, "detail": s.detail} for s in source.skipped],
+        "missing": list(source.missing),
         "held": [{"object": str(h.identity), "reason": h.reason, "hint": h.hint} for h in source.held],
         "heldMore": source.held_more,
         "last": {

@@ -7,7 +7,13 @@ from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.parts import count
 from reconciler.daemon.page.status import Overall
 
-_PAGES: Final = (("/", "Overview"), ("/objects", "Objects"), ("/drift", "Drift"), ("/history", "History"))
+_PAGES: Final = (
+    ("/", "Overview"),
+    ("/sources", "Sources"),
+    ("/objects", "Objects"),
+    ("/drift", "Drift"),
+    ("/history", "History"),
+)
 
 
 def section(name: str, title: str, *children: Html | str | None) -> Html:

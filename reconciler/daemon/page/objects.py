@@ -14,7 +14,7 @@ from reconciler.model.health import Status
 
 PER_PAGE: Final = 100
 _INLINE: Final = 200  # objects of the overview that are in their groups already
-_GROUPS: Final = 20  # namespaces on the overview
+_GROUPS: Final = 18  # namespaces on the overview
 _KINDS: Final = 8  # of one namespace there
 _NO_NAMESPACE: Final = "-"
 

@@ -9,28 +9,20 @@ from reconciler.daemon.page.history import event_list, pass_table, passes
 from reconciler.daemon.page.layout import page, section
 from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.objects import groups
-from reconciler.daemon.page.parts import brief, chip, commit, count, counts, health, hint, named, when
+from reconciler.daemon.page.parts import brief, chip, count, health, hint, named, when
+from reconciler.daemon.page.sources import some_sources
 from reconciler.daemon.page.status import Overall, SourceStatus, Standing
 from reconciler.model.health import Status
 from reconciler.model.problem import Severity
 from reconciler.model.state import Held
 
-_SOURCES: Final = 16
 _DRIFTS: Final = 5
 _PASSES: Final = 8
-_EVENTS: Final = 12
+_EVENTS: Final = 10
 _EACH: Final = 10  # of the things of one sort that need somebody
 _ALL: Final = 30  # of all of these
 _NAMED: Final = 3  # objects that are held for one reason
 _BAD: Final = (Status.DEGRADED, Status.MISSING)
-_TONES: Final = {
-    Standing.SYNCED: "good",
-    Standing.SYNCING: "busy",
-    Standing.STARTING: "busy",
-    Standing.BEHIND: "busy",
-    Standing.FAILING: "bad",
-    Standing.SUSPENDED: "calm",
-}
 
 
 def overview(overall: Overall, *, way_out: bool = False) -> str:
@@ -39,7 +31,7 @@ def overview(overall: Overall, *, way_out: bool = False) -> str:
         "/",
         overall,
         _attention(overall),
-        _sources(overall),
+        some_sources(overall),
         _drift(overall),
         groups(overall),
         section("history", "Recent history", _passes(overall), _events(overall)),
@@ -116,49 +108,6 @@ def _by_reason(held: Iterable[Held]) -> dict[tuple[str, str], list[Held]]:
     for each in held:
         reasons.setdefault((each.reason.removeprefix("held: "), each.hint), []).append(each)
     return reasons
-
-
-def _sources(overall: Overall) -> Html:
-    shown = overall.sources[:_SOURCES]
-    more = len(overall.sources) - len(shown)
-    return section(
-        "sources",
-        count(len(overall.sources), "source"),
-        tag("div", *(_source(source, overall) for source in shown), class_="cards"),
-        tag("p", f"and {count(more, 'more source')}: see the JSON") if more else None,
-    )
-
-
-def _source(source: SourceStatus, overall: Overall) -> Html:
-    revision = commit(source.revision, overall.now) if source.revision else "no revision seen yet"
-    last = source.passes[0] if source.passes else None
-    applied = None
-    if source.applied is not None:
-        mark = tag("code", source.applied.commit[:12] or "a folder")
-        applied = join(mark, ", ", when(source.applied.time, overall.now))
-    paths = brief(", ".join(path for path in source.paths if path != "."), 200)
-    return tag(
-        "article",
-        tag("h3", source.name, " ", chip(source.standing.value, _TONES[source.standing])),
-        tag(
-            "p",
-            tag("span", brief(source.url, 200), class_="url"),
-            f" {brief(source.ref, 100)}",
-            f" ({paths})" if paths else None,
-        ),
-        tag(
-            "dl",
-            *_pair("Revision", revision),
-            *(_pair("Applied", applied) if applied else ()),
-            *(_pair("Last pass", when(last.finished, overall.now)) if last else ()),
-            *_pair("Objects", counts(source.counts, f"/objects?source={source.name}") if source.objects else "none"),
-        ),
-        class_="card source",
-    )
-
-
-def _pair(name: str, content: Html | str) -> tuple[Html, Html]:
-    return tag("dt", name), tag("dd", content)
 
 
 def _drift(overall: Overall) -> Html:

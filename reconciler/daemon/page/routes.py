@@ -19,6 +19,7 @@ from reconciler.daemon.page.history import history_page
 from reconciler.daemon.page.login import elsewhere, login_page, no_token, nothing_here
 from reconciler.daemon.page.objects import Filter, objects_page
 from reconciler.daemon.page.overview import overview
+from reconciler.daemon.page.sources import sources_page
 from reconciler.daemon.page.turns import Turns
 from reconciler.daemon.page.view import View
 
@@ -56,6 +57,7 @@ class StatusPage:
             ("/objects", self._closed(self._objects)),
             ("/objects/{kind}/{namespace}/{name}", self._closed(self._object)),
             ("/drift", self._closed(self._drift)),
+            ("/sources", self._closed(self._sources)),
             ("/history", self._closed(self._history)),
             ("/api/status", self._closed(self._api)),
             ("/static/{name}", self._file),
@@ -141,6 +143,11 @@ class StatusPage:
             request, lambda: drift_page(self._view.overall(), _number(request), way_out=self._access.by_token)
         )
 
+    async def _sources(self, request: web.Request) -> web.StreamResponse:
+        return await self._page(
+            request, lambda: sources_page(self._view.overall(), _number(request), way_out=self._access.by_token)
+        )
+
     async def _history(self, request: web.Request) -> web.StreamResponse:
         return await self._page(
             request, lambda: history_page(self._view.overall(), _number(request), way_out=self._access.by_token)
@@ -179,10 +186,10 @@ class StatusPage:
         name = request.match_info["name"]
         if name not in _STATIC:
             raise web.HTTPNotFound
-        return web.Response(
-            body=self._static[name],
-            headers={hdrs.CONTENT_TYPE: f"{_STATIC[name]}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"},
-        )
+        kind = {hdrs.CONTENT_TYPE: f"{_STATIC[name]}; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+        response = web.Response(body=self._static[name], headers=kind)
+        response.enable_compression()
+        return response
 
 
 async def _guard(_request: web.Request, response: web.StreamResponse) -> None:

@@ -11,7 +11,7 @@ from reconciler.model.drift import Author, Drift
 from reconciler.model.event import Event
 from reconciler.model.health import Health, Status
 from reconciler.model.problem import Problem
-from reconciler.model.snapshot import Revision
+from reconciler.model.snapshot import Revision, Skipped
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
 
@@ -55,6 +55,7 @@ class SourceStatus:
     problems: tuple[Problem, ...] = ()
     passes: tuple[Pass, ...] = ()  # newest first
     missing: tuple[str, ...] = ()  # configured paths that the revision does not have
+    skipped: tuple[Skipped, ...] = ()  # left out, and not because somebody ignores them
 
     @property
     def objects(self) -> int:

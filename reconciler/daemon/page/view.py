@@ -21,6 +21,7 @@ from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.drift import Author
 from reconciler.model.event import Topic
 from reconciler.model.health import Health, Status
+from reconciler.model.snapshot import Skipped, SkipReason, Snapshot
 from reconciler.model.state import SourceState
 from reconciler.redact import redacted
 
@@ -151,6 +152,7 @@ class DaemonView:
             problems=(*desired.specs.problems, *desired.manifests.problems) if desired else (),
             passes=tuple(reversed(state.history)),
             missing=snapshot.missing if snapshot else (),
+            skipped=tuple(_left_out(snapshot)),
         )
 
     def detail(self, group: str | None, kind: str, namespace: str, name: str) -> Detail | None:
@@ -196,6 +198,10 @@ def _start(config: SourceConfig) -> SourceStatus:
     """What the configuration says of a source. No address in it shows who logs in."""
     url = re.sub(r"//[^/@]*@", "//", config.url)
     return SourceStatus(config.name, url, config.ref, config.paths, Standing.STARTING)
+
+
+def _left_out(snapshot: Snapshot | None) -> Iterable[Skipped]:
+    return (each for each in (snapshot.skipped if snapshot else ()) if each.reason is not SkipReason.IGNORED)
 
 
 def _state(store: StateStore, source: str) -> SourceState | None:
