@@ -6,6 +6,7 @@ from dataclasses import replace
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
+from reconciler.engine.pruning import Pruner
 from reconciler.engine.runs import Jobs, Past
 from reconciler.errors import ApiError
 from reconciler.model.change import Action, Change
@@ -56,7 +57,7 @@ async def preview(
             except ApiError as error:
                 change = replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
         changes.append(change)
-    prunes = decider.prunes(
+    prunes = Pruner(config, owner, cluster.cache, claims).prunes(
         snapshot, specs, manifests, changes, messages=messages, approved=state.approved, before=state.guard
     )
     return [*changes, *prunes.changes]

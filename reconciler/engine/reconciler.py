@@ -17,8 +17,9 @@ from reconciler.engine.attendant import Attendant, Between, Unattended
 from reconciler.engine.between import Lent
 from reconciler.engine.bounds import left_behind, returning
 from reconciler.engine.claims import Claims
-from reconciler.engine.decide import Decider, Prunes
+from reconciler.engine.decide import Decider
 from reconciler.engine.execute import Execution
+from reconciler.engine.pruning import Pruner, Prunes
 from reconciler.engine.record import passed
 from reconciler.engine.runs import Runs
 from reconciler.engine.telling import Teller
@@ -111,6 +112,7 @@ class Reconciler:
         self._loader = Loader()
         self._renderer = Renderer()
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
+        self._pruner = Pruner(config, self.owner, self._cluster.cache, surroundings.claims)
         self._tell = Teller(config.name, surroundings.clock, surroundings.emit)
         self._attendant = attendant or Unattended(surroundings.cluster.cache)
         self._attendant.wake = lambda delay: self.on_suspect(delay)
@@ -373,7 +375,7 @@ class Reconciler:
     def _prunes(
         self, desired: Desired, changes: Iterable[Change], state: SourceState, messages: Iterable[str] = ()
     ) -> Prunes:
-        prunes = self._decider.prunes(
+        prunes = self._pruner.prunes(
             desired.snapshot,
             desired.specs,
             desired.manifests,

@@ -90,7 +90,7 @@ async def test_what_is_remembered_is_bounded_by_what_git_states() -> None:
             repository.commit({"x.yaml": config(f"x{number}")})
             await w.sync()
         reconciler = w.sources["shop"]
-        assert len(reconciler._decider._equal) < 6
+        assert len(reconciler._decider._equals) < 6
         assert len(reconciler._tell._wrong) < 6
 
 
