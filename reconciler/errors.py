@@ -13,6 +13,7 @@
     │   ├── ImageUntrusted     what came is not what was asked for, or no signature holds
     │   ├── RegistryUnreachable  the registry gave no usable answer, or wants to be left alone; worth trying again
     │   ├── RegistryDenied     the registry refuses our credentials, or what they allow
+    │   ├── ImageAwaited       it is being built, or its registry has not answered yet
     │   └── BuildFailed        a build failed, hung, or took more than it may
     ├── AlertError             a receiver of alerts was not told
     │   ├── Undelivered        it did not answer, or not in time, or asked for patience; worth trying again
@@ -103,6 +104,10 @@ class RegistryUnreachable(ImageError):
 
 class RegistryDenied(ImageError):
     """The registry refuses our credentials, or what they allow."""
+
+
+class ImageAwaited(ImageError):
+    """The image is being built, or its registry has not answered yet. It will be told."""
 
 
 class BuildFailed(ImageError):

@@ -143,9 +143,9 @@ class Builds:
 
     async def _make(self, work: Work, blobs: Blobs) -> Built:
         begun = self._clock.monotonic()
+        if digest := await self._registry.has(work.target):  # who need not be built does not wait for those who must
+            return self._found(work.target, digest)
         async with self._slots:
-            if digest := await self._registry.has(work.target):
-                return self._found(work.target, digest)
             digest = await self._builder.build(work, blobs, self._log(work.target))
         self._known[work.target] = digest
         seconds = self._clock.monotonic() - begun

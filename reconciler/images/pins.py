@@ -8,157 +8,208 @@ A lock that fits wins over everything that a registry says: what is reviewed is 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
-from reconciler.errors import ImageError, ImageRefused
+from reconciler.clock import Clock
+from reconciler.errors import BuildFailed, ImageError, ImageMissing, ImageRefused, ImageUntrusted, SourceError
 from reconciler.images import lock
 from reconciler.images.builds import Builds
-from reconciler.images.follow import Selection
-from reconciler.images.inputs import Gatherer, Tree
+from reconciler.images.inputs import Gatherer
 from reconciler.images.lock import Locked, Locks
+from reconciler.images.pending import Pending
 from reconciler.images.reference import Reference, Repository
 from reconciler.images.registry import Registry
 from reconciler.images.resolve import Resolver
-from reconciler.images.signatures import Key, verify
+from reconciler.images.stated import (
+    Commit,
+    Origin,
+    Pin,
+    Pins,
+    Question,
+    Stated,
+    awaited,
+    by_tag,
+    follow_of,
+    found_for,
+    locked_for,
+    question_of,
+    whole_name,
+)
+from reconciler.images.trust import Trust, Trusted
 from reconciler.images.writeback import Change, lock_path
 from reconciler.kube.names import Identity
 from reconciler.model.image import Build, Follow, Resolved, Wanted
-from reconciler.model.snapshot import Blobs
 
-_VERIFIED: Final = 10_000  # digests that are remembered as signed
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """An Image document. One of `tag`, `digest`, `follow` and `build` is stated."""
-
-    identity: Identity
-    document: str  # its path in the repository
-    repository: str
-    tag: str = ""
-    digest: str = ""
-    follow: Follow | None = None
-    build: Build | None = None
+_Answers = Mapping[Identity, Resolved | ImageError]
 
 
-class Origin(StrEnum):
-    STATED = "stated"  # the document has the digest itself
-    LOCK = "lock"
-    REGISTRY = "registry"
-    BUILD = "build"
-    BEFORE = "before"  # nothing newer can be told
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """A digest to use. `problem` says why it is that of before."""
-
-    reference: Reference
-    origin: Origin
-    problem: ImageError | None = None
-
-
-Pins = Mapping[Identity, Pin | ImageError]
-"""An ImageError where there is no digest at all, not even one of before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit of a source, as this room reads it."""
-
-    source: str
-    tree: Tree
-    blobs: Blobs
+def _nobody(_source: str) -> None:
+    pass
 
 
 class Pinner:
-    """Pins Images. `keys` are those of which one must have signed every digest; none: nothing is verified.
+    """Pins Images. `trust` says whose digests need signatures.
 
-    Without `builds` an Image that is built is refused.
+    Without `builds` an Image that is built is refused. `news` is told the name of a source for which `settle` would
+    now say something else than it did.
     """
 
-    def __init__(self, registry: Registry, builds: Builds | None = None, keys: Sequence[Key] = ()) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        clock: Clock,
+        builds: Builds | None = None,
+        trust: Sequence[Trust] = (),
+        news: Callable[[str], None] = _nobody,
+    ) -> None:
         self._registry = registry
         self._resolver = Resolver(registry)
         self._builds = builds
-        self._keys = tuple(keys)
+        self._trusted = Trusted(registry, trust)
         self._gatherer = Gatherer()
-        self._known: dict[_Question, Resolved | ImageError] = {}
-        self._verified: dict[tuple[str, str], None] = {}
+        self._known: dict[Question, Resolved | ImageError] = {}
+        self._pending = Pending[Pin | ImageError](clock, lambda answer: isinstance(answer, BuildFailed), news)
 
-    async def settle(self, stated: Sequence[Stated], commit: Commit, before: Mapping[Identity, Reference]) -> Pins:
-        """What each of `stated` means in `commit`. `before` is what was in use until now.
+    async def settle(
+        self,
+        stated: Sequence[Stated],
+        commit: Commit,
+        before: Mapping[Identity, Reference],
+        *,
+        patience: float | None = None,
+    ) -> Pins:
+        """What each of `stated`, all Images of a source, means in `commit`. `before` is what was in use until now.
 
-        Registries are asked only for what neither a lock nor an earlier answer tells.
+        Registries are asked only for what neither a lock nor an earlier answer tells. What takes longer than
+        `patience` seconds (None: however long) goes on, is ImageAwaited here, and is told as news when it is there.
         """
         locks = await self._locks(stated, commit)
-        await self._ask([one for one in stated if _by_tag(one) and self._unknown(one, locks[lock_path(one.document)])])
-        answers = await asyncio.gather(*(self._settle(one, commit, locks[lock_path(one.document)]) for one in stated))
+        unknown = [one for one in stated if by_tag(one) and self._unknown(one, locks[lock_path(one.document)])]
+        asking = asyncio.ensure_future(self._ask(unknown)) if unknown else None
+        asked: dict[Identity, asyncio.Task[Pin | ImageError]] = {}
+        for one in stated:
+            known = locks[lock_path(one.document)]
+            question = await self._asked(one, commit, known)
+            work = partial(self._settle, one, commit, known, asking)
+            asked[one.identity] = self._pending.ask((commit.source, one.identity), question, work)
+        self._pending.keep(commit.source, asked)
+        await self._pending.wait([(commit.source, identity) for identity in asked], patience)
         pins: dict[Identity, Pin | ImageError] = {}
-        for one, answer in zip(stated, answers, strict=True):
+        for one in stated:
+            task = asked[one.identity]
+            answer = task.result() if task.done() and not task.cancelled() else awaited(one)
             kept = before.get(one.identity)
-            if isinstance(answer, ImageError) and kept is not None and str(kept.repository) == _name(one):
+            if isinstance(answer, ImageError) and kept is not None and str(kept.repository) == whole_name(one):
                 answer = Pin(kept, Origin.BEFORE, answer)
             pins[one.identity] = answer
         return pins
+
+    async def close(self) -> None:
+        """End everything that is still asked or built."""
+        await self._pending.close()
+        if self._builds is not None:
+            await self._builds.close()
 
     async def scan(
         self, stated: Sequence[Stated], commit: Commit, pins: Pins
     ) -> tuple[Sequence[Change], Mapping[Identity, ImageError]]:
         """What the lock files should say of `stated`, as far as it is not what they say, and what could not be told.
 
-        Followed tags and stated ones are asked for now; for builds what `pins` has is taken.
+        Followed tags and stated ones are asked for now. For builds what `pins` has is taken, if the registry still has
+        it; if not, the next `settle` builds it again.
         """
         locks = await self._locks(stated, commit)
-        answers = await self._ask([one for one in stated if _by_tag(one)])
+        answers, lost = await asyncio.gather(
+            self._ask([one for one in stated if by_tag(one)]), self._lost([one for one in stated if one.build], pins)
+        )
         changes: list[Change] = []
-        failed: dict[Identity, ImageError] = {}
+        failed: dict[Identity, ImageError] = dict(lost)
         for one in stated:
+            if one.identity in lost:
+                continue
             path, key = lock_path(one.document), lock.key_of(one.identity)
             known = locks[path]
             try:
                 if isinstance(known, ImageError):
                     raise known
-                found = _found_for(one, answers.get(one.identity), pins.get(one.identity))
+                found = found_for(one, answers.get(one.identity), pins.get(one.identity))
                 if found is None:
                     continue
                 after, why = found
                 if known.get(key) != after:
-                    await self._trusted(after.reference)
+                    await self._trusted.check(after.reference)
                     changes.append(Change(path, key, known.get(key), after, why))
             except ImageError as error:
                 failed[one.identity] = error
         return tuple(changes), failed
 
+    async def _lost(self, stated: Sequence[Stated], pins: Pins) -> Mapping[Identity, ImageError]:
+        """Those whose image was built and is not in the registry any more, or is another."""
+        built = {one.identity: pin for one in stated if isinstance(pin := pins.get(one.identity), Pin)}
+        wanted = [
+            Wanted(identity, str(pin.reference.repository), Follow(tag=pin.reference.tag))
+            for identity, pin in built.items()
+            if pin.reference.tag
+        ]
+        found: dict[Identity, ImageError] = {}
+        for identity, answer in (await self._resolver.resolve(wanted)).items():
+            reference = built[identity].reference
+            if isinstance(answer, ImageMissing) and self._builds is not None:
+                self._builds.forget(reference)
+            if isinstance(answer, ImageError):
+                found[identity] = answer
+            elif answer.digest != reference.digest:
+                found[identity] = ImageUntrusted(
+                    "the tag of a build has another digest than was pushed",
+                    where=str(reference),
+                    why=f"it is {answer.digest} now",
+                    hint="somebody pushed to it; what was built stays in use",
+                )
+        return found
+
     async def _ask(self, stated: Sequence[Stated]) -> Mapping[Identity, Resolved | ImageError]:
         """Ask the registries, once for all, what is followed. A good answer stands until there is another."""
-        wanted = [Wanted(one.identity, one.repository, _follow(one)) for one in stated]
+        wanted = [Wanted(one.identity, one.repository, follow_of(one)) for one in stated]
         found = await self._resolver.resolve(wanted) if wanted else {}
         for one in stated:
-            answer, question = found[one.identity], _question(one)
+            answer, question = found[one.identity], question_of(one)
             if isinstance(answer, Resolved) or not isinstance(self._known.get(question), Resolved):
                 self._known[question] = answer
         return found
 
     def _unknown(self, one: Stated, locks: Locks | ImageError) -> bool:
         """Whether a registry has to be asked for what `one` means."""
-        if isinstance(locks, ImageError) or isinstance(self._known.get(_question(one)), Resolved):
+        if isinstance(locks, ImageError) or isinstance(self._known.get(question_of(one)), Resolved):
             return False
         try:
-            return _locked(one, locks) is None
+            return locked_for(one, locks) is None
         except ImageError:
             return False
 
-    async def _settle(self, one: Stated, commit: Commit, locks: Locks | ImageError) -> Pin | ImageError:
+    async def _asked(self, one: Stated, commit: Commit, locks: Locks | ImageError) -> object:
+        """What is asked about an Image: as long as it is equal, an answer that is under way is still right."""
+        entry = locks if isinstance(locks, ImageError) else locks.get(lock.key_of(one.identity))
+        if one.build is None:
+            return one, entry
         try:
+            return one, entry, await self._gatherer.gather(one.build, one.document, commit.tree, commit.blobs)
+        except (ImageError, SourceError) as error:
+            return one, entry, str(error)
+
+    async def _settle(
+        self, one: Stated, commit: Commit, locks: Locks | ImageError, asking: asyncio.Future[_Answers] | None
+    ) -> Pin | ImageError:
+        try:
+            if asking is not None and by_tag(one):
+                await asyncio.shield(asking)
             pin = await self._pin(one, commit, locks)
-            await self._trusted(pin.reference)
+            await self._trusted.check(pin.reference)
         except ImageError as error:
             error.where = error.where or str(one.identity)
             return error
+        except SourceError as error:
+            return ImageError("the repository cannot be read", where=str(one.identity), why=str(error))
         return pin
 
     async def _pin(self, one: Stated, commit: Commit, locks: Locks | ImageError) -> Pin:
@@ -169,10 +220,10 @@ class Pinner:
             raise locks
         if one.build is not None:
             return await self._built(one, one.build, repository, commit, locks.get(lock.key_of(one.identity)))
-        locked = _locked(one, locks)
+        locked = locked_for(one, locks)
         if locked is not None:
             return Pin(locked.reference, Origin.LOCK)
-        found = self._known[_question(one)]
+        found = self._known[question_of(one)]
         if isinstance(found, ImageError):
             raise found
         return Pin(repository.at(tag=found.tag, digest=found.digest), Origin.REGISTRY)
@@ -202,61 +253,3 @@ class Pinner:
             except ImageError as error:
                 found[path] = error
         return found
-
-    async def _trusted(self, reference: Reference) -> None:
-        """Raises ImageUntrusted where a signature is asked for and none holds."""
-        key = (str(reference.repository), reference.digest)
-        if not self._keys or key in self._verified:
-            return
-        await verify(self._registry, reference, self._keys)
-        if len(self._verified) >= _VERIFIED:
-            self._verified.pop(next(iter(self._verified)))
-        self._verified[key] = None
-
-
-def _found_for(
-    one: Stated, answer: Resolved | ImageError | None, pin: Pin | ImageError | None
-) -> tuple[Locked, str] | None:
-    """What a lock file should say of an Image, and why; None where it has no business in one."""
-    if isinstance(answer, ImageError):
-        raise answer
-    if answer is not None:
-        return Locked(answer.repository, answer.tag, answer.digest), Selection.of(_follow(one)).why
-    if isinstance(pin, Pin) and pin.origin is Origin.BUILD:
-        locked = Locked(str(pin.reference.repository), pin.reference.tag, pin.reference.digest)
-        return locked, "was built from its inputs"
-    return None
-
-
-def _by_tag(one: Stated) -> bool:
-    """Whether a registry, or a lock, says which digest is meant."""
-    return one.follow is not None or bool(one.tag)
-
-
-def _follow(one: Stated) -> Follow:
-    return one.follow or Follow(tag=one.tag)
-
-
-_Question = tuple[str, str | None, str | None, str | None, str | None]
-
-
-def _question(one: Stated) -> _Question:
-    """What is asked for an Image: those who ask the same get the same answer."""
-    follow = _follow(one)
-    return one.repository, follow.semver, follow.tag, follow.pattern, follow.order
-
-
-def _locked(one: Stated, locks: Locks) -> Locked | None:
-    """The lock's entry for an Image that is found by its tag, where it fits. Raises ImageRefused."""
-    locked = locks.get(lock.key_of(one.identity))
-    if locked is None or not locked.fits(Repository.parse(one.repository)):
-        return None
-    return locked if not locked.tag or Selection.of(_follow(one)).accepts(locked.tag) else None
-
-
-def _name(one: Stated) -> str:
-    """The whole name of an Image's repository, "" where it cannot be read."""
-    try:
-        return str(Repository.parse(one.repository))
-    except ImageRefused:
-        return ""

@@ -1,5 +1,6 @@
 """The door of the room: what every Image means in a commit, whatever works or does not."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +12,27 @@ from signing import Pair, payload_of, simple, tag_of
 from virtual import virtual
 
 from reconciler.clock import LoopClock
-from reconciler.errors import BuildFailed, ImageError, ImageMissing, ImageRefused, ImageUntrusted, RegistryUnreachable
+from reconciler.errors import (
+    BuildFailed,
+    ImageAwaited,
+    ImageError,
+    ImageMissing,
+    ImageRefused,
+    ImageUntrusted,
+    RegistryUnreachable,
+    SourceError,
+)
 from reconciler.http.transport import Response
 from reconciler.images.builder import Log, Work
 from reconciler.images.builds import Builds
 from reconciler.images.lock import Locked, changed
-from reconciler.images.pins import Commit, Origin, Pin, Pinner, Stated
+from reconciler.images.pending import RETRY
+from reconciler.images.pins import Pinner
 from reconciler.images.reference import Reference, digest_of
 from reconciler.images.registry import Registry
 from reconciler.images.session import Session
+from reconciler.images.stated import Commit, Origin, Pin, Stated
+from reconciler.images.trust import Trust
 from reconciler.images.writeback import Change
 from reconciler.kube.names import Identity
 from reconciler.model.image import Build, Follow
@@ -57,7 +70,7 @@ def builder(shop: MemoryRegistry) -> Pushing:
 @pytest.fixture
 def pinner(memory_session: Callable[..., Session], builder: Pushing) -> Pinner:
     registry = Registry(memory_session())
-    return Pinner(registry, Builds(registry, builder, LoopClock()))
+    return Pinner(registry, LoopClock(), Builds(registry, builder, LoopClock()))
 
 
 def image(name: str, **stated: Any) -> Stated:
@@ -211,7 +224,7 @@ async def test_a_broken_lock_holds_what_it_speaks_of(pinner: Pinner, shop: Memor
 
 @virtual
 async def test_without_a_builder(memory_session: Callable[..., Session]) -> None:
-    pinner = Pinner(Registry(memory_session()))
+    pinner = Pinner(Registry(memory_session()), LoopClock())
     found = await settled(
         pinner, image("web", build=Build("web")), commit({"apps/web/Containerfile": "FROM scratch\n"})
     )
@@ -223,7 +236,8 @@ async def test_a_digest_that_is_not_signed_is_not_used(
     memory_session: Callable[..., Session], shop: MemoryRegistry, world: MemoryRegistries, tmp_path: Any
 ) -> None:
     ada = Pair(tmp_path, "cosign")
-    pinner = Pinner(Registry(memory_session()), keys=[ada.key])
+    trust = [Trust("r.example.com/redis", (ada.key,)), Trust("r.example.com/open", ()), Trust("other.example.com", ())]
+    pinner = Pinner(Registry(memory_session()), LoopClock(), trust=trust)
     digest = shop.put("redis", "7", b"{}")
     redis = image("redis", tag="7")
     assert isinstance(await settled(pinner, redis), ImageUntrusted)
@@ -280,3 +294,161 @@ async def test_a_scan_that_fails_does_not_forget(pinner: Pinner, shop: MemoryReg
     _changes, failed = await pinner.scan([redis], commit(), {})
     assert isinstance(failed[redis.identity], RegistryUnreachable)
     assert await settled(pinner, redis) == Pin(Reference.parse(f"r.example.com/redis:7@{digest}"), Origin.REGISTRY)
+
+
+@virtual
+async def test_an_image_that_needs_no_signature(
+    memory_session: Callable[..., Session], shop: MemoryRegistry, tmp_path: Any
+) -> None:
+    key = Pair(tmp_path, "cosign").key
+    rules = [Trust("", (key,)), Trust("r.example.com/open", ()), Trust("r.example.com/open/closed", (key,))]
+    pinner = Pinner(Registry(memory_session()), LoopClock(), trust=rules)
+    images = [image(name, digest=A) for name in ("open/a", "open/closed", "other")]
+    pins = await pinner.settle(images, commit(), {})
+    assert [isinstance(pins[one.identity], Pin) for one in images] == [True, False, False]
+
+
+class Slow(Pushing):
+    """Takes ten minutes."""
+
+    async def build(self, work: Work, blobs: Blobs, log: Log) -> str:
+        await asyncio.sleep(600)
+        return await super().build(work, blobs, log)
+
+
+FILES = {f"apps/{name}/Containerfile": "FROM scratch\n" for name in ("web", "api")}
+WEB, API = (image(name, build=Build(name)) for name in ("web", "api"))
+
+
+@pytest.fixture
+def slow(memory_session: Callable[..., Session], shop: MemoryRegistry) -> tuple[Pinner, Slow, list[str]]:
+    registry, builder, news = Registry(memory_session()), Slow(shop), list[str]()
+    return Pinner(registry, LoopClock(), Builds(registry, builder, LoopClock()), news=news.append), builder, news
+
+
+@virtual
+async def test_who_cannot_wait_is_told_later(slow: tuple[Pinner, Slow, list[str]], shop: MemoryRegistry) -> None:
+    pinner, _builder, news = slow
+    shop.put("redis", "7", b"{}")
+    redis = image("redis", tag="7")
+    before = {WEB.identity: Reference.parse(f"r.example.com/web:old@{A}")}
+    pins = await pinner.settle([WEB, API, redis], commit(FILES), before, patience=5.0)
+    assert asyncio.get_running_loop().time() == 5
+    assert isinstance(pins[redis.identity], Pin)
+    assert pins[WEB.identity].problem.what == "the image is being built"  # type: ignore[union-attr]
+    assert isinstance(pins[API.identity], ImageAwaited)
+    await asyncio.sleep(590)
+    assert news == []
+    await asyncio.sleep(10)
+    assert news == ["shop", "shop"]
+    later = await pinner.settle([WEB, API, redis], commit(FILES), before, patience=5.0)
+    assert [later[one.identity].origin for one in (WEB, API)] == [Origin.BUILD] * 2  # type: ignore[union-attr]
+    assert asyncio.get_running_loop().time() < 610
+
+
+@virtual
+async def test_another_commit_does_not_disturb_a_build(slow: tuple[Pinner, Slow, list[str]]) -> None:
+    pinner, builder, news = slow
+    await pinner.settle([WEB], commit(FILES), {}, patience=5.0)
+    await pinner.settle([WEB], commit({**FILES, "README.md": "new"}), {}, patience=5.0)
+    await asyncio.sleep(591)
+    assert builder.built == ["r.example.com/web"]
+    assert news == ["shop"]
+
+
+@virtual
+async def test_a_commit_that_changes_the_inputs_begins_anew(slow: tuple[Pinner, Slow, list[str]]) -> None:
+    pinner, builder, news = slow
+    await pinner.settle([WEB], commit(FILES), {}, patience=300.0)
+    await pinner.settle([WEB], commit({**FILES, "apps/web/main.py": "new"}), {}, patience=5.0)
+    await asyncio.sleep(590)
+    assert builder.built == []
+    await asyncio.sleep(10)
+    assert builder.built == ["r.example.com/web"]
+    assert news == ["shop"]
+
+
+@virtual
+async def test_an_image_that_is_gone_ends_its_build(slow: tuple[Pinner, Slow, list[str]]) -> None:
+    pinner, builder, news = slow
+    await pinner.settle([WEB, API], commit(FILES), {}, patience=5.0)
+    await pinner.settle([API], commit(FILES), {}, patience=5.0)
+    await asyncio.sleep(700)
+    assert builder.built == ["r.example.com/api"]
+    await pinner.close()
+    assert news == ["shop"]
+
+
+@virtual
+async def test_closing_ends_what_is_under_way(slow: tuple[Pinner, Slow, list[str]]) -> None:
+    pinner, builder, news = slow
+    await pinner.settle([WEB, API], commit(FILES), {}, patience=5.0)
+    await pinner.close()
+    assert len(asyncio.all_tasks()) == 1
+    assert (builder.built, news) == ([], [])
+
+
+@virtual
+async def test_a_build_that_failed_is_not_tried_with_every_commit(pinner: Pinner, builder: Pushing) -> None:
+    builder.fails = True
+    assert isinstance(await settled(pinner, WEB, commit(FILES)), BuildFailed)
+    builder.fails = False
+    assert isinstance(await settled(pinner, WEB, commit({**FILES, "README.md": "new"})), BuildFailed)
+    fixed = await settled(pinner, WEB, commit({**FILES, "apps/web/main.py": "fixed"}))
+    assert isinstance(fixed, Pin)
+    builder.fails = True
+    assert isinstance(await settled(pinner, API, commit(FILES)), BuildFailed)
+    builder.fails = False
+    await asyncio.sleep(RETRY)
+    assert isinstance(await settled(pinner, API, commit(FILES)), Pin)
+
+
+@virtual
+async def test_a_registry_that_hangs_holds_up_nobody(
+    memory_session: Callable[..., Session], shop: MemoryRegistry
+) -> None:
+    news: list[str] = []
+    pinner = Pinner(Registry(memory_session()), LoopClock(), news=news.append)
+    shop.fault = lambda _request: Response(503, {}, b"")  # tried again for a minute
+    redis, exact = image("redis", tag="7"), image("exact", digest=A)
+    pins = await pinner.settle([redis, exact], commit(), {}, patience=5.0)
+    assert isinstance(pins[exact.identity], Pin)
+    assert isinstance(pins[redis.identity], ImageAwaited)
+    await asyncio.sleep(60)
+    assert news == ["shop"]
+    again = await pinner.settle([redis, exact], commit(), {}, patience=5.0)
+    assert isinstance(again[redis.identity], RegistryUnreachable)
+
+
+@virtual
+async def test_a_build_that_the_registry_lost_is_built_again(
+    pinner: Pinner, shop: MemoryRegistry, builder: Pushing
+) -> None:
+    pins = await pinner.settle([WEB, API], commit(FILES), {})
+    _changes, failed = await pinner.scan([WEB, API], commit(FILES), pins)
+    assert failed == {}
+    pin = pins[WEB.identity]
+    assert isinstance(pin, Pin)
+    del shop.tags["web"][pin.reference.tag]
+    shop.put("api", pins[API.identity].reference.tag, b"pushed by somebody else")  # type: ignore[union-attr]
+    _changes, failed = await pinner.scan([WEB, API], commit(FILES), pins)
+    assert {identity.name: type(problem) for identity, problem in failed.items()} == {
+        "web": ImageMissing,
+        "api": ImageUntrusted,
+    }
+    builder.built.clear()
+    again = await pinner.settle([WEB, API], commit(FILES), {})
+    assert builder.built == ["r.example.com/web"]
+    assert again[API.identity] == pins[API.identity]
+
+
+@virtual
+async def test_a_repository_that_cannot_be_read_concerns_its_builds_only(pinner: Pinner) -> None:
+    class Broken:
+        async def read(self, ids: Any) -> Any:
+            raise SourceError("the mirror is damaged")
+
+    made = commit(FILES)
+    pins = await pinner.settle([WEB, image("exact", digest=A)], Commit("shop", made.tree, Broken()), {})
+    assert [type(pin) for pin in pins.values()] == [ImageError, Pin]
+    assert "the mirror is damaged" in str(pins[WEB.identity])
