@@ -191,6 +191,7 @@ class Judge:
                 self._docket.look_again(identity, pause)  # it comes and goes: do not say so each time
                 return
             if was is not None and not await self._matters(between, change, was):
+                self._patience.tried(identity)
                 self._futile.add(change, change.fields)
                 return
         state, reason, until = DriftState.FOUND, "", None

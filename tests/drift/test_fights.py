@@ -69,6 +69,7 @@ async def change(w: World, how: str, number: int) -> None:
             await w.patch(path, {"metadata": {"annotations": {"reconciler.dev/id": None}}}, by="their-controller")
 
 
+ALERT = config("a", drift="alert").replace("data: {value: '1'}", "data: {value: '1', other: '1'}")
 TWO = config("a").replace("data: {value: '1'}", "data: {value: '1', other: '1'}")
 
 
@@ -78,7 +79,7 @@ async def test_a_thousand_edits_a_minute_make_five_writes_in_the_first_minute_an
         await w.started({"a.yaml": TWO})
         writes = Writes(w)
         async with tended(w):
-            for number in range(3000):
+            for number in range(1500):
                 await change(w, ("edit", "another field")[number % 2], number)
                 await w.clock.sleep(MINUTE / 1000)
             assert writes.most_in_a_minute() == 5
@@ -173,8 +174,38 @@ def test_rule_13_no_storm_of_edits_makes_us_write_much_and_git_wins_in_the_end(s
                 assert "reconciler.dev/id" in live["metadata"]["annotations"]
                 assert not w.drifts.open()
             assert writes.most_in_a_minute() <= MOST
-            begun = {kind: len(w.heard(kind)) for kind in EventType}
-            assert begun[EventType.DRIFTED] == begun[EventType.HEALED] + begun[EventType.RESTORED]
-            assert begun[EventType.FOUGHT] == begun[EventType.CALMED]
+            assert lasting(w) == (0, 0)
+
+    run_virtual(scenario())
+
+
+def lasting(w: World) -> tuple[int, int]:
+    """How many drifts and how many fights began and did not end."""
+    heard = {kind: len(w.heard(kind)) for kind in EventType}
+    drifts = heard[EventType.DRIFTED] - heard[EventType.HEALED] - heard[EventType.RESTORED]
+    return drifts, heard[EventType.FOUGHT] - heard[EventType.CALMED]
+
+
+@examples(15)
+@example([("edit", 0.5), ("undo", 0.06)] * 30)
+@given(STORM)
+def test_rule_13_where_drift_is_only_told_no_storm_makes_us_write_or_say_much(storm: list[tuple[str, float]]) -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            await w.started(
+                {"a.yaml": TWO.replace("metadata:", "metadata:\n  annotations: {reconciler.dev/drift: alert}")}
+            )
+            writes = Writes(w)
+            async with tended(w):
+                for number, (how, pause) in enumerate(storm):
+                    await change(w, how, number)
+                    await w.clock.sleep(pause)
+                live = await w.get("ConfigMap", "a")
+                await w.clock.sleep(3 * 3600)
+                assert await w.get("ConfigMap", "a") == live, "nothing was written"
+            assert writes.most_in_a_minute() <= MOST, "dry-runs"
+            assert len(w.heard(EventType.DRIFTED)) <= MOST
+            told = [drift for drift in w.drifts.open() if drift.state is DriftState.FOUND]
+            assert lasting(w) == (len(told), 0)
 
     run_virtual(scenario())
