@@ -102,7 +102,9 @@ async def test_who_comes_back_gets_what_was_missed(view: StagedView) -> None:
         assert [(await stream.next())["id"] for _ in range(2)] == ["boot-2", "boot-3"]
 
 
-@pytest.mark.parametrize("last", ["otherlife-1", "boot-99", "boot-", "boot--1", "nonsense", "boot-x"])
+@pytest.mark.parametrize(
+    "last", ["otherlife-1", "boot-99", "boot-", "boot--1", "nonsense", "boot-x", f"boot-{'9' * 5000}"]
+)
 async def test_who_knows_another_life_is_told_to_look_anew(view: StagedView, last: str) -> None:
     view.journal(event("said"))
     async with following(Feed(view, SystemClock()), **{"Last-Event-ID": last}) as (_, stream):

@@ -21,6 +21,7 @@ KEEPALIVE: Final = 15.0  # seconds
 _LOOK: Final = 0.15  # seconds between two looks whether there is news
 _PATIENCE: Final = 10.0  # seconds that one write may take
 _AGAIN: Final = 2000  # milliseconds after which a browser connects again
+_DIGITS: Final = 15  # of a number that we may have given
 _MANY: Final = 50  # events told one by one; more at a time are told as a reset
 
 
@@ -93,7 +94,7 @@ async def _write(response: web.StreamResponse, text: str) -> None:
 def _resume(journal: Journal, last: str) -> tuple[int, str]:
     """Up to where a browser whose last id was `last` knows, and what to tell it first."""
     boot, _, number = last.rpartition("-")
-    if boot != journal.boot or not number.isdecimal():  # it knew another life of the daemon
+    if boot != journal.boot or not number.isdecimal() or len(number) > _DIGITS:  # it knew another life of the daemon
         return journal.last, _reset(journal)
     return journal.last, _news(journal, int(number))
 

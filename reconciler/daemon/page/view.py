@@ -15,7 +15,8 @@ from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.status import Condition, Detail, Manager, Overall, Row, SourceStatus, Standing
 from reconciler.drift.drifts import Drifts
 from reconciler.engine.healths import Healths
-from reconciler.engine.reconciler import Desired, Reconciler
+from reconciler.engine.reconciler import Reconciler
+from reconciler.engine.surroundings import Desired
 from reconciler.kube.fieldset import FieldSet
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.drift import Author
@@ -43,6 +44,21 @@ class Knowledge:
     cache: LiveCache
     healths: Healths
     drifts: Drifts
+
+
+class _Same:
+    """Equal to itself only. It is kept, so that nothing else can take its place in memory."""
+
+    __slots__ = ("_it",)
+
+    def __init__(self, it: object) -> None:
+        self._it = it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._it is self._it
+
+    def __hash__(self) -> int:
+        return id(self._it)
 
 
 class View(Protocol):
@@ -83,7 +99,7 @@ class DaemonView:
         if (known := self.knowledge) is None:
             return self.journal.last
         sources = tuple(
-            (id(_state(known.store, name)), r.snapshot.revision.commit if r.snapshot else "", r.passing)
+            (_Same(_state(known.store, name)), r.snapshot.revision.commit if r.snapshot else "", r.passing)
             for name, r in known.reconcilers.items()
         )
         return self.journal.last, known.healths.version, known.drifts.version, sources
