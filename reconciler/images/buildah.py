@@ -64,6 +64,13 @@ class Buildah:
             except BuildFailed as error:
                 error.where = error.where or str(work.target)
                 raise
+            except OSError as error:
+                raise BuildFailed(
+                    "the folder for builds cannot be written",
+                    where=str(work.target),
+                    why=error.strerror or str(error),
+                    log=tuple(commands.tail),
+                ) from None
 
     async def _build(self, work: Work, blobs: Blobs, folder: Path, commands: Commands) -> str:
         places = buildah_argv.Places(folder)

@@ -242,6 +242,14 @@ async def test_without_buildah(session: Callable[..., Session], tmp_path: Path) 
     assert "install Debian's package buildah" in caught.value.hint
 
 
+async def test_a_context_that_cannot_be_written(bench: Bench, open_registry: RegistryServer) -> None:
+    """A tree in which a name is a file and a folder: Git's own checks refuse it, ours need not rely on them."""
+    files = {"Containerfile": "FROM scratch\n", "a": "file", "a/b": "below it"}
+    with pytest.raises(BuildFailed, match=r"cannot be written: (Not a directory|File exists)"):
+        await bench.build(open_registry.name("buildah/conflict:1"), files)
+    assert bench.left() == []
+
+
 def test_folders_of_builds_whose_daemon_was_killed_are_removed(tmp_path: Path) -> None:
     (tmp_path / "build-dead/context").mkdir(parents=True)
     (tmp_path / "build-dead/lock").touch()
