@@ -262,7 +262,9 @@ def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) 
     merged = list(live)
     for item in plain:
         for i, other in enumerate(merged):
-            if isinstance(other, Mapping) and other.get(name) == item[name]:
+            if isinstance(other, Mapping) and name not in other:
+                raise UnusablePatch(f"an item of a list does not contain its merge key {name}")
+            if isinstance(other, Mapping) and other[name] == item[name]:
                 merged[i] = _merge_map(other, item, element)
                 break
         else:

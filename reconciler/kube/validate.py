@@ -33,14 +33,17 @@ def validate(value: Any, schema: Schema) -> list[Violation]:
     return list(_violations(value, schema, ""))
 
 
-def unknown_fields(value: Any, schema: Schema) -> list[str]:
-    """The paths of fields that the schema does not know: `spec.template.spec.containers[0].imag`."""
-    return list(_unknown(value, schema, ""))
+def unknown_fields(value: Any, schema: Schema, *, applied: bool = False) -> list[str]:
+    """The paths of fields that the schema does not know: `spec.template.spec.containers[0].imag`.
+
+    For server-side apply (`applied`) a field that may be a number or text has no type: it may hold anything.
+    """
+    return list(_unknown(value, schema, "", applied=applied))
 
 
 def prune_unknown(value: Any, schema: Schema) -> Any:
     """`value` without the fields that the schema does not know; itself where it has none."""
-    if isinstance(value, dict) and _is_one_scalar(schema):
+    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
         return {} if value else value
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
@@ -59,16 +62,12 @@ def prune_unknown(value: Any, schema: Schema) -> Any:
     return value
 
 
-def _is_one_scalar(schema: Schema) -> bool:
-    return schema.shape is Shape.SCALAR and schema.type != "int-or-string"
-
-
 def prune_nulls(value: Any, schema: Schema) -> Any:
     """`value` without the nulls in fields that may not be null and have no default; itself where it has none.
 
     A list's items stay: a server refuses the nulls among them.
     """
-    if isinstance(value, dict) and _is_one_scalar(schema):
+    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
         return {} if value else value
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
@@ -186,19 +185,20 @@ def _member(schema: Schema, name: str) -> Schema | None:
 _EMBEDDED: Final = ("apiVersion", "kind", "metadata")
 
 
-def _unknown(value: Any, schema: Schema, path: str) -> Iterator[str]:
-    if isinstance(value, dict) and _is_one_scalar(schema):
-        yield from (_dotted(path, name) for name in value)
+def _unknown(value: Any, schema: Schema, path: str, *, applied: bool) -> Iterator[str]:
+    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
+        if not (applied and schema.type == "int-or-string"):
+            yield from (_dotted(path, name) for name in value)
     elif isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         for name, member in value.items():
             child = _member(schema, name)
             if child is None:
                 yield _below(path, name, schema)
             else:
-                yield from _unknown(member, child, _below(path, name, schema))
+                yield from _unknown(member, child, _below(path, name, schema), applied=applied)
     elif isinstance(value, list) and schema.element is not None:
         for i, item in enumerate(value):
-            yield from _unknown(item, schema.element, f"{path}[{i}]")
+            yield from _unknown(item, schema.element, f"{path}[{i}]", applied=applied)
 
 
 def _below(path: str, name: str, schema: Schema) -> str:

@@ -95,7 +95,7 @@ class CustomCodec:
         body = {name: part for name, part in value.items() if name != "metadata"}
         clean = validate.prune_unknown(body, self.schema)
         if clean is not body:
-            unknown.extend(validate.unknown_fields(body, self.schema))
+            unknown.extend(validate.unknown_fields(body, self.schema, applied=applied))
         if not applied:
             clean = validate.prune_nulls(clean, self.schema)
         _typed(value, "")

@@ -25,7 +25,8 @@ def counted(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
     told = request.config.pluginmanager.get_plugin("terminalreporter")
     if told is not None:
         told.write_line(
-            f"{count['sequences']} sequences of {count['calls']} calls, {count['disagreements']} disagreements"
+            f"{count['sequences']} sequences of {count['calls']} calls, {count['disagreements']} disagreements; "
+            f"{count['unanswered']} calls that the real server did not answer"
         )
 
 
@@ -34,6 +35,8 @@ def counted(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
 @given(seed=st.integers(0, 2**64 - 1))
 def test_both_servers_answer_alike(pair: Pair, counted: Counter[str], seed: int) -> None:
     steps = sequence(Random(seed))
-    disagreement = pair.play(steps)
-    counted.update(sequences=1, calls=len(steps), disagreements=disagreement is not None)
+    answered: Counter[str] = Counter()
+    disagreement = pair.play(steps, answered)
+    unanswered = sum(count for answer, count in answered.items() if answer.endswith("unanswered"))
+    counted.update(sequences=1, calls=answered.total(), disagreements=disagreement is not None, unanswered=unanswered)
     assert disagreement is None, str(pair.smallest(disagreement))

@@ -43,7 +43,16 @@ _NUMBERS: Final = (1, 0, 5, -1, 2**31, 2**63, 1e3)
 
 
 def field(random: Random, kind: Kind, *, status: bool = False) -> tuple[str, Any]:
-    """A path and a value. Only of the status with `status`, else never of it."""
+    """A path and a value. Only of the status with `status`, else never of it.
+
+    Nothing empty: here that is as good as absent, and the real server tells them apart where something may not change
+    and in lists that have one owner as a whole.
+    """
+    path, value = _field(random, kind, status=status)
+    return path, None if value in ([], {}) else value
+
+
+def _field(random: Random, kind: Kind, *, status: bool) -> tuple[str, Any]:
     group, _, version = kind.api_version.rpartition("/")
     struct = gotypes.struct_of(GroupVersionKind(group, version, kind.kind))
     if struct is None:

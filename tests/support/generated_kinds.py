@@ -379,7 +379,7 @@ KINDS: Final = (
         "configmaps",
         lambda _name: {"data": {"a": "1"}},
         {
-            "data": ({"a": "1"}, {"a": "2", "b": "3"}, {"bad key": "x"}, {"a": 1}, {}, None, []),
+            "data": ({"a": "1"}, {"a": "2", "b": "3"}, {"bad key": "x"}, {"a": 1}, None, []),
             "data.a": ("5", None, 6),
             "data.c": ("7", None),
             "binaryData": ({"b": "AAAA"}, {"a": "AAAA"}, {"b": "not base64!"}, None),
@@ -392,7 +392,7 @@ KINDS: Final = (
         "secrets",
         lambda _name: {"stringData": {"a": "1"}},
         {
-            "data": ({"a": "MQ=="}, {"a": "Mg==", "b": ""}, {"a": "not base64!"}, {"bad key": ""}, {}, None),
+            "data": ({"a": "MQ=="}, {"a": "Mg==", "b": ""}, {"a": "not base64!"}, {"bad key": ""}, None),
             "data.a": ("Mw==", None, 1),
             "stringData": ({"a": "x"}, {"b": "y"}, {"a": 1}, None),
             "type": (

@@ -10,6 +10,7 @@ from reconciler.sandbox.rules import IMMUTABLE, Causes, Rules
 
 if TYPE_CHECKING:
     from reconciler.sandbox.core import Core
+    from reconciler.sandbox.registry import Kind
 
 Value = dict[str, Any]
 
@@ -329,14 +330,18 @@ def _after_write(crd: Value, _old: Value | None, core: "Core") -> None:
     kind = core.registry.kind(DEFINITION)
     if kind is None:
         return
-    changed = {**crd, "metadata": dict(crd["metadata"]), "status": status}
+    _save_status(kind, crd, {**crd, "metadata": dict(crd["metadata"]), "status": status}, core)
+
+
+def _save_status(kind: "Kind", crd: Value, changed: Value, core: "Core") -> None:
+    """As the server's own controllers write it."""
     fields = owners_after(
-        crd,
+        {**crd, "metadata": changed["metadata"]},
         changed,
         kind.schema,
         manager="kube-apiserver",
         api_version=kind.api_version,
-        time=now,
+        time=core.now(),
         subresource="status",
     )
     if fields:
@@ -365,7 +370,14 @@ def let_go(crd: Value, core: "Core") -> None:
         core.delete(kind, entry)
         return
     rest = [name for name in finalizers if name != CLEANUP]
-    core.save(kind, {**crd, "metadata": {**crd["metadata"], "finalizers": rest}})
+    done = _condition("Terminating", False, "InstanceDeletionCompleted", "removed all instances", core.now())
+    others = [each for each in crd["status"].get("conditions") or () if each["type"] != "Terminating"]
+    changed = {
+        **crd,
+        "metadata": {**crd["metadata"], "finalizers": rest},
+        "status": {**crd["status"], "conditions": [*others, done]},
+    }
+    _save_status(kind, crd, changed, core)
 
 
 def _after_delete(crd: Value, core: "Core") -> None:

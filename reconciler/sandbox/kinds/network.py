@@ -92,9 +92,13 @@ def _backend(backend: Value, field: str, causes: Causes) -> None:
     if service is not None and resource is not None:
         causes.invalid(field, "", "cannot set both resource and service backends")
     elif resource is not None:
+        if "apiGroup" in resource:
+            causes.words(f"{field}.resource.apiGroup", resource["apiGroup"], naming.dns_subdomain(resource["apiGroup"]))
         for name in ("kind", "name"):
             if not resource.get(name):
                 causes.required(f"{field}.resource.{name}")
+            else:
+                causes.words(f"{field}.resource.{name}", resource[name], naming.path_segment(resource[name]))
     elif service is not None:
         if not service.get("name"):
             causes.required(f"{field}.service.name")
