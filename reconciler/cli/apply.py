@@ -51,8 +51,9 @@ async def _apply(args: argparse.Namespace) -> int:
     from reconciler.drift.drifts import Drifts
     from reconciler.drift.warden import Warden
     from reconciler.engine.claims import Claims
-    from reconciler.engine.reconciler import Reconciler, Surroundings
+    from reconciler.engine.reconciler import Reconciler
     from reconciler.engine.settle import settle
+    from reconciler.engine.surroundings import Surroundings
     from reconciler.errors import ConfigError
 
     config = folder_config(args)

@@ -29,7 +29,8 @@ from reconciler.drift.drifts import Drifts
 from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
 from reconciler.engine.healths import Healths
-from reconciler.engine.reconciler import Reconciler, Repository, Surroundings
+from reconciler.engine.reconciler import Reconciler
+from reconciler.engine.surroundings import Repository, Surroundings
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, Sink
 from reconciler.model.manifest import Owner

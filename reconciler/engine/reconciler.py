@@ -1,37 +1,32 @@
 """One source kept converged: `reconcile` is the whole product as a recipe."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from random import Random
-from typing import Protocol
 
-from reconciler.clock import Clock
 from reconciler.cluster.cache import Packed
-from reconciler.cluster.cluster import Cluster
-from reconciler.cluster.state import StateStore
 from reconciler.diff.prune import JOB
 from reconciler.engine.attendant import Attendant, Between, Unattended
 from reconciler.engine.between import Lent
-from reconciler.engine.bounds import left_behind, returning
-from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
-from reconciler.engine.execute import Execution
+from reconciler.engine.hands import Hands
+from reconciler.engine.observing import Observing
 from reconciler.engine.pruning import Pruner, Prunes
 from reconciler.engine.record import passed
+from reconciler.engine.retries import Retries
 from reconciler.engine.runs import Runs
+from reconciler.engine.surroundings import Desired, Repository, Surroundings
 from reconciler.engine.telling import Teller
 from reconciler.errors import ReconcilerError
-from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import Action, Change, Live
+from reconciler.kube.names import Identity
+from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
-from reconciler.model.event import Sink
-from reconciler.model.manifest import Manifest, Manifests, Owner
+from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
-from reconciler.model.snapshot import Blobs, Revision, Snapshot
+from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
 from reconciler.planner.identity import plan
@@ -39,50 +34,7 @@ from reconciler.render.render import Renderer
 from reconciler.source.repository import Poll
 from reconciler.specs.load import Loader
 
-_RETRY_FIRST = 2.0
-_RETRY_LONGEST = 300.0
 _SOON = 0.05  # seconds
-
-
-class Repository(Blobs, Protocol):
-    """What the engine asks of a source."""
-
-    async def poll(self) -> Poll: ...
-
-    async def messages(self, old: str, new: str) -> tuple[str, ...]: ...
-
-    async def blame(self, path: str, rev: str) -> tuple[Revision | None, ...]: ...
-
-    async def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all sources of one daemon share. `wait_timeout` is in seconds, for one dependency."""
-
-    cluster: Cluster
-    store: StateStore
-    install: str
-    claims: Claims
-    clock: Clock
-    random: Random
-    emit: Sink
-    concurrency: int = 8
-    wait_timeout: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """What the last pass wanted."""
-
-    snapshot: Snapshot
-    specs: Specs
-    manifests: Manifests
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether Git states more than could be understood."""
-        return bool(self.specs.quarantined or self.specs.unknown or self.manifests.unrendered)
 
 
 class Reconciler:
@@ -112,22 +64,28 @@ class Reconciler:
         self._loader = Loader()
         self._renderer = Renderer()
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
+        self._observing = Observing(self._cluster, self._store, self.owner, config.namespaces)
         self._pruner = Pruner(config, self.owner, self._cluster.cache, surroundings.claims)
         self._tell = Teller(config.name, surroundings.clock, surroundings.emit)
         self._attendant = attendant or Unattended(surroundings.cluster.cache)
         self._attendant.wake = lambda delay: self.on_suspect(delay)
         self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
+        self._hands = Hands(
+            self.owner,
+            surroundings,
+            decider=self._decider,
+            runs=self._runs,
+            teller=self._tell,
+            attendant=self._attendant,
+        )
         self._snapshot: Snapshot | None = None
         self._desired: Desired | None = None
         self._tried: str | None = None  # the commit of the last pass that was not superseded
         self._synced = False
         self._resting = False
         self._again = False
-        self._failures = 0
-        self._retry_at = 0.0  # on the monotonic clock, where something failed
+        self._retries = Retries(surroundings.clock, surroundings.random)
         self._untidy = False  # something was kept only until a roll-out has ended
-        self._kinds: frozenset[GroupKind] = frozenset()  # what it watches
-        self._looked_outside = False  # what it left behind in namespaces that it is not bound to any more
         self._waiting = False  # for another source to state something else
         self._busy: set[Identity] = set()  # what the running pass still is to write
         self._passing = False
@@ -177,7 +135,7 @@ class Reconciler:
     @property
     def retry_delay(self) -> float | None:
         """Seconds until what failed is to be tried again; None where nothing failed."""
-        return max(0.0, self._retry_at - self._with.clock.monotonic()) if self._failures else None
+        return self._retries.delay
 
     def ask(self) -> None:
         """Have the next `work` make a pass, whether or not there is a new revision."""
@@ -209,12 +167,7 @@ class Reconciler:
 
         No request where all is well.
         """
-        failing = self._cluster.failing(namespaces=self.config.namespaces)
-        lost = {kind: error for kind, error in failing.items() if kind in self._kinds}
-        if lost:
-            with suppress(ReconcilerError):  # where nobody answers, the reason stays the one that is known
-                lost = dict(await self._cluster.watch(lost, namespaces=self.config.namespaces))
-        self._tell.watched(lost)
+        self._tell.watched(await self._observing.follow_again())
 
     async def work(self) -> SyncResult | None:
         """Do what is due: a pass where there is a new revision or something to try again, else heal what drifted.
@@ -253,17 +206,11 @@ class Reconciler:
 
     def _could_not(self, snapshot: Snapshot | None, error: ReconcilerError) -> None:
         """The cluster, or a blob, could not be read. A commit that came meanwhile does not wait for the next try."""
-        self._failed()
+        self._retries.failed()
         self._again = False
         if snapshot is not None:
             self._tried = snapshot.revision.commit
         self._tell.failed(snapshot, error)
-
-    def _failed(self) -> None:
-        """Something is to be tried again, after a pause that grows: watch events meanwhile do not shorten it."""
-        pause = min(_RETRY_LONGEST, _RETRY_FIRST * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        self._retry_at = self._with.clock.monotonic() + pause * self._with.random.uniform(0.8, 1.2)
 
     async def close(self) -> None:
         """Stop listening and close the repository."""
@@ -334,23 +281,10 @@ class Reconciler:
         )
 
     async def observe(self, desired: Desired) -> None:
-        """Record the kinds in use, then follow them: killed in between, nothing that was applied is ever orphaned."""
-        name = self.config.name
-        items = desired.manifests.items
-        commit = desired.snapshot.revision.commit
-        self._with.claims.state(name, items, commit=commit, certain=not desired.doubtful)
-        kinds = frozenset(identity.group_kind for identity in items)
-        bounds = self.config.namespaces
-        before = await self._store.load(name)
-        recorded = before.kinds | returning(before, bounds)
-        await self._store.record(name, kinds | recorded, {i.namespace for i in items if i.namespace})
-        versions = {manifest.gvk for manifest in items.values()}
-        await self._cluster.watch([*versions, *(recorded - kinds)], namespaces=bounds)
-        self._kinds = kinds | recorded
-        if not self._looked_outside:  # the configuration is the same for as long as we live
-            left = await left_behind(self._cluster, self.owner, before, bounds)
-            self._store.update(name, lambda state: replace(state, left=left))
-            self._looked_outside = True
+        """Say what is stated, record the kinds in use, and follow them."""
+        items, commit = desired.manifests.items, desired.snapshot.revision.commit
+        self._with.claims.state(self.config.name, items, commit=commit, certain=not desired.doubtful)
+        await self._observing.record_and_follow(items.values())
 
     async def decide(self, desired: Desired) -> list[Change]:
         """What is to happen to each object that is not as Git states it."""
@@ -389,65 +323,7 @@ class Reconciler:
 
     async def execute(self, changes: Iterable[Change], manifests: Manifests) -> dict[Identity, ObjectResult]:
         """Carry the changes out; a result for each."""
-        answers: dict[Identity, Live] = {}
-
-        def finished(result: ObjectResult) -> None:
-            self._busy.discard(result.identity)
-            self._tell.finished(result)
-            self._attendant.made(result, answers.pop(result.identity, None), self._decider.left)
-
-        def answered(live: Live) -> None:
-            answers[live.identity] = live
-
-        execution = self._execution(
-            manifests.items, finished, answered, self._superseded, self._attendant.forces, self._with.wait_timeout
-        )
-        return await execution.run(changes)
-
-    def _healing(
-        self,
-        items: Mapping[Identity, Manifest],
-        finished: Callable[[ObjectResult], None],
-        answered: Callable[[Live], None] = lambda _live: None,
-    ) -> Execution:
-        """What carries changes out between two passes."""
-
-        def told(result: ObjectResult) -> None:
-            if result.outcome is Outcome.DONE or result.action is Action.PRUNE:  # else it drifts on, and that is said
-                self._tell.finished(result, healing=result.action is not Action.PRUNE)
-            finished(result)
-
-        # What is missing while something is healed is not waited for.
-        return self._execution(items, told, answered, self._interrupted, lambda _change: True, 0.0)
-
-    def _execution(
-        self,
-        items: Mapping[Identity, Manifest],
-        finished: Callable[[ObjectResult], None],
-        answered: Callable[[Live], None],
-        superseded: asyncio.Event,
-        forced: Callable[[Change], bool],
-        wait_timeout: float,
-    ) -> Execution:
-        def written(manifest: Manifest, live: Live) -> None:
-            self._decider.written(manifest, live.resource_version)
-            if manifest.once:
-                self._runs.made(manifest.identity)
-            answered(live)
-
-        return Execution(
-            self._cluster,
-            items,
-            self.owner,
-            concurrency=self._with.concurrency,
-            wait_timeout=wait_timeout,
-            superseded=superseded,
-            finished=finished,
-            forced=forced,
-            written=written,
-            again=self._decider.again,
-            failed=self._decider.undecided,
-        )
+        return await self._hands.of_a_pass(manifests.items, self._superseded, self._busy.discard).run(changes)
 
     def record(self, result: SyncResult) -> None:
         """Keep what the next life of the daemon must know, and say how the pass ended."""
@@ -455,24 +331,20 @@ class Reconciler:
             self._tried = result.revision.commit
             self._synced = True
             if result.ok:
-                self._failures = 0
+                self._retries.succeeded()
             else:
-                self._failed()
-        name, cache = self.config.name, self._cluster.cache
-        bounds = self.config.namespaces
-        failing = self._cluster.failing(namespaces=bounds)
-        unread = {kind for kind in self._kinds if kind in failing or not self._cluster.listed(kind, namespaces=bounds)}
+                self._retries.failed()
         leave = partial(
             passed,
             result=result,
             guard=self.config.guard,
             stated=frozenset(self._desired.manifests.items if self._desired else ()),
             doubtful=self._desired is None or self._desired.doubtful,
-            marked=frozenset(cache.marked(name)),
-            unread=unread,
+            marked=frozenset(self._cluster.cache.marked(self.config.name)),
+            unread=self._observing.unread(),
             settled=not self._waiting,
         )
-        self._store.update(name, leave)
+        self._store.update(self.config.name, leave)
         self._tell.ended(result)
 
     # -- between passes -----------------------------------------------------------------------------------------------
@@ -503,13 +375,14 @@ class Reconciler:
     async def heal(self) -> None:
         """Have the attendant look at what others changed, and take away what was kept only for a while."""
         await self._attendant.attend(self._lend, suspended=False)
-        if not self._untidy or self._passing or self._failures:
+        if not self._untidy or self._passing or self.retry_delay is not None:
             return
         async with self._deciding:
             if self._desired is not None:
                 prunes = self._prunes(self._desired, (), await self._store.load(self.config.name))
                 going = [change for change in prunes.changes if change.action is Action.PRUNE]
-                await self._healing(self._desired.manifests.items, lambda _result: None).run(going)
+                hands = self._hands.between(self._desired.manifests.items, self._interrupted, lambda _result: None)
+                await hands.run(going)
 
     async def _rest(self) -> None:
         """Suspended: nothing is written, and what others do is noticed all the same."""
@@ -526,9 +399,7 @@ class Reconciler:
             return
         specs = await self.load(snapshot)
         manifests = await asyncio.to_thread(self.render, specs)
-        versions = {manifest.gvk for manifest in manifests.items.values()}
-        await self._cluster.watch(versions, namespaces=self.config.namespaces)
-        self._kinds |= {version.group_kind for version in versions}
+        await self._observing.follow(manifests.items.values())
         self._desired = Desired(snapshot, specs, manifests)
         self._attendant.passed(manifests, compared=False)
 
@@ -561,5 +432,5 @@ class Reconciler:
             cluster=self._cluster,
             decider=self._decider,
             runs=self._runs,
-            execution=partial(self._healing, items),
+            execution=partial(self._hands.between, items, self._interrupted),
         )

@@ -20,7 +20,8 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.connect import connect
 from reconciler.cluster.state import StateStore
 from reconciler.engine.claims import Claims
-from reconciler.engine.reconciler import Reconciler, Surroundings
+from reconciler.engine.reconciler import Reconciler
+from reconciler.engine.surroundings import Surroundings
 from reconciler.http.transport import Request
 from reconciler.model.config import SourceConfig
 from reconciler.source.repository import GitSource

@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.clock import Clock, LoopClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.daemon.serve import keep
-from reconciler.engine.reconciler import Repository
+from reconciler.engine.surroundings import Repository
 from reconciler.http.transport import Transport
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, EventType

@@ -17,7 +17,8 @@ from reconciler.cluster.state import StateStore, Update
 from reconciler.drift.drifts import Drifts
 from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
-from reconciler.engine.reconciler import Reconciler, Surroundings
+from reconciler.engine.reconciler import Reconciler
+from reconciler.engine.surroundings import Surroundings
 from reconciler.http.transport import Request, Transport
 from reconciler.kube.names import Identity
 from reconciler.model.config import SourceConfig

@@ -1,0 +1,56 @@
+"""What a source is given, and what it wants."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from reconciler.clock import Clock
+from reconciler.cluster.cluster import Cluster
+from reconciler.cluster.state import StateStore
+from reconciler.engine.claims import Claims
+from reconciler.model.event import Sink
+from reconciler.model.manifest import Manifests
+from reconciler.model.snapshot import Blobs, Revision, Snapshot
+from reconciler.model.spec import Specs
+from reconciler.source.repository import Poll
+
+
+class Repository(Blobs, Protocol):
+    """What the engine asks of a source."""
+
+    async def poll(self) -> Poll: ...
+
+    async def messages(self, old: str, new: str) -> tuple[str, ...]: ...
+
+    async def blame(self, path: str, rev: str) -> tuple[Revision | None, ...]: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sources of one daemon share. `wait_timeout` is in seconds, for one dependency."""
+
+    cluster: Cluster
+    store: StateStore
+    install: str
+    claims: Claims
+    clock: Clock
+    random: Random
+    emit: Sink
+    concurrency: int = 8
+    wait_timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the last pass wanted."""
+
+    snapshot: Snapshot
+    specs: Specs
+    manifests: Manifests
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether Git states more than could be understood."""
+        return bool(self.specs.quarantined or self.specs.unknown or self.manifests.unrendered)
