@@ -35,8 +35,8 @@ from reconciler.source.objects import local
 from reconciler.source.process import Damaged, GitFailed, GitJob
 
 DEADLINE: Final = 120.0  # seconds of trying again after races
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 3.0
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 8.0
 _TIP: Final = "refs/reconciler/push/tip"
 _BASE: Final = "refs/reconciler/push/base"
 _NEW: Final = "refs/reconciler/push/new"
@@ -105,7 +105,7 @@ class BranchWriter:
                         f"others kept pushing to {branch} for {self._deadline:g} s", where=f"source {self._config.name}"
                     )
                 await self._clock.sleep(pause * self._random.uniform(0.2, 1.0))
-                pause = min(_LONGEST_PAUSE, pause * 1.5)
+                pause = min(_LONGEST_PAUSE, pause * 2.0)
 
     def _once(self, git: GitJob, target: str, base: str, paths: tuple[str, ...], edit: Edit) -> str | None:
         """One try. The commit, "" for no change, None after a race."""

@@ -204,7 +204,7 @@ def test_whatever_is_changed_comments_and_the_rest_survive(text: str, changes: d
 
 
 def test_many_at_once() -> None:
-    locks = {f"Image/shop/i{n:04}": Locked("r.io/x", str(n), A) for n in range(2000)}
+    locks = {f"Image/shop/i{n:04}": Locked("r.io/x", str(n), A) for n in range(500)}
     text = changed(b"", locks, "l")
     moved = {key: Locked("r.io/x", one.tag, B) for key, one in locks.items()}
     assert parse(changed(text, moved, "l"), "l") == moved

@@ -121,11 +121,11 @@ async def test_a_registry_is_not_overrun(world: MemoryRegistries, memory_session
     assert most == 8
 
 
-async def test_500_followed_tags_that_did_not_change(open_registry: RegistryServer, session) -> None:
-    """HEADs and listings only: `benchmarks/images.py` tells how long that takes."""
+async def test_followed_tags_that_did_not_change(open_registry: RegistryServer, session) -> None:
+    """HEADs and listings only: `benchmarks/images.py` tells how long that takes for 500."""
     connected = session()
     pusher = Pusher(connected)
-    names = [open_registry.name(f"many/{n}") for n in range(25)]
+    names = [open_registry.name(f"many/{n}") for n in range(5)]
     for name in names:
         await push_image(pusher, Repository.parse(name), "1.0.0", b"layer")
     wanted = [wanting(f"{n}-{tag}", name, follow) for n, name in enumerate(names) for tag, follow in policies()]
@@ -137,11 +137,11 @@ async def test_500_followed_tags_that_did_not_change(open_registry: RegistryServ
     await asyncio.gather(*manifests)
     resolver = Resolver(Registry(connected))
     first = await resolver.resolve(wanted)
-    assert len(first) == 500
+    assert len(first) == 100
     before = len(open_registry.requests())
     assert await resolver.resolve(wanted) == first
     asked = Counter(request.split()[0] for request in open_registry.requests()[before:])
-    assert asked == {"HEAD": 500, "GET": 25}
+    assert asked == {"HEAD": 100, "GET": 5}
 
 
 def policies() -> list[tuple[str, Follow]]:
