@@ -226,10 +226,10 @@ def huge() -> Overall:
     """As much of everything as a cluster and its people can bring about."""
     long, wide = "word " * 10_000, "w" * 253
     sources, every, found = [], [], []
+    held = tuple(Held(Identity("", "ConfigMap", wide, f"{n}"), f"u{n}", f"{n} {long[:5000]}", long) for n in range(500))
     for number in range(200):
         name = f"{number:03}{'s' * 60}"
         problem = Problem(Severity.ERROR, "bad-value", Location("p" * 200, 1, 1), long, subject=long, hint=long)
-        held = tuple(Held(Identity("", "ConfigMap", wide, f"{n}"), f"u{n}", f"{n} {long}", long) for n in range(500))
         revision = replace(SHOP, author=long, subject=long)
         each = Pass(revision, NOW, NOW, ok=False, failed=9, messages=(long[:300],) * 5)
         words = {"unreachable": long, "trouble": long, "missing": (long,) * 20, "paths": (long,) * 20}
