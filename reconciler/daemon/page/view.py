@@ -15,7 +15,8 @@ from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.status import Condition, Detail, Manager, Overall, Row, SourceStatus, Standing
 from reconciler.drift.drifts import Drifts
 from reconciler.engine.healths import Healths
-from reconciler.engine.reconciler import Desired, Reconciler
+from reconciler.engine.reconciler import Reconciler
+from reconciler.engine.surroundings import Desired
 from reconciler.kube.fieldset import FieldSet
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.drift import Author
