@@ -1,6 +1,7 @@
 """GPU allocation on traces of a production cluster: the published fragmentation gradient descent (FGD), ours, a bound.
 
     python benchmarks/planner_openb.py [--seeds 10] [--pods FILE --nodes FILE] [--rounds 4000] [--processes 2]
+        [--frontier]
 
 The published protocol: per seed (from 42) the whole trace in a random order, then pods drawn with replacement until
 130 % of the GPUs were asked for; a pod that fits nowhere is gone. Allocated / total is read when 100 % and 130 % were
@@ -38,6 +39,8 @@ NODES = DATA / "openb_node_list_gpu_node.csv"
 TRACES = ("default", "cpu250", "gpuspec33")
 LOADS = (100, 130)
 LEARN_FIRST, LEARN_AGAIN = 64, 1.5  # arrivals after which the mix is taken, and how many times as many each next time
+STICKY_LOAD = 96
+PRICES = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05)  # of moving one pod, in GPUs
 LADDER = 0.05  # percent of the GPUs that arrive between two searches
 
 
@@ -181,9 +184,8 @@ def bounds(trace: Trace, order: list[int]) -> tuple[float, int]:
     return at_100, low
 
 
-def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: int, rounds: int, seed: int) -> int:
-    """How many of the first pods are placed, all of them, when they may move. Climbs in small steps from where greedy
-    first fails, each time from the packing before."""
+def asks_and_rooms(trace: Trace) -> tuple[list[Ask], list[Room]]:
+    """The shapes and the empty nodes, as the search takes them."""
     shapes, classes = trace.shapes, trace.classes
     asks = [
         Ask(
@@ -198,14 +200,27 @@ def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: i
     for kind in trace.kinds:
         capacity = tuple(int(amount) for amount in classes.capacity[kind])
         rooms.append(Room(int(kind), capacity, capacity, (DEVICE,) * int(classes.gpus[kind])))
-    worth = shapes.gpu / DEVICE + shapes.request[:, 0] / 1e6
-    pieces = [Piece(shape, float(worth[shape])) for shape in order[:bound]]
-    asked = np.cumsum(shapes.gpu[order[:bound]])
+    return asks, rooms
+
+
+def worth(trace: Trace) -> list[float]:
+    """What a pod of each shape counts: its GPUs, and hardly anything for its cores."""
+    return [float(amount) for amount in trace.shapes.gpu / DEVICE + trace.shapes.request[:, 0] / 1e6]
+
+
+def found_by(slots: list[Slot | None]) -> Places:
+    return Places([slot.node if slot else -1 for slot in slots], [slot.devices if slot else 0 for slot in slots])
+
+
+def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: int, rounds: int, seed: int) -> int:
+    """How many of the first pods are placed, all of them, when they may move. Climbs in small steps from where greedy
+    first fails, each time from the packing before."""
+    asks, rooms = asks_and_rooms(trace)
+    values = worth(trace)
+    pieces = [Piece(shape, values[shape]) for shape in order[:bound]]
+    asked = np.cumsum(trace.shapes.gpu[order[:bound]])
     placed = next((number for number, slot in enumerate(slots[:bound]) if slot is None), bound)
-    places = Places(
-        [slot.node if slot else -1 for slot in slots[:placed]], [slot.devices if slot else 0 for slot in slots[:placed]]
-    )
-    random = Random(seed)
+    places, random = found_by(slots[:placed]), Random(seed)
     while placed < bound:
         until = int(np.searchsorted(asked, asked[placed - 1] + trace.total * LADDER / 100)) + 1
         until = min(max(until, placed + 1), bound)
@@ -215,6 +230,28 @@ def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: i
             break
         places, placed = tried, until
     return placed
+
+
+def frontier(pods: Path, nodes: Path, seed: int, rounds: int) -> None:
+    """What the price of a move buys: pods that wait beside running pods that are moved, at 96 % asked for."""
+    trace = read(pods, nodes)
+    order = arrivals(trace, seed)
+    order = order[: int(np.searchsorted(np.cumsum(trace.shapes.gpu[order]), trace.total * STICKY_LOAD / 100))]
+    _, slots = greedy(trace, order, States(trace.classes, trace.shapes, weights()))
+    asks, rooms = asks_and_rooms(trace)
+    values = [value + 0.5 for value in worth(trace)]  # dropping a pod is worse than moving it, however small
+    waiting = sum(slot is None for slot in slots)
+    print(f"\n{pods.stem}: {len(order)} pods, {STICKY_LOAD} % asked for, {waiting} wait")
+    print("price of a move   moved    waiting")
+    for price in PRICES:
+        pieces = [
+            Piece(shape, values[shape], slot.node if slot else -1, price if slot else 0.0)
+            for shape, slot in zip(order, slots, strict=True)
+        ]
+        places = found_by(slots)
+        outcome = Search(asks, rooms, pieces, places, moves=len(order)).run(rounds, Random(seed))
+        moved = sum(slot is not None and slot.node != node for slot, node in zip(slots, places.node, strict=True))
+        print(f"{price:15.3f} {100 * moved / len(order):6.2f} % {outcome.waiting:8}", flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,11 +342,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=4000, help="of the search at each step of the load")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--frontier", action="store_true", help="only what moves buy, at 96 %%, for one seed")
     parser.add_argument("--traces", default=",".join(TRACES))
     options = parser.parse_args()
     files = (
         [options.pods] if options.pods else [DATA / f"openb_pod_list_{name}.csv" for name in options.traces.split(",")]
     )
+    if options.frontier:
+        for file in files:
+            frontier(file, options.nodes, 42, options.rounds)
+        return
     lines = {}
     with multiprocessing.Pool(options.processes) as pool:
         for file in files:

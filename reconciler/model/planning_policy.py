@@ -73,7 +73,7 @@ class Policy:
 
     profile: str = "balanced"
     weights: Mapping[str, float] = field(default_factory=dict)
-    move_price: float = 0.02
+    move_price: float = 0.05
     move_budget: int = 100
     iterations: int = 2000
     seed: int = 1

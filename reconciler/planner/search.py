@@ -21,6 +21,7 @@ SMALLEST: Final = 2  # nodes that one round empties
 LARGEST: Final = 5
 TOGETHER: Final = 0.01  # what a whole device that is free is worth more than two halves
 TRIES: Final = 200
+SETTLE: Final = 100  # rounds after which it is counted again what is away from home
 COMPANY: Final = 4  # waiting replicas that a round tries to place beside the first
 _NOWHERE: Final = -1
 
@@ -101,27 +102,42 @@ class Search:
         self._peak = [max(max(amounts), 1) for amounts in zip(*(room.capacity for room in rooms), strict=True)]
 
     def run(self, rounds: int, random: Random) -> Outcome:
-        """At most so many rounds; ends early once nothing waits."""
+        """At most so many rounds; ends early once nothing waits and nothing that moved can be expected back."""
+        away: list[int] = []
         for number in range(rounds):
-            if not self._waiting:
-                return Outcome(number, 0)
-            self._round(random)
+            if self._waiting:
+                first = self._waiting[int(random.random() * len(self._waiting))]
+                self._round(first, self._choose(self._pieces[first].shape, [], random), random)
+                continue
+            if number % SETTLE == 0 or not away:
+                away = [piece for piece, node in enumerate(self._places.node) if self._away(piece, node)]
+                if not away:
+                    return Outcome(number, 0)
+            piece = away[int(random.random() * len(away))]
+            if self._away(piece, self._places.node[piece]):
+                begin = [self._pieces[piece].home, self._places.node[piece]]
+                self._round(None, self._choose(self._pieces[piece].shape, begin, random), random)
+            else:
+                away.remove(piece)
         return Outcome(rounds, len(self._waiting))
 
-    def _round(self, random: Random) -> None:
-        first = self._waiting[int(random.random() * len(self._waiting))]
-        nodes = self._choose(self._pieces[first].shape, random)
+    def _away(self, piece: int, node: int) -> bool:
+        """Whether it was moved, and that costs something."""
+        return node != _NOWHERE and self._pieces[piece].price > 0 and self._pieces[piece].home not in (_NOWHERE, node)
+
+    def _round(self, first: int | None, nodes: list[int], random: Random) -> None:
         if not nodes:
             return
         pieces, places = self._pieces, self._places
         removed = [piece for node in nodes for piece in self._held[node]]
-        tried = [first]
+        tried = [] if first is None else [first]
         for _ in range(min(len(self._waiting) - 1, COMPANY)):
             other = self._waiting[int(random.random() * len(self._waiting))]
             if other not in tried:
                 tried.append(other)
         before = [(node, self._free[node], self._devices[node]) for node in nodes]
-        cost = sum(pieces[piece].weight for piece in tried) - TOGETHER * self._together(nodes)
+        together = TOGETHER if first is not None else 0.0  # on the way home it does not matter
+        cost = sum(pieces[piece].weight for piece in tried) - together * self._together(nodes)
         for piece in removed:
             if pieces[piece].home not in (_NOWHERE, places.node[piece]):
                 cost += pieces[piece].price
@@ -138,23 +154,22 @@ class Search:
                 if pieces[piece].home not in (_NOWHERE, node):
                     cost -= pieces[piece].price
             put.append((piece, node, devices))
-        cost += TOGETHER * self._together(nodes)
+        cost += together * self._together(nodes)
         if cost < -1e-9 or not self._justified(put, tried) or not self._affordable(put):
             for node, free, devices_free in before:
                 self._free[node], self._devices[node] = free, devices_free
             return
         self._keep(nodes, put)
 
-    def _choose(self, shape: int, random: Random) -> list[int]:
-        """Nodes that the shape may use, rather such as have some room left."""
+    def _choose(self, shape: int, nodes: list[int], random: Random) -> list[int]:
+        """More nodes that the shape may use, rather such as have some room left."""
         usable = self._usable.get(shape)
         if usable is None:
             usable = self._usable[shape] = [n for n, room in enumerate(self._rooms) if _could(self._asks[shape], room)]
         wanted = min(SMALLEST + int(random.random() * (LARGEST - SMALLEST + 1)), len(usable))
         gpu = self._asks[shape].count > 0
-        nodes: list[int] = []
         for _ in range(TRIES):
-            if len(nodes) == wanted:
+            if len(nodes) >= wanted:
                 break
             node = usable[int(random.random() * len(usable))]
             left = sum(self._devices[node]) if gpu else self._free[node][0]
