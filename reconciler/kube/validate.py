@@ -131,10 +131,10 @@ def refused_nulls(value: Any, schema: Schema, path: str = "") -> Iterator[Violat
             message = f'Invalid value: "null": {path} in body must be of type {expected}: "null"'
             yield Violation(path, "FieldValueTypeInvalid", message)
         yield from _unlisted(value, schema, path)
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and schema.shape not in (Shape.LIST, Shape.SCALAR):
         for name, member in value.items():
             yield from refused_nulls(member, _member(schema, name) or UNTYPED, _dotted(path, name))
-    elif isinstance(value, list):
+    elif isinstance(value, list) and schema.shape in (Shape.LIST, Shape.UNTYPED):
         for i, item in enumerate(value):
             yield from refused_nulls(item, schema.item, f"{path}[{i}]")
 

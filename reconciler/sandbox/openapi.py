@@ -1,7 +1,7 @@
 """`/openapi/v2` and `/openapi/v3`: made when first asked for, kept until a CustomResourceDefinition changes."""
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,13 @@ from reconciler.sandbox.refusals import no_such_path
 Value = dict[str, Any]
 
 _JSON = {"content-type": "application/json"}
+PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_NOTHING: Final = b"\n\x032.0\x12\x11\n\nKubernetes\x12\x03v1.B\x00J\x00"
+"""swagger 2.0, a title, a version, no paths and no definitions, as protobuf.
+
+kubectl asks for it before it applies a List, whose items it would check itself. What is not in it, it leaves to the
+server, and that checks each item as strictly.
+"""
 
 
 class Documents:
@@ -29,6 +36,8 @@ class Documents:
             self._made.clear()
             self._generation = registry.generation
         path = request.path.removeprefix("/openapi/").strip("/")
+        if path == "v2" and PROTOBUF in request.headers.get("accept", ""):
+            return Response(200, {"content-type": PROTOBUF.replace("@", ".")}, _NOTHING)  # no media type has an @
         if path == "v2":
             return self._respond(path, lambda: document_v2(registry.catalog, self._crds()))
         if path == "v3":

@@ -23,7 +23,7 @@ from reconciler.kube.openapi import catalog
 from reconciler.sandbox import content, discovery
 from reconciler.sandbox.content import Accept
 from reconciler.sandbox.core import Core
-from reconciler.sandbox.openapi import Documents
+from reconciler.sandbox.openapi import PROTOBUF, Documents
 from reconciler.sandbox.refusals import Refusal, bad_request, method_not_allowed, no_such_path
 from reconciler.sandbox.registry import Registry
 from reconciler.sandbox.routes import Route, parse
@@ -112,6 +112,8 @@ class Sandbox:
         """The same without a coroutine: nothing here waits."""
         accept = content.Accept(content.JSON)
         try:
+            if request.path == "/openapi/v2" and PROTOBUF in request.headers.get("accept", ""):
+                return self._documents.answer(request)
             accept = content.accept(request.headers.get("accept", ""))
             route = parse(request.path)
             if route is None:
@@ -151,6 +153,8 @@ class Sandbox:
     def _start(self, request: Request) -> "Response | watch.Watch":
         accept = content.Accept(content.JSON)
         try:
+            if request.path == "/openapi/v2" and PROTOBUF in request.headers.get("accept", ""):
+                return self._documents.answer(request)
             accept = content.accept(request.headers.get("accept", ""))
             route = parse(request.path)
             if route is None:

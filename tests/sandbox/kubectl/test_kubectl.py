@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from sandbox_api import config_map
 
 MANIFEST = """
 apiVersion: apps/v1
@@ -76,6 +77,14 @@ def test_apply_creates_changes_and_leaves_alone(kubectl: Any) -> None:
     assert kubectl("apply", "-f", "-", stdin=manifest("applied")) == "deployment.apps/applied unchanged\n"
     assert kubectl("apply", "-f", "-", stdin=manifest("applied", "2")) == "deployment.apps/applied configured\n"
     assert kubectl("get", "deploy", "applied", "-o", "jsonpath={..image}") == "nginx:2"
+
+
+def test_a_list_is_applied_item_by_item(kubectl: Any) -> None:
+    items = [config_map("first", {"a": "1"}), config_map("second", {"a": "1"})]
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    assert kubectl.run("apply", "-f", "-", stdin=listed).stdout == "configmap/first created\nconfigmap/second created\n"
+    wrong = listed.replace('"data"', '"dada"')
+    assert 'unknown field "dada"' in kubectl.run("apply", "-f", "-", stdin=wrong).stderr
 
 
 def test_server_side_apply_names_the_conflict(kubectl: Any) -> None:
