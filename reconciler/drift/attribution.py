@@ -60,13 +60,21 @@ class Stated(Protocol):
 
 
 class Authorship:
-    """Finds who wanted what, in one repository. `slots` bounds the Git processes and may be shared between sources."""
+    """Finds who wanted what, in one repository.
 
-    def __init__(self, history: History, loader: Loader, *, slots: asyncio.Semaphore | None = None) -> None:
+    `slots` bounds the Git processes and may be shared between sources. The commits of about `lines` lines, of all files
+    together, are remembered.
+    """
+
+    def __init__(
+        self, history: History, loader: Loader, *, slots: asyncio.Semaphore | None = None, lines: int = _LINES
+    ) -> None:
         self._history = history
         self._loader = loader
         self._slots = slots or asyncio.Semaphore(1)
         self._blames: OrderedDict[tuple[str, str], asyncio.Task[Blame]] = OrderedDict()
+        self._most = lines
+        self._lines = 0  # of the answers, and one more for each
         self._entries: tuple[Snapshot, Mapping[str, Entry]] | None = None
 
     async def of(
@@ -149,20 +157,24 @@ class Authorship:
         return path, await asyncio.shield(task)  # others may wait for it too
 
     async def _blame(self, path: str, commit: str) -> Blame:
+        found: Blame = ()
         try:
             async with self._slots:
-                return await self._history.blame(path, commit)
+                found = await self._history.blame(path, commit)
         except SourceError:  # remembered like an answer: until the next commit it would be the same
-            return ()
+            pass
+        self._lines += 1 + len(found)
+        return found
 
     def _forget(self) -> None:
-        """Of the answers, the oldest, where there are too many."""
-        ended = [(key, task) for key, task in self._blames.items() if task.done()]
-        lines = 0
-        for key, task in reversed(ended):
-            lines += 1 + (0 if task.cancelled() or task.exception() else len(task.result()))
-            if lines > _LINES:
-                del self._blames[key]
+        """The oldest answers, where there are too many lines of them."""
+        while self._lines > self._most:
+            key, task = next(iter(self._blames.items()))
+            if not task.done():
+                return
+            del self._blames[key]
+            if not task.cancelled() and not task.exception():
+                self._lines -= 1 + len(task.result())
 
 
 class GitAttribution:

@@ -203,6 +203,20 @@ async def test_a_thousand_objects_of_fifty_files_cost_fifty_blames_two_at_a_time
         assert await found.of(changed, "data.value", "data.other") == ["0.yaml:30 Change", "0.yaml:31 Write"]
 
 
+async def test_what_was_asked_long_ago_is_forgotten(repository: Repository) -> None:
+    repository.commit({f"{name}.yaml": CONFIG % (name, "1") for name in "abc"}, "Write")
+    async with shop(repository) as found:
+        found.authorship = Authorship(found.source, found.loader, lines=12)
+
+        async def blames(name: str) -> int:
+            before = found.commands["blame"]
+            assert await found.of(SETTINGS._replace(name=name), "data.value") == [f"{name}.yaml:6 Write"]
+            return found.commands["blame"] - before
+
+        assert [await blames(name) for name in "abbacb"] == [1, 1, 0, 0, 1, 1]
+        assert await blames("c") == 0
+
+
 class Watched(asyncio.Semaphore):
     """Notes how many hold it at most."""
 
