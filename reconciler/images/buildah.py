@@ -83,7 +83,9 @@ class Buildah:
         trust = {"auth": bool(auths), "certificates": bool(authorities)}
         await commands.run(buildah_argv.build(work, places, **trust), "the build")
         await commands.run(buildah_argv.push_to_layout(work, places), "writing the image")
-        return await push_layout(folder / "layout", work.target, self._pusher)
+        registry = work.target.repository.registry
+        near = next((one.repository for one in work.bases.values() if one.repository.registry == registry), None)
+        return await push_layout(folder / "layout", work.target, self._pusher, mount=near)
 
     async def _auths(self, work: Work) -> Mapping[str, Mapping[str, str]]:
         """The credentials that the bases need, and no others."""

@@ -128,6 +128,8 @@ async def test_a_base_is_used_at_its_digest_and_arguments_arrive(
     pinned = {f"{base}:1": Reference.parse(f"{base}:1@{digest}")}
     await bench.build(open_registry.name("buildah/on-base:1"), {"Containerfile": containerfile}, build, bases=pinned)
     assert "said: --a $b 'c'" in bench.log
+    mounted = [one for one in open_registry.requests("POST") if "/on-base/" in one and "mount=sha256" in one]
+    assert mounted  # the base's layers are not sent again
 
 
 async def test_several_platforms_make_an_index(bench: Bench, open_registry: RegistryServer) -> None:
