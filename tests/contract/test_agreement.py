@@ -186,6 +186,80 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         ),
     ),
     "an item of a list of objects is one": (422, (made("widgets", ports=["text"]),)),
+    "a list where an object belongs is looked at no closer": (422, (made("gadgets", counts=[None]),)),
+    "a spec that is null has no number to scale": (422, (applied("widgets", {"spec": None}),)),
+    "a field that may be a number or text, stated as an object, has fields that nobody knows": (
+        400,
+        (
+            Step(
+                "POST",
+                BY["gadgets"].collection,
+                stated("gadgets", limit={"x": 1}),
+                query=(("fieldValidation", "Strict"),),
+            ),
+        ),
+    ),
+    "a namespace asks for a level of security that there is": (
+        422,
+        (
+            Step(
+                "POST",
+                BY["namespaces"].collection,
+                {
+                    "apiVersion": "v1",
+                    "kind": "Namespace",
+                    "metadata": {"name": "mine-a", "labels": {"pod-security.kubernetes.io/warn": ""}},
+                },
+            ),
+        ),
+    ),
+    "a resource of somebody else's is not promised twice": (
+        422,
+        (
+            made(
+                "deployments",
+                template={
+                    "metadata": {"labels": {"app": "one"}},
+                    "spec": {
+                        "containers": [
+                            {"name": "a", "image": "x", "resources": {"requests": {"example.com/gpu": "1"}}},
+                        ]
+                    },
+                },
+            ),
+        ),
+    ),
+    "a policy binding's actions are known words": (
+        422,
+        (
+            Step(
+                "POST",
+                "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+                {
+                    "apiVersion": "admissionregistration.k8s.io/v1",
+                    "kind": "ValidatingAdmissionPolicyBinding",
+                    "metadata": {"name": "mine-a"},
+                    "spec": {"policyName": "p", "validationActions": ["Warn", "Auditx"]},
+                },
+            ),
+        ),
+    ),
+    "a definition whose objects are gone says so while others hold it": (
+        200,
+        (
+            Step(
+                "POST",
+                BY["customresourcedefinitions"].collection,
+                {
+                    **BY["customresourcedefinitions"].valid("apples.mine-x.example.com"),
+                    "metadata": {"name": "apples.mine-x.example.com", "finalizers": ["example.com/hold"]},
+                },
+            ),
+            Step("DELETE", at("customresourcedefinitions")),
+            seen("customresourcedefinitions"),
+            patched("customresourcedefinitions", {"metadata": {"finalizers": None}}),
+        ),
+    ),
     "a field that may be a number or text is nobody's type to an apply": (
         422,
         (applied("widgets", {"spec": {"limit": []}}),),

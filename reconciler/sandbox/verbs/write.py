@@ -234,6 +234,8 @@ def _validate_scale(paths: Mapping[str, str], value: Value, causes: Causes) -> N
             continue
         found: Any = value
         for part in path.removeprefix(".").split("."):
+            if found is None:
+                break
             if not isinstance(found, dict):
                 causes.invalid(path, value.get("spec"), f"accessor error: {shown(found)} is no object")
                 break
