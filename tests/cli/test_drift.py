@@ -381,7 +381,7 @@ def watching(applied: Repository, server: Server) -> Iterator[Watching]:
     server.patch(f"{MAPS}/settings", {"data": {"currency": "USD"}})
     started = Watching(applied.path, server.kubeconfig)
     timeout = signal.signal(signal.SIGALRM, lambda *_: started.process.kill())
-    signal.alarm(60)
+    signal.alarm(120)
     try:
         yield started
     finally:
