@@ -145,6 +145,8 @@ class Pusher:
                 location = self._location(repository, answer)
                 offset += len(piece)
                 continue
+            if answer is not None and answer.status == 404:  # a new session of the upload may succeed
+                raise RegistryUnreachable("the registry forgot the upload", where=str(repository))
             if answer is not None and answer.status < 500 and answer.status != 416:
                 self._expect(answer, (202,), repository)
             failures += 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from reconciler.clock import Clock
 from reconciler.errors import ImageRefused, TransportError
@@ -95,10 +95,15 @@ class Session:
     async def follow(self, repository: Repository, request: Request, scopes: frozenset[str]) -> Response:
         """Like `send`, but goes where the registry says that the content is."""
         answer = await self.send(repository, request, scopes)
+        base = str(self.endpoint(repository).origin) + request.path
         for _ in range(MAX_REDIRECTS):
             if answer.status not in _REDIRECTS:
                 return answer
-            answer = await self.elsewhere(repository, answer.headers.get("location", ""), request, scopes)
+            try:
+                base = urljoin(base, answer.headers.get("location", ""))
+            except ValueError:
+                raise ImageRefused("the registry redirects to what is no URL", where=str(repository)) from None
+            answer = await self.elsewhere(repository, base, request, scopes)
         raise ImageRefused("the registry redirects in circles", where=str(repository))
 
     async def close(self) -> None:

@@ -87,6 +87,24 @@ async def test_the_registry_goes_down_in_mid_push_and_comes_back(own_registry: R
     assert await registry.blob(repository, digest_of(large), 20_000) == large
 
 
+async def test_a_registry_that_forgets_an_upload(open_registry: RegistryServer, session) -> None:
+    """As one does that is cleaned up, or whose requests go to several machines that share nothing."""
+    pusher = Pusher(session(), piece=1000)
+    repository = Repository.parse(open_registry.name("push/forgotten"))
+    uploads = open_registry.folder / "data/docker/registry/v2/repositories/push/forgotten/_uploads"
+    large = bytes(range(256)) * 40
+    forgotten: list[int] = []
+
+    async def read(offset: int, size: int) -> bytes:
+        if offset >= 5000 and not forgotten:
+            forgotten.append(offset)
+            await asyncio.to_thread(shutil.rmtree, uploads)
+        return large[offset : offset + size]
+
+    assert await pusher.blob(repository, digest_of(large), len(large), read)
+    assert forgotten
+
+
 async def test_a_push_that_fails_shows_nothing_of_it(own_registry: RegistryServer, session) -> None:
     connected = session(deadline=0.2)
     pusher, registry = Pusher(connected), Registry(connected)

@@ -306,6 +306,11 @@ async def test_redirects_that_are_not_followed(
     shop.blobs_from = Origin("http", "store.example.com")
     with pytest.raises(ImageRefused, match="not encrypted"):
         await registry.blob(WEB, digest, 100)
+    for nowhere in ("https://[::", "", "ftp://x/y", "https://u:p@x/y", "https://x:99999/"):
+        shop.fault = lambda _request, nowhere=nowhere: Response(307, {"location": nowhere}, b"")
+        with pytest.raises(ImageRefused):
+            await registry.blob(WEB, digest, 100)
+    world.seen.clear()
     shop.fault = lambda _request: Response(307, {"location": "/again"}, b"")
     with pytest.raises(ImageRefused, match="in circles"):
         await registry.blob(WEB, digest, 100)
