@@ -26,6 +26,7 @@ from reconciler.model.manifest import ANNOTATION_ID, DriftMode, Owner
 from reconciler.model.result import ObjectResult, Outcome
 
 _AGAIN: Final = 300.0  # seconds until what we may not change is looked at again
+_UNCLEAR: Final = 60.0  # the same for what could not be compared
 
 
 class Judge:
@@ -118,6 +119,9 @@ class Judge:
             live = await between.look(identity)
         elif change.action is Action.REFUSE and not change.uid:
             return None  # nobody could look at it
+        elif change.action is Action.UPDATE and not change.fields:  # only its version is another, for a moment
+            self._docket.look_again(identity, _UNCLEAR)
+            return None
         if not (between.met(identity) or identity in self._docket or same_text(change, live)):
             return None
         finding = self.finding(change, live, before.live(identity) if before is not None else None)

@@ -88,6 +88,10 @@ class Decider:
                 undecided.add(manifest.identity)
             else:
                 try:
+                    there = cache.api_version(manifest.identity)
+                    if there not in ("", manifest.gvk.api_version) and manifest.identity not in existing:
+                        # A watch event has brought it in another version while others were looked at.
+                        existing |= await self._existing.in_their_versions([manifest])
                     change = self._decide(manifest, existing, manifests, past)
                     if any(field.path == "spec.replicas" for field in change.fields) and (
                         await self._autoscalers.scaled([manifest])
