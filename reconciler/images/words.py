@@ -59,9 +59,8 @@ def refusal(answer: Response, where: str, host: str) -> ImageError:
                 hint="with credentials the limit may be higher; else lengthen the scan's interval",
             )
         case status if status in (301, 302, 303, 307, 308):
-            place = urlsplit(answer.headers.get("location", ""))
             return ImageRefused(
-                f"the registry {host} redirects to {printable(place.netloc) or 'nowhere'}",
+                f"the registry {host} redirects to {_host(answer.headers.get('location', '')) or 'nowhere'}",
                 where=where,
                 hint="state the registry that it redirects to",
             )
@@ -69,6 +68,14 @@ def refusal(answer: Response, where: str, host: str) -> ImageError:
             return RegistryUnreachable(f"the registry {host} has failed", where=where, why=said)
         case _:
             return ImageError(f"the registry {host} refuses it", where=where, why=said)
+
+
+def _host(url: str) -> str:
+    """The host of a URL, for people; "" where there is none. The rest may hold a signature."""
+    try:
+        return printable(urlsplit(url).hostname or "")
+    except ValueError:
+        return ""
 
 
 def _said(answer: Response) -> str:
