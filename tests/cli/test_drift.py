@@ -363,23 +363,26 @@ def test_a_suspended_source_is_compared_and_not_healed(cli: Any, on: Any, applie
 
 
 class Watching:
-    """`reconciler drift --watch --output json` as a process."""
+    """`reconciler drift --watch` as a process."""
 
-    def __init__(self, folder: Path, kubeconfig: Path) -> None:
+    def __init__(self, folder: Path, kubeconfig: Path, form: str) -> None:
         program = Path(sys.executable).with_name("reconciler")
-        command = [program, "drift", folder, "--watch", "--output", "json"]
+        command = [program, "drift", folder, "--watch", "--output", form]
         self.process = subprocess.Popen([*command, "--kubeconfig", kubeconfig], stdout=subprocess.PIPE, text=True)
 
     def line(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        said: dict[str, Any] = json.loads(self.process.stdout.readline())
+        said: dict[str, Any] = json.loads(self.text())
         return said
+
+    def text(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
 
 
 @pytest.fixture
-def watching(applied: Repository, server: Server) -> Iterator[Watching]:
+def watching(applied: Repository, server: Server, request: pytest.FixtureRequest) -> Iterator[Watching]:
     server.patch(f"{MAPS}/settings", {"data": {"currency": "USD"}})
-    started = Watching(applied.path, server.kubeconfig)
+    started = Watching(applied.path, server.kubeconfig, getattr(request, "param", "json"))
     timeout = signal.signal(signal.SIGALRM, lambda *_: started.process.kill())
     signal.alarm(120)
     try:
@@ -417,3 +420,17 @@ def test_watching_says_what_comes_and_goes_and_takes_over_what_is_applied(
     assert (again["fields"][0]["wanted"], again["fields"][0]["stated"]["subject"]) == ("one\n2\n", "Count in digits")
     os.kill(watching.process.pid, signal.SIGINT)
     assert watching.process.wait(20) == 130
+
+
+@pytest.mark.parametrize("watching", ["text"], indirect=True)
+def test_watching_as_text(on: Any, watching: Watching, applied: Repository) -> None:
+    commit = applied.git("rev-parse", "HEAD")[:12]
+    assert watching.text() == f"watching 5 objects of source shop, at {commit}"
+    assert watching.text().endswith(" UTC")
+    assert watching.text() == "ConfigMap/default/settings  edited"
+    assert watching.text() == "  data.currency"
+    while "Open the shop" not in watching.text():
+        pass
+    assert on(applied.path, "--heal", "configmap/settings").code == 0
+    assert watching.text().endswith(" UTC")
+    assert watching.text() == f"ConfigMap/default/settings  is as {commit} states it again"
