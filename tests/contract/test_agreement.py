@@ -170,6 +170,7 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         (made("jobs", podFailurePolicy={"rules": []}, podReplacementPolicy="TerminatingOrFailed"),),
     ),
     "failed indexes need a limit for each": (422, (made("jobs", maxFailedIndexes=1),)),
+    "a backend of no group": (422, (made("ingresses", defaultBackend={"resource": {"name": "x"}}),)),
     "a budget's metadata is looked at last": (
         422,
         (
@@ -302,6 +303,14 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
     "a custom resource's Scale cannot be applied": (
         500,
         (made("widgets"), scaled("widgets", {"replicas": 3}, **FORCE)),
+    ),
+    "what a Scale makes room for is filled in": (
+        200,
+        (
+            applied("widgets", {}),
+            patched("widgets", {"spec": {"replicas": 0}}, MERGE, "/scale"),
+            seen("widgets"),
+        ),
     ),
     "unless that changes nothing": (200, (made("widgets"), scaled("widgets", {"replicas": 2}), seen("widgets"))),
     "a custom resource without the number has no Scale": (

@@ -92,7 +92,7 @@ def _backend(backend: Value, field: str, causes: Causes) -> None:
     if service is not None and resource is not None:
         causes.invalid(field, "", "cannot set both resource and service backends")
     elif resource is not None:
-        if "apiGroup" in resource:
+        if resource.get("apiGroup") is not None:
             causes.words(f"{field}.resource.apiGroup", resource["apiGroup"], naming.dns_subdomain(resource["apiGroup"]))
         for name in ("kind", "name"):
             if not resource.get(name):

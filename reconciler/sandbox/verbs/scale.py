@@ -68,6 +68,7 @@ def scale(call: Call) -> Response:
 
 def _store(call: Call, entry: Entry, old: Value, replicas: int, fields: list[Value]) -> Response:
     new = _with(old, _path(call.kind, "specReplicasPath", "spec.replicas"), replicas)
+    call.kind.codec.default(new)  # what now is there may have fields that are filled in
     about = {name: part for name, part in new["metadata"].items() if name != "managedFields"}
     new["metadata"] = {**about, **({"managedFields": fields} if fields else {})}
     return call.respond(_seen(call.kind, write.update(call.core, call.kind, entry, old, new, dry_run=call.dry_run)))
