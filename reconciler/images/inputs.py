@@ -74,11 +74,11 @@ class Tree:
         return self._files[bisect_left(self._paths, f"{folder}/") : bisect_left(self._paths, f"{folder}0")]
 
 
-_Key = tuple[str, str, str, tuple[tuple[str, str], ...]]
+_Key = tuple[str, str, str, str, tuple[tuple[str, str], ...]]
 
 
 class Gatherer:
-    """Gathers inputs, and remembers those of each build as long as no name below its context changes."""
+    """Gathers inputs in one repository, and remembers each build's as long as no name below its context changes."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -93,7 +93,7 @@ class Gatherer:
         """
         root = context_root(build.context, document)
         names = tree.below(root)
-        key = (root, build.containerfile, build.target, tuple(sorted(build.args.items())))
+        key = _key(build, document)
         known = self._known.get(key)
         if known is not None and known[0] == build and known[1] == names:
             return known[2]
@@ -102,10 +102,14 @@ class Gatherer:
         self._known[key] = (build, names, inputs)
         return inputs
 
-    def forget(self, roots: Iterable[str]) -> None:
-        """Keep only what is known of the contexts at `roots`."""
-        kept = set(roots)
-        self._known = {key: value for key, value in self._known.items() if key[0] in kept}
+    def forget_others(self, kept: Iterable[tuple[Build, str]]) -> None:
+        """Forget all builds but these, each with its document's path."""
+        keys = {_key(build, document) for build, document in kept}
+        self._known = {key: value for key, value in self._known.items() if key in keys}
+
+
+def _key(build: Build, document: str) -> _Key:
+    return document, build.context, build.containerfile, build.target, tuple(sorted(build.args.items()))
 
 
 async def _gather(build: Build, root: str, names: list[TreeFile], blobs: Blobs, limits: Limits) -> Inputs:

@@ -51,11 +51,12 @@ class Pending(Generic[A]):
 
     async def wait(self, keys: Collection[Key], patience: float | None) -> None:
         """Wait until all of `keys` have an answer, or `patience` seconds; who has none then is told later."""
-        tasks = [self._asked[key].task for key in keys]
-        if tasks:
-            await asyncio.wait(tasks, timeout=patience)
-        for key in keys:
-            asked = self._asked[key]
+        waiting = {key: self._asked[key] for key in keys}
+        if waiting:
+            await asyncio.wait([asked.task for asked in waiting.values()], timeout=patience)
+        for key, asked in waiting.items():
+            if self._asked.get(key) is not asked:  # closed meanwhile
+                continue
             if asked.task.done():
                 self._settle(key, asked)
             elif not asked.told:

@@ -67,7 +67,7 @@ class Pinner:
         self._resolver = Resolver(registry)
         self._builds = builds
         self._trusted = Trusted(registry, trust)
-        self._gatherer = Gatherer()
+        self._gatherers: dict[str, Gatherer] = {}  # by source
         self._known: dict[Question, Resolved | ImageError] = {}
         self._pending = Pending[Pin | ImageError](clock, lambda answer: isinstance(answer, BuildFailed), news)
 
@@ -94,6 +94,7 @@ class Pinner:
             work = partial(self._settle, one, commit, known, asking)
             asked[one.identity] = self._pending.ask((commit.source, one.identity), question, work)
         self._pending.keep(commit.source, asked)
+        self._gatherer(commit).forget_others((one.build, one.document) for one in stated if one.build is not None)
         await self._pending.wait([(commit.source, identity) for identity in asked], patience)
         pins: dict[Identity, Pin | ImageError] = {}
         for one in stated:
@@ -193,7 +194,7 @@ class Pinner:
         if one.build is None:
             return one, entry
         try:
-            return one, entry, await self._gatherer.gather(one.build, one.document, commit.tree, commit.blobs)
+            return one, entry, await self._gatherer(commit).gather(one.build, one.document, commit.tree, commit.blobs)
         except (ImageError, SourceError) as error:
             return one, entry, str(error)
 
@@ -233,13 +234,16 @@ class Pinner:
     ) -> Pin:
         if self._builds is None:
             raise ImageRefused("there is nothing to build images with", where=str(one.identity))
-        inputs = await self._gatherer.gather(build, one.document, commit.tree, commit.blobs)
+        inputs = await self._gatherer(commit).gather(build, one.document, commit.tree, commit.blobs)
         target = await self._builds.target(repository, inputs)
         if locked is not None and locked.fits(repository) and locked.tag == target.tag:
             return Pin(locked.reference, Origin.LOCK)
         owner = (commit.source, one.identity)
         built = await self._builds.ensure(owner, repository, inputs, commit.blobs)
         return Pin(repository.at(tag=built.tag, digest=built.digest), Origin.BUILD)
+
+    def _gatherer(self, commit: Commit) -> Gatherer:
+        return self._gatherers.setdefault(commit.source, Gatherer())
 
     async def _locks(self, stated: Iterable[Stated], commit: Commit) -> Mapping[str, Locks | ImageError]:
         """The lock files beside the documents, by path; what is wrong with one concerns its own Images only."""
