@@ -118,6 +118,12 @@ class Discovery:
         """All kinds as of the last reading; empty before the first."""
         return self._table or {}
 
+    async def scopes(self) -> Mapping[GroupKind, bool]:
+        """Which kinds are served, and whether they are in namespaces. Read where nothing is known yet; raises then."""
+        if not self.resources:
+            await self.refresh()
+        return {kind: resource.namespaced for kind, resource in self.resources.items()}
+
     def known(self, kind: GroupKind, version: str | None = None) -> Resource | None:
         """As `resource`, from the last reading alone."""
         return _in_version(self.resources.get(kind), version)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 
 from reconciler.cluster.cache import Packed
@@ -11,9 +10,10 @@ from reconciler.diff.prune import JOB
 from reconciler.engine.attendant import Attendant, Between, Unattended
 from reconciler.engine.between import Lent
 from reconciler.engine.decide import Decider
+from reconciler.engine.departures import Departures
 from reconciler.engine.hands import Hands
 from reconciler.engine.observing import Observing
-from reconciler.engine.pruning import Pruner, Prunes
+from reconciler.engine.pruning import Pruner
 from reconciler.engine.record import passed
 from reconciler.engine.retries import Retries
 from reconciler.engine.runs import Runs
@@ -25,10 +25,9 @@ from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.ownership import Ownership, ownership
-from reconciler.model.result import ObjectResult, Outcome, SyncResult
+from reconciler.model.result import ObjectResult, SyncResult
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
-from reconciler.model.state import SourceState
 from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
 from reconciler.source.repository import Poll
@@ -65,7 +64,8 @@ class Reconciler:
         self._renderer = Renderer()
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
         self._observing = Observing(self._cluster, self._store, self.owner, config.namespaces)
-        self._pruner = Pruner(config, self.owner, self._cluster.cache, surroundings.claims)
+        pruner = Pruner(config, self.owner, self._cluster.cache, surroundings.claims)
+        self._departures = Departures(config.name, pruner, self._store, repository)
         self._tell = Teller(config.name, surroundings.clock, surroundings.emit)
         self._attendant = attendant or Unattended(surroundings.cluster.cache)
         self._attendant.wake = lambda delay: self.on_suspect(delay)
@@ -85,7 +85,6 @@ class Reconciler:
         self._resting = False
         self._again = False
         self._retries = Retries(surroundings.clock, surroundings.random)
-        self._untidy = False  # something was kept only until a roll-out has ended
         self._waiting = False  # for another source to state something else
         self._busy: set[Identity] = set()  # what the running pass still is to write
         self._passing = False
@@ -229,44 +228,35 @@ class Reconciler:
         self._tried = None  # if this pass is cut short, an older commit is news again
         started = self._with.clock.now()
         self._tell.started(snapshot)
-        specs = await self.load(snapshot)
-        manifests = await asyncio.to_thread(self.render, specs)  # long where much is new: the loop has others to serve
+        desired = await self.wanted(snapshot)
         self._passing = True
         try:
             async with self._deciding:
                 self._interrupted.clear()
                 if self._desired is not None:  # else a person's edit of a moment ago would be this commit's conflict
                     await self._attendant.attend(self._lend_to_itself, suspended=False, brief=True)
-                desired = Desired(snapshot, specs, manifests)
                 await self.observe(desired)
                 self._desired = desired
                 changes = await self.decide(desired)
                 self._busy = {change.identity for change in changes}
-            results = await self.execute(changes, manifests)
+            results = await self.execute(changes, desired.manifests)
         finally:
             self._passing = False
             self._busy = set()
-        result = SyncResult(
-            self.config.name,
-            snapshot.revision,
-            started,
-            self._with.clock.now(),
-            results,
-            (*specs.problems, *manifests.problems),
-            superseded=any(each.outcome is Outcome.SUPERSEDED for each in results.values()),
-            parsed=specs.parsed,
-            rendered=manifests.rendered,
-        )
+        result = desired.result(self.config.name, started, self._with.clock.now(), results)
         self.record(result)
-        self._attendant.passed(manifests)
+        self._attendant.passed(desired.manifests)
         return result
+
+    async def wanted(self, snapshot: Snapshot) -> Desired:
+        """What the revision says, and the objects that it makes."""
+        specs = await self.load(snapshot)
+        manifests = await asyncio.to_thread(self.render, specs)  # long where much is new: the loop has others to serve
+        return Desired(snapshot, specs, manifests)
 
     async def load(self, snapshot: Snapshot) -> Specs:
         """What the revision says, parsed where it was not parsed before."""
-        discovery = self._cluster.discovery
-        if not discovery.resources:
-            await discovery.refresh()
-        scopes = {kind: resource.namespaced for kind, resource in discovery.resources.items()}
+        scopes = await self._cluster.discovery.scopes()
         return await self._loader.load(snapshot, self._repository, namespace=self.config.namespace, scopes=scopes)
 
     def render(self, specs: Specs) -> Manifests:
@@ -291,35 +281,10 @@ class Reconciler:
         items = desired.manifests.items
         self._decider.forget(items)
         found = await self._decider.changes(items, past=await self._runs.past(items.values()))
-        state = await self._store.load(self.config.name)
         changes = [kept for change in found if (kept := self._attendant.in_a_pass(change)) is not None]
-        old = state.spent or (state.applied.commit if state.applied else "")
-        new = desired.snapshot.revision.commit
-        messages = await self._repository.messages(old, new) if old and old != new else ()
-        prunes = self._prunes(desired, changes, state, messages)
-        if prunes.by_trailer:  # a trailer counts once: from here on these very objects are approved, and no others
-            self._store.update(
-                self.config.name,
-                lambda state: replace(state, approved=state.approved | prunes.by_trailer, spent=new),
-            )
-            await self._store.flush(self.config.name)
+        prunes = await self._departures.with_a_commit(desired, changes)
         self._waiting = prunes.waiting or any(change.action is Action.REFUSE for change in changes)
         return [*changes, *prunes.changes]
-
-    def _prunes(
-        self, desired: Desired, changes: Iterable[Change], state: SourceState, messages: Iterable[str] = ()
-    ) -> Prunes:
-        prunes = self._pruner.prunes(
-            desired.snapshot,
-            desired.specs,
-            desired.manifests,
-            changes,
-            messages=messages,
-            approved=state.approved,
-            before=state.guard,
-        )
-        self._untidy = prunes.untidy
-        return prunes
 
     async def execute(self, changes: Iterable[Change], manifests: Manifests) -> dict[Identity, ObjectResult]:
         """Carry the changes out; a result for each."""
@@ -375,14 +340,12 @@ class Reconciler:
     async def heal(self) -> None:
         """Have the attendant look at what others changed, and take away what was kept only for a while."""
         await self._attendant.attend(self._lend, suspended=False)
-        if not self._untidy or self._passing or self.retry_delay is not None:
+        if not self._departures.untidy or self._passing or self.retry_delay is not None:
             return
         async with self._deciding:
             if self._desired is not None:
-                prunes = self._prunes(self._desired, (), await self._store.load(self.config.name))
-                going = [change for change in prunes.changes if change.action is Action.PRUNE]
                 hands = self._hands.between(self._desired.manifests.items, self._interrupted, lambda _result: None)
-                await hands.run(going)
+                await hands.run(await self._departures.since(self._desired))
 
     async def _rest(self) -> None:
         """Suspended: nothing is written, and what others do is noticed all the same."""
@@ -397,11 +360,10 @@ class Reconciler:
         snapshot = self._snapshot
         if snapshot is None or applied is None or applied.commit != snapshot.revision.commit:
             return
-        specs = await self.load(snapshot)
-        manifests = await asyncio.to_thread(self.render, specs)
-        await self._observing.follow(manifests.items.values())
-        self._desired = Desired(snapshot, specs, manifests)
-        self._attendant.passed(manifests, compared=False)
+        desired = await self.wanted(snapshot)
+        await self._observing.follow(desired.manifests.items.values())
+        self._desired = desired
+        self._attendant.passed(desired.manifests, compared=False)
 
     @asynccontextmanager
     async def _lend(self) -> AsyncIterator[Between | None]:

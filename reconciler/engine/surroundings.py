@@ -1,6 +1,8 @@
 """What a source is given, and what it wants."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import Protocol
 
@@ -8,8 +10,10 @@ from reconciler.clock import Clock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.engine.claims import Claims
+from reconciler.kube.names import Identity
 from reconciler.model.event import Sink
 from reconciler.model.manifest import Manifests
+from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Blobs, Revision, Snapshot
 from reconciler.model.spec import Specs
 from reconciler.source.repository import Poll
@@ -54,3 +58,19 @@ class Desired:
     def doubtful(self) -> bool:
         """Whether Git states more than could be understood."""
         return bool(self.specs.quarantined or self.specs.unknown or self.manifests.unrendered)
+
+    def result(
+        self, source: str, started: datetime, finished: datetime, results: Mapping[Identity, ObjectResult]
+    ) -> SyncResult:
+        """What a pass made of it."""
+        return SyncResult(
+            source,
+            self.snapshot.revision,
+            started,
+            finished,
+            results,
+            (*self.specs.problems, *self.manifests.problems),
+            superseded=any(each.outcome is Outcome.SUPERSEDED for each in results.values()),
+            parsed=self.specs.parsed,
+            rendered=self.manifests.rendered,
+        )

@@ -142,6 +142,7 @@ class DaemonProcess(Process):
             with urlopen(f"{self.url}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
-            return error.code, error.read().decode()
+            with error:
+                return error.code, error.read().decode()
         except OSError:
             return 0, ""
