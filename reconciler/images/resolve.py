@@ -1,15 +1,17 @@
 """From what is followed to digests: as few requests as there can be.
 
 One HEAD for each tag of a repository, one listing for each repository, however many Images follow them. What fails for
-one fails for those that asked for the same, and for nobody else; who asks keeps what was good before.
+one fails for those that asked for the same, and for nobody else; who asks keeps what was good before. But a registry
+that gave no usable answer several times is not asked any more in the same look: each tag would wait for its retries.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Final, Generic, TypeVar
 
-from reconciler.errors import ImageError, ImageMissing
+from reconciler.errors import ImageError, ImageMissing, RegistryUnreachable
 from reconciler.images.follow import Selection
 from reconciler.images.reference import Repository
 from reconciler.images.registry import Registry
@@ -17,6 +19,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.image import Resolved, Wanted
 
 AT_ONCE: Final = 8  # requests in flight to one registry
+GIVE_UP: Final = 3  # failures of one registry in one look
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -41,6 +44,7 @@ class _Scan:
         self._registry = registry
         self._at_once = at_once
         self._slots: dict[str, asyncio.Semaphore] = {}
+        self._failures: dict[str, list[RegistryUnreachable]] = {}
         self._digests = _Once[tuple[Repository, str], str](self._digest)
         self._tags = _Once[Repository, tuple[str, ...]](self._list)
 
@@ -72,15 +76,27 @@ class _Scan:
 
     async def _digest(self, key: tuple[Repository, str]) -> str:
         repository, tag = key
-        async with self._slot(repository):
+        async with self._turn(repository):
             return (await self._registry.head(repository.at(tag=tag))).digest
 
     async def _list(self, repository: Repository) -> tuple[str, ...]:
-        async with self._slot(repository):
+        async with self._turn(repository):
             return await self._registry.tags(repository)
 
-    def _slot(self, repository: Repository) -> asyncio.Semaphore:
-        return self._slots.setdefault(repository.registry, asyncio.Semaphore(self._at_once))
+    @asynccontextmanager
+    async def _turn(self, repository: Repository) -> AsyncIterator[None]:
+        """A turn to ask the registry of `repository`. Raises RegistryUnreachable when it is given up."""
+        registry = repository.registry
+        failures = self._failures.setdefault(registry, [])
+        async with self._slots.setdefault(registry, asyncio.Semaphore(self._at_once)):
+            if len(failures) >= GIVE_UP:
+                last = failures[-1]
+                raise RegistryUnreachable(last.what, where=str(repository), why=last.why, hint=last.hint)
+            try:
+                yield
+            except RegistryUnreachable as error:
+                failures.append(error)
+                raise
 
 
 class _Once(Generic[K, V]):

@@ -121,6 +121,23 @@ async def test_a_registry_is_not_overrun(world: MemoryRegistries, memory_session
     assert most == 8
 
 
+@virtual
+async def test_a_registry_that_fails_is_given_up(world: MemoryRegistries, resolver: Resolver) -> None:
+    """Each request is tried again for a minute; 500 of them would take an hour."""
+    good = world.at("good.example.com")
+    world.at("r.example.com").fault = lambda _request: Response(503, {}, b"")
+    wanted = [wanting(str(n), f"r.example.com/web{n}", Follow(tag="1")) for n in range(500)]
+    for n in range(20):
+        good.put(f"web{n}", "1", b"{}")
+        wanted.append(wanting(f"good{n}", f"good.example.com/web{n}", Follow(tag="1")))
+    found = by_name(await resolver.resolve(wanted))
+    assert asyncio.get_running_loop().time() < 120
+    assert {type(found[str(n)]) for n in range(500)} == {RegistryUnreachable}
+    assert "r.example.com/web499" in str(found["499"])
+    assert {type(found[f"good{n}"]) for n in range(20)} == {Resolved}
+    assert len(world.seen) < 200
+
+
 async def test_followed_tags_that_did_not_change(open_registry: RegistryServer, session) -> None:
     """HEADs and listings only: `benchmarks/images.py` tells how long that takes for 500."""
     connected = session()
