@@ -76,6 +76,7 @@ async def _drift(args: argparse.Namespace) -> int:
             seen = await survey.look()
             found = [await attributed(applied, each) for each in seen.drifts]
             _show(args, applied, survey, seen, found)
+            _hint(it, applied, seen)
     if seen.unread:
         return ERROR
     return CHANGES if found else OK
@@ -115,7 +116,7 @@ def _show(
 ) -> None:
     import json
 
-    from reconciler.cli.show import counted, hint, out
+    from reconciler.cli.show import counted, out
     from reconciler.drift.views import text
 
     if args.output == "json":
@@ -132,10 +133,26 @@ def _show(
         out(f"no drift: {counted(compared, 'object')} {verb} as {states}")
     for identity, reason in seen.unread.items():
         out(f"! {identity}: {reason}")
+
+
+def _hint(it: "Session", applied: "Applied", seen: "Seen") -> None:
+    """What was not compared, and why."""
+    from reconciler.cli.show import hint
+    from reconciler.model.ownership import Ownership, ownership
+
     hint(applied.note)
     if seen.unlike:
         some = _some(seen.unlike)
         hint(f"{some} came from another text than this, so nobody can say who changed what; `reconciler plan` compares")
+    stated = applied.manifests.items
+    owned = [
+        live.identity
+        for live in it.cluster.cache.of_source(applied.config.name)
+        if live.identity not in stated and ownership(live, applied.owner) is Ownership.OURS
+    ]
+    if unstated := [identity for identity in owned if identity.kind != "Job"]:  # those that ended are kept
+        where = f"not stated in {applied.revision}, or invalid there"
+        hint(f"{_some(unstated)} not compared: {where}; are --paths those of the source?")
 
 
 def _document(applied: "Applied", survey: "Survey", seen: "Seen", found: "list[Attributed]") -> dict[str, Any]:

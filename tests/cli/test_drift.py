@@ -268,6 +268,9 @@ def test_a_folder_inside_a_repository_and_its_layers(on: Any, repository: Reposi
     ran = on(repository.path / "deploy", "--paths", "base,prod", "--output", "json")
     stated = found(ran)["ConfigMap/settings"]["data.currency"]["stated"]
     assert (stated["path"], stated["line"], stated["subject"]) == ("deploy/prod/settings.yaml", 4, "Open the shop")
+    ran = on(repository.path / "deploy")
+    assert (ran.code, ran.out.splitlines()[-1].split(":")[0]) == (0, "no drift")
+    assert ran.err.startswith("hint: ConfigMap/default/settings not compared: not stated in ")
 
 
 def test_a_folder_that_was_applied_is_compared_where_it_is_as_it_was(
