@@ -114,7 +114,7 @@ def _counted(new: Value, old: Value, causes: Causes) -> None:
     if new["kind"] == "StatefulSet":
         parts.append("currentReplicas")
     within = (*((name, "replicas") for name in parts), ("availableReplicas", "readyReplicas"))
-    others = ("observedGeneration", "replicas", "unavailableReplicas", "collisionCount")
+    others = ("observedGeneration", "replicas", "unavailableReplicas", "terminatingReplicas", "collisionCount")
     checks.counts(causes, status, *others, *parts, within=within)
     if status.get("collisionCount", 0) < before.get("collisionCount", 0):
         causes.invalid("status.collisionCount", status.get("collisionCount", 0), "cannot be decremented")
