@@ -24,8 +24,8 @@ from reconciler.model.result import SyncResult
 # Git child processes at one time: each costs a process and, on a fetch, a core.
 _POLLS_AT_ONCE: Final = 4
 # Of the five seconds from the signal to the end of the process: writes in flight get the first, the state the second.
-_WRITES_SECONDS: Final = 2.5
-_STATE_SECONDS: Final = 1.0
+_WRITES_SECONDS: Final = 2.0
+_STATE_SECONDS: Final = 0.8
 _AFTER_FAULT: Final = 30.0  # seconds until a key is tried again whose worker failed in a way that nobody foresaw
 
 _MANY: Final = 1000  # parsed blobs that are worth a full collection, some 100 ms

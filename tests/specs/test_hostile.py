@@ -14,9 +14,9 @@ SECONDS = 10
 
 @pytest.fixture(autouse=True)
 def soon():
-    start = time.monotonic()
+    start = time.process_time()  # not the clock: others may be busy
     yield
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def test_many_unknown_fields(load) -> None:
