@@ -157,13 +157,13 @@ def _report(
 def _explained(
     ledger: Ledger, scorer: Scorer, workload: int, made: list[Decision], shares: Mapping[Place, int], previous: Plan
 ) -> tuple[Decision, ...]:
-    """A decision for each place: made now, or by the plan before, or told by how the place looks now."""
+    """Decisions for its places: made now, or by the plan before; if there is none, told by how one place looks now."""
     known = {decision.chosen.place: decision for decision in made}
     for decision in previous.decisions.get(ledger.intake.needs[workload].identity, ()):
         known.setdefault(decision.chosen.place, decision)
     found = []
     for where in sorted(shares):
-        if where not in known:
+        if where not in known and not known:
             node = next(node for node in sorted(ledger.slots[workload]) if scorer.place(node) == where)
             slot = ledger.slots[workload][node][-1]
             ledger.strike(workload, slot)

@@ -43,7 +43,7 @@ class Scorer:
         each node, `homes` those which each node had and has not got back."""
         shape = int(self._groups.shape_of[workload])
         score = self._nodes.states.score(shape, self._nodes.number) + self._fixed
-        for name, values in self._by_node(workload, here, homes):
+        for name, values in self._by_node(workload, here, homes, slice(None)):
             if name is not TermName.COST:
                 score = score + self._weight[name] * values
         return score
@@ -59,32 +59,39 @@ class Scorer:
             TermName.BALANCE: float(scored.balance[best]),
             TermName.FRAGMENTATION: float(scored.fragmentation[best]),
         }
-        for name, of_node in self._by_node(workload, here, homes):
-            values[name] = float(of_node[node])
+        for name, of_node in self._by_node(workload, here, homes, slice(node, node + 1)):
+            values[name] = float(of_node[0])
         terms = tuple(
             Term(name, FAMILY[name], values[name], self._weight[name]) for name in ORDER if self._weight[name]
         )
         return Option(self.place(node), self._intake.nodes[node].name, terms)
 
+    def spread_weight(self) -> float:
+        return self._weight[TermName.SPREAD]
+
     def place(self, node: int) -> Place:
         return self._groups.places[int(self._groups.place_of[node])]
 
-    def _by_node(self, workload: int, here: Ints, homes: Ints) -> list[tuple[TermName, Floats]]:
+    def _by_node(self, workload: int, here: Ints, homes: Ints, at: slice) -> list[tuple[TermName, Floats]]:
+        """The terms that a state does not decide, of the nodes `at`."""
         groups = self._groups
         shape = int(groups.shape_of[workload])
         need = self._intake.needs[workload]
         replicas = max(need.replicas, 1)
-        in_place = np.bincount(groups.place_of, weights=here, minlength=len(groups.places))[groups.place_of]
+        where = groups.place_of[at]
+        beside = here[at].astype(np.float64)
+        if here.any():
+            beside += np.bincount(groups.place_of, weights=here, minlength=len(groups.places))[where]
         affinity = self._affinity(workload, need)
         zone = self._topology.preference(workload, Constraint.SPREAD)
         return [
-            (TermName.SCARCITY, self.scarcity[shape][groups.kinds]),
-            (TermName.COST, self._cost),
-            (TermName.SPREAD, np.clip(1 - (here + in_place) / (2 * replicas), 0, 1)),
-            (TermName.STICKINESS, (homes > 0).astype(np.float64)),
-            (TermName.AFFINITY, affinity if affinity is not None else self._ones),
-            (TermName.ZONE, zone if zone is not None else self._ones),
-            (TermName.SPOT, self._calm),
+            (TermName.SCARCITY, self.scarcity[shape][groups.kinds[at]]),
+            (TermName.COST, self._cost[at]),
+            (TermName.SPREAD, np.clip(1 - beside / (2 * replicas), 0, 1)),
+            (TermName.STICKINESS, (homes[at] > 0).astype(np.float64)),
+            (TermName.AFFINITY, (affinity if affinity is not None else self._ones)[at]),
+            (TermName.ZONE, (zone if zone is not None else self._ones)[at]),
+            (TermName.SPOT, self._calm[at]),
         ]
 
     def _affinity(self, workload: int, need: WorkloadNeed) -> Floats | None:

@@ -6,8 +6,8 @@ large first, with some noise, by best fit. It is kept where it does not cost mor
 moves by their price, less a little for free room that lies together; and where nothing that has a home gives way to
 its peers.
 
-The search is plain Python over lists on purpose: its steps are tiny, so arrays only cost, and a round takes about half
-a millisecond. Compiled by numba it takes 7 microseconds, for 63 MB more memory; a plan seldom needs more than 2,000.
+The search is plain Python over lists on purpose: its steps are tiny, so arrays only cost, and a round takes a fifth
+of a millisecond. Compiled by numba it takes 7 microseconds, for 63 MB more memory; a plan seldom needs more than 2,000.
 """
 
 from collections.abc import Sequence

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reconciler.kube.selector import LabelSelector
-from reconciler.model.cluster_view import NodeView, PodAffinity, PodView
+from reconciler.model.cluster_view import HOSTNAME, NodeView, PodAffinity, PodView
 from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.states import Bools, Floats, Ints
+
+MOST_DOMAINS = 16  # over more, a spread is placed replica by replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,18 @@ class _Rule:
     domains: Ints | None = None  # of a spread: those that are counted
 
 
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """`alone`: at most one a node. `domain` of each node, `count` in each and those that are `counted`, where a hard
+    spread bounds the skew."""
+
+    alone: bool
+    domain: Ints | None
+    count: Ints | None
+    counted: Ints | None
+    skew: int
+
+
 class Topology:
     """The counts, kept as replicas come and go."""
 
@@ -56,6 +70,7 @@ class Topology:
         self._domain: dict[str, Ints] = {}
         self._domains: list[Ints] = []  # per watch: the domain of each node, -1 where it has none
         self._count: list[Ints] = []
+        self._key_of: list[str] = []
         self._carried: list[Ints] = []  # replicas that carry a hard anti-affinity with this watch
         self._rules = [self._rules_of(need, eligible[index]) for index, need in enumerate(needs)]
         carried = [self._keeping_away(pod.namespace, pod.affinities) for pod, _ in foreign]
@@ -83,6 +98,28 @@ class Topology:
     def add(self, workload: int, node: int, count: int) -> None:
         """So many replicas more on the node; fewer where negative."""
         self._change(self._counted[workload], self._carrying[workload], node, count)
+
+    def simple(self, workload: int) -> "Simple | None":
+        """The hard rules of a workload whose replicas only mind each other, in the two usual forms: one a node, and one
+        hard spread. None where its rules are others; its first mask holds for what is there already."""
+        rules = [rule for rule in self._rules[workload] if rule.hard]
+        own = {rule.watch for rule in self._rules[workload]}
+        if any(rule.constraint is Constraint.AFFINITY for rule in self._rules[workload]):
+            return None
+        if any(watch not in own and self._carried[watch].any() for watch in self._counted[workload]):
+            return None
+        spreads = [rule for rule in rules if rule.constraint is Constraint.SPREAD]
+        alone = [rule for rule in rules if rule.constraint is Constraint.ANTI_AFFINITY and rule.matches]
+        if len(spreads) > 1 or any(self._key_of[rule.watch] != HOSTNAME for rule in alone):
+            return None
+        if not spreads:
+            return Simple(bool(alone), None, None, None, 0)
+        (spread,) = spreads
+        if spread.domains is None or not spread.matches or len(spread.domains) > MOST_DOMAINS:
+            return None
+        return Simple(
+            bool(alone), self._domains[spread.watch], self._count[spread.watch].copy(), spread.domains, spread.skew
+        )
 
     def mask(self, workload: int) -> Bools | None:
         """Nodes that the hard rules leave for one replica more; None where they leave all."""
@@ -143,6 +180,7 @@ class Topology:
                 domain = self._domain[watch.key] = np.array(numbers, np.int64)
             size = int(domain.max(initial=-1)) + 1
             self._domains.append(domain)
+            self._key_of.append(watch.key)
             self._count.append(np.zeros(size, np.int64))
             self._carried.append(np.zeros(size, np.int64))
         return number

@@ -124,7 +124,7 @@ def need(draw: st.DrawFn, name: str, peers: Sequence[str]) -> WorkloadNeed:
     affinity = draw(mostly((), (no_spot,), (in_zone,)))
     return WorkloadNeed(
         identity(name),
-        draw(st.integers(0, 9)),
+        draw(st.one_of(st.integers(0, 9), st.integers(8, 40))),
         draw(amounts),
         draw(gpus),
         labels={"app": name},
