@@ -41,6 +41,7 @@ async def push(work: Work, blobs: Blobs, pusher: Pusher) -> Reference:
         "artifactType": TYPE,
         "config": _described(_EMPTY, empty),
         "layers": layers,
+        "annotations": {"reconciler.dev/image": str(work.target)},  # each build's context is deleted alone
     }
     target = repository.at(tag=f"{work.target.tag}{_SUFFIX}")
     return target.pinned(await pusher.manifest(target, json.dumps(manifest).encode("ascii"), MANIFEST))

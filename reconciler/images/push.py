@@ -14,7 +14,7 @@ from reconciler.http.transport import Request, Response
 from reconciler.images import words
 from reconciler.images.endpoint import locate
 from reconciler.images.reference import Reference, Repository, digest_of, is_digest
-from reconciler.images.session import PULL, PUSH, Session, path, scope
+from reconciler.images.session import DELETE, PULL, PUSH, Session, path, scope
 
 PIECE: Final = 8 * 1024 * 1024  # bytes that are in memory at a time
 TRIES: Final = 5  # of one blob; and how often its upload may break off
@@ -74,6 +74,13 @@ class Pusher:
                 "the registry stored something else than was pushed", where=str(reference), why=f"it says {stated}"
             )
         return digest
+
+    async def delete(self, reference: Reference) -> bool:
+        """Delete the manifest with `reference.digest`; whether the registry did. Many allow it to nobody."""
+        request = Request("DELETE", path(reference.repository, "manifests", reference.digest))
+        scopes = frozenset((scope(reference.repository, DELETE),))
+        answer = await self._session.send(reference.repository, request, scopes)
+        return answer.status in (200, 202)
 
     async def _has(self, repository: Repository, digest: str) -> bool:
         request = Request("HEAD", path(repository, "blobs", digest))

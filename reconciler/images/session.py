@@ -23,6 +23,7 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 PULL: Final = "pull"
 PUSH: Final = "pull,push"
+DELETE: Final = "delete"
 
 
 def scope(repository: Repository, actions: str) -> str:

@@ -210,6 +210,7 @@ async def test_a_job_that_succeeds() -> None:
         assert "context: started, image r.example.com/us:1" in cluster.log
         assert "build: started, image r.example.com/tool:1" in cluster.log
         await made.until(lambda: nothing_of(cluster))
+        assert cluster.registry.tags["web"] == {"inputs-1": digest}  # the context is gone
 
 
 async def nothing_of(cluster: Cluster) -> bool:

@@ -87,6 +87,16 @@ async def test_the_registry_goes_down_in_mid_push_and_comes_back(own_registry: R
     assert await registry.blob(repository, digest_of(large), 20_000) == large
 
 
+async def test_what_was_pushed_can_be_deleted(open_registry: RegistryServer, session) -> None:
+    connected = session()
+    pusher, registry = Pusher(connected), Registry(connected)
+    repository = Repository.parse(open_registry.name("push/delete"))
+    digest = await push_image(pusher, repository, "1", b"layer")
+    assert await pusher.delete(repository.at(digest=digest))
+    assert await registry.has(repository.at(tag="1")) == ""
+    assert not await pusher.delete(repository.at(digest=digest))
+
+
 async def test_a_registry_that_forgets_an_upload(open_registry: RegistryServer, session) -> None:
     """As one does that is cleaned up, or whose requests go to several machines that share nothing."""
     pusher = Pusher(session(), piece=1000)

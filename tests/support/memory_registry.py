@@ -151,7 +151,7 @@ class MemoryRegistry(Host):
         header = request.headers.get("authorization", "")
         if not self.token_host:
             return self._user(header)
-        wanted = "pull" if request.method in ("GET", "HEAD") else "push"
+        wanted = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(request.method, "push")
         scopes = self.tokens.get(header.removeprefix("Bearer "), "")
         return any(s.startswith(f"repository:{name}:") and wanted in s.rpartition(":")[2] for s in scopes.split())
 
@@ -195,6 +195,9 @@ class MemoryRegistry(Host):
         if request.method == "PUT":
             tag = "" if ":" in rest else rest
             return Response(201, {"docker-content-digest": self.put(name, tag, request.body)}, b"")
+        if request.method == "DELETE":
+            self.tags[name] = {tag: digest for tag, digest in self.tags.get(name, {}).items() if digest != rest}
+            return Response(202 if self.manifests.get(name, {}).pop(rest, None) else 404, {}, b"")
         digest = rest if ":" in rest else self.tags.get(name, {}).get(rest, "")
         found = self.manifests.get(name, {}).get(digest)
         if found is None:
