@@ -2,8 +2,8 @@
 
     push the context → create the Job (or find it: its name is what is built) → pass its log on → ask the registry
 
-A Job that succeeded is deleted, with the context that it was given; one that failed stays for a while so that people can
-look at it; one that nobody waits for any more is deleted at once, with its pods.
+A Job that succeeded is deleted, with the context that it was given; one that failed stays for a while so that people
+can look at it; one that nobody waits for any more is deleted at once, with its pods.
 """
 
 import asyncio
