@@ -70,7 +70,8 @@ class Delivery:
         self._wake = asyncio.Event()
         self._pause = 0.0
         self._looked = clock.monotonic()
-        self._failing = ""  # how it failed, as it was last said
+        self._failed = 0  # attempts in a row
+        self._failing = ""  # how, as it was last said
 
     def wake(self) -> None:
         """The outbox has changed."""
@@ -129,7 +130,7 @@ class Delivery:
             return Result.FAILED, LONGEST_PAUSE
         if self._failing:
             logger.warning("receiver %s takes messages again", self.name)
-        self._pause, self._failing = 0.0, ""
+        self._pause, self._failed, self._failing = 0.0, 0, ""
         return Result.DELIVERED, 0.0
 
     def _backoff(self) -> float:
@@ -137,7 +138,9 @@ class Delivery:
         return self._pause * self._random.uniform(0.5, 1.0)
 
     def _say(self, error: AlertError) -> None:
-        if self._failing != str(error):
+        """One attempt that fails is nothing: the next one follows at once."""
+        self._failed += 1
+        if self._failed > 1 and self._failing != str(error):
             self._failing = str(error)
             logger.warning("receiver %s was not told, it is tried again: %s", self.name, error)
 

@@ -9,7 +9,8 @@ from reconciler.alerts.waiting import either
 from reconciler.clock import Clock
 from reconciler.errors import ReconcilerError
 
-PACE: Final = 1.0  # seconds between two writes
+PACE: Final = 1.0  # seconds between two writes, at least
+SMALL: Final = 32 * 1024  # characters; a larger text is written less often, in proportion
 PATIENCE: Final = 2.0  # seconds that a message waits for the record of what it is about
 _LONGEST_PAUSE: Final = 60.0
 _LONGEST_WAIT: Final = 5.0  # for the first reading, which others wait for
@@ -100,7 +101,8 @@ class Keeper:
 
     async def _write(self) -> None:
         async with self._lock:
-            await self._clock.sleep(self._last + self._pace - self._clock.monotonic())
+            pace = self._pace * max(1.0, len(self._written) / SMALL)
+            await self._clock.sleep(self._last + pace - self._clock.monotonic())
             self._changed.clear()
             said, text = self._said, self._assemble()
             if text != self._written:

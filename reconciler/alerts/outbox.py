@@ -14,7 +14,7 @@ from reconciler.alerts.incident import Incident, Key
 from reconciler.alerts.known import Known, Pending, Standing, State, Told, difference
 from reconciler.model.drift import DriftKind
 
-MOST: Final = 5_000  # untold things that are over and are kept; more are counted
+MOST: Final = 2_000  # untold things that are over and are kept; more are counted
 SOON: Final = 600.0  # seconds, at least, until something that is told already is told again because it got worse
 EXPIRES: Final = timedelta(days=1)  # what was over so long ago and never told is not told any more
 

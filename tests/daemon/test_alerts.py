@@ -172,7 +172,7 @@ async def test_a_receiver_that_fails_hangs_and_recovers(tmp_path: Path) -> None:
             )
             at.cluster.hangs = False
             assert "hunter2" not in process.output
-            assert "receiver bus was not told, it is tried again: it answered 500" in process.output
+            assert "receiver bus was not told, it is tried again: it answered 429" in process.output
         with at.daemon() as process:
             await until(process, lambda: at.hook.accepted, "it is told")
             await until(process, lambda: [row[8] for row in at.recorded()] == [[0]], "it is on record")

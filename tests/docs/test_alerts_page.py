@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.alerts import alerts, message, outbox, record
+from reconciler.alerts import alerts, incidents, message, outbox, record
 from reconciler.alerts.delivery import FIRST_PAUSE, LONGEST_PAUSE
 from reconciler.alerts.incident import VALUE, urgency_of
 from reconciler.alerts.receivers.alertmanager import LASTS, REFRESH
@@ -73,7 +73,8 @@ def test_every_kind_of_receiver_is_documented(sections):
 
 def test_figures_are_those_of_the_code(text):
     for said in (
-        f"{outbox.MOST:,} open incidents",
+        f"{incidents.MOST:,} open incidents",
+        f"{outbox.MOST:,} that are over",
         f"cut to {VALUE} characters",
         f"up to {CloudEvents.most} `incidents`",
         f"more than {EACH} incidents {EACH - 1} get",
