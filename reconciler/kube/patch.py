@@ -241,17 +241,23 @@ def _merge_value(live: Any, patch: Any, schema: Schema, order: Any) -> Any:
         return _whole(patch) if "replace" in strategies else _merge_map(live, patch, schema)
     if "merge" not in strategies:
         return _whole(patch)
+    if len({_kind(item) for item in (*live, *patch)}) > 1:
+        raise UnusablePatch("list element types are not identical")
     if schema.merge_key:
         return _merge_items(live, patch, schema, order)
     merged = [*live, *(item for i, item in enumerate(patch) if item not in live and item not in patch[:i])]
     return _ordered(merged, live, patch if order is None else order, "")
 
 
+def _kind(item: Any) -> type:
+    return dict if isinstance(item, Mapping) else type(item)
+
+
 def _merge_items(live: list[Any], patch: list[Any], schema: Schema, order: Any) -> list[Any]:
     """A list of objects, by their merge key."""
     name, element = schema.merge_key, schema.item
     if not all(isinstance(item, Mapping) for item in patch):
-        raise PatchError("an item of a list with a merge key is an object")
+        raise UnusablePatch("an item of a list with a merge key is an object")
     plain = [item for item in patch if item.get(_PATCH) in (None, "merge")]
     if any(item.get(_PATCH) == "replace" for item in patch):
         return [_whole(item) for item in plain]
@@ -289,7 +295,7 @@ def _ordered(items: list[Any], live: list[Any], order: Any, key: str) -> list[An
     One that it does not name comes before the next named one if it stood before it in `live`; otherwise after.
     """
     if not isinstance(order, list):
-        raise PatchError(f"{_ORDER}… is a list")
+        raise UnusablePatch(f"{_ORDER}… is a list")
 
     def mark(item: Any) -> Any:
         return item.get(key) if key and isinstance(item, Mapping) else item

@@ -234,7 +234,7 @@ def _violations(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
         yield from _limits(value, schema.constraints, path)
     if isinstance(value, dict):
         for name in schema.required:
-            if name not in schema.always and value.get(name) is None:
+            if name not in schema.always and value.get(name) is None and not _is_null(value, name, schema):
                 yield Violation(_below(path, name, schema), "FieldValueRequired", "Required value")
         for name, member in value.items():
             child = _member(schema, name)
@@ -242,6 +242,11 @@ def _violations(value: Any, schema: Schema, path: str) -> Iterator[Violation]:
                 yield from _violations(member, child, _below(path, name, schema))
     elif isinstance(value, list):
         yield from _item_violations(value, schema, path)
+
+
+def _is_null(value: dict[str, Any], name: str, schema: Schema) -> bool:
+    """Whether a field is stated as null, and may be."""
+    return name in value and name in schema.fields and schema.fields[name].nullable
 
 
 def _unlisted(value: Any, schema: Schema, path: str) -> Iterator[Violation]:

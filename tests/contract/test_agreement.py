@@ -97,6 +97,10 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         500,
         (made("services"), patched("services", {"spec": {"ports": [{"nodePort": 1}]}}, STRATEGIC)),
     ),
+    "a list of objects has no null to be merged with": (
+        500,
+        (made("services"), patched("services", {"spec": {"ports": [None]}}, STRATEGIC)),
+    ),
     "another name counts before another revision": (
         400,
         (
@@ -122,6 +126,13 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
     ),
     "a set's service has the name of one": (422, (made("statefulsets", serviceName="Not A Name!"),)),
     "a list of addresses needs the first one": (422, (made("services", clusterIPs=["10.96.0.9"]),)),
+    "what comes before it is no address because it is one": (
+        422,
+        (
+            made("services"),
+            patched("services", [{"op": "add", "path": "/spec/clusterIPs/0", "value": None}], JSON_PATCH),
+        ),
+    ),
     "a family that is none hides whether addresses fit": (
         422,
         (made("services"), patched("services", {"spec": {"ipFamilies": ["x"]}})),
@@ -186,6 +197,7 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
             ),
         ),
     ),
+    "a field that must be there is there when it is null": (422, (made("widgets", ports=[{"port": None}]),)),
     "an item of a list of objects is one": (422, (made("widgets", ports=["text"]),)),
     "a list where an object belongs is looked at no closer": (422, (made("gadgets", counts=[None]),)),
     "a spec that is null has no number to scale": (422, (applied("widgets", {"spec": None}),)),

@@ -195,7 +195,7 @@ def validate_addresses(spec: Value, before: Value, causes: Causes) -> None:
                 readable = False
             continue
         known = address in (before.get("clusterIPs") or ())
-        readable = known or (checks.address(causes, f"spec.clusterIPs[{index}]", address) and readable)
+        readable = (known or checks.address(causes, f"spec.clusterIPs[{index}]", address)) and readable
     if len(several) > 2:
         causes.invalid("spec.clusterIPs", several, "may only hold up to 2 values")
     if not readable:

@@ -218,7 +218,11 @@ def _validate(kind: Kind, value: Value, causes: Causes) -> None:
 
 def _validate_custom(kind: Kind, value: Value, causes: Causes) -> None:
     body = {name: part for name, part in value.items() if name != "metadata"}
-    for violation in (*structural.validate(body, kind.schema), *structural.refused_nulls(body, kind.schema)):
+    nulls = list(structural.refused_nulls(body, kind.schema))
+    stated = {violation.path for violation in nulls}
+    for violation in (*structural.validate(body, kind.schema), *nulls):
+        if violation.reason == "FieldValueRequired" and violation.path in stated:
+            continue  # it is there, and null
         path = _MAP_KEY.sub(r".\1", violation.path)  # the real server writes them as fields here
         causes.append(Cause(violation.reason, violation.message, path))
     for path, resource in structural.embedded(body, kind.schema):
