@@ -100,9 +100,9 @@ def apply(
     before: Any = managed.without_managed_fields(live) if live is not None else {}
     stored = managed.read(live) if live is not None else {}
     entries = stored
+    if live is not None and not typable(before, schema):
+        raise ApplyError("a list's items in the object that is there have no keys")
     if not stored and live is not None:
-        if not typable(before, schema):
-            raise ApplyError("a list's items in the object that is there have no keys")
         earlier = _updater(BEFORE_FIRST_APPLY, api_version, subresource)
         stated = {name: part for name, part in before.items() if part is not None}
         entries = _updated(
@@ -164,7 +164,7 @@ def update(
     The writer comes to own what it changed; who owned that before loses it. A `new` that states managedFields edits
     them, and an empty list there forgets all owners: from then on nobody is recorded until the first apply.
     """
-    if not typable(managed.without_managed_fields(new), schema):
+    if not all(typable(managed.without_managed_fields(each), schema) for each in (new, old) if each is not None):
         return []
     stated = (new.get("metadata") or {}).get("managedFields")
     entries: Entries = {}

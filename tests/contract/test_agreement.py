@@ -93,6 +93,18 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
             applied("serviceaccounts", {}),
         ),
     ),
+    "nor can anything be applied where somebody owned the item": (
+        500,
+        (applied("serviceaccounts", {"secrets": [{"name": None}]}), applied("serviceaccounts", {})),
+    ),
+    "who replaces such a list has no owners left": (
+        200,
+        (
+            applied("serviceaccounts", {"secrets": [{"name": None}]}),
+            Step("PUT", at("serviceaccounts"), stated("serviceaccounts"), query=(("fieldManager", "anna"),)),
+            seen("serviceaccounts"),
+        ),
+    ),
     "a patch of a list without its merge key": (
         500,
         (made("services"), patched("services", {"spec": {"ports": [{"nodePort": 1}]}}, STRATEGIC)),
