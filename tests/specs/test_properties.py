@@ -17,6 +17,7 @@ from reconciler.specs.limits import Limits
 from reconciler.specs.load import Loader
 from reconciler.specs.overlay import without_nulls
 from reconciler.specs.read import places, read, split_lines
+from reconciler.specs.scalars import NotJson, resolve
 
 SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -26,6 +27,27 @@ SCALARS = st.none() | st.booleans() | st.integers(-(2**40), 2**40) | TEXTS
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=12
 )
+
+
+class Dumper(yaml.SafeDumper):
+    """PyYAML, which takes `0E0` for a text and writes it as it stands; to kubectl and to us it is a number."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    try:
+        style = None if isinstance(resolve(text), str) else '"'
+    except NotJson:
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Dumper.add_representer(str, _text)
+
+
+def dumped(value: Any) -> str:
+    return yaml.dump(value, Dumper=Dumper, allow_unicode=True)
+
+
 FRAGMENTS = st.sampled_from(
     [
         "apiVersion: v1\n",
@@ -146,9 +168,11 @@ def test_any_value_in_any_place_never_raises(repository: Any, kind: str, spec: A
 
 
 @given(VALUES)
+@example("0E0")
+@example({"1e5": ["+.inf", "0b1"]})
 @SETTINGS
 def test_json_values_come_back_through_yaml_and_json(value: Any) -> None:
-    texts = {False: yaml.safe_dump(value, allow_unicode=True), True: json.dumps(value)}
+    texts = {False: dumped(value), True: json.dumps(value)}
     for is_json, text in texts.items():
         found = read(text, Limits(), json=is_json)
         assert found.fault is None
@@ -238,7 +262,7 @@ def test_a_valid_spec_comes_back_as_it_was_written(
 ) -> None:
     kind, spec = kind_and_spec
     document = {"apiVersion": "reconciler.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-    files = {"a.json": json.dumps(document)} if as_json else {"a.yaml": yaml.safe_dump(document, allow_unicode=True)}
+    files = {"a.json": json.dumps(document)} if as_json else {"a.yaml": dumped(document)}
     specs = loaded(repository, files)
     assert specs.problems == ()
     found = specs.documents[Identity("reconciler.dev", kind, "default", name)]
@@ -257,7 +281,7 @@ def test_any_other_object_comes_back_as_it_was_written(
     repository: Any, name: str, data: dict[str, str], blank: int
 ) -> None:
     obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "x"}, "data": data}
-    text = "\n" * blank + yaml.safe_dump(obj, allow_unicode=True)
+    text = "\n" * blank + dumped(obj)
     specs = loaded(repository, {"a.yaml": text})
     document = specs.documents[Identity("", "ConfigMap", "x", name)]
     assert document.spec == ObjectSpec(obj)
