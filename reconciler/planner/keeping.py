@@ -60,11 +60,37 @@ def keep(ledger: Ledger, ours: list[tuple[int, PodView, int]], before: Mapping[I
             source = running[workload] if first else homes[workload]
             for node in sorted(np.flatnonzero(source).tolist(), key=lambda n: (int(source[n]), intake.nodes[n].name)):
                 here = len(ledger.slots[workload].get(node, ()))
+                if _plain(ledger, workload) and int(source[node]) > here:
+                    homeless[workload][node] -= _all_stay(ledger, workload, node, int(source[node]) - here)
+                    continue
                 for number in range(here, int(source[node])):
                     known = devices.get((workload, node), [])
                     if _stays(ledger, workload, node, known[number] if number < len(known) else ()):
                         homeless[workload][node] -= 1
     return Kept(running, homes, homeless)
+
+
+def _plain(ledger: Ledger, workload: int) -> bool:
+    """Whether nothing but room decides about its replicas, so that those of one node stay or go at once."""
+    shape = int(ledger.groups.shape_of[workload])
+    limited = (
+        ledger.open_pools(workload) is not None or ledger.quota_left(workload) < ledger.intake.needs[workload].replicas
+    )
+    return not (limited or ledger.groups.shapes.count[shape] or ledger.topology.constrained(workload))
+
+
+def _all_stay(ledger: Ledger, workload: int, node: int, count: int) -> int:
+    """Enters as many of them as fit and are wanted; how many."""
+    groups, need = ledger.groups, ledger.intake.needs[workload]
+    kind, shape = int(groups.kinds[node]), int(groups.shape_of[workload])
+    if need.identity in ledger.intake.refused or groups.refusals[kind][workload] not in (None, Constraint.READY):
+        return 0
+    free, request = ledger.nodes.states.free[ledger.nodes.number[node]], groups.shapes.request[shape]
+    room = min(int(left) // int(asked) for left, asked in zip(free, request, strict=True) if asked)
+    staying = max(min(count, room, need.replicas - ledger.count(workload)), 0)
+    if staying:
+        ledger.enter_many(workload, node, staying)
+    return staying
 
 
 def _stays(ledger: Ledger, workload: int, node: int, devices: tuple[int, ...]) -> bool:

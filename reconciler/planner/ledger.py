@@ -18,7 +18,7 @@ class Ledger:
     def __init__(self, intake: Intake, groups: Groups, nodes: Nodes, topology: Topology, policy: Policy) -> None:
         self.intake, self.groups, self.nodes, self.topology = intake, groups, nodes, topology
         self.slots: list[dict[int, list[Slot]]] = [{} for _ in intake.needs]
-        self.here = [np.zeros(0, np.int64)] * len(intake.needs)
+        self._counts = [0] * len(intake.needs)
         self._pool_of = np.array(intake.of_pool, np.int64)
         self._limits = [amounts_of(pool.limits, groups.resources) if pool.limits else None for pool in intake.pools]
         self._quotas = {space: amounts_of(quota, groups.resources) for space, quota in sorted(policy.quotas.items())}
@@ -27,7 +27,7 @@ class Ledger:
         self._pods = groups.resources.index(PODS)
 
     def count(self, workload: int) -> int:
-        return sum(len(slots) for slots in self.slots[workload].values())
+        return self._counts[workload]
 
     def on_nodes(self, workload: int) -> Ints:
         """Replicas of the workload on each node. The caller may change it."""
@@ -116,6 +116,7 @@ class Ledger:
 
     def _change(self, workload: int, node: int, count: int) -> None:
         request = count * self.groups.shapes.request[self.groups.shape_of[workload]]
+        self._counts[workload] += count
         self.topology.add(workload, node, count)
         pool, space = int(self._pool_of[node]), self.intake.needs[workload].identity.namespace
         if pool >= 0:

@@ -6,10 +6,10 @@ Imports numpy and the solver: import this module only when there is something to
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import NodeView, PodView
 from reconciler.model.plan import IDENTITY, Decision, Move, Place, Plan, Share
 from reconciler.model.planning import Pool, WorkloadNeed
@@ -27,9 +27,6 @@ from reconciler.planner.rescue import rescue
 from reconciler.planner.scoring import Scorer, state_weights
 from reconciler.planner.states import Floats, States
 from reconciler.planner.topology import Topology
-
-if TYPE_CHECKING:
-    from reconciler.kube.names import Identity
 
 
 def plan(
@@ -60,7 +57,8 @@ def plan(
     for workload in order(ledger, sizes(groups.classes, groups.shapes).tolist()):
         if intake.needs[workload].identity not in intake.refused:
             decisions[workload] = place(ledger, scorer, workload, kept.homeless[workload].copy())
-    rescue(ledger, kept, worths, policy)
+    if _waiting(ledger) != {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}:
+        rescue(ledger, kept, worths, policy)  # else the search before had no answer for them either
     value = sum(worths[workload] * ledger.count(workload) for workload in range(len(intake.needs)))
     return _report(ledger, scorer, kept, decisions, previous, value, max(worth.bound(ledger, taken, worths), value))
 
@@ -88,6 +86,12 @@ def _demand(intake: Intake, groups: Groups) -> Floats:
     demand: Floats = np.zeros(len(groups.shapes.request))
     np.add.at(demand, groups.shape_of, replicas)
     return demand
+
+
+def _waiting(ledger: Ledger) -> dict[Identity, int]:
+    """Replicas without a place, by workload."""
+    lacking = {need.identity: need.replicas - ledger.count(number) for number, need in enumerate(ledger.intake.needs)}
+    return {identity: count for identity, count in lacking.items() if count > 0}
 
 
 def _foresee(ledger: Ledger, scorer: Scorer, policy: Policy) -> None:
