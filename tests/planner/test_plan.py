@@ -227,3 +227,49 @@ def test_a_plan_is_the_same_twice_and_starts_from_the_plan_before() -> None:
     later = plan(nodes, [], [*needs, replace(WEB, identity=identity("another"))], pools=POOLS, previous=first)
     assert all(later.assignment[need.identity] == first.assignment[need.identity] for need in needs)
     assert all(later.decisions[need.identity] == first.decisions[need.identity] for need in needs)
+
+
+def test_many_replicas_keep_a_hard_spread_and_stay_one_a_node() -> None:
+    nodes = [node(f"n{n:02}", "abc"[n % 3], cpu=16_000) for n in range(30)]
+    even = replace(WEB, replicas=40, spreads=(TopologySpread(ZONE, 1, app("web"), hard=True),))
+    assert sorted(zones(plan(nodes, [], [even]), even).values()) == [13, 13, 14]
+    alone = replace(WEB, replicas=40, affinities=(PodAffinity(HOSTNAME, app("web"), anti=True),))
+    found = plan(nodes, [], [alone])
+    assert found.assignment[WEB.identity] == {f"n{n:02}": 1 for n in range(30)}
+    assert found.unplaced[WEB.identity].count == 10
+    assert found.unplaced[WEB.identity].constraint is Constraint.ANTI_AFFINITY
+
+
+def test_many_replicas_stop_where_the_emptiest_zone_is_full() -> None:
+    nodes = [node(f"n{n}", "ab"[n % 2], cpu=16_000 if n % 2 else 4000) for n in range(4)]
+    even = replace(WEB, replicas=30, spreads=(TopologySpread(ZONE, 2, app("web"), hard=True),))
+    found = plan(nodes, [], [even])
+    assert zones(found, even) == {"a": 8, "b": 10}
+    assert found.unplaced[WEB.identity].constraint is Constraint.SPREAD
+
+
+def test_many_replicas_go_to_every_zone() -> None:
+    nodes = [node(f"n{n}", "abc"[n % 3], cpu=64_000) for n in range(6)]
+    found = zones(plan(nodes, [], [replace(WEB, replicas=30, requests=Resources(500))]), WEB)
+    assert sorted(found) == ["a", "b", "c"]
+    assert max(found.values()) - min(found.values()) <= 2
+
+
+def test_what_a_decision_says() -> None:
+    """The figures that people will read, for one choice: the terms of the chosen place and of the next best."""
+    nodes = [node("n0", "a"), node("n1", "b", pool="spot")]
+    (decision,) = plan(nodes, [], [replace(WEB, replicas=1)], pools=POOLS).decisions[WEB.identity]
+    assert decision.runner_up is not None
+    said = [
+        f"{option.place}: {option.score:.4f} = "
+        + " + ".join(f"{term.weight:g}·{term.value:.3f} {term.name}" for term in option.terms)
+        for option in (decision.chosen, decision.runner_up)
+    ]
+    assert "\n".join(said) == DECISION
+
+
+DECISION = """\
+spot/b: 1.5591 = 0.05·0.156 fit + 0.02·0.812 balance + 1·0.500 fragmentation + 0.5·1.000 scarcity\
+ + 0.1·0.850 cost + 0.05·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·0.000 spot
+general/a: 1.5441 = 0.05·0.156 fit + 0.02·0.812 balance + 1·0.500 fragmentation + 0.5·1.000 scarcity\
+ + 0.1·0.500 cost + 0.05·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·1.000 spot"""
