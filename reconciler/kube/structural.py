@@ -17,7 +17,7 @@ SPECIAL: Final[Mapping[str, Schema]] = {
     _META + "api.resource.Quantity": Schema(Shape.SCALAR, type="quantity"),
     _META + "util.intstr.IntOrString": Schema(Shape.SCALAR, type="int-or-string"),
     _META + "runtime.RawExtension": Schema(Shape.UNTYPED, merge=Merge.ATOMIC),
-    _META + "apis.meta.v1.FieldsV1": UNTYPED,
+    _META + "apis.meta.v1.FieldsV1": Schema(Shape.MAP, element=UNTYPED),
     _META + "apis.meta.v1.Patch": UNTYPED,
 }
 """Definitions whose OpenAPI form does not say what they are."""

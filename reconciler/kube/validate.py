@@ -43,7 +43,7 @@ def unknown_fields(value: Any, schema: Schema, *, applied: bool = False) -> list
 
 def prune_unknown(value: Any, schema: Schema) -> Any:
     """`value` without the fields that the schema does not know; itself where it has none."""
-    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
+    if isinstance(value, dict) and schema.shape in (Shape.SCALAR, Shape.LIST):
         return {} if value else value
     if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         kept = {}
@@ -56,8 +56,8 @@ def prune_unknown(value: Any, schema: Schema) -> Any:
             kept[name] = known = prune_unknown(member, child)
             changed = changed or known is not member
         return kept if changed else value
-    if isinstance(value, list) and schema.element is not None:
-        items = [prune_unknown(item, schema.element) for item in value]
+    if isinstance(value, list) and (element := _items(schema)) is not UNTYPED:
+        items = [prune_unknown(item, element) for item in value]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
     return value
 
@@ -182,13 +182,22 @@ def _member(schema: Schema, name: str) -> Schema | None:
     return schema.item
 
 
+def _items(schema: Schema) -> Schema:
+    """The schema of the items of a list here; where none belongs, nothing is known of them."""
+    if schema.shape in (Shape.LIST, Shape.UNTYPED) or schema.preserve_unknown:
+        return schema.item
+    return _NOTHING
+
+
+_NOTHING: Final = Schema(Shape.STRUCT)
 _EMBEDDED: Final = ("apiVersion", "kind", "metadata")
 
 
 def _unknown(value: Any, schema: Schema, path: str, *, applied: bool) -> Iterator[str]:
-    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
-        if not (applied and schema.type == "int-or-string"):
-            yield from (_dotted(path, name) for name in value)
+    if applied and schema.type == "int-or-string":
+        return
+    if isinstance(value, dict) and schema.shape in (Shape.SCALAR, Shape.LIST):
+        yield from (_dotted(path, name) for name in value)
     elif isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
         for name, member in value.items():
             child = _member(schema, name)
@@ -196,9 +205,9 @@ def _unknown(value: Any, schema: Schema, path: str, *, applied: bool) -> Iterato
                 yield _below(path, name, schema)
             else:
                 yield from _unknown(member, child, _below(path, name, schema), applied=applied)
-    elif isinstance(value, list) and schema.element is not None:
+    elif isinstance(value, list) and (element := _items(schema)) is not UNTYPED:
         for i, item in enumerate(value):
-            yield from _unknown(item, schema.element, f"{path}[{i}]", applied=applied)
+            yield from _unknown(item, element, f"{path}[{i}]", applied=applied)
 
 
 def _below(path: str, name: str, schema: Schema) -> str:

@@ -13,6 +13,8 @@ Value = dict[str, Any]
 
 
 class Codec(Protocol):
+    kept_empty: tuple[str, ...]  # maps that a clean value holds even when they are empty, though nobody owns them then
+
     def read(self, value: Any, unknown: list[str], *, applied: bool = False, converted: bool = False) -> Value:
         """A clean copy; paths of unknown fields are added to `unknown`. Raises TypeMismatch.
 
@@ -45,18 +47,21 @@ class BuiltinCodec:
 
     def __init__(self, struct: Struct) -> None:
         self.struct = struct
+        frozen = struct.name in ("core/v1.ConfigMap", "core/v1.Secret")  # once immutable, an empty map is a change
+        self.kept_empty: tuple[str, ...] = ("data", "binaryData") if frozen else ()
 
     def read(self, value: Any, unknown: list[str], *, applied: bool = False, converted: bool = False) -> Value:
         reading = Reading(converted=converted)
         try:
             clean = self.struct.read(value, reading)
         except TypeMismatch:
-            unknown.extend(self.struct.unknown_paths(value))
+            unknown.extend(self.struct.unknown_paths(value, applied=applied))
             raise
         if reading.unknown:
-            unknown.extend(self.struct.unknown_paths(value))
+            unknown.extend(self.struct.unknown_paths(value, applied=applied))
         if "metadata" in clean:
             _keep_reset(value["metadata"], clean["metadata"])
+        clean.update({name: {} for name in self.kept_empty if value.get(name) == {}})
         return clean
 
     def default(self, value: Value) -> None:
@@ -67,6 +72,9 @@ class BuiltinCodec:
 
     def settle(self, value: Value) -> None:
         self.struct.settle(value)
+        for name in self.kept_empty:
+            if value.get(name) == {}:
+                del value[name]
         for name, (_, kind) in self.struct.types.items():
             if kind == "map:bytes" and None in (value.get(name) or {}).values():
                 value[name] = {key: part or "" for key, part in value[name].items()}
@@ -86,6 +94,7 @@ class CustomCodec:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
+        self.kept_empty: tuple[str, ...] = ()
         self._metadata = gotypes.struct("meta/v1.ObjectMeta")
 
     def read(self, value: Any, unknown: list[str], *, applied: bool = False, converted: bool = False) -> Value:

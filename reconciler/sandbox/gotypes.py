@@ -145,9 +145,12 @@ class Struct:
             if part := value.get(name):
                 walk(part)
 
-    def unknown_paths(self, value: Any, prefix: str = "") -> list[str]:
-        """Where fields are that do not exist: `spec.foo`, `spec.containers[0].bar`."""
-        if type(value) is not dict:
+    def unknown_paths(self, value: Any, prefix: str = "", *, applied: bool = False) -> list[str]:
+        """Where fields are that do not exist: `spec.foo`, `spec.containers[0].bar`.
+
+        To server-side apply (`applied`) a struct without fields may hold anything.
+        """
+        if type(value) is not dict or (applied and not self.types):
             return []
         found: list[str] = []
         for name, raw in value.items():
@@ -155,18 +158,19 @@ class Struct:
             if name not in self.types:
                 found.append(path)
             else:
-                found.extend(_unknown_paths(self.types[name][1], raw, path))
+                found.extend(_unknown_paths(self.types[name][1], raw, path, applied=applied))
         return found
 
 
-def _unknown_paths(kind: str, value: Any, path: str) -> list[str]:
+def _unknown_paths(kind: str, value: Any, path: str, *, applied: bool) -> list[str]:
+    parts: list[tuple[str, Any, str]] = []
     if kind.startswith("[]") and isinstance(value, list):
-        return [p for i, item in enumerate(value) for p in _unknown_paths(kind[2:], item, f"{path}[{i}]")]
-    if kind.startswith("map:") and isinstance(value, dict):
-        return [p for key, item in value.items() for p in _unknown_paths(kind[4:], item, f"{path}.{key}")]
-    table = _table()
-    struct = table.get(kind.removeprefix("either:"))
-    return struct.unknown_paths(value, path) if struct else []
+        parts = [(kind[2:], item, f"{path}[{i}]") for i, item in enumerate(value)]
+    elif kind.startswith("map:") and isinstance(value, dict):
+        parts = [(kind[4:], item, f"{path}.{key}") for key, item in value.items()]
+    elif (struct := _table().get(kind.removeprefix("either:"))) is not None:
+        return struct.unknown_paths(value, path, applied=applied)
+    return [found for part in parts for found in _unknown_paths(*part, applied=applied)]
 
 
 def _constant(value: Any) -> Callable[[], Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from generated_calls import Pair, Step
-from generated_kinds import KINDS
+from generated_kinds import KINDS, definition
 from kubernetes_api import Connection
 from sandbox_api import APPLY, JSON_PATCH, MERGE, STRATEGIC
 
@@ -81,6 +81,17 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
     ),
     "a null among them is a zero": (200, (made("configmaps"), patched("configmaps", {"binaryData": {"b": [None]}}))),
     "an object among them is none": (422, (made("configmaps"), patched("configmaps", {"binaryData": {"b": [{}]}}))),
+    "an empty map is a change of what may not change": (
+        422,
+        (
+            Step("POST", BY["configmaps"].collection, {**stated("configmaps"), "immutable": True}),
+            patched("configmaps", {"binaryData": {"b": None}}),
+        ),
+    ),
+    "but nobody owns it": (
+        200,
+        (made("configmaps"), patched("configmaps", {"binaryData": {"b": None}}), seen("configmaps")),
+    ),
     "a list whose items have no key leaves no owners": (
         200,
         (made("serviceaccounts"), patched("serviceaccounts", {"secrets": [{"kind": "x"}]}), seen("serviceaccounts")),
@@ -136,6 +147,16 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         422,
         (made("statefulsets", volumeClaimTemplates=[{"metadata": {}, "spec": {}}]),),
     ),
+    "a set's pods restart, whatever it selects": (
+        422,
+        (
+            made(
+                "statefulsets",
+                selector={"matchLabels": {"Not a key!": "x"}},
+                template={"spec": {"restartPolicy": "Sometimes"}},
+            ),
+        ),
+    ),
     "a set's service has the name of one": (422, (made("statefulsets", serviceName="Not A Name!"),)),
     "a list of addresses needs the first one": (422, (made("services", clusterIPs=["10.96.0.9"]),)),
     "what comes before it is no address because it is one": (
@@ -153,7 +174,34 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         422,
         (made("services"), patched("services", {"spec": {"healthCheckNodePort": 31000}})),
     ),
+    "a port's protocol is named where it is stated": (
+        422,
+        (made("services", ports=[{"port": 80, "appProtocol": ""}]),),
+    ),
     "how traffic is distributed": (422, (made("services", trafficDistribution="x"),)),
+    "a mode of no address": (
+        422,
+        (
+            made("services", type="LoadBalancer"),
+            patched("services", {"status": {"loadBalancer": {"ingress": [{"ipMode": "VIP"}]}}}, MERGE, "/status"),
+        ),
+    ),
+    "a mode that there is not": (
+        422,
+        (
+            made("services", type="LoadBalancer"),
+            patched(
+                "services",
+                {"status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4", "ipMode": "x"}]}}},
+                MERGE,
+                "/status",
+            ),
+        ),
+    ),
+    "a name has no policy of families, not even an empty one": (
+        422,
+        (made("services", type="ExternalName", ipFamilyPolicy=""),),
+    ),
     "a Service that becomes a name gives all back": (
         200,
         (
@@ -192,6 +240,17 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         422,
         (made("jobs", podFailurePolicy={"rules": []}, podReplacementPolicy="TerminatingOrFailed"),),
     ),
+    "a suspended Job's containers are not taken away": (
+        422,
+        (
+            made("jobs", suspend=True),
+            patched("jobs", [{"op": "replace", "path": "/spec/template/spec/containers", "value": None}], JSON_PATCH),
+        ),
+    ),
+    "what owners own is an object": (
+        500,
+        (applied("jobs", {"spec": {"template": {"metadata": {"managedFields": [{"fieldsV1": 1.5}]}, "spec": {}}}}),),
+    ),
     "failed indexes need a limit for each": (422, (made("jobs", maxFailedIndexes=1),)),
     "a backend of no group": (422, (made("ingresses", defaultBackend={"resource": {"name": "x"}}),)),
     "a budget's metadata is looked at last": (
@@ -211,6 +270,14 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
     ),
     "a field that must be there is there when it is null": (422, (made("widgets", ports=[{"port": None}]),)),
     "an item of a list of objects is one": (422, (made("widgets", ports=["text"]),)),
+    "fields of an object where a list belongs are unknown": (
+        422,
+        (made("gadgets"), patched("gadgets", {"spec": {"ports": {"a": ""}}}, fieldValidation="Strict")),
+    ),
+    "and so are those in a list where an object belongs": (
+        422,
+        (made("gadgets"), patched("gadgets", {"spec": {"counts": [{"a": ""}]}}, fieldValidation="Strict")),
+    ),
     "a list where an object belongs is looked at no closer": (422, (made("gadgets", counts=[None]),)),
     "a spec that is null has no number to scale": (422, (applied("widgets", {"spec": None}),)),
     "a field that may be a number or text, stated as an object, has fields that nobody knows": (
@@ -267,6 +334,20 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
                     "spec": {"policyName": "p", "validationActions": ["Warn", "Auditx"]},
                 },
             ),
+        ),
+    ),
+    "what has no fields may be applied with any": (
+        200,
+        (
+            applied(
+                "customresourcedefinitions",
+                {
+                    "spec": {
+                        **definition("apples", "Apple", "mine-x.example.com", subresources={"status": {"x": 1}})["spec"]
+                    }
+                },
+            ),
+            seen("customresourcedefinitions"),
         ),
     ),
     "a definition whose objects are gone says so while others hold it": (

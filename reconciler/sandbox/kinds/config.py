@@ -103,7 +103,7 @@ def _frozen(new: Value, old: Value, names: tuple[str, ...], causes: Causes) -> N
     if not new.get("immutable"):
         causes.forbidden("immutable", _FROZEN)
     for name in names:
-        if (new.get(name) or {}) != (old.get(name) or {}):
+        if new.get(name) != old.get(name):
             causes.forbidden(name, _FROZEN)
 
 

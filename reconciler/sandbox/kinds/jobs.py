@@ -273,7 +273,7 @@ def _kept(template: Value) -> Value:
     affinity = {name: part for name, part in (template["spec"].get("affinity") or {}).items() if name != "nodeAffinity"}
     for group in ("containers", "initContainers"):
         if group in spec:
-            spec[group] = [{k: v for k, v in c.items() if k != "resources"} for c in spec[group]]
+            spec[group] = [{k: v for k, v in c.items() if k != "resources"} for c in spec[group] or ()]
     return {"spec": {**spec, "affinity": affinity}}
 
 

@@ -109,7 +109,7 @@ def _balancer(spec: Value, causes: Causes) -> None:
 
 def _external_name(spec: Value, causes: Causes) -> None:
     for field in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-        if spec.get(field):
+        if spec.get(field) or (field == "ipFamilyPolicy" and field in spec):
             causes.forbidden(f"spec.{field}", "may not be set for ExternalName services")
     name = spec.get("externalName", "").rstrip(".")
     if name:
@@ -128,8 +128,23 @@ def validate_balancer(new: Value, _old: Value, causes: Causes) -> None:
         field = f"status.loadBalancer.ingress[{index}]"
         if point.get("ip"):
             checks.address(causes, f"{field}.ip", point["ip"])
+        if new["kind"] == "Service":
+            _mode(point, f"{field}.ipMode", causes)
         if host := point.get("hostname"):
             causes.words(f"{field}.hostname", host, naming.dns_subdomain(host))
+            if checks.address(Causes(), field, host):
+                causes.invalid(f"{field}.hostname", host, "must be a DNS name, not an IP address")
+
+
+def _mode(point: Value, field: str, causes: Causes) -> None:
+    """How a load balancer's address is reached."""
+    if "ipMode" not in point:
+        if point.get("ip"):
+            causes.required(field, "must be specified when `ip` is set")
+    elif not point.get("ip"):
+        causes.forbidden(field, "may not be specified when `ip` is not set")
+    else:
+        checks.supported(causes, field, point["ipMode"], ("Proxy", "VIP"))
 
 
 def _is_special(address: IPv4Address | IPv6Address) -> bool:
@@ -148,7 +163,7 @@ def _port(port: Value, field: str, names: set[str], *, several: bool, causes: Ca
     checks.port(causes, f"{field}.port", port.get("port", 0))
     checks.supported(causes, f"{field}.protocol", port.get("protocol"), checks.PROTOCOLS)
     checks.port(causes, f"{field}.targetPort", port.get("targetPort", 0))
-    if port.get("appProtocol"):
+    if "appProtocol" in port:
         causes.words(f"{field}.appProtocol", port["appProtocol"], naming.qualified_name(port["appProtocol"]))
 
 

@@ -57,7 +57,7 @@ def selector_and_template(value: Value, what: str, causes: Causes) -> None:
     elif what == "deployment":
         return
     pod = template.get("spec") or {}
-    if pod.get("restartPolicy") in ("OnFailure", "Never"):
+    if pod.get("restartPolicy", "Always") != "Always":
         causes.unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ["Always"])
     if "activeDeadlineSeconds" in pod:
         causes.forbidden(

@@ -17,9 +17,10 @@ _DEPLOYMENT: Final = GroupKind("apps", "Deployment")
 
 def record(call: Call, old: Value | None, new: Value) -> None:
     """Write into `new` who owns its fields after a write that is not an apply."""
+    stated = {name: part for name, part in new.items() if part != {} or name not in call.kind.codec.kept_empty}
     fields = structured.update(
         old,
-        new if old is not None else {name: part for name, part in new.items() if part is not None},
+        stated if old is not None else {name: part for name, part in stated.items() if part is not None},
         call.kind.schema,
         manager=call.manager,
         api_version=call.kind.api_version,
