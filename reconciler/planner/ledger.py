@@ -43,10 +43,8 @@ class Ledger:
 
     def allows(self, workload: int, node: int) -> bool:
         """Whether topology, limit and quota let one more replica in there."""
-        mask = self.topology.mask(workload)
-        open_pools = self.open_pools(workload)
-        in_pool = open_pools is None or bool(open_pools[node])
-        return (mask is None or bool(mask[node])) and in_pool and self.quota_left(workload) > 0
+        within = self.limit_left(workload, node) > 0 and self.quota_left(workload) > 0
+        return within and self.topology.admits(workload, node)
 
     def enter(self, workload: int, slot: Slot, *, held: bool = False) -> None:
         """One replica more. `held`: its room was taken already (`Nodes.put`)."""

@@ -128,6 +128,13 @@ class Topology:
             allowed = part if allowed is None else allowed & part
         return allowed
 
+    def admits(self, workload: int, node: int) -> bool:
+        """Whether the hard rules let one replica more onto this node: the mask at one place, for much less."""
+        return all(self._admits(rule, node) for rule in self._rules[workload] if rule.hard) and not any(
+            self._domains[watch][node] >= 0 and self._carried[watch][self._domains[watch][node]]
+            for watch in self._counted[workload]
+        )
+
     def parts(self, workload: int) -> list[tuple[Constraint, Bools]]:
         """The same, rule by rule."""
         found = [(rule.constraint, self._allowed(rule)) for rule in self._rules[workload] if rule.hard]
@@ -217,6 +224,18 @@ class Topology:
             return has if nobody and rule.matches else has & (count > 0)
         even: Bools = has & (self._skew(rule) <= rule.skew)
         return even
+
+    def _admits(self, rule: _Rule, node: int) -> bool:
+        domain, counts = int(self._domains[rule.watch][node]), self._count[rule.watch]
+        count = int(counts[domain]) if domain >= 0 else 0
+        if rule.constraint is Constraint.ANTI_AFFINITY:
+            return count == 0
+        if domain < 0:
+            return False
+        if rule.constraint is Constraint.AFFINITY:
+            return count > 0 or (rule.matches and not counts.any())
+        least = int(counts[rule.domains].min()) if rule.domains is not None and len(rule.domains) else 0
+        return count + int(rule.matches) - least <= rule.skew
 
     def _skew(self, rule: _Rule) -> Ints:
         """Of each node's domain, were one replica added there, over the emptiest domain."""
