@@ -39,8 +39,15 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: seconds, or a duration such as 5m") from None
 
 
+def count(text: str) -> int:
+    """The type of a count that may be none."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return int(text)
+
+
 def at_least_one(text: str) -> int:
-    """The type of a count."""
+    """The type of a count of something."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
     return int(text)

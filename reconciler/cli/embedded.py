@@ -9,6 +9,7 @@ from reconciler.clock import SystemClock
 from reconciler.errors import ConfigError
 from reconciler.http.transport import Request
 from reconciler.sandbox.http import serve
+from reconciler.sandbox.nodes import default_nodes
 from reconciler.sandbox.server import Sandbox
 from reconciler.sandbox.simulation import Simulation
 
@@ -16,9 +17,10 @@ _STATE: Final = b'{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name":
 
 
 @asynccontextmanager
-async def embedded(*, port: int = 0, nodes: bool = True) -> AsyncIterator[str]:
+async def embedded(*, port: int = 0, nodes: int | None = 3) -> AsyncIterator[str]:
     """Run it until the context ends; yields the URL of the API server, on loopback.
 
+    `nodes` is how many simulated nodes it has; None for the API server alone, without controllers.
     It has the namespace that state is kept in, so that every verb works at once. Raises ConfigError for a port that
     cannot be had.
     """
@@ -31,8 +33,9 @@ async def embedded(*, port: int = 0, nodes: bool = True) -> AsyncIterator[str]:
         except OSError as error:
             hint = "--port takes another one; without it any free one is taken"
             raise ConfigError(f"cannot listen on port {port}", why=_reason(error), hint=hint) from None
-        if nodes:
-            simulation = Simulation(sandbox.transport(), clock=clock, random=Random(0))  # noqa: S311 - simulated
+        if nodes is not None:
+            random = Random(0)  # noqa: S311 - simulated
+            simulation = Simulation(sandbox.transport(), nodes=default_nodes(nodes), clock=clock, random=random)
             await stack.enter_async_context(simulation)
         yield url
 

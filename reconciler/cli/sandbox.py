@@ -3,7 +3,7 @@
 import argparse
 import os.path
 
-from reconciler.cli.arguments import Verbs, port
+from reconciler.cli.arguments import Verbs, count, port
 from reconciler.cli.exits import OK
 
 
@@ -13,9 +13,9 @@ def add(verbs: Verbs) -> None:
     parser.add_argument(
         "--kubeconfig", metavar="FILE", type=os.path.abspath, help="write the kubeconfig there instead of printing it"
     )
-    parser.add_argument(
-        "--no-nodes", dest="nodes", action="store_false", help="the API server alone, without controllers"
-    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--nodes", metavar="N", type=count, default=3, help="that run pods (default: %(default)s)")
+    what.add_argument("--bare", dest="nodes", action="store_const", const=None, help="the API server alone")
     parser.set_defaults(verb=sandbox)
 
 

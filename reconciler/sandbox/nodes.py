@@ -84,9 +84,9 @@ class Pool:
         return made
 
 
-def default_nodes() -> list[Node]:
-    """Three nodes in three zones: 4 CPUs and 16 GiB each."""
-    return Pool("general", 3, zones=("zone-a", "zone-b", "zone-c")).nodes()
+def default_nodes(count: int = 3) -> list[Node]:
+    """Nodes in three zones: 4 CPUs and 16 GiB each."""
+    return Pool("general", count, zones=("zone-a", "zone-b", "zone-c")).nodes()
 
 
 def nodes_of(wanted: Iterable[Node | Pool]) -> list[Node]:

@@ -72,7 +72,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 @contextmanager
-def running(folder: Path, *, nodes: bool) -> Iterator[Path]:
+def running(folder: Path, *, nodes: int | None) -> Iterator[Path]:
     """A cluster of its own; yields its kubeconfig."""
     kubeconfig = folder / "kubeconfig"
     started, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
@@ -97,14 +97,14 @@ def running(folder: Path, *, nodes: bool) -> Iterator[Path]:
 @pytest.fixture
 def api_server(tmp_path: Path) -> Iterator[Path]:
     """The kubeconfig of an API server without controllers and nodes."""
-    with running(tmp_path, nodes=False) as kubeconfig:
+    with running(tmp_path, nodes=None) as kubeconfig:
         yield kubeconfig
 
 
 @pytest.fixture
 def whole_cluster(tmp_path: Path) -> Iterator[Path]:
     """The kubeconfig of a cluster in which pods run."""
-    with running(tmp_path, nodes=True) as kubeconfig:
+    with running(tmp_path, nodes=3) as kubeconfig:
         yield kubeconfig
 
 

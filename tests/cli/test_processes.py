@@ -20,7 +20,7 @@ def start(*words):
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_sandbox_prints_a_kubeconfig_and_ends_quietly(cli, tmp_path, sign):
-    with start("sandbox", "--no-nodes") as process:
+    with start("sandbox", "--bare") as process:
         text = ""
         while "current-context" not in text:
             text += process.stdout.readline()
@@ -33,7 +33,7 @@ def test_sandbox_prints_a_kubeconfig_and_ends_quietly(cli, tmp_path, sign):
 
 def test_sandbox_writes_a_kubeconfig_for_its_owner_only(cli, tmp_path):
     file = tmp_path / "new" / "kubeconfig"
-    with start("sandbox", "--no-nodes", "--kubeconfig", file) as process:
+    with start("sandbox", "--bare", "--kubeconfig", file) as process:
         assert re.match(r"serving http://127\.0\.0\.1:\d+\n", process.stdout.readline())
         assert process.stdout.readline() == f"use it: export KUBECONFIG={file}\n"
         assert file.stat().st_mode & 0o777 == 0o600
