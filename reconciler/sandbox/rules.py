@@ -85,7 +85,7 @@ class Rules:
     validate_update: Callable[[Value, Value, Causes], None] | None = None
     validate_status: Callable[[Value, Value, Causes], None] | None = None
     admit: Callable[[Value, Value | None, Causes], None] | None = None
-    assign: Callable[[Value, Value | None, "Core"], None] | None = None
+    assign: Callable[[Value, Value | None, "Core", bool], None] | None = None  # the last: a dry run
     after_write: Callable[[Value, Value | None, "Core"], None] | None = None
     after_delete: Callable[[Value, "Core"], None] | None = None
     generation_also: tuple[str, ...] = ()  # metadata fields whose change counts as one of the spec

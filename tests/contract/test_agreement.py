@@ -202,6 +202,13 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         422,
         (made("services", type="ExternalName", ipFamilyPolicy=""),),
     ),
+    "a dry run takes any port": (
+        200,
+        (
+            made("services", type="NodePort"),
+            patched("services", {"spec": {"ports": [{"port": 80, "nodePort": 5}]}}, dryRun="All"),
+        ),
+    ),
     "a Service that becomes a name gives all back": (
         200,
         (

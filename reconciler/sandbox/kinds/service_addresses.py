@@ -54,7 +54,7 @@ def node_ports(spec: Value) -> set[int]:
     return found | ({spec["healthCheckNodePort"]} if spec.get("healthCheckNodePort") else set())
 
 
-def assign(service: Value, old: Value | None, core: "Core") -> None:
+def assign(service: Value, old: Value | None, core: "Core", dry_run: bool) -> None:
     """Keep what was given out where an update does not say it, choose what is missing. Raises Refusal (422, 500)."""
     spec = service["spec"]
     before = old["spec"] if old is not None else None
@@ -71,11 +71,11 @@ def assign(service: Value, old: Value | None, core: "Core") -> None:
             _address(spec, name, core)
     if spec.get("type") in ("NodePort", "LoadBalancer"):
         if before is None:
-            _first_ports(spec, name, core)
+            _first_ports(spec, name, core, dry_run=dry_run)
         else:
-            _ports(spec, before, name, core)
+            _ports(spec, before, name, core, dry_run=dry_run)
     if is_health_checked(spec) and not (before is not None and is_health_checked(before)):
-        _health_port(spec, core)
+        _health_port(spec, core, dry_run=dry_run)
     if before is not None:
         _wipe(service, before)
 
@@ -231,7 +231,7 @@ def _address(spec: Value, name: str, core: "Core") -> None:
         _refuse(name, causes)
 
 
-def _first_ports(spec: Value, name: str, core: "Core") -> None:
+def _first_ports(spec: Value, name: str, core: "Core", *, dry_run: bool) -> None:
     """Ports of one number but different protocols share a node port."""
     ports = spec.get("ports") or ()
     stated: dict[int, int] = {}
@@ -247,16 +247,16 @@ def _first_ports(spec: Value, name: str, core: "Core") -> None:
         if number not in chosen:
             node = stated.get(number) or core.ports.free(taken)
             if number in stated:
-                _free_port(index, node, name, core)
+                _free_port(index, node, name, core, dry_run=dry_run)
             chosen[number] = port["nodePort"] = node
             taken.add(node)
         elif not wanted:
             port["nodePort"] = chosen[number]
         elif wanted != chosen[number]:
-            _free_port(index, wanted, name, core)
+            _free_port(index, wanted, name, core, dry_run=dry_run)
 
 
-def _ports(spec: Value, before: Value, name: str, core: "Core") -> None:
+def _ports(spec: Value, before: Value, name: str, core: "Core", *, dry_run: bool) -> None:
     known, seen = node_ports({"ports": before.get("ports")}), set[tuple[str, int]]()
     taken = node_ports(spec) | known
     for index, port in enumerate(spec.get("ports") or ()):
@@ -266,26 +266,31 @@ def _ports(spec: Value, before: Value, name: str, core: "Core") -> None:
             port["nodePort"] = core.ports.free(taken)
             taken.add(port["nodePort"])
         elif port["nodePort"] not in known:
-            _free_port(index, port["nodePort"], name, core)
+            _free_port(index, port["nodePort"], name, core, dry_run=dry_run)
         pair = (port.get("protocol", ""), port["nodePort"])
         if pair in seen:
             raise Refusal(500, "", f"duplicate nodePort: {pair}")
         seen.add(pair)
 
 
-def _free_port(index: int, port: int, name: str, core: "Core") -> None:
-    if not core.ports.is_free(port):
+def _is_free(port: int, core: "Core", *, dry_run: bool) -> bool:
+    """A dry run does not ask whether a port is one of those that are given out."""
+    return core.ports.is_free(port) or (dry_run and not core.ports.contains(port))
+
+
+def _free_port(index: int, port: int, name: str, core: "Core", *, dry_run: bool) -> None:
+    if not _is_free(port, core, dry_run=dry_run):
         why = "already allocated" if core.ports.contains(port) else "not in the valid range: 30000-32767"
         causes = Causes()
         causes.invalid(f"spec.ports[{index}].nodePort", port, f"provided port is {why}")
         _refuse(name, causes)
 
 
-def _health_port(spec: Value, core: "Core") -> None:
+def _health_port(spec: Value, core: "Core", *, dry_run: bool) -> None:
     port = spec.get("healthCheckNodePort")
     if not port:
         spec["healthCheckNodePort"] = core.ports.free(node_ports(spec))
-    elif not core.ports.is_free(port):
+    elif not _is_free(port, core, dry_run=dry_run):
         raise _failed(f"failed to allocate requested HealthCheck NodePort {port}")
 
 

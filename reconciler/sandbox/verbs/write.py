@@ -76,7 +76,7 @@ def create(core: Core, kind: Kind, value: Value, *, dry_run: bool, upsert: bool 
     if rules.before_create is not None:
         rules.before_create(value, core)
     if rules.assign is not None:
-        rules.assign(value, None, core)
+        rules.assign(value, None, core, dry_run)
     causes = Causes()
     _validate(kind, value, causes)
     if rules.validate_create is not None:
@@ -140,7 +140,7 @@ def update(
         if rules.before_update is not None:
             rules.before_update(new, old, core)
         if rules.assign is not None:
-            rules.assign(new, old, core)
+            rules.assign(new, old, core, dry_run)
         if rules.generation and _differs(kind, new, old):
             about["generation"] = before.get("generation", 0) + 1
     causes = Causes()
