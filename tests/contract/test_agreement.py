@@ -139,6 +139,10 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
         409,
         (applied("gadgets", {"metadata": {"name": "one", "uid": "u"}, "spec": {"limit": {"x": 1}}}),),
     ),
+    "unless it cannot be read anyway": (
+        500,
+        (applied("poddisruptionbudgets", {"metadata": {"name": "one", "uid": "u"}, "spec": {"minAvailable": [{}]}}),),
+    ),
     "a selector that cannot be read hides the template": (
         422,
         (made("deployments", selector={"matchExpressions": [{"key": "a", "operator": "x"}]}, template={}),),

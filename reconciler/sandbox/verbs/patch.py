@@ -132,10 +132,10 @@ def _apply(call: Call) -> Response:
     _check_applied(call, applied, old)
     about = applied["metadata"]
     merged, changed = ownership.apply(call, old, applied, manager=manager)
+    new = _read_merged(call, merged)
     if old is None and about.get("uid"):
         why = f"uid mismatch: the provided object specified uid {about['uid']}, and no existing object was found"
         raise conflict(kind.group, kind.plural, call.name, why)
-    new = _read_merged(call, merged)
     _same_name(call, new)
     if old is not None and about.get("resourceVersion", "") not in ("", old["metadata"]["resourceVersion"]):
         raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
