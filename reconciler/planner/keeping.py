@@ -58,15 +58,28 @@ def keep(ledger: Ledger, ours: list[tuple[int, PodView, int]], before: Mapping[I
     for first in (True, False):  # what runs goes before what was only planned
         for workload in sorted(range(len(intake.needs)), key=lambda w: (-intake.needs[w].priority, w)):
             source = running[workload] if first else homes[workload]
+            left: dict[int, int] = {}
             for node in sorted(np.flatnonzero(source).tolist(), key=lambda n: (int(source[n]), intake.nodes[n].name)):
                 here = len(ledger.slots[workload].get(node, ()))
-                if _plain(ledger, workload) and int(source[node]) > here:
+                if int(source[node]) <= here:
+                    continue
+                if _plain(ledger, workload):
                     homeless[workload][node] -= _all_stay(ledger, workload, node, int(source[node]) - here)
                     continue
-                for number in range(here, int(source[node])):
+                left[node] = int(source[node]) - here
+            # Turn by turn over the nodes: a spread lets nobody in while its domains fill one after another.
+            while left:
+                waiting = sum(left.values())
+                for node in list(left):
+                    number = len(ledger.slots[workload].get(node, ()))
                     known = devices.get((workload, node), [])
-                    if _stays(ledger, workload, node, known[number] if number < len(known) else ()):
+                    wanted = known[number] if number < len(known) else ()
+                    if _stays(ledger, workload, node, wanted, runs=first):
                         homeless[workload][node] -= 1
+                        left[node] -= 1
+                left = {node: count for node, count in left.items() if count}
+                if sum(left.values()) == waiting:
+                    break
     return Kept(running, homes, homeless)
 
 
@@ -93,14 +106,17 @@ def _all_stay(ledger: Ledger, workload: int, node: int, count: int) -> int:
     return staying
 
 
-def _stays(ledger: Ledger, workload: int, node: int, devices: tuple[int, ...]) -> bool:
-    """Enters one replica where it is, if it is still wanted, may be there and fits."""
+def _stays(ledger: Ledger, workload: int, node: int, devices: tuple[int, ...], *, runs: bool) -> bool:
+    """Enters one replica where it is, if it is still wanted, may be there and fits.
+
+    Rules among replicas decide where one may start, not whether it stays (`IgnoredDuringExecution`).
+    """
     groups, need = ledger.groups, ledger.intake.needs[workload]
     if need.identity in ledger.intake.refused or ledger.count(workload) >= need.replicas:
         return False
     kind, shape = int(groups.kinds[node]), int(groups.shape_of[workload])
     refusal = groups.refusals[kind][workload]
-    if refusal not in (None, Constraint.READY) or not ledger.allows(workload, node):
+    if refusal not in (None, Constraint.READY) or not (runs or ledger.allows(workload, node)):
         return False
     slot = _slot(ledger, shape, node, devices)
     if slot is None:

@@ -273,3 +273,18 @@ spot/b: 1.5591 = 0.05·0.156 fit + 0.02·0.812 balance + 1·0.500 fragmentation 
  + 0.1·0.850 cost + 0.05·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·0.000 spot
 general/a: 1.5441 = 0.05·0.156 fit + 0.02·0.812 balance + 1·0.500 fragmentation + 0.5·1.000 scarcity\
  + 0.1·0.500 cost + 0.05·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·1.000 spot"""
+
+
+def test_what_runs_stays_though_its_rules_would_not_let_it_start_there() -> None:
+    """Kubernetes' rules among replicas hold for scheduling, and are ignored during execution."""
+    even = replace(WEB, replicas=3, spreads=(TopologySpread(ZONE, 1, app("web"), hard=True),), movable=True)
+    found = plan([node("n0"), node("n1", "b")], pods(even, "n0", "n0", "n0"), [even])
+    assert found.assignment[WEB.identity] == {"n0": 3}
+    assert found.moves == ()
+
+
+def test_a_spread_that_was_planned_stays_as_it_was() -> None:
+    nodes = [node(f"n{n}", "abc"[n % 3], cpu=16_000) for n in range(6)]
+    even = replace(WEB, replicas=30, spreads=(TopologySpread(ZONE, 1, app("web"), hard=True),))
+    first = plan(nodes, [], [even])
+    assert plan(nodes, [], [even], previous=first).assignment == first.assignment
