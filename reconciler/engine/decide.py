@@ -22,7 +22,7 @@ from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig
-from reconciler.model.manifest import Manifest, Owner
+from reconciler.model.manifest import ANNOTATIONS_OF_CONTROLLERS, Manifest, Owner
 from reconciler.model.ownership import Ownership, ownership
 
 _PATIENCE = 10.0  # seconds until a kind whose definition is there must be served
@@ -230,10 +230,12 @@ class Decider:
 
 
 def alike(one: Live, other: Live) -> bool:
-    """Whether two readings of an object hold the same, apart from its status and from who wrote it and when."""
+    """Whether two readings of an object hold the same, apart from its status, who wrote it and when."""
     return _stated(one) == _stated(other)
 
 
 def _stated(live: Live) -> dict[str, object]:
     metadata = {k: v for k, v in live.metadata.items() if k not in ("managedFields", "resourceVersion", "generation")}
-    return {**live.object, "metadata": metadata, "status": None}
+    # An HPA of version 1 has a part of its status among its annotations.
+    annotations = {k: v for k, v in live.annotations.items() if k not in ANNOTATIONS_OF_CONTROLLERS}
+    return {**live.object, "metadata": {**metadata, "annotations": annotations}, "status": None}

@@ -25,6 +25,16 @@ ANNOTATION_IGNORE: Final = "reconciler.dev/ignore"
 ANNOTATION_REPLACE: Final = "reconciler.dev/replace"
 ANNOTATION_ADOPT: Final = "reconciler.dev/adopt"
 ANNOTATION_DEPENDS_ON: Final = "reconciler.dev/depends-on"
+ANNOTATIONS_OF_CONTROLLERS: Final = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "autoscaling.alpha.kubernetes.io/conditions",
+        "autoscaling.alpha.kubernetes.io/current-metrics",
+        "deployment.kubernetes.io/revision",
+        "deprecated.daemonset.template.generation",
+        "endpoints.kubernetes.io/last-change-trigger-time",
+    }
+)  # what a tool or a controller keeps for itself: in Git it is an export's leftover, and applying it never settles
 
 
 class DriftMode(StrEnum):

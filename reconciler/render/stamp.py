@@ -11,6 +11,7 @@ from reconciler.model.manifest import (
     ANNOTATION_ID,
     ANNOTATION_ORIGIN,
     ANNOTATION_SPEC,
+    ANNOTATIONS_OF_CONTROLLERS,
     LABEL_MANAGED_BY,
     LABEL_SOURCE,
     MANAGER,
@@ -20,16 +21,6 @@ from reconciler.model.spec import GROUP, Document
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _PREFIX: Final = f"{GROUP}/"
-_OF_OTHERS: Final = frozenset(
-    {
-        "kubectl.kubernetes.io/last-applied-configuration",
-        "autoscaling.alpha.kubernetes.io/conditions",
-        "autoscaling.alpha.kubernetes.io/current-metrics",
-        "deployment.kubernetes.io/revision",
-        "deprecated.daemonset.template.generation",
-        "endpoints.kubernetes.io/last-change-trigger-time",
-    }
-)  # what a tool or a controller keeps for itself: in Git it is an export's leftover, and applying it never settles
 
 
 def canonical(value: Any) -> bytes:
@@ -61,7 +52,11 @@ def stamp(
     }
     annotations = {
         **metadata.get("annotations", {}),
-        **{k: v for k, v in document.annotations.items() if (main or k.startswith(_PREFIX)) and k not in _OF_OTHERS},
+        **{
+            k: v
+            for k, v in document.annotations.items()
+            if (main or k.startswith(_PREFIX)) and k not in ANNOTATIONS_OF_CONTROLLERS
+        },
         ANNOTATION_ID: owner.id_of(identity),
         ANNOTATION_SPEC: str(document.identity),
         ANNOTATION_ORIGIN: document.origin.path,

@@ -105,5 +105,5 @@ async def test_a_full_disk_ends_the_command(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match=r"the script took [\d,]+ bytes of disk, more than 5,000,000"):
         await shell.run(f"head -c 20000000 /dev/zero > file; {LASTING}")
     assert running() == []
-    assert disk_usage(tmp_path) >= 20_000_000
+    assert disk_usage(tmp_path) > 5_000_000
     assert disk_usage(tmp_path / "none") == 0

@@ -18,7 +18,7 @@ from world import World
 from reconciler.engine.preview import preview
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Change, Live
-from reconciler.model.manifest import Manifest
+from reconciler.model.manifest import ANNOTATIONS_OF_CONTROLLERS, Manifest
 
 DATA: Final = Path(__file__).parents[1] / "corpus" / "data"
 LENIENT: Final = "applied/shop/lenient.yaml"  # kubectl refuses what is in it
@@ -27,8 +27,7 @@ WINDOWS: Final = "applied/shop/windows.yaml"
 DROPPED: Final = re.compile(r"^.*# dropped later\n", re.MULTILINE)
 CRD: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
-# What controllers count in annotations, and what a server keeps about writes.
-COUNTS: Final = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
+# What a server keeps about writes.
 WRITTEN: Final = ("generation", "managedFields", "resourceVersion")
 
 Requests = Counter[tuple[str, str]]
@@ -69,8 +68,8 @@ async def lives(w: World) -> dict[Identity, Live]:
 
 
 def plain(live: Live) -> Mapping[str, Any]:
-    """An object without its status, without who wrote it and when, and without what counts its templates."""
-    annotations = {key: value for key, value in live.annotations.items() if key not in COUNTS}
+    """An object without its status, without who wrote it and when, and without what controllers note on it."""
+    annotations = {k: value for k, value in live.annotations.items() if k not in ANNOTATIONS_OF_CONTROLLERS}
     metadata = {key: value for key, value in live.metadata.items() if key not in WRITTEN}
     return {**live.object, "metadata": {**metadata, "annotations": annotations}, "status": None}
 
