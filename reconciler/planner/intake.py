@@ -57,10 +57,11 @@ def take_in(
             notes.append(f"{need.identity}: {need.replicas} replicas are taken as {MOST_REPLICAS}")
             need = replace(need, replicas=MOST_REPLICAS)
         needs.append(need)
+    priced = any(pool.price is not None for pool in known)
     for pool in known:
         if pool.price is not None and not (isfinite(pool.price) and pool.price >= 0):
             notes.append(f"pool {pool.name}: the price {pool.price} is no price: taken as unknown")
-        elif pool.price is None:
+        elif pool.price is None and priced:
             notes.append(f"pool {pool.name} has no price: taken as the middle of the others")
     names = {node.name for node in every}
     pods = sorted(running, key=lambda pod: (pod.namespace, pod.name))
