@@ -1,7 +1,7 @@
 """Reading an object of a kind: type checks, what is unknown, one canonical form, defaults."""
 
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from reconciler.kube import validate
 from reconciler.kube.schema import Schema
@@ -36,6 +36,10 @@ class Codec(Protocol):
         ...
 
 
+_KEPT_EMPTY: Final = {"core/v1.ConfigMap": ("binaryData",), "core/v1.Secret": ("data",)}
+"""Of what may be immutable: the maps in which something empty is another thing than nothing."""
+
+
 def _keep_reset(stated: Value | None, clean: Value) -> None:
     """An empty list of managedFields has a meaning: forget all owners."""
     if stated and stated.get("managedFields") == []:
@@ -47,8 +51,7 @@ class BuiltinCodec:
 
     def __init__(self, struct: Struct) -> None:
         self.struct = struct
-        frozen = struct.name in ("core/v1.ConfigMap", "core/v1.Secret")  # once immutable, an empty map is a change
-        self.kept_empty: tuple[str, ...] = ("data", "binaryData") if frozen else ()
+        self.kept_empty: tuple[str, ...] = _KEPT_EMPTY.get(struct.name, ())
 
     def read(self, value: Any, unknown: list[str], *, applied: bool = False, converted: bool = False) -> Value:
         reading = Reading(converted=converted)

@@ -88,6 +88,13 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
             patched("configmaps", {"binaryData": {"b": None}}),
         ),
     ),
+    "an empty one is none where there is always one": (
+        200,
+        (
+            Step("POST", BY["configmaps"].collection, {**BY["configmaps"].identity("one"), "immutable": True}),
+            patched("configmaps", {"data": {"b": None}}),
+        ),
+    ),
     "but nobody owns it": (
         200,
         (made("configmaps"), patched("configmaps", {"binaryData": {"b": None}}), seen("configmaps")),
@@ -359,6 +366,13 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
                 },
             ),
             seen("customresourcedefinitions"),
+        ),
+    ),
+    "what was made as if it were deleted is never Active": (
+        422,
+        (
+            applied("namespaces", {"metadata": {"name": "mine-a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}),
+            applied("namespaces", {}, "/status", **FORCE),
         ),
     ),
     "a definition whose objects are gone says so while others hold it": (

@@ -139,8 +139,8 @@ def _apply(call: Call) -> Response:
     _same_name(call, new)
     if old is not None and about.get("resourceVersion", "") not in ("", old["metadata"]["resourceVersion"]):
         raise conflict(kind.group, kind.plural, call.name, write.MODIFIED)
-    if not changed and old is not None:
-        return call.answer(old)
+    if not changed and entry is not None:
+        new = core.read(entry, kind)  # it may have become wrong without a change
     if entry is None or old is None:
         return call.answer(write.create(core, kind, new, dry_run=call.dry_run, upsert=True), 201)
     return call.answer(write.update(core, kind, entry, old, new, dry_run=call.dry_run, status=status))
