@@ -250,6 +250,8 @@ def typable(value: Any, schema: Schema) -> bool:
 
 def _check(value: Any, schema: Schema, path: str, *, unique: bool = True) -> None:
     """Raises ApplyError where items of a granular list have no key or, if they are to be `unique`, the same."""
+    if schema.shape is Shape.MAP and value is not None and not isinstance(value, dict):
+        raise ApplyError(f"{path}: expected map")
     if isinstance(value, dict):
         for name, member in value.items():
             child = schema.member(name)

@@ -123,6 +123,14 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
             seen("serviceaccounts"),
         ),
     ),
+    "nor has one with something else in the place of a map": (
+        200,
+        (
+            made("cronjobs"),
+            patched("cronjobs", {"spec": {"jobTemplate": {"metadata": {"managedFields": [{"fieldsV1": True}]}}}}),
+            seen("cronjobs"),
+        ),
+    ),
     "a patch of a list without its merge key": (
         500,
         (made("services"), patched("services", {"spec": {"ports": [{"nodePort": 1}]}}, STRATEGIC)),
