@@ -383,22 +383,6 @@ CASES: dict[str, tuple[int, tuple[Step, ...]]] = {
             applied("namespaces", {}, "/status", **FORCE),
         ),
     ),
-    "a definition whose objects are gone says so while others hold it": (
-        200,
-        (
-            Step(
-                "POST",
-                BY["customresourcedefinitions"].collection,
-                {
-                    **BY["customresourcedefinitions"].valid("apples.mine-x.example.com"),
-                    "metadata": {"name": "apples.mine-x.example.com", "finalizers": ["example.com/hold"]},
-                },
-            ),
-            Step("DELETE", at("customresourcedefinitions")),
-            seen("customresourcedefinitions"),
-            patched("customresourcedefinitions", {"metadata": {"finalizers": None}}),
-        ),
-    ),
     "a field that may be a number or text is nobody's type to an apply": (
         422,
         (applied("widgets", {"spec": {"limit": []}}),),
