@@ -60,12 +60,20 @@ class Tab:
         return answer["result"].get("value")
 
     async def until(self, expression: str, *, seconds: float = PATIENCE) -> float:
-        """Wait until an expression is true; the seconds that it took."""
+        """Wait until an expression is true; the seconds that it took. A page that is just being left says not yet."""
         start = time.monotonic()
-        while not await self.run(expression):
+        while not await self._now(expression):
             assert time.monotonic() - start < seconds, f"not within {seconds} s: {expression}"
             await asyncio.sleep(0.02)
         return time.monotonic() - start
+
+    async def _now(self, expression: str) -> Any:
+        try:
+            return await self.run(expression)
+        except AssertionError as error:
+            if "navigated" not in str(error) and "context" not in str(error):
+                raise
+            return None
 
     async def press(self, key: str, code: int) -> None:
         """One key of the keyboard: "Tab", 9."""
