@@ -134,6 +134,7 @@ def _asked(args: argparse.Namespace) -> "tuple[ClusterView, tuple[Pool, ...]]":
     import asyncio
 
     from reconciler.errors import ConfigError
+    from reconciler.model.cluster_view import ZONE
     from reconciler.planner import pools, whatif
     from reconciler.planner.snapshot import view
 
@@ -149,7 +150,7 @@ def _asked(args: argparse.Namespace) -> "tuple[ClusterView, tuple[Pool, ...]]":
         try:
             seen = whatif.without_zone(seen, zone)
         except KeyError:
-            raise ConfigError(f"no node is in zone {zone!r}", hint="its label is topology.kubernetes.io/zone") from None
+            raise ConfigError(f"no node is in zone {zone!r}", hint=f"its label is {ZONE}") from None
     try:
         return whatif.loaded(seen, args.load), known
     except ValueError:

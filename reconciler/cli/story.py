@@ -35,6 +35,7 @@ from reconciler.errors import ConfigError
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request
 from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.cluster_view import ZONE
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, EventType
 from reconciler.model.manifest import DriftMode, Owner
@@ -271,7 +272,7 @@ class Story:
         rows = [("POD", "STATUS", "NODE", "ZONE")]
         for pod in await self.cluster.list(GroupKind("", "Pod"), "shop"):
             name = str((pod.object.get("spec") or {}).get("nodeName", ""))
-            zone = nodes[name].labels.get("topology.kubernetes.io/zone", "") if name in nodes else ""
+            zone = nodes[name].labels.get(ZONE, "") if name in nodes else ""
             rows.append((pod.identity.name, str((pod.object.get("status") or {}).get("phase")), name, zone))
         heading, *lines = table(rows, indent="     ").splitlines()
         self._say(f"[dim]{heading}[/]")

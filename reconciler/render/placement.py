@@ -6,10 +6,10 @@ What a spec states is required of a node. Spreading is a wish, or pods would sta
 from collections.abc import Mapping
 from typing import Any, Final
 
+from reconciler.model.cluster_view import HOSTNAME, ZONE
 from reconciler.model.spec import Placement
 
-ZONE: Final = "topology.kubernetes.io/zone"
-_TOPOLOGIES: Final = {"zone": ZONE, "node": "kubernetes.io/hostname"}
+_TOPOLOGIES: Final = {"zone": ZONE, "node": HOSTNAME}
 
 
 def affinity(placement: Placement) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Final
 from reconciler.sandbox.client import Object
 from reconciler.sandbox.controllers.times import micro_stamp, stamp
 
+HOSTNAME: Final = "kubernetes.io/hostname"
+ZONE: Final = "topology.kubernetes.io/zone"
 POOL_LABEL: Final = "reconciler.dev/pool"
 PRICE: Final = "sandbox.reconciler.dev/price"
 LEASE_NAMESPACE: Final = "kube-node-lease"
@@ -63,7 +65,7 @@ class Pool:
         for position in range(self.count):
             labels = {
                 "topology.kubernetes.io/region": self.region,
-                "topology.kubernetes.io/zone": self.zones[position % len(self.zones)],
+                ZONE: self.zones[position % len(self.zones)],
                 "node.kubernetes.io/instance-type": self.instance_type,
                 POOL_LABEL: self.name,
                 **self.labels,
@@ -100,7 +102,7 @@ def nodes_of(wanted: Iterable[Node | Pool]) -> list[Node]:
 def node_object(node: Node) -> Object:
     """The Node that a kubelet registers."""
     labels = {
-        "kubernetes.io/hostname": node.name,
+        HOSTNAME: node.name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux",

@@ -12,11 +12,11 @@ from reconciler.sandbox.controllers.controller import Context, Controller, same
 from reconciler.sandbox.controllers.owners import OWNER_INDEX, controller_reference, controller_uid, is_deleting
 from reconciler.sandbox.controllers.pods import is_finished, is_ready
 from reconciler.sandbox.controllers.selected import SELECTED, index_pods, place, places, pods_matching
+from reconciler.sandbox.nodes import ZONE
 
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
 _HEADLESS: Final = "service.kubernetes.io/headless"
-_ZONE: Final = "topology.kubernetes.io/zone"
 PER_SLICE: Final = 100
 
 
@@ -137,7 +137,7 @@ class EndpointsController(Controller):
         if name := pod["spec"].get("nodeName"):
             endpoint["nodeName"] = name
             node = self._nodes.get(Key("", name))
-            if node is not None and (zone := (node["metadata"].get("labels") or {}).get(_ZONE)):
+            if node is not None and (zone := (node["metadata"].get("labels") or {}).get(ZONE)):
                 endpoint["zone"] = zone
         if pod["spec"].get("subdomain") and pod["spec"].get("hostname"):
             endpoint["hostname"] = pod["spec"]["hostname"]

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from reconciler.sandbox.nodes import HOSTNAME, ZONE
 from reconciler.sandbox.scheduler.placement import node_matches, preference, untolerated
 from reconciler.sandbox.scheduler.state import Cluster, Count, Node, Pod, Spread, Term
 
-HOSTNAME: Final = "kubernetes.io/hostname"
-ZONE: Final = "topology.kubernetes.io/zone"
 _UNSCHEDULABLE: Final = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 # The weights of kube-scheduler's default plugins.
