@@ -16,7 +16,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -32,7 +32,7 @@ from reconciler.source.environment import Settings, check_readable, environment
 from reconciler.source.faults import explain
 from reconciler.source.mirror import create, directory_name
 from reconciler.source.objects import local
-from reconciler.source.process import Damaged, GitFailed, GitJob
+from reconciler.source.process import Damaged, GitFailed, GitJob, in_thread
 
 DEADLINE: Final = 120.0  # seconds of trying again after races
 _FIRST_PAUSE: Final = 0.5
@@ -95,15 +95,15 @@ class BranchWriter:
         wanted = tuple(normal_path(path) for path in paths)
         end = self._clock.monotonic() + self._deadline
         pause = _FIRST_PAUSE
+        where = f"source {self._config.name}"
         async with self._turn:
             while True:
-                outcome = await self._work(lambda git: self._once(git, target, base, wanted, edit))
+                job = GitJob(self._path, self._settings)
+                outcome = await in_thread(job, lambda git: self._once(git, target, base, wanted, edit), where)
                 if outcome is not None:
                     return outcome
                 if self._clock.monotonic() + pause > end:
-                    raise SourceUnreachable(
-                        f"others kept pushing to {branch} for {self._deadline:g} s", where=f"source {self._config.name}"
-                    )
+                    raise SourceUnreachable(f"others kept pushing to {branch} for {self._deadline:g} s", where=where)
                 await self._clock.sleep(pause * self._random.uniform(0.2, 1.0))
                 pause = min(_LONGEST_PAUSE, pause * 2.0)
 
@@ -195,19 +195,6 @@ class BranchWriter:
                 ) from None
             raise explain(error) from None
         return True
-
-    async def _work(self, job: Callable[[GitJob], str | None]) -> str | None:
-        git = GitJob(self._path, self._settings)
-        thread = asyncio.ensure_future(asyncio.to_thread(job, git))
-        try:
-            return await asyncio.shield(thread)
-        except SourceError as error:
-            error.where = error.where or f"source {self._config.name}"
-            raise
-        except asyncio.CancelledError:
-            git.stop()
-            await asyncio.gather(thread, return_exceptions=True)
-            raise
 
 
 def _branch(name: str) -> str:

@@ -12,6 +12,7 @@ GitPython's `Repo` is not used: it heeds GIT_OBJECT_DIRECTORY and its like, whic
 reads the configuration of folders that nobody vouches for.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -19,7 +20,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Final, TypeVar, cast
 
 from reconciler.errors import SourceError, SourceTooLarge, SourceUnreachable
 from reconciler.source.environment import Settings
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import subprocess
 
     from git import Git
+
+T = TypeVar("T")
 
 _KEPT: Final = ("GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")  # where this machine keeps Git and its trust
 _MAX_OUTPUT: Final = 1024 * 1024 * 1024
@@ -155,6 +158,23 @@ class GitJob:
             if process is not None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+
+async def in_thread(git: GitJob, job: Callable[[GitJob], T], where: str) -> T:
+    """`job` in a thread; when nobody waits for it any more, its Git is killed and the thread ends.
+
+    A SourceError that does not say where gets `where`.
+    """
+    thread = asyncio.ensure_future(asyncio.to_thread(job, git))
+    try:
+        return await asyncio.shield(thread)
+    except SourceError as error:
+        error.where = error.where or where
+        raise
+    except asyncio.CancelledError:
+        git.stop()
+        await asyncio.gather(thread, return_exceptions=True)
+        raise
 
 
 def _collect(pipe: IO[bytes] | None, into: list[bytes], limit: int, *, stop: Callable[[], None] = lambda: None) -> bool:

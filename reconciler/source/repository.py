@@ -38,7 +38,7 @@ from reconciler.source.address import check_revision, is_commit, normal_path, pa
 from reconciler.source.backoff import Backoff
 from reconciler.source.environment import Settings, check_readable, environment
 from reconciler.source.mirror import Mirror, directory_name
-from reconciler.source.process import Damaged, GitJob, Stopped
+from reconciler.source.process import Damaged, GitJob, Stopped, in_thread
 from reconciler.source.refs import Ref, Target, find
 
 T = TypeVar("T")
@@ -286,21 +286,13 @@ class GitSource:
         return Mirror(git, self._path, self._url, self._config.ref)
 
     async def _work(self, job: Callable[[GitJob], T]) -> T:
-        """Run `job` in a thread; when nobody waits for it any more, its Git is killed and the thread ends."""
+        """Run `job` in a thread, as soon as one of the slots is free."""
         async with self._slots:
             git = GitJob(self._path, self._settings)
             if self._closed:
                 raise Stopped("the source was closed")
             self._jobs.add(git)
-            thread = asyncio.ensure_future(asyncio.to_thread(job, git))
             try:
-                return await asyncio.shield(thread)
-            except SourceError as error:
-                error.where = error.where or f"source {self._config.name}"
-                raise
-            except asyncio.CancelledError:
-                git.stop()
-                await asyncio.gather(thread, return_exceptions=True)
-                raise
+                return await in_thread(git, job, f"source {self._config.name}")
             finally:
                 self._jobs.discard(git)
