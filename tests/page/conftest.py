@@ -1,9 +1,10 @@
 """The status page, served on loopback with nothing behind it, and a browser to look at it."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import loopback
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -18,24 +19,17 @@ from reconciler.daemon.page.view import View
 Serve = Callable[..., AbstractAsyncContextManager[str]]
 
 
-@asynccontextmanager
-async def _served(view: View, token_file: Path | None = None) -> AsyncIterator[str]:
+def _page(view: View, token_file: Path | None = None) -> AbstractAsyncContextManager[str]:
     clock = SystemClock()
     app = web.Application()
     StatusPage(view, Access(str(token_file) if token_file else None, clock), clock).add_to(app)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return loopback.served(app)
 
 
 @pytest.fixture
 def served() -> Serve:
     """`async with served(view) as url`."""
-    return _served
+    return _page
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 from aiohttp import web
+from loopback import served
 from processes import until
 from staged import StagedView, overall
 
@@ -54,16 +55,12 @@ async def following(
 
     app = web.Application()
     app.add_routes([web.get("/events", handle, allow_head=False)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
-    try:
-        async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as answer:
-            yield answer, Stream(answer)
-    finally:
-        feed.end()
-        await runner.cleanup()
+    async with served(app) as url:
+        try:
+            async with aiohttp.ClientSession() as http, http.get(f"{url}/events", headers=headers) as answer:
+                yield answer, Stream(answer)
+        finally:
+            feed.end()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from loopback import served
 from world import World
 
 from reconciler.http.transport import Request
@@ -88,23 +89,14 @@ async def admission(
     hook = Webhook(verdict)
     application = web.Application()
     application.router.add_post("/", hook.answer)
-    runner = web.AppRunner(application, shutdown_timeout=0)
-    await runner.setup()
     certificate, key = await asyncio.to_thread(_certificate, folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    port = runner.addresses[0][1]
     kind = "MutatingWebhookConfiguration" if mutating else "ValidatingWebhookConfiguration"
     path = f"{REGISTRATIONS}/{kind.lower()}s"
     name = w.name("test")
-    webhook = {
+    webhook: dict[str, Any] = {
         "name": "policy.example.com",
-        "clientConfig": {
-            "url": f"https://127.0.0.1:{port}/",
-            "caBundle": base64.b64encode(certificate.read_bytes()).decode(),
-        },
         "rules": [RULE],
         "namespaceSelector": {
             "matchExpressions": [
@@ -122,15 +114,15 @@ async def admission(
         "metadata": {"name": name},
         "webhooks": [webhook],
     }
-    try:
+    async with served(application, tls=context, patience=0) as url:
+        authority = base64.b64encode(certificate.read_bytes()).decode()
+        webhook["clientConfig"] = {"url": f"{url}/", "caBundle": authority}
         await w.create(path, body)
         try:
             await w.until(lambda: _in_force(w, hook))
             yield hook
         finally:
             await w.call("DELETE", f"{path}/{name}")
-    finally:
-        await runner.cleanup()
 
 
 def images_of(obj: dict[str, Any]) -> Iterable[tuple[str, str]]:

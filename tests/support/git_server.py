@@ -18,16 +18,14 @@ and sshd, of the package openssh-server:
 
 import base64
 import os
-import ssl
 import subprocess
-import sys
 import threading
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from loopback import Handler, LoopbackServer
 from processes import free_port, until
 
 
@@ -41,16 +39,7 @@ class Fault(Enum):
     REDIRECT = "redirect"  # to `redirect_to`
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that does not trust the certificate turns away: no traceback for that."""
-        if not isinstance(sys.exception(), ssl.SSLError):
-            super().handle_error(request, client_address)
-
-
-class GitServer:
+class GitServer(LoopbackServer):
     """Serves the repositories below `root` for reading. With `password` only to user "git" with it.
 
     With `certificate` (its file and its key's, of PEM) it speaks https.
@@ -59,54 +48,28 @@ class GitServer:
     def __init__(
         self, root: Path, password: str | None = None, *, certificate: tuple[Path, Path] | None = None
     ) -> None:
+        super().__init__(self._handler(), certificate)
         self.root = root
         self.password = password
         self.fault = Fault.NONE
         self.redirect_to = ""
         self.requests: list[tuple[str, str, str]] = []
-        self.released = threading.Event()
         self.hanging = threading.Event()  # set as soon as a request hangs
-        self._server = _HttpServer(("127.0.0.1", 0), self._handler())
-        self._scheme = "http"
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-            self._scheme = "https"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def url(self, path: str) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}/{path}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def authorized(self, header: str) -> bool:
         if self.password is None:
             return True
         return header == "Basic " + base64.b64encode(f"git:{self.password}".encode()).decode()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Handler]:
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Answering(Handler):
             def do_GET(self) -> None:
                 self._answer(b"")
 
             def do_POST(self) -> None:
                 self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-                pass
 
             def _answer(self, body: bytes) -> None:
                 authorization = self.headers.get("Authorization") or ""
@@ -120,13 +83,13 @@ class GitServer:
                 elif fault is Fault.DROP:
                     self.close_connection = True
                 elif fault is Fault.ERROR:
-                    self._reply(500, {}, b"out of order")
+                    self.reply(500, {}, b"out of order")
                 elif fault is Fault.GARBAGE:
-                    self._reply(200, {"Content-Type": "text/html"}, b"<html>\n<p>Please log in.</p>\n</html>\n")
+                    self.reply(200, {"Content-Type": "text/html"}, b"<html>\n<p>Please log in.</p>\n</html>\n")
                 elif fault is Fault.REDIRECT:
-                    self._reply(302, {"Location": outer.redirect_to + self.path}, b"")
+                    self.reply(302, {"Location": outer.redirect_to + self.path}, b"")
                 elif not outer.authorized(authorization):
-                    self._reply(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
+                    self.reply(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
                 else:
                     self._git(body)
 
@@ -153,17 +116,9 @@ class GitServer:
                 head, _, content = answer.partition(b"\r\n\r\n")
                 headers = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if ": " in line)
                 status = int(headers.pop("Status", "200").split()[0])
-                self._reply(status, headers, content)
+                self.reply(status, headers, content)
 
-            def _reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
-                self.send_response(status)
-                for key, value in headers.items():
-                    self.send_header(key, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-        return Handler
+        return Answering
 
 
 class SshServer:

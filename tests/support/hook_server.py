@@ -9,15 +9,11 @@ with HookServer() as hook:
     with HookServer((certificate, key)) as hook:   # the same over https
 """
 
-import ssl
-import sys
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
+from loopback import Handler, LoopbackServer
 from processes import until
 
 HANG: Final = 0
@@ -33,34 +29,14 @@ class Taken(NamedTuple):
     answer: int
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that does not trust the certificate, or was killed, turns away: no traceback for that."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-
-class HookServer:
+class HookServer(LoopbackServer):
     def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
+        super().__init__(self._handler(), certificate)
         self.answers = [200]
         self.headers: dict[str, str] = {}  # of each answer that is no success
         self.said = b"ok"
         self.taken: list[Taken] = []
         self.on_taken: Callable[[], object] = lambda: None
-        self._released = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        self._scheme = "http"
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-            self._scheme = "https"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def url(self, path: str = "/") -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}{path}"
 
     @property
     def accepted(self) -> list[Taken]:
@@ -70,22 +46,10 @@ class HookServer:
         """Return once `count` requests were taken."""
         until(lambda: len(self.taken) >= count, f"{count} requests")
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Handler]:
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Answering(Handler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
@@ -93,18 +57,10 @@ class HookServer:
                 outer.on_taken()
                 outer.taken.append(Taken(self.path, headers, body, answer))
                 if answer == HANG:
-                    outer._released.wait()
+                    outer.released.wait()
                 if answer <= HANG:
                     self.close_connection = True
                     return
-                self.send_response(answer)
-                for name, value in outer.headers.items() if answer >= 300 else ():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(outer.said)))
-                self.end_headers()
-                self.wfile.write(outer.said)
+                self.reply(answer, outer.headers if answer >= 300 else {}, outer.said)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-                pass
-
-        return Handler
+        return Answering

@@ -8,50 +8,35 @@ Anybody may pull what is below "public/"; the user "ada" with the password "s3cr
 
 import base64
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509 import load_pem_x509_certificate
+from loopback import Handler, LoopbackServer
 
 SERVICE: Final = "test registry"
 ISSUER: Final = "test issuer"
 _ADA: Final = "Basic " + base64.b64encode(b"ada:s3cret").decode()
 
 
-class TokenServer:
+class TokenServer(LoopbackServer):
     """Signs with the key of `certificate` (its file and its key's), ECDSA over P-256."""
 
     def __init__(self, certificate: tuple[Path, Path]) -> None:
+        super().__init__(self._handler())
         self.certificate = certificate[0]
         self.sold: list[list[str]] = []
         self._key = serialization.load_pem_private_key(certificate[1].read_bytes(), None)
         made = load_pem_x509_certificate(certificate[0].read_bytes())
         self._chain = [base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()]
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def realm(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/token"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return self.url("token")
 
     def _sell(self, scopes: list[str], user: bool) -> str:
         access = []
@@ -67,10 +52,10 @@ class TokenServer:
         r, s = utils.decode_dss_signature(self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
         return f"{signed}.{_text(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Handler]:
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Answering(Handler):
             def do_GET(self) -> None:
                 query = parse_qs(urlsplit(self.path).query)
                 given = self.headers.get("Authorization") or ""
@@ -78,15 +63,9 @@ class TokenServer:
                 scopes = query.get("scope", [])
                 outer.sold.append(scopes)
                 body = json.dumps({"token": outer._sell(scopes, bool(given))} if known else {}).encode()
-                self.send_response(200 if known else 401)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.reply(200 if known else 401, {}, body)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-                pass
-
-        return Handler
+        return Answering
 
 
 def _text(raw: bytes) -> str:
