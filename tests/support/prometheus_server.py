@@ -1,7 +1,8 @@
-"""A real Prometheus on loopback that scrapes one daemon every second and evaluates our rules as often."""
+"""A real Prometheus on loopback; where it has a target, it scrapes that every second and evaluates rules as often."""
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,16 +14,21 @@ from processes import free_port, until
 
 
 class Prometheus:
-    """Use as a context manager. `target` is host:port of what is scraped, `rules` are files of rules."""
+    """Use as a context manager. `target` is host:port of what is scraped, `rules` are files of rules.
 
-    def __init__(self, program: Path, folder: Path, *, target: str, rules: list[Path]) -> None:
+    What it stores is in `folder`/data, and may be there before it starts. `flags` are further ones of its own.
+    """
+
+    def __init__(
+        self, program: Path, folder: Path, *flags: str, target: str | None = None, rules: Sequence[Path] = ()
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         config = folder / "prometheus.yaml"
-        scrape = {"job_name": "reconciler", "static_configs": [{"targets": [target]}]}
+        scrape = [{"job_name": "reconciler", "static_configs": [{"targets": [target]}]}] if target else []
         every = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         config.write_text(
-            yaml.safe_dump({"global": every, "rule_files": [str(file) for file in rules], "scrape_configs": [scrape]})
+            yaml.safe_dump({"global": every, "rule_files": [str(file) for file in rules], "scrape_configs": scrape})
         )
         self._command = [
             str(program),
@@ -30,6 +36,7 @@ class Prometheus:
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
             "--log.level=warn",
+            *flags,
         ]
         self._log = folder / "log"
 

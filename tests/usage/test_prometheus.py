@@ -1,6 +1,5 @@
 """Questions in PromQL, to a real Prometheus and to servers that answer badly."""
 
-import asyncio
 import json
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
@@ -8,9 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import prometheus_server
 import pytest
 from debian import program, required, shared
-from processes import free_port, until
+from processes import until
 
 from reconciler.errors import QueryFailed, QueryUnanswered, TransportError
 from reconciler.http.client import HttpTransport
@@ -37,31 +37,17 @@ def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator
             lines.append(f'load{{pod="{series}"}} {first + minute} {when.timestamp():.0f}')
     text = folder / "load.txt"
     text.write_text("\n".join([*lines, "# EOF\n"]))
-    data = folder / "data"
     made = subprocess.run(
-        [promtool, "tsdb", "create-blocks-from", "openmetrics", text, data],
+        [promtool, "tsdb", "create-blocks-from", "openmetrics", text, folder / "data"],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert not made.returncode, made.stderr
-    (folder / "prometheus.yml").write_text("global: {}\n")
-    port = free_port()
-    arguments = (
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={data}",
-        "--storage.tsdb.retention.time=20y",
-        f"--web.listen-address=127.0.0.1:{port}",
-    )
-    running = subprocess.Popen([prometheus, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        until(lambda: answers(url), "Prometheus answers")
-        yield url
-    finally:
-        running.terminate()
-        running.wait(10)
+    with prometheus_server.Prometheus(prometheus, folder, "--storage.tsdb.retention.time=20y") as running:
+        until(lambda: running.query(f'load{{pod="a"}} @ {(NOW - MINUTE).timestamp():.0f}'), "its blocks are there")
+        yield running.url
 
 
 async def ask(url: str, call: Callable[[Prometheus], Coroutine[Any, Any, tuple[Series, ...]]]) -> tuple[Series, ...]:
@@ -70,13 +56,6 @@ async def ask(url: str, call: Callable[[Prometheus], Coroutine[Any, Any, tuple[S
         return await call(Prometheus(transport))
     finally:
         await transport.close()
-
-
-def answers(url: str) -> bool:
-    try:
-        return bool(asyncio.run(ask(url, lambda it: it.instant('load{pod="a"}', NOW - MINUTE))))
-    except QueryUnanswered:
-        return False
 
 
 def values(found: tuple[Series, ...]) -> dict[str, tuple[float, ...]]:
