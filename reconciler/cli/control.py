@@ -33,7 +33,8 @@ def prune(args: argparse.Namespace) -> int:
 
 async def _prune(args: argparse.Namespace) -> int:
     from reconciler.cli.session import session
-    from reconciler.cli.show import counted, out, table
+    from reconciler.cli.show import out, table
+    from reconciler.plural import counted
 
     async with session(args) as it:
         source = await it.known(args.source)

@@ -116,8 +116,9 @@ def _show(
 ) -> None:
     import json
 
-    from reconciler.cli.show import counted, out
+    from reconciler.cli.show import out
     from reconciler.drift.views import text
+    from reconciler.plural import counted
 
     if args.output == "json":
         out(json.dumps(_document(applied, survey, seen, found), indent=2, ensure_ascii=False))

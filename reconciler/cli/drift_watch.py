@@ -9,12 +9,13 @@ from typing import Final
 from reconciler.cli.applied import Applied, as_applied
 from reconciler.cli.drift import attributed, check, surveyed
 from reconciler.cli.session import Session
-from reconciler.cli.show import counted, hint, out, when
+from reconciler.cli.show import hint, out, when
 from reconciler.cluster.cache import Packed
 from reconciler.drift.survey import Survey
 from reconciler.drift.views import document, text
 from reconciler.kube.names import Identity
 from reconciler.model.drift import Drift, DriftedField, DriftKind
+from reconciler.plural import counted
 
 _SETTLE: Final = 0.1  # seconds: events come in bursts
 

@@ -158,8 +158,8 @@ async def _blame(args: argparse.Namespace, source: str, document: str, commit: s
 
 def _managers(metadata: Mapping[str, Any]) -> list[str]:
     """Who owns how many fields, from managedFields."""
-    from reconciler.cli.show import counted
     from reconciler.kube.fieldset import FieldSet
+    from reconciler.plural import counted
 
     lines: Counter[str] = Counter()
     for entry in metadata.get("managedFields") or ():

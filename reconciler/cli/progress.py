@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Mapping
 
-from reconciler.cli.show import DONE, counted, done
+from reconciler.cli.show import DONE, done
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action
 from reconciler.model.event import Event, EventType
 from reconciler.model.health import Health
 from reconciler.model.problem import Severity
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
+from reconciler.plural import counted
 
 _SIGNS = {EventType.APPLIED: "✓", EventType.PRUNED: "✗", EventType.HELD: "!", EventType.FAILED: "!"}
 

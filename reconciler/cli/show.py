@@ -10,6 +10,7 @@ from typing import Final
 from reconciler.model.change import Change
 from reconciler.model.problem import Problem, Severity
 from reconciler.model.snapshot import Skipped, SkipReason
+from reconciler.plural import counted
 
 
 def out(text: str) -> None:
@@ -53,11 +54,6 @@ def problems(found: Sequence[Problem], skipped: Sequence[Skipped], *, documents:
     errors = sum(1 for problem in found if problem.severity is Severity.ERROR)
     valid = f"{counted(documents, 'document')} {'is' if documents == 1 else 'are'} valid"
     out(f"{valid}; {counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}")
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def hint(text: str) -> None:

@@ -23,7 +23,7 @@ from rich.markup import escape
 from reconciler.cli.embedded import embedded
 from reconciler.cli.examples import copy_example
 from reconciler.cli.exits import OK
-from reconciler.cli.show import counted, table
+from reconciler.cli.show import table
 from reconciler.clock import SystemClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.connect import connect
@@ -40,6 +40,7 @@ from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, EventType
 from reconciler.model.manifest import DriftMode, Owner
 from reconciler.planner.identity import plan
+from reconciler.plural import counted
 from reconciler.render.render import Renderer
 from reconciler.sandbox.kubeconfig import kubeconfig
 from reconciler.source.directory import DirectorySource

@@ -11,6 +11,7 @@ from reconciler.planner.admission import intolerable, zone
 from reconciler.planner.grouping import CPU, EPHEMERAL, MEMORY, PODS
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.states import DEVICE, Bools, Ints
+from reconciler.plural import counted
 
 _MEBI = 1 << 20
 
@@ -151,7 +152,7 @@ def _spelled(ledger: Ledger, lacks: Ints) -> str:
         elif amount and name in (MEMORY, EPHEMERAL):
             parts.append(f"{-(-amount // _MEBI)}Mi {name}")
         elif amount:
-            parts.append(f"{amount} {'pod' if name == PODS else name}{'s' if amount > 1 and name == PODS else ''}")
+            parts.append(counted(amount, "pod") if name == PODS else f"{amount} {name}")
     return " and ".join(parts) or "nothing"
 
 

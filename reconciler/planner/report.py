@@ -9,6 +9,7 @@ from reconciler.model.cluster_view import ZONE, Resources
 from reconciler.model.plan import Decision, Option, Plan, Share
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.planner.snapshot import ClusterView
+from reconciler.plural import counted
 
 
 def document(plan: Plan, view: ClusterView) -> dict[str, Any]:
@@ -42,9 +43,9 @@ def text(plan: Plan, view: ClusterView, pools: Sequence[Pool]) -> str:
     asked = sum(need.replicas for need in view.needs)
     waiting = sum(lack.count for lack in plan.unplaced.values())
     zones = {node.labels.get(ZONE, "") for node in view.nodes} - {""}
-    head = [_counted(len(view.nodes), "node"), _counted(len(zones), "zone"), _counted(len(pools), "pool")]
+    head = [counted(len(view.nodes), "node"), counted(len(zones), "zone"), counted(len(pools), "pool")]
     placed = "all have a place" if not waiting else f"{waiting} without a place"
-    lines = [f"{', '.join(head)}; {_counted(len(view.needs), 'workload')} of {_counted(asked, 'replica')}: {placed}"]
+    lines = [f"{', '.join(head)}; {counted(len(view.needs), 'workload')} of {counted(asked, 'replica')}: {placed}"]
     lines += [
         f"{name} requested: {_percent(now)} now, {_percent(then)} planned" for name, now, then in _use(plan, view)
     ]
@@ -53,11 +54,11 @@ def text(plan: Plan, view: ClusterView, pools: Sequence[Pool]) -> str:
     for identity, lack in sorted(plan.unplaced.items()):
         lines += [
             "",
-            f"no place for {_counted(lack.count, 'replica')} of {identity}, because {lack.reason}",
+            f"no place for {counted(lack.count, 'replica')} of {identity}, because {lack.reason}",
             f"  hint: {lack.fix}",
         ]
     if plan.moves:
-        lines += ["", f"{_counted(len(plan.moves), 'running replica')} would be better elsewhere"]
+        lines += ["", f"{counted(len(plan.moves), 'running replica')} would be better elsewhere"]
     lines += [f"note: {note}" for note in (*view.notes, *plan.notes)]
     lines += ["", f"placed value {plan.value:g} of at most {plan.bound:g} (gap {_percent(plan.gap)})"]
     return "\n".join(lines)
@@ -144,10 +145,6 @@ def _option(option: Option) -> dict[str, Any]:
             for term in option.terms
         ],
     }
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _percent(part: float) -> str:

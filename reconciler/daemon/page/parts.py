@@ -10,6 +10,7 @@ from reconciler.daemon.page.status import Row
 from reconciler.kube.names import Identity
 from reconciler.model.health import Health, Status
 from reconciler.model.snapshot import Revision
+from reconciler.plural import plural
 
 # Never by colour alone: a mark, a word, and a colour.
 MARKS: Final[Mapping[Status, str]] = {
@@ -38,7 +39,7 @@ def query(path: str, **words: str | int | None) -> str:
 
 def count(number: int, noun: str, several: str = "") -> str:
     """ "1 object", "2,000 objects"."""
-    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
+    return f"{number:,} {plural(number, noun, several)}"
 
 
 def brief(words: str, most: int = 500) -> str:

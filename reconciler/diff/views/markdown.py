@@ -9,6 +9,7 @@ from reconciler.diff.views.fields import lines, visible
 from reconciler.diff.views.summary import WORDS, ordered, sentence
 from reconciler.model.change import Change
 from reconciler.model.problem import Problem, Severity
+from reconciler.plural import counted
 
 LIMIT: Final = 65_000  # characters; GitHub takes 65,536
 
@@ -96,6 +97,6 @@ def _html(text: str) -> str:
 
 
 def _cut(changes: int, fields: int, problems: int) -> str:
-    counted = ((changes, "change"), (fields, "field"), (problems, "problem"))
-    parts = [f"{number} {word}{'s' if number > 1 else ''}" for number, word in counted if number]
+    left_out = ((changes, "change"), (fields, "field"), (problems, "problem"))
+    parts = [counted(number, noun) for number, noun in left_out if number]
     return f"\n_Cut for length: {', '.join(parts)}. `reconciler plan` shows everything._\n" if parts else ""

@@ -6,6 +6,7 @@ from typing import Final
 
 from reconciler.model.change import Action, Change
 from reconciler.model.problem import Problem, Severity
+from reconciler.plural import counted
 
 WORDS: Final = {
     Action.REFUSE: "refused",
@@ -69,5 +70,5 @@ def sentence(changes: Sequence[Change], problems: Sequence[Problem] = ()) -> str
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     for number, word in ((errors, "error"), (len(problems) - errors, "warning")):
         if number:
-            parts.append(f"{number} {word}{'s' if number > 1 else ''}")
+            parts.append(counted(number, word))
     return ", ".join(parts)
