@@ -86,18 +86,8 @@ def _describe(cache: Any, state: "SourceState", now: "datetime") -> dict[str, An
         "applied": state.applied.commit if state.applied else None,
         "seen": state.seen.commit if state.seen else None,
         "suspended": state.suspended,
-        "last": {
-            "commit": last.revision.commit,
-            "subject": last.revision.subject,
-            "finished": last.finished.isoformat(),
-            "ok": last.ok,
-            "done": dict(last.done),
-            "failed": last.failed,
-            "messages": list(last.messages),
-        }
-        if last
-        else None,
-        "held": [{"object": str(h.identity), "reason": h.reason, "hint": h.hint} for h in state.held],
+        "last": {"commit": last.revision.commit, "subject": last.revision.subject, **last.document()} if last else None,
+        "held": [each.document() for each in state.held],
         "left": [{"kind": str(each.kind), "namespace": each.namespace, "count": each.count} for each in state.left],
         "objects": objects,
     }
@@ -167,11 +157,7 @@ async def _history(args: argparse.Namespace) -> int:
                 "author": each.revision.author,
                 "subject": each.revision.subject,
                 "started": each.started.isoformat(),
-                "finished": each.finished.isoformat(),
-                "ok": each.ok,
-                "done": dict(each.done),
-                "failed": each.failed,
-                "messages": list(each.messages),
+                **each.document(),
             }
             for each in passes
         ]

@@ -7,7 +7,7 @@ cluster.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.config import PruneGuard
@@ -48,6 +48,10 @@ class Held:
     reason: str
     hint: str = ""
     deletion: bool = False
+
+    def document(self) -> dict[str, str]:
+        """As JSON has it for people and scripts."""
+        return {"object": str(self.identity), "reason": self.reason, "hint": self.hint}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,16 @@ class Pass:
             failed,
             tuple(messages[:MESSAGES]),
         )
+
+    def document(self) -> dict[str, Any]:
+        """How it ended, as JSON has it for people and scripts; they name the revision each in their own way."""
+        return {
+            "finished": self.finished.isoformat(),
+            "ok": self.ok,
+            "done": dict(self.done),
+            "failed": self.failed,
+            "messages": list(self.messages),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,18 +65,9 @@ def _source(source: SourceStatus) -> Mapping[str, Any]:
         ],
         "skipped": [{"path": s.path, "reason": s.reason.value, "detail": s.detail} for s in source.skipped],
         "missing": list(source.missing),
-        "held": [{"object": str(h.identity), "reason": h.reason, "hint": h.hint} for h in source.held],
+        "held": [each.document() for each in source.held],
         "heldMore": source.held_more,
-        "last": {
-            "revision": _revision(last.revision),
-            "finished": last.finished.isoformat(),
-            "ok": last.ok,
-            "done": dict(last.done),
-            "failed": last.failed,
-            "messages": list(last.messages),
-        }
-        if last
-        else None,
+        "last": {"revision": _revision(last.revision), **last.document()} if last else None,
     }
 
 
