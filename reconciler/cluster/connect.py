@@ -20,7 +20,7 @@ async def connect(
     Without `kubeconfig`: the files of $KUBECONFIG or ~/.kube/config, else the service account of the pod that we run
     in. Raises ConfigError when none of these can be used.
     """
-    from reconciler.http.client import HttpTransport
+    from reconciler.http.client import Hints, HttpTransport
 
     credentials = Credentials(kubeconfig, context, clock)
     endpoint = await credentials.load()
@@ -31,5 +31,9 @@ async def connect(
         limit=concurrency,
         server_hostname=endpoint.server_hostname,
         proxy=endpoint.proxy,
+        hints=Hints(
+            reach="is the API server running, and is its address right?",
+            trust="is the certificate authority in the kubeconfig the server's?",
+        ),
     )
     return Cluster(transport, clock=clock, random=random, concurrency=concurrency)

@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -29,6 +29,17 @@ Tls = Callable[[], ssl.SSLContext | None]
 """Gives the context for one request's connection, the same object as long as nothing has changed."""
 
 
+class Hints(NamedTuple):
+    """What to do about a server that cannot be reached, is not trusted, or is silent too long; "" for no advice."""
+
+    reach: str = "is the server running, and is its address right?"
+    trust: str = "is the server's certificate from a certificate authority that is trusted here?"
+    silent: str = ""
+
+
+GENERAL: Final = Hints()
+
+
 async def _no_headers(_refused: bool) -> Mapping[str, str]:
     return {}
 
@@ -40,7 +51,7 @@ class HttpTransport:
     new ones and, if they differ, the request is sent once more. So it is where `ssl` gives another context than before:
     a client certificate was renewed, and connections with the old one are not used again. `limit` is the number of
     pooled connections for whole answers; each stream has one of its own beside them. A redirect is an answer like any
-    other: credentials never follow one.
+    other: credentials never follow one. `hints` are the advice in TransportErrors.
     """
 
     def __init__(
@@ -52,6 +63,7 @@ class HttpTransport:
         limit: int = 16,
         server_hostname: str | None = None,
         proxy: str | None = None,
+        hints: Hints = GENERAL,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._ssl: Tls = ssl if callable(ssl) else lambda: ssl
@@ -59,6 +71,7 @@ class HttpTransport:
         self._limit = limit
         self._server_hostname = server_hostname
         self._proxy = proxy
+        self._hints = hints
         self._short: aiohttp.ClientSession | None = None
         self._long: aiohttp.ClientSession | None = None
 
@@ -72,7 +85,7 @@ class HttpTransport:
                 async with answer:
                     return Response(answer.status, _lower(answer), await _body(answer, request.limit))
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
-            raise _failed(request, error) from error
+            raise _failed(request, error, self._hints) from error
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator["HttpStream"]:
@@ -83,9 +96,9 @@ class HttpTransport:
             async with asyncio.timeout(request.timeout):
                 answer = await self._open(self._long, request)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _failed(request, error) from error
+            raise _failed(request, error, self._hints) from error
         try:
-            yield HttpStream(request, answer)
+            yield HttpStream(request, answer, self._hints)
         finally:
             if (opened := answer.connection) is not None and opened.transport is not None:
                 opened.transport.abort()  # a polite end of TLS waits half a minute for the server's, which goes on
@@ -134,9 +147,10 @@ class HttpTransport:
 class HttpStream:
     """The Stream of an HttpTransport."""
 
-    def __init__(self, request: Request, answer: aiohttp.ClientResponse) -> None:
+    def __init__(self, request: Request, answer: aiohttp.ClientResponse, hints: Hints) -> None:
         self._request = request
         self._answer = answer
+        self._hints = hints
         self._headers = _lower(answer)
 
     @property
@@ -162,7 +176,7 @@ class HttpStream:
                 if size > LINE_LIMIT:
                     raise TransportError("the answer cannot be read", why=f"a line is longer than {LINE_LIMIT} bytes")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _failed(self._request, error) from error
+            raise _failed(self._request, error, self._hints) from error
         if size:
             yield b"".join(begun)
 
@@ -197,18 +211,19 @@ def _socket(address: tuple[int, int, int, str, tuple[object, ...]]) -> socket.so
     return made
 
 
-def _failed(request: Request, error: Exception) -> TransportError:
+def _failed(request: Request, error: Exception, hints: Hints) -> TransportError:
     """Say what happened to `request`, in words that hold no header."""
     hint = ""
     match error:
         case TimeoutError():
             why = f"no answer within {request.timeout:g} s"
+            hint = hints.silent
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             why = f"TLS failed: {error}"
-            hint = "is the certificate authority in the kubeconfig the server's?"
+            hint = hints.trust
         case aiohttp.ClientConnectorError():
             why = f"no connection to {error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
-            hint = "is the API server running, and is its address right?"
+            hint = hints.reach
         case aiohttp.ServerDisconnectedError():
             why = "the server closed the connection"
         case aiohttp.ClientPayloadError():

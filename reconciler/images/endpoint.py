@@ -73,9 +73,12 @@ def locate(text: str, base: Origin, *, plain: bool) -> tuple[Origin, str]:
 
 def connect(origin: Origin, ca_file: str | None) -> Transport:
     """A real connection. aiohttp is imported here and not before."""
-    from reconciler.http.client import HttpTransport
+    from reconciler.http.client import Hints, HttpTransport
 
-    return HttpTransport(str(origin), ssl=_context(ca_file) if origin.scheme == "https" else None)
+    reach = "is the registry running, and is its address right?"
+    trust = f"put the authority of its certificate into caFile of {origin.netloc} in the daemon's registries"
+    context = _context(ca_file) if origin.scheme == "https" else None
+    return HttpTransport(str(origin), ssl=context, hints=Hints(reach, trust, silent=reach))
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext:

@@ -25,10 +25,8 @@ def printable(text: str, longest: int = _LONGEST) -> str:
 
 def no_answer(error: TransportError, where: str, host: str) -> RegistryUnreachable:
     """The registry at `host` gave no usable answer. The request's path may hold a signature, so it is left out."""
-    hint = "is the registry running, and is its address right?"
-    if "TLS" in error.why:
-        hint = f"put the authority of its certificate into caFile of {host} in the daemon's registries"
-    return RegistryUnreachable(f"the registry {host} gave no usable answer", where=where, why=error.why, hint=hint)
+    what = f"the registry {host} gave no usable answer"
+    return RegistryUnreachable(what, where=where, why=error.why, hint=error.hint)
 
 
 def refusal(answer: Response, where: str, host: str) -> ImageError:

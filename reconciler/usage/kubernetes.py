@@ -45,7 +45,8 @@ async def measure(transport: Transport) -> tuple[Measurement, ...]:
     try:
         response = await transport.send(Request("GET", _PATH, headers={"accept": "application/json"}, limit=_LIMIT))
     except TransportError as error:
-        raise QueryUnanswered("the API server does not answer", where=_PATH, why=str(error)) from error
+        what = "the API server does not answer"
+        raise QueryUnanswered(what, where=_PATH, why=str(error), hint=error.hint) from error
     if response.status == 404:
         hint = "install metrics-server, or name a Prometheus in the configuration"
         raise QueryFailed("the cluster measures nothing", where=_PATH, why="there is no metrics-server", hint=hint)

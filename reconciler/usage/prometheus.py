@@ -70,7 +70,8 @@ class Prometheus:
         try:
             response = await self._transport.send(request)
         except TransportError as error:
-            raise QueryUnanswered("the metrics server does not answer", where=where, why=str(error)) from error
+            what = "the metrics server does not answer"
+            raise QueryUnanswered(what, where=where, why=str(error), hint=error.hint) from error
         return _series(response, where)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from processes import free_port
 
 from reconciler.clock import SystemClock, run_virtual
 from reconciler.cluster.auth import FRESH, Credentials, Endpoint
 from reconciler.cluster.connect import connect
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, TransportError
+from reconciler.http.transport import Request
 
 
 class Hands:
@@ -182,6 +184,15 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 async def test_connect(tmp_path: Path) -> None:
     cluster = await connect(kubeconfig(tmp_path, {"token": "abc"}), None, clock=SystemClock(), random=Random(1))
     assert cluster.requests == {}
+    await cluster.close()
+
+
+async def test_where_nobody_listens_the_advice_is_about_the_api_server(tmp_path: Path) -> None:
+    server = f"http://127.0.0.1:{free_port()}"
+    cluster = await connect(kubeconfig(tmp_path, {}, server=server), None, clock=SystemClock(), random=Random(1))
+    with pytest.raises(TransportError) as caught:
+        await cluster.transport.send(Request("POST", "/api"))  # which is not sent twice
+    assert caught.value.hint == "is the API server running, and is its address right?"
     await cluster.close()
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from loopback import served
 
 from reconciler.errors import TransportError
-from reconciler.http.client import LINE_LIMIT, HttpTransport
+from reconciler.http.client import LINE_LIMIT, Hints, HttpTransport
 from reconciler.http.transport import Request, Stream
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,6 +57,11 @@ async def echo(request: web.Request) -> web.Response:
         "body": (await request.read()).decode(),
     }
     return web.json_response(seen, status=201, headers={"Retry-After": "3"})
+
+
+async def sleepy(_request: web.Request) -> web.Response:
+    await asyncio.sleep(30)
+    return web.Response()
 
 
 async def test_a_request_arrives_as_it_was_made() -> None:
@@ -185,14 +190,26 @@ async def test_nobody_listens() -> None:
         with pytest.raises(TransportError) as caught:
             await client.send(Request("GET", "/api"))
     assert str(caught.value).startswith("GET /api: no usable answer: no connection to 127.0.0.1:")
-    assert caught.value.hint
+    assert caught.value.hint == "is the server running, and is its address right?"
+
+
+async def test_who_connects_says_what_helps() -> None:
+    hints = Hints("is it on?", "is it ours?", "is it slow?")
+
+    async def asked(client: HttpTransport, timeout: float) -> str:
+        with pytest.raises(TransportError) as caught:
+            await client.send(Request("GET", "/", timeout=timeout))
+        return caught.value.hint
+
+    async with serving(sleepy) as url, transport(url, hints=hints) as client:
+        assert await asked(client, 0.05) == "is it slow?"
+    async with transport(url, hints=hints) as client:
+        assert await asked(client, 30) == "is it on?"
+    async with raw(b"HTTP/1.1 400 No\r\n\r\n") as url, transport(url.replace("http:", "https:"), hints=hints) as client:
+        assert await asked(client, 30) == "is it ours?"
 
 
 async def test_no_answer_in_time() -> None:
-    async def sleepy(_request: web.Request) -> web.Response:
-        await asyncio.sleep(30)
-        return web.Response()
-
     async with serving(sleepy) as url, transport(url) as client:
         with pytest.raises(TransportError, match=r"no answer within 0\.05 s"):
             await client.send(Request("GET", "/", timeout=0.05))

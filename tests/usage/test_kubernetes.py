@@ -19,7 +19,7 @@ class Canned:
     async def send(self, request: Request) -> Response:
         assert (request.method, request.path) == ("GET", "/apis/metrics.k8s.io/v1beta1/pods")
         if self._body is None:
-            raise TransportError("refused")
+            raise TransportError("refused", hint="is it on?")
         body = self._body if isinstance(self._body, bytes) else json.dumps(self._body).encode()
         return Response(self._status, {}, body)
 
@@ -64,3 +64,9 @@ async def test_who_cannot_be_asked_is_told_as_such(status: int) -> None:
 async def test_no_usable_answer_is_worth_another_try(status: int, body: Any) -> None:
     with pytest.raises(QueryUnanswered):
         await measure(Canned(status, body))
+
+
+async def test_who_does_not_answer_is_told_with_advice() -> None:
+    with pytest.raises(QueryUnanswered) as caught:
+        await measure(Canned(200, None))
+    assert caught.value.hint == "is it on?"

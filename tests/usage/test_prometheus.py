@@ -108,7 +108,7 @@ class Canned:
 
     async def send(self, request: Request) -> Response:
         if self._body is None:
-            raise TransportError("refused")
+            raise TransportError("refused", hint="is it on?")
         return Response(self._status, {}, self._body)
 
     @asynccontextmanager
@@ -142,6 +142,12 @@ def vector(*rows: Any) -> bytes:
 async def test_no_usable_answer_is_worth_another_try(status: int, body: bytes | None) -> None:
     with pytest.raises(QueryUnanswered):
         await Prometheus(Canned(status, body)).instant("up", NOW)
+
+
+async def test_who_does_not_answer_is_told_with_advice() -> None:
+    with pytest.raises(QueryUnanswered) as caught:
+        await Prometheus(Canned(200, None)).instant("up", NOW)
+    assert caught.value.hint == "is it on?"
 
 
 async def test_infinity_is_no_measurement() -> None:
