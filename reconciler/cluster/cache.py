@@ -11,8 +11,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from reconciler.cluster.paging import ItemMeta
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Live
+from reconciler.model.manifest import LABEL_SOURCE
 
 Callback = Callable[[Identity, "Packed | None", "Packed | None"], None]
 
@@ -107,7 +109,12 @@ class LiveCache:
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
-    # Below: for the reflectors and for our own writes.
+    # Below: for the reflectors (the Store of `reconciler.cluster.reflector`) and for our own writes.
+
+    def read(self, identity: Identity, data: msgspec.Raw, meta: ItemMeta, api_version: str) -> Packed:
+        """`data` as it is held here."""
+        source = (meta.labels or {}).get(LABEL_SOURCE, "")
+        return pack(data, version=meta.resource_version, source=source, api_version=api_version)
 
     def at(self, identity: Identity, version: str) -> Packed | None:
         """The object, if it is here in exactly this state."""

@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from random import Random
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from reconciler.clock import Clock
 from reconciler.cluster.api import Api, decode, object_path
-from reconciler.cluster.cache import LiveCache, Packed, pack
 from reconciler.cluster.events import Event, follow
 from reconciler.cluster.paging import Item, ItemMeta, read_pages
 from reconciler.errors import ApiError, Gone, NotFound, ReconcilerError, TransportError
-from reconciler.kube.names import Identity
+from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.resources import Resource
-from reconciler.model.manifest import LABEL_SOURCE
 
 FIRST_PAUSE: Final = 0.5  # seconds; doubles with each attempt that comes to nothing
 LONGEST_PAUSE: Final = 60.0
@@ -23,7 +22,31 @@ WATCH_SECONDS: Final = (300, 600)  # the server ends a watch after a time betwee
 HELD: Final = 5.0  # seconds that a watch must have lasted for its end to be no failure
 PATIENCE: Final = 4  # attempts before whoever waits for the first list is told
 
+E = TypeVar("E")
+
 logger = logging.getLogger(__name__)
+
+
+class Store(Protocol[E]):
+    """What a reflector keeps equal to the server. It holds each object as whatever `read` makes of it.
+
+    `put`, `remove` and `replace` leave what is later than `version` as it is: reflectors, and our own writes, may tell
+    of the same object.
+    """
+
+    def at(self, identity: Identity, version: str) -> E | None:
+        """The object, if it is here in exactly this state."""
+        ...
+
+    def read(self, identity: Identity, data: msgspec.Raw, meta: ItemMeta, api_version: str) -> E:
+        """`data`, an object's JSON, in the form in which it is held. Never raises."""
+        ...
+
+    def put(self, identity: Identity, packed: E) -> None: ...
+
+    def remove(self, identity: Identity, version: str = "") -> None: ...
+
+    def replace(self, kind: GroupKind, namespace: str, items: Mapping[Identity, E], version: str) -> None: ...
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -34,7 +57,7 @@ class _Bookmark(msgspec.Struct):
     metadata: _Version
 
 
-class Reflector:
+class Reflector(Generic[E]):
     """Objects of one kind, in one namespace or ("") in all, that match a label selector.
 
     `error` is why the last attempt came to nothing, None while all is well. `listed` says that the cache has had a
@@ -44,7 +67,7 @@ class Reflector:
     def __init__(
         self,
         api: Api,
-        cache: LiveCache,
+        cache: Store[E],
         resource: Resource,
         namespace: str,
         selector: str,
@@ -126,7 +149,7 @@ class Reflector:
         items, version = await read_pages(
             self._api, self._path, self._query(), self._packed, subject=f"list of {self._subject}"
         )
-        found = dict(item for item in items if item is not None)
+        found = {identity: state for identity, _, state in filter(None, items)}
         self._cache.replace(self.resource.group_kind, self.namespace, found, version)
         self.read_at = self._clock.monotonic()
         return version
@@ -156,12 +179,12 @@ class Reflector:
         if event.type == "BOOKMARK":
             self._move(decode(event.object, _Bookmark).metadata.resource_version)
         elif packed := self._packed(event.object):
-            identity, state = packed
+            identity, version, state = packed
             if event.type == "DELETED":
-                self._cache.remove(identity, state.version)
+                self._cache.remove(identity, version)
             else:
                 self._cache.put(identity, state)
-            self._move(state.version)
+            self._move(version)
 
     def _move(self, version: str) -> None:
         if version and version != self._version:
@@ -171,7 +194,7 @@ class Reflector:
     def _query(self) -> tuple[tuple[str, str], ...]:
         return (("labelSelector", self._selector),) if self._selector else ()
 
-    def _packed(self, data: msgspec.Raw) -> tuple[Identity, Packed] | None:
+    def _packed(self, data: msgspec.Raw) -> tuple[Identity, str, E] | None:
         """One object; None for one that is none, which must not keep the others from being seen."""
         try:
             meta: ItemMeta = msgspec.json.decode(data, type=Item).metadata
@@ -179,7 +202,6 @@ class Reflector:
             logger.warning("an object of %s is skipped: %s", self._subject, error)
             return None
         identity = Identity(self.resource.group, self.resource.kind, meta.namespace, meta.name)
-        if known := self._cache.at(identity, meta.resource_version):  # our own write, or a list of what we have
-            return identity, known
-        source = (meta.labels or {}).get(LABEL_SOURCE, "")
-        return identity, pack(data, version=meta.resource_version, source=source, api_version=self.resource.api_version)
+        known = self._cache.at(identity, meta.resource_version)  # our own write, or a list of what we have
+        state = self._cache.read(identity, data, meta, self.resource.api_version) if known is None else known
+        return identity, meta.resource_version, state

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+from typing import Generic
 
 from reconciler.clock import Clock
 from reconciler.cluster.api import Api
-from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.discovery import Discovery
-from reconciler.cluster.reflector import Reflector
+from reconciler.cluster.reflector import E, Reflector, Store
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
 from reconciler.kube.names import GroupKind, GroupVersionKind
 from reconciler.kube.resources import Resource
@@ -30,17 +30,17 @@ class _Wanted:
     namespaces: set[str]  # "" for all
 
 
-class Watches:
+class Watches(Generic[E]):
     """One reflector for each kind and namespace. A kind that the cluster does not serve yet is watched once it does."""
 
-    def __init__(self, api: Api, discovery: Discovery, cache: LiveCache, *, clock: Clock, random: Random) -> None:
+    def __init__(self, api: Api, discovery: Discovery, cache: Store[E], *, clock: Clock, random: Random) -> None:
         self._api = api
         self._discovery = discovery
         self._cache = cache
         self._clock = clock
         self._random = random
         self._wanted: dict[GroupKind, _Wanted] = {}
-        self._running: dict[tuple[GroupKind, str], tuple[Reflector, asyncio.Task[None]]] = {}
+        self._running: dict[tuple[GroupKind, str], tuple[Reflector[E], asyncio.Task[None]]] = {}
 
     async def watch(
         self,
@@ -154,7 +154,7 @@ class Watches:
         )
         self._running[kind, namespace] = (reflector, asyncio.create_task(reflector.run(), name=f"watch {kind}"))
 
-    def _serving(self, kind: GroupKind, namespaces: Collection[str]) -> list[Reflector]:
+    def _serving(self, kind: GroupKind, namespaces: Collection[str]) -> list[Reflector[E]]:
         """Those that show `namespaces` ("" and nothing: all) of a kind."""
         everywhere = self._running.get((kind, ""))
         found = [self._running.get((kind, space), everywhere) for space in sorted(namespaces)] or [everywhere]

@@ -4,7 +4,7 @@ Units: cpu in thousandths of a core, memory and ephemeral storage in bytes, exte
 GPU in thousandths of one device.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -128,6 +128,48 @@ class PodView:
     gpu: Gpu = NO_GPU
     devices: tuple[int, ...] = ()
     affinities: tuple[PodAffinity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A PodDisruptionBudget: how many of the pods that match may be disturbed now."""
+
+    namespace: str
+    selector: LabelSelector
+    allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What bears on a workload beside nodes and pods.
+
+    `priorities` by the name of their PriorityClass; under "" that of pods that name none. `zones` are those of the
+    volume behind a claim, by namespace and name of the claim; a claim that is in none is not among them.
+    """
+
+    priorities: Mapping[str, int] = field(default_factory=dict)
+    budgets: tuple[Budget, ...] = ()
+    zones: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+
+    def disruptions(self, namespace: str, labels: Mapping[str, str]) -> int | None:
+        """How many pods with `labels` may be disturbed now; None where no budget is about them."""
+        here = (budget for budget in self.budgets if budget.namespace == namespace)
+        return min((budget.allowed for budget in here if budget.selector.matches(labels)), default=None)
+
+    def volume_zones(self, namespace: str, claims: Iterable[str | None]) -> frozenset[str]:
+        """Where a pod with all of `claims` can be; empty where they leave that open."""
+        found = [self.zones[namespace, claim] for claim in claims if claim and (namespace, claim) in self.zones]
+        return frozenset.intersection(*found) if found else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSeen:
+    """The cluster as it is followed: what a plan starts from, before the needs. `notes` say what could not be read."""
+
+    nodes: tuple[NodeView, ...]
+    pods: tuple[PodView, ...]
+    around: Circumstances = Circumstances()
+    notes: tuple[str, ...] = ()
 
 
 NodeTerm = tuple[Requirement, ...]  # all of them hold

@@ -28,6 +28,16 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Killed:
+    """One container that was killed for want of memory, having `memory` bytes. `workload` as Kubernetes names it."""
+
+    workload: Identity
+    container: str
+    memory: float
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """How an amount was distributed: the 50th, 90th and 95th percentile, in cores or in bytes."""
 

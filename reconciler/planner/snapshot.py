@@ -5,14 +5,22 @@ Secret is in it, so it can be handed around.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
-from reconciler.kube.selector import LabelSelector
-from reconciler.model.cluster_view import ZONE, NodeView, PodView
+from reconciler.model.cluster_view import Budget, NodeView, PodView
 from reconciler.model.planning import WorkloadNeed
-from reconciler.planner.reading import need, node_view, pod_view
+from reconciler.model.reading import (
+    budget_of,
+    circumstances,
+    need,
+    node_view,
+    pod_view,
+    priority_of,
+    volume_of,
+    zones_of,
+)
 
 Object = Mapping[str, Any]
 
@@ -65,7 +73,7 @@ def trimmed(obj: Object) -> dict[str, Any] | None:
         labels = _only(template.get("metadata") or {}, ("labels",))
         kept["spec"]["template"] = {"metadata": labels, "spec": _pod_spec(template.get("spec") or {}, volumes=True)}
     elif kind == _PRIORITY:
-        kept["value"] = obj.get("value")
+        kept |= _only(obj, ("value", "globalDefault"))
     elif kind == _BUDGET:
         kept["spec"], kept["status"] = _only(spec, ("selector",)), _only(status, ("disruptionsAllowed",))
     elif kind == _CLAIM:
@@ -83,14 +91,19 @@ def view(objects: Iterable[Object]) -> ClusterView:
     for obj in objects:
         by_kind.setdefault(GroupVersionKind.of(obj).group_kind, []).append(obj)
     notes: list[str] = []
-    priorities = {obj["metadata"]["name"]: int(obj.get("value") or 0) for obj in by_kind[_PRIORITY]}
-    zones = _zones_of_claims(by_kind[_CLAIM], by_kind[_VOLUME])
-    budgets = list(_budgets(by_kind[_BUDGET], notes))
+    around = circumstances(
+        {obj["metadata"]["name"]: priority_of(obj) for obj in by_kind[_PRIORITY]},
+        _budgets(by_kind[_BUDGET], notes),
+        {Identity.of(obj)[2:]: volume_of(obj) for obj in by_kind[_CLAIM]},
+        {obj["metadata"]["name"]: zones_of(obj) for obj in by_kind[_VOLUME]},
+    )
     workloads = {Identity.of(obj): obj for kind in sorted(WORKLOADS) for obj in by_kind[kind]}
     needs = []
     for identity, obj in sorted(workloads.items()):
         try:
-            needs.append(_need(identity, obj["spec"], priorities, zones, budgets))
+            spec = obj["spec"]
+            replicas = 1 if spec.get("replicas") is None else int(spec["replicas"])
+            needs.append(need(identity, replicas, spec.get("template") or {}, around))
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{identity} is left out: {error}")
     nodes, pods = [], []
@@ -109,55 +122,12 @@ def view(objects: Iterable[Object]) -> ClusterView:
     return ClusterView(tuple(nodes), tuple(pods), tuple(needs), tuple(notes))
 
 
-def _need(
-    identity: Identity,
-    spec: Object,
-    priorities: Mapping[str, int],
-    zones: Mapping[tuple[str, str], frozenset[str]],
-    budgets: list[tuple[str, LabelSelector, int]],
-) -> WorkloadNeed:
-    template = spec.get("template") or {}
-    replicas = spec.get("replicas")
-    found = need(identity, 1 if replicas is None else int(replicas), template, priorities=priorities)
-    here = [(selector, left) for space, selector, left in budgets if space == identity.namespace]
-    allowed = [left for selector, left in here if selector.matches(found.labels)]
-    claimed = [
-        zones[identity.namespace, claim]
-        for volume in (template.get("spec") or {}).get("volumes") or ()
-        if (claim := (volume.get("persistentVolumeClaim") or {}).get("claimName")) is not None
-        and (identity.namespace, claim) in zones
-    ]
-    volume_zones = frozenset.intersection(*claimed) if claimed else frozenset()
-    return replace(found, disruptions=min(allowed) if allowed else None, volume_zones=volume_zones)
-
-
-def _budgets(budgets: Iterable[Object], notes: list[str]) -> Iterator[tuple[str, LabelSelector, int]]:
+def _budgets(budgets: Iterable[Object], notes: list[str]) -> Iterator[Budget]:
     for obj in budgets:
         try:
-            selector = LabelSelector.of((obj.get("spec") or {}).get("selector"))
+            yield budget_of(obj)
         except ValueError as error:
             notes.append(f"{Identity.of(obj)} is left out: {error}")
-            continue
-        allowed = (obj.get("status") or {}).get("disruptionsAllowed")
-        yield obj["metadata"].get("namespace", ""), selector, int(allowed or 0)
-
-
-def _zones_of_claims(claims: Iterable[Object], volumes: Iterable[Object]) -> dict[tuple[str, str], frozenset[str]]:
-    """Where the volumes of claims are, by namespace and claim; of those only that are bound to some zones."""
-    of_volume: dict[str, frozenset[str]] = {}
-    for obj in volumes:
-        required = ((obj.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
-        for term in required.get("nodeSelectorTerms") or ():
-            for each in term.get("matchExpressions") or ():
-                if each.get("key") == ZONE and each.get("operator") == "In":
-                    name = obj["metadata"]["name"]
-                    of_volume[name] = of_volume.get(name, frozenset()) | frozenset(each.get("values") or ())
-    found = {}
-    for obj in claims:
-        volume = (obj.get("spec") or {}).get("volumeName")
-        if volume in of_volume:
-            found[obj["metadata"].get("namespace", ""), obj["metadata"]["name"]] = of_volume[volume]
-    return found
 
 
 def _pod_spec(spec: Object, *, volumes: bool = False) -> dict[str, Any]:

@@ -1,14 +1,21 @@
-"""Kubernetes objects → what the planner sees of them: nodes, running pods, and the needs of workloads."""
+"""Kubernetes objects → what the planner sees of them: nodes, running pods, the needs of workloads, what bears on these.
 
-from collections.abc import Iterator, Mapping
+Here, and not in the planner's room, because what follows a cluster reads objects too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from reconciler.kube.names import GroupVersionKind, Identity
-from reconciler.kube.pod_requests import Amounts, amounts, requested
+from reconciler.kube.pod_requests import Amounts, amount, amounts, requested
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
 from reconciler.model.cluster_view import (
     HOSTNAME,
     NO_GPU,
+    ZONE,
+    Budget,
+    Circumstances,
     Effect,
     Gpu,
     NodeTerm,
@@ -21,6 +28,7 @@ from reconciler.model.cluster_view import (
     TopologySpread,
 )
 from reconciler.model.planning import WorkloadNeed
+from reconciler.model.usage import Killed
 
 Object = Mapping[str, Any]
 
@@ -34,6 +42,7 @@ _HASH: Final = "pod-template-hash"
 _CONDITIONS: Final = frozenset(
     f"node.kubernetes.io/{name}" for name in ("not-ready", "unreachable", "unschedulable", "network-unavailable")
 )
+_CONTAINERS: Final = (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses"))
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -46,7 +55,7 @@ def node_view(node: Object) -> NodeView:
     conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or ()}
     return NodeView(
         name=node["metadata"]["name"],
-        allocatable=_resources(has),
+        allocatable=resources_of(has),
         labels=labels,
         taints=tuple(_taint(each) for each in spec.get("taints") or () if each.get("key") not in _CONDITIONS),
         pods=has.get("pods", 110),
@@ -74,7 +83,7 @@ def pod_view(pod: Object, planned: Mapping[Identity, Identity]) -> PodView | Non
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
         node=node,
-        requests=_resources(asked),
+        requests=resources_of(asked),
         owner=planned.get(owner) if owner is not None else None,
         labels=metadata.get("labels") or {},
         gpu=_gpu(asked, spec),
@@ -97,31 +106,104 @@ def workload_of(pod: Object) -> Identity | None:
     return None
 
 
-def need(identity: Identity, replicas: int, template: Object, *, priorities: Mapping[str, int]) -> WorkloadNeed:
-    """What `replicas` pods of `template` (its metadata and spec) need. `priorities` are those of PriorityClasses.
+def killed_of(pod: Object) -> tuple[Killed, ...]:
+    """Which containers of a pod were killed for want of memory, each the last time. What they had is their limit, else
+    their request: without either it cannot be told, and they are left out."""
+    workload = workload_of(pod)
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    found = []
+    for containers, statuses in _CONTAINERS:
+        has = {each.get("name"): each.get("resources") or {} for each in spec.get(containers) or ()}
+        for each in status.get(statuses) or ():
+            for state in (each.get("lastState") or {}, each.get("state") or {}):
+                ended = state.get("terminated") or {}
+                if workload is None or ended.get("reason") != "OOMKilled" or not ended.get("finishedAt"):
+                    continue
+                name = each.get("name", "")
+                stated = has.get(name, {})
+                memory = {**(stated.get("requests") or {}), **(stated.get("limits") or {})}.get("memory")
+                if memory is not None:
+                    when = datetime.fromisoformat(ended["finishedAt"])
+                    found.append(Killed(workload, name, float(amount("memory", memory)), when))
+    return tuple(found)
+
+
+def need(identity: Identity, replicas: int, template: Object, around: Circumstances) -> WorkloadNeed:
+    """What `replicas` pods of `template` (its metadata and spec) need in the namespace of `identity`.
 
     Raises ValueError for a quantity or selector that an API server would refuse.
     """
     spec = template.get("spec") or {}
     asked = requested(spec)
     terms, preferred = _node_affinity(spec)
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    claims = ((each.get("persistentVolumeClaim") or {}).get("claimName") for each in spec.get("volumes") or ())
     return WorkloadNeed(
         identity=identity,
         replicas=replicas,
-        requests=_resources(asked),
+        requests=resources_of(asked),
         gpu=_gpu(asked, spec),
-        labels=(template.get("metadata") or {}).get("labels") or {},
+        labels=labels,
+        volume_zones=around.volume_zones(identity.namespace, claims),
         node_selector=spec.get("nodeSelector") or {},
         node_affinity=terms,
         preferred=preferred,
         tolerations=tuple(_toleration(each) for each in spec.get("tolerations") or ()),
         affinities=tuple(_pod_affinities(spec)),
         spreads=tuple(_spreads(spec)),
-        priority=priorities.get(spec.get("priorityClassName", ""), 0),
+        priority=around.priorities.get(spec.get("priorityClassName") or "", 0),
+        disruptions=around.disruptions(identity.namespace, labels),
     )
 
 
-def _resources(found: Amounts) -> Resources:
+def priority_of(obj: Object) -> tuple[int, bool]:
+    """Of a PriorityClass: its value, and whether pods have it that name no class."""
+    return int(obj.get("value") or 0), obj.get("globalDefault") is True
+
+
+def budget_of(obj: Object) -> Budget:
+    """Of a PodDisruptionBudget. Raises ValueError for a selector that is none."""
+    selector = LabelSelector.of((obj.get("spec") or {}).get("selector"))
+    allowed = (obj.get("status") or {}).get("disruptionsAllowed")
+    return Budget(obj["metadata"].get("namespace", ""), selector, int(allowed or 0))
+
+
+def volume_of(claim: Object) -> str:
+    """The PersistentVolume that a claim is bound to, "" where it is not."""
+    return (claim.get("spec") or {}).get("volumeName") or ""
+
+
+def zones_of(volume: Object) -> frozenset[str]:
+    """The zones that a PersistentVolume can be reached from; empty where it says nothing of zones."""
+    required = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
+    return frozenset(
+        value
+        for term in required.get("nodeSelectorTerms") or ()
+        for each in term.get("matchExpressions") or ()
+        if each.get("key") == ZONE and each.get("operator") == "In"
+        for value in each.get("values") or ()
+    )
+
+
+def circumstances(
+    priorities: Mapping[str, tuple[int, bool]],
+    budgets: Iterable[Budget],
+    claims: Mapping[tuple[str, str], str],
+    volumes: Mapping[str, frozenset[str]],
+) -> Circumstances:
+    """From what was read of PriorityClasses (by name), claims (by namespace and name) and volumes (by name)."""
+    values = {name: value for name, (value, _) in priorities.items()}
+    # Where several are the default, Kubernetes takes the lowest.
+    defaults = [value for value, default in priorities.values() if default]
+    return Circumstances(
+        {**values, "": min(defaults)} if defaults else values,
+        tuple(budgets),
+        {claim: zones for claim, volume in claims.items() if (zones := volumes.get(volume))},
+    )
+
+
+def resources_of(found: Amounts) -> Resources:
+    """Amounts by resource name; pods and GPUs are left out, which are counted elsewhere."""
     extended = sorted((name, value) for name, value in found.items() if name not in _PLAIN and value)
     return Resources(found.get("cpu", 0), found.get("memory", 0), found.get("ephemeral-storage", 0), tuple(extended))
 

@@ -6,8 +6,8 @@ import pytest
 
 from reconciler.kube.names import Identity
 from reconciler.kube.selector import Operator, Requirement
-from reconciler.model.cluster_view import Effect, Gpu, Resources, Taint, Toleration
-from reconciler.planner.reading import need, node_view, pod_view, workload_of
+from reconciler.model.cluster_view import Circumstances, Effect, Gpu, Resources, Taint, Toleration
+from reconciler.model.reading import need, node_view, pod_view, workload_of
 
 GI = 2**30
 WEB = Identity("apps", "Deployment", "shop", "web")
@@ -144,7 +144,7 @@ def test_a_workload_needs_what_its_template_states() -> None:
             ],
         },
     }
-    found = need(SPEC, 3, template, priorities={"high": 1000})
+    found = need(SPEC, 3, template, Circumstances({"high": 1000}))
     assert found.requests == Resources(2100, GI), "an init container runs beside the sidecar before it"
     assert found.gpu == Gpu(2, models=frozenset({"A100"}))
     assert (found.replicas, found.priority, found.labels) == (3, 1000, {"app": "web"})
@@ -160,11 +160,11 @@ def test_a_workload_needs_what_its_template_states() -> None:
 
 
 def test_nothing_stated_is_a_need_all_the_same() -> None:
-    found = need(SPEC, 1, {}, priorities={})
+    found = need(SPEC, 1, {}, Circumstances())
     assert (found.requests, found.priority) == (Resources(), 0)
 
 
 @pytest.mark.parametrize("template", [{"spec": {"containers": [{"resources": {"requests": {"cpu": "much"}}}]}}])
 def test_what_an_api_server_would_refuse_is_no_need(template: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="much"):
-        need(SPEC, 1, template, priorities={})
+        need(SPEC, 1, template, Circumstances())

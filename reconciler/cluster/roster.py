@@ -1,0 +1,270 @@
+"""Who is there: nodes, pods and what bears on them, followed by watches and kept as the planner sees them.
+
+Kept apart from the cache of what we own, because it is everybody's: each object is read once, when it comes, and of it
+only what decides where something fits stays in memory. A view puts together what is there; it asks nobody.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from reconciler.clock import Clock
+from reconciler.cluster.api import Api
+from reconciler.cluster.cache import newer
+from reconciler.cluster.cluster import Cluster
+from reconciler.cluster.paging import ItemMeta
+from reconciler.cluster.watches import Watches
+from reconciler.errors import Forbidden, NotFound, ReconcilerError
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.cluster_view import Budget, ClusterSeen, NodeView, PodView
+from reconciler.model.reading import (
+    Object,
+    budget_of,
+    circumstances,
+    killed_of,
+    node_view,
+    pod_view,
+    priority_of,
+    volume_of,
+    workload_of,
+    zones_of,
+)
+from reconciler.model.usage import Killed
+
+T = TypeVar("T")
+
+NODE: Final = GroupKind("", "Node")
+POD: Final = GroupKind("", "Pod")
+PRIORITY: Final = GroupKind("scheduling.k8s.io", "PriorityClass")
+BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
+CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
+VOLUME: Final = GroupKind("", "PersistentVolume")
+NEEDED: Final = (NODE, POD)  # without these nothing can be planned
+KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME)
+
+_KILLS: Final = 1000  # that are remembered until somebody asks
+_FIRST_PAUSE: Final = 1.0  # seconds; doubles
+_LONGEST_PAUSE: Final = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Pod:
+    """`view` is None for a pod that takes no room. Its owner is that of the last view."""
+
+    view: PodView | None
+    workload: Identity | None
+    killed: tuple[Killed, ...]
+
+
+class _Unread(NamedTuple):
+    why: str
+
+
+class _Held(NamedTuple):
+    version: str
+    seen: object
+
+
+def _pod(obj: Object) -> _Pod:
+    return _Pod(pod_view(obj, {}), workload_of(obj), killed_of(obj))
+
+
+_READ: Final[Mapping[GroupKind, Callable[[Object], object]]] = {
+    NODE: node_view,
+    POD: _pod,
+    PRIORITY: priority_of,
+    BUDGET: budget_of,
+    CLAIM: volume_of,
+    VOLUME: zones_of,
+}
+
+
+class Roster:
+    """Follows the objects of `KINDS` in all namespaces for as long as `run` runs.
+
+    `on_change` is called where something changed that can change a plan: a node came, went, or is another than it was
+    (ready, cordoned, what it offers, its labels and taints); a pod was bound, ended, or is no longer there; a priority,
+    a claim or a volume. Not for what only beats, such as conditions of a node or budgets. It must not block, and may be
+    called often: whoever plans waits a little for more.
+    """
+
+    def __init__(
+        self, cluster: Cluster, *, clock: Clock, random: Random, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        self.settled = asyncio.Event()  # set once everything was listed, or it is clear that it will not be soon
+        self._clock = clock
+        self._random = random
+        self._on_change = on_change
+        self._shelves: dict[GroupKind, dict[Identity, _Held]] = {kind: {} for kind in KINDS}
+        self._kills: deque[Killed] = deque(maxlen=_KILLS)
+        self._watches = Watches(Api(cluster.transport), cluster.discovery, self, clock=clock, random=random)
+        self._said: dict[GroupKind, str] = {}
+        self._seen: ClusterSeen | None = None  # the last view, while it holds
+        self._planned: Mapping[Identity, Identity] = {}  # for which it was made
+
+    async def run(self) -> None:
+        """Follow until cancelled. What may not be read is logged once, and tried again."""
+        pause = _FIRST_PAUSE
+        try:
+            while True:
+                try:
+                    await self._watches.watch(KINDS, selector="")
+                    break
+                except ReconcilerError as error:  # discovery failed
+                    logger.warning("nodes and pods are not followed yet: %s", error)
+                    await self._clock.sleep(pause * self._random.uniform(0.5, 1.0))
+                    pause = min(_LONGEST_PAUSE, pause * 2)
+            self._say()
+            self.settled.set()
+            await asyncio.Event().wait()
+        finally:
+            await self._watches.close()
+
+    @property
+    def able(self) -> bool:
+        """Whether there is enough to plan with: all nodes and pods were listed, and may still be read."""
+        return all(self._watches.listed(kind) for kind in NEEDED) and not any(
+            isinstance(self._watches.failing((kind,)).get(kind), Forbidden | NotFound) for kind in NEEDED
+        )
+
+    def lacking(self) -> Mapping[GroupKind, str]:
+        """Which kinds are not followed at present, and why, in words. The planner does without those not `NEEDED`."""
+        return {kind: _worded(error) for kind, error in self._watches.failing(KINDS).items()}
+
+    def view(self, planned: Mapping[Identity, Identity]) -> ClusterSeen:
+        """What is there now.
+
+        `planned` leads from a workload of Kubernetes ("apps", "Deployment", …) to the identity under which it is
+        planned: the owner of its pods. Other pods are nobody's. The same value as before where nothing changed.
+        """
+        self._say()
+        if self._seen is not None and planned == self._planned:
+            return self._seen
+        self._planned = dict(planned)
+        self._seen = ClusterSeen(
+            tuple(seen for _, seen in self._of(NODE, NodeView)),
+            tuple(self._pods()),
+            circumstances(
+                {identity.name: (int(seen[0]), bool(seen[1])) for identity, seen in self._of(PRIORITY, tuple)},
+                [seen for _, seen in self._of(BUDGET, Budget)],
+                {(identity.namespace, identity.name): seen for identity, seen in self._of(CLAIM, str)},
+                {identity.name: seen for identity, seen in self._of(VOLUME, frozenset)},
+            ),
+            tuple(
+                f"{identity} is left out: {seen.why}" for kind in KINDS for identity, seen in self._of(kind, _Unread)
+            ),
+        )
+        return self._seen
+
+    def workload(self, pod: Identity) -> Identity | None:
+        """The workload, as Kubernetes names it, that a pod is a replica of; None for a pod that is not known."""
+        held = self._shelves[POD].get(pod)
+        return held.seen.workload if held is not None and isinstance(held.seen, _Pod) else None
+
+    def killed(self) -> tuple[Killed, ...]:
+        """Containers that were killed for want of memory, and that were not yet told of."""
+        found = tuple(self._kills)
+        self._kills.clear()
+        return found
+
+    def _of(self, kind: GroupKind, shape: type[T]) -> Iterator[tuple[Identity, T]]:
+        for identity, held in self._shelves[kind].items():
+            if isinstance(held.seen, shape):
+                yield identity, held.seen
+
+    def _pods(self) -> Iterator[PodView]:
+        for _, pod in self._of(POD, _Pod):
+            if pod.view is None:
+                continue
+            owner = self._planned.get(pod.workload) if pod.workload is not None else None
+            if pod.view.owner != owner:
+                pod.view = replace(pod.view, owner=owner)
+            yield pod.view
+
+    def _say(self) -> None:
+        """Name what is lacking, each once for as long as it lasts."""
+        lacking = self.lacking()
+        for kind, why in lacking.items():
+            if self._said.get(kind) != why:
+                without = "nothing is planned" if kind in NEEDED else "plans do without"
+                logger.warning("%s is not followed, %s: %s", kind, without, why)
+        self._said = dict(lacking)
+
+    # ---- for the reflectors: the Store of `reconciler.cluster.reflector`
+
+    def at(self, identity: Identity, version: str) -> _Held | None:
+        held = self._shelves[identity.group_kind].get(identity)
+        return held if held is not None and held.version == version else None
+
+    def read(self, identity: Identity, data: msgspec.Raw, meta: ItemMeta, api_version: str) -> _Held:
+        """What is kept of an object; why it cannot be read, of one that makes no sense."""
+        try:
+            obj: dict[str, Any] = msgspec.json.decode(data)
+            return _Held(meta.resource_version, _READ[identity.group_kind](obj))
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            return _Held(meta.resource_version, _Unread(str(error)))
+
+    def put(self, identity: Identity, packed: _Held) -> None:
+        if self._put(identity, packed):
+            self._on_change()
+
+    def remove(self, identity: Identity, version: str = "") -> None:
+        if self._remove(identity, version):
+            self._on_change()
+
+    def replace(self, kind: GroupKind, namespace: str, items: Mapping[Identity, _Held], version: str) -> None:
+        gone = [identity for identity in self._shelves[kind] if identity not in items]
+        changed = [self._remove(identity, version) for identity in gone]
+        changed += [self._put(identity, packed) for identity, packed in items.items()]
+        if any(changed):
+            self._on_change()
+
+    def _put(self, identity: Identity, packed: _Held) -> bool:
+        """Whether something changed that can change a plan."""
+        shelf = self._shelves[identity.group_kind]
+        old = shelf.get(identity)
+        if old is not None and not newer(packed.version, old.version):
+            return False
+        shelf[identity] = packed
+        return self._moved(old, packed)
+
+    def _remove(self, identity: Identity, version: str) -> bool:
+        shelf = self._shelves[identity.group_kind]
+        old = shelf.get(identity)
+        if old is None or (version and not newer(version, old.version) and version != old.version):
+            return False
+        del shelf[identity]
+        return self._moved(old, None)
+
+    def _moved(self, old: _Held | None, new: _Held | None) -> bool:
+        before, after = old.seen if old is not None else None, new.seen if new is not None else None
+        if isinstance(after, _Pod):
+            known = before.killed if isinstance(before, _Pod) else ()
+            self._kills.extend(each for each in after.killed if each not in known)
+        if _same(before, after):
+            return False
+        self._seen = None
+        return not isinstance(before if after is None else after, Budget)
+
+
+def _same(before: object, after: object) -> bool:
+    """Whether two states of an object are one to a plan. Has `after` own what `before` did."""
+    if not isinstance(before, _Pod | None) or not isinstance(after, _Pod | None):
+        return before == after
+    old = before.view if before is not None else None
+    if before is None or after is None or old is None or after.view is None or before.workload != after.workload:
+        return old is None and (after is None or after.view is None)
+    after.view = replace(after.view, owner=old.owner)
+    return after.view == old
+
+
+def _worded(error: ReconcilerError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)

@@ -1,0 +1,108 @@
+"""The planner's part of the daemon's configuration, and what a repository may say to it in its `reconciler.yaml`.
+
+schemas/config.json and schemas/repository.json rule. Amounts are written as Kubernetes writes them: `cpu: 500m`.
+"""
+
+from typing import Final
+
+import msgspec
+
+Amounts = dict[str, str | int | float]  # by resource: cpu, memory, nvidia.com/gpu, …
+
+LARGEST_HEADROOM: Final = 10.0
+
+
+class _Config(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    pass
+
+
+class TaintConfig(_Config, frozen=True):
+    key: str
+    effect: str
+    value: str = ""
+
+
+class NodeTemplate(_Config, frozen=True):
+    """What a node would be like that a pool does not have yet. `allocatable` is without what daemons' pods take."""
+
+    allocatable: Amounts
+    labels: dict[str, str] = {}  # beside those of the pool's nodeSelector
+    taints: tuple[TaintConfig, ...] = ()
+
+
+class PoolConfig(_Config, frozen=True):
+    """Nodes that share a price. The first pool that a node matches is its pool."""
+
+    name: str
+    node_selector: dict[str, str]
+    price: float | None = None  # of a node and hour, in any one currency
+    spot: bool = False
+    limits: Amounts = {}  # of the requests of all planned workloads in it
+    template: NodeTemplate | None = None
+    growth: int = 0  # nodes like the template that may yet be added
+
+
+class WeightRange(_Config, frozen=True):
+    min: float = 0.0
+    max: float = 1000.0
+
+
+class RepositoryLimits(_Config, frozen=True):
+    """What a `reconciler.yaml` may choose; what is not named here is not for repositories to say."""
+
+    profiles: tuple[str, ...] = ()
+    weights: dict[str, WeightRange] = {}  # by term
+
+
+class KubernetesUsage(_Config, frozen=True):
+    """metrics-server, or whatever serves metrics.k8s.io."""
+
+
+class PrometheusUsage(_Config, frozen=True):
+    """A server that answers PromQL. Files are read at each question."""
+
+    url: str
+    token_file: str | None = None
+    ca_file: str | None = None
+
+
+class UsageConfig(_Config, frozen=True):
+    """Exactly one of `kubernetes` and `prometheus` is stated."""
+
+    kubernetes: KubernetesUsage | None = None
+    prometheus: PrometheusUsage | None = None
+    interval: float = 60.0  # seconds between two measurements
+
+
+class DefaultsConfig(_Config, frozen=True):
+    """Of a workload whose spec states none, while too little was measured to tell better."""
+
+    requests: Amounts = {}
+
+
+class EvictionsConfig(_Config, frozen=True):
+    """Running replicas are moved only where `per_cycle` is above 0, and within disruption budgets."""
+
+    per_cycle: int = 0
+
+
+class PlannerConfig(_Config, frozen=True):
+    """Without pools they are told from the nodes' labels. Without `usage` nothing is measured."""
+
+    profile: str = "balanced"
+    weights: dict[str, float] = {}  # by term, over the profile
+    repositories: RepositoryLimits = RepositoryLimits()
+    pools: tuple[PoolConfig, ...] = ()
+    quotas: dict[str, Amounts] = {}  # by namespace: of the requests of its planned workloads
+    usage: UsageConfig | None = None
+    headroom: float = 0.15  # on top of what was measured, as a part of it
+    defaults: DefaultsConfig = DefaultsConfig()
+    evictions: EvictionsConfig = EvictionsConfig()
+    max_replicas: int = 100  # that are ever planned for one workload
+
+
+class PlannerSettings(_Config, frozen=True):
+    """What a repository would like; it counts as far as `RepositoryLimits` let it."""
+
+    profile: str | None = None
+    weights: dict[str, float] = {}
