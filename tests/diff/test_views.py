@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.diff.views import json as json_view
@@ -217,6 +217,7 @@ json_values = st.recursive(
 
 
 @given(json_values, json_values)
+@example({}, {"\n": None})
 def test_any_field_can_be_shown(before: Any, after: Any) -> None:
     for field in (FieldChange("x", before, after), FieldChange("x", ABSENT, after), FieldChange("x", before, ABSENT)):
         shown = list(lines(field))

@@ -38,7 +38,7 @@ def visible(text: str) -> str:
 def lines(field: FieldChange) -> Iterator[Line]:
     """A field as `path: before → after`; long texts as a unified diff, large new or removed parts as YAML."""
     note = f"  ({visible(field.note)})" if field.note else ""
-    path = visible(field.path)
+    path = visible(field.path).replace("\n", "\\n")  # a key can be any text
     before, after = field.before, field.after
     if before is ABSENT or after is ABSENT:
         yield from _one_sided(path, "+" if before is ABSENT else "-", after if before is ABSENT else before, note)
