@@ -15,12 +15,12 @@ from reconciler.cli.folder import source_name
 from reconciler.cli.session import Session
 from reconciler.clock import SystemClock
 from reconciler.drift.attribution import Blame, History
+from reconciler.engine.filling import Filler
 from reconciler.errors import ConfigError, SourceError, SourceMissing
 from reconciler.model.config import GitCredentials, SourceConfig
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
-from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
 from reconciler.source.directory import DirectorySource
 from reconciler.source.environment import Settings, environment
@@ -77,8 +77,9 @@ async def as_applied(it: Session, args: argparse.Namespace, source: str, path: s
         snapshot, history, note = await _found(stack, args, config, path, mark.commit)
         specs = await loader.load(snapshot, history, namespace=config.namespace, scopes=await it.scopes())
         owner = it.owner(source, await it.install(make=False))
+        filling = await Filler(config, it.cluster).fill(specs)
         manifests = Renderer().render(
-            specs, plan(specs), owner=owner, adopt=False, drift=config.drift, drift_rules=config.drift_rules
+            specs, filling, owner=owner, adopt=False, drift=config.drift, drift_rules=config.drift_rules
         )
         yield Applied(config, owner, snapshot, specs, manifests, history, loader, note)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from reconciler.errors import ConfigError
 from reconciler.kube.names import GroupKind
 from reconciler.model.config import SourceConfig
+from reconciler.model.filled import NOTHING, Filling
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.spec import Specs
-from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
 from reconciler.source.directory import DirectorySource
 from reconciler.source.repository import Poll
@@ -102,10 +102,12 @@ async def read_folder(args: argparse.Namespace) -> tuple[DirectorySource, Snapsh
     return source, snapshot
 
 
-def rendered(folder: Folder, *, source: str, install: str, adopt: bool = False) -> Manifests:
-    """What the folder's specs render to."""
+def rendered(
+    folder: Folder, filling: Filling = NOTHING, *, source: str, install: str, adopt: bool = False
+) -> Manifests:
+    """What the folder's specs render to, with what was filled in before."""
     owner = Owner(install, source)
-    return Renderer().render(folder.specs, plan(folder.specs), owner=owner, adopt=adopt, drift=DriftMode.HEAL)
+    return Renderer().render(folder.specs, filling, owner=owner, adopt=adopt, drift=DriftMode.HEAL)
 
 
 def overlay_hint(args: argparse.Namespace, problems: Sequence[Problem]) -> str:

@@ -54,6 +54,7 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
 
 async def _changes(args: argparse.Namespace) -> "tuple[Sequence[Change], Sequence[Problem]]":
     from reconciler.cli.folder import folder_config, load_folder, rendered, source_name
+    from reconciler.engine.filling import Filler
     from reconciler.engine.preview import offline, preview
 
     if args.offline:
@@ -67,7 +68,8 @@ async def _changes(args: argparse.Namespace) -> "tuple[Sequence[Change], Sequenc
         folder = await load_folder(args, await it.scopes())
         install = await it.install(make=False)
         source = source_name(args)
-        manifests = rendered(folder, source=source, install=install, adopt=args.adopt)
+        filling = await Filler(folder_config(args), it.cluster).fill(folder.specs)
+        manifests = rendered(folder, filling, source=source, install=install, adopt=args.adopt)
         changes = await preview(
             folder.snapshot,
             folder.specs,

@@ -39,7 +39,6 @@ from reconciler.model.cluster_view import ZONE
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, EventType
 from reconciler.model.manifest import DriftMode, Owner
-from reconciler.planner.identity import plan
 from reconciler.plural import counted
 from reconciler.render.render import Renderer
 from reconciler.sandbox.kubeconfig import kubeconfig
@@ -157,7 +156,7 @@ class Story:
         source = DirectorySource(self._work, _PATHS, _SOURCE)
         specs = await Loader().load(await source.snapshot(), source, namespace="default")
         owner = Owner("demo", _SOURCE)
-        manifests = Renderer().render(specs, plan(specs), owner=owner, adopt=False, drift=DriftMode.HEAL)
+        manifests = Renderer().render(specs, owner=owner, adopt=False, drift=DriftMode.HEAL)
         changes = offline(manifests)
         width = max(len(change.identity.kind) for change in changes)
         for kind, names in _by_kind(change.identity for change in changes):

@@ -31,9 +31,11 @@ class Packed(NamedTuple):
     api_version: str
     data: bytes
 
+    def json(self) -> bytes:
+        return self.data if self.data[:1] == b"{" else zlib.decompress(self.data)
+
     def live(self, identity: Identity) -> Live:
-        data = self.data if self.data[:1] == b"{" else zlib.decompress(self.data)
-        stored: dict[str, Any] = msgspec.json.decode(data)
+        stored: dict[str, Any] = msgspec.json.decode(self.json())
         stored.pop("apiVersion", None)
         stored.pop("kind", None)
         # Items of a list carry neither.
@@ -76,6 +78,11 @@ class LiveCache:
     def get(self, identity: Identity) -> Live | None:
         packed = self._objects.get(identity)
         return packed.live(identity) if packed else None
+
+    def mentions(self, identity: Identity, text: bytes) -> bool:
+        """Whether the object is there and has `text` anywhere in its JSON: far cheaper than to decode it."""
+        packed = self._objects.get(identity)
+        return packed is not None and text in packed.json()
 
     def api_version(self, identity: Identity) -> str:
         """The apiVersion in which the object is held, "" where it is not there."""

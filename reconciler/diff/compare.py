@@ -10,7 +10,7 @@ from reconciler.diff.fields import EVERYTHING, Difference, Kind, differences
 from reconciler.diff.guard import PRECIOUS
 from reconciler.diff.handover import handover, planned
 from reconciler.diff.immutable import immutable
-from reconciler.diff.leave import left_to_others, owned_by
+from reconciler.diff.leave import left_to_others, owned_by, set_by_others
 from reconciler.diff.paths import Path, render, under
 from reconciler.diff.unchanged import unchanged
 from reconciler.diff.yields import without, yielded
@@ -101,7 +101,7 @@ def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: s
 def _ignored(manifest: Manifest, desired: Object, live: Live, schema: Schema) -> tuple[Path, ...]:
     """Fields that are left to others: by the object's and the repository's rules, and by nature."""
     policy = manifest.policy
-    pointers = (*policy.ignore, *left_to_others(desired, live.object))
+    pointers = (*policy.ignore, *left_to_others(desired, live.object), *set_by_others(manifest.planned, live))
     by_name = yielded(pointers, desired, live.object, schema) if pointers else ()
     return (*by_name, *owned_by(policy.managers, desired, live.object, schema)) if policy.managers else by_name
 

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from reconciler.diff.paths import Path, step
+from reconciler.diff.managers import applied, others
+from reconciler.diff.paths import Path, owns, step
 from reconciler.kube.schema import Schema
+from reconciler.model.change import Live
+from reconciler.model.manifest import MANAGER, PLANNER_MANAGER
 
 Object = Mapping[str, Any]
 
@@ -40,6 +43,17 @@ def owned_by(managers: Iterable[str], desired: Object, live: Object, schema: Sch
         if any(fnmatchcase(str(entry.get("manager") or ""), glob) for glob in globs):
             found.update(_members((), entry.get("fieldsV1") or {}))
     return tuple(sorted(path for path in found if _states(desired, path, schema)))
+
+
+def set_by_others(planned: Iterable[str], live: Live) -> Iterator[str]:
+    """Those of the JSON pointers `planned` whose field somebody else set since: who scales by hand has it (rule 6)."""
+    for pointer in planned:
+        path = tuple(f"f:{name}" for name in pointer.split("/")[1:])
+        ours = applied(live, MANAGER)
+        if ours is not None and owns(ours.fields, path):
+            continue
+        if any(owns(fields, path) for name, fields in others(live, MANAGER) if name != PLANNER_MANAGER):
+            yield pointer
 
 
 def _states(desired: Any, path: Path, schema: Schema) -> bool:

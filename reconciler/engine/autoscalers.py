@@ -12,9 +12,9 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.errors import ApiError
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Live
+from reconciler.model.filled import REPLICAS
 from reconciler.model.manifest import Manifest
 
-REPLICAS: Final = "/spec/replicas"
 _KIND: Final = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 _FRESH: Final = 5.0  # seconds that an answer counts
 _SCALERS: Final = ("kube-controller-manager", "keda-operator", "keda")  # besides people, who scales through `scale`

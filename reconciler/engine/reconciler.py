@@ -11,6 +11,7 @@ from reconciler.engine.attendant import Attendant, Between, Unattended
 from reconciler.engine.between import Lent
 from reconciler.engine.decide import Decider
 from reconciler.engine.departures import Departures
+from reconciler.engine.filling import Filler
 from reconciler.engine.hands import Hands
 from reconciler.engine.observing import Observing
 from reconciler.engine.pruning import Pruner
@@ -23,12 +24,12 @@ from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
+from reconciler.model.filled import Filling
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, SyncResult
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
-from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
 from reconciler.source.repository import Poll
 from reconciler.specs.load import Loader
@@ -63,6 +64,7 @@ class Reconciler:
         self._loader = Loader()
         self._renderer = Renderer()
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
+        self._filler = Filler(config, self._cluster, surroundings.planning)
         self._observing = Observing(self._cluster, self._store, self.owner, config.namespaces)
         pruner = Pruner(config, self.owner, self._cluster.cache, surroundings.claims)
         self._departures = Departures(config.name, pruner, self._store, repository)
@@ -115,6 +117,11 @@ class Reconciler:
     def desired(self) -> Desired | None:
         """What the last pass wanted, to look at."""
         return self._desired
+
+    @property
+    def pending(self) -> Filling:
+        """Newer advice of the planner, that waits for a change of its spec (rule 19)."""
+        return self._filler.pending
 
     @property
     def passing(self) -> bool:
@@ -251,7 +258,9 @@ class Reconciler:
     async def wanted(self, snapshot: Snapshot) -> Desired:
         """What the revision says, and the objects that it makes."""
         specs = await self.load(snapshot)
-        manifests = await asyncio.to_thread(self.render, specs)  # long where much is new: the loop has others to serve
+        filling = await self._filler.fill(specs, made=(await self._store.load(self.config.name)).made)
+        # Long where much is new: the loop has others to serve.
+        manifests = await asyncio.to_thread(self.render, specs, filling)
         return Desired(snapshot, specs, manifests)
 
     async def load(self, snapshot: Snapshot) -> Specs:
@@ -259,15 +268,16 @@ class Reconciler:
         scopes = await self._cluster.discovery.scopes()
         return await self._loader.load(snapshot, self._repository, namespace=self.config.namespace, scopes=scopes)
 
-    def render(self, specs: Specs) -> Manifests:
-        """The objects that the specs and their plan make."""
+    def render(self, specs: Specs, filling: Filling) -> Manifests:
+        """The objects that the specs make."""
         return self._renderer.render(
             specs,
-            plan(specs),
+            filling,
             owner=self.owner,
             adopt=self.config.adopt,
             drift=self.config.drift,
             drift_rules=self.config.drift_rules,
+            pools=self._filler.pools,
         )
 
     async def observe(self, desired: Desired) -> None:

@@ -10,6 +10,7 @@ from reconciler.clock import Clock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.engine.claims import Claims
+from reconciler.engine.filling import Planning
 from reconciler.kube.names import Identity
 from reconciler.model.event import Sink
 from reconciler.model.manifest import Manifests
@@ -44,6 +45,7 @@ class Surroundings:
     emit: Sink
     concurrency: int = 8
     wait_timeout: float = 600.0
+    planning: Planning | None = None
 
 
 @dataclass(frozen=True, slots=True)

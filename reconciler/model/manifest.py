@@ -25,6 +25,7 @@ ANNOTATION_IGNORE: Final = "reconciler.dev/ignore"
 ANNOTATION_REPLACE: Final = "reconciler.dev/replace"
 ANNOTATION_ADOPT: Final = "reconciler.dev/adopt"
 ANNOTATION_DEPENDS_ON: Final = "reconciler.dev/depends-on"
+ANNOTATION_PLANNED: Final = "reconciler.dev/planned"  # what a plan put into the pod template (rule 19)
 ANNOTATIONS_OF_CONTROLLERS: Final = frozenset(
     {
         "kubectl.kubernetes.io/last-applied-configuration",
@@ -76,7 +77,8 @@ class Manifest:
     `object`'s canonical JSON without the origin annotation's text hash: equal digests need no request.
     `once` marks a Job named by its hash: it is created where it does not exist and never changed after, and when
     finished is exempt from prune and drift. `suspended` marks a `once` Job that must not be started (rule 16): it is
-    shown as suspended and not sent; one of that name that runs already is left alone.
+    shown as suspended and not sent; one of that name that runs already is left alone. `planned` are JSON pointers to
+    fields that nobody stated and a planner filled in: who else sets one has it (rule 6).
     """
 
     identity: Identity
@@ -90,6 +92,7 @@ class Manifest:
     once: bool = False
     after: tuple[Identity, ...] = ()
     suspended: bool = False
+    planned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

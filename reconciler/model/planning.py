@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import (
@@ -14,6 +15,8 @@ from reconciler.model.cluster_view import (
     Toleration,
     TopologySpread,
 )
+
+LABEL_POOL: Final = "reconciler.dev/pool"  # of the nodes of a pool that no configuration describes
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,9 @@ class Rollout(_Spec, frozen=True):
 
 
 class Placement(_Spec, frozen=True):
-    """What a spec states: `zones` and `node_selector` are required of a node, `spread` ("zone", "node") is a wish."""
+    """`pool`, `zones` and `node_selector` are required of a node; `spread` ("zone", "node") is a wish."""
 
+    pool: str | None = None
     zones: tuple[str, ...] = ()
     spread: str | None = None
     node_selector: dict[str, str] = {}

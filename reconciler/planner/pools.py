@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from reconciler.model.cluster_view import NodeView
-from reconciler.model.planning import Pool
+from reconciler.model.planning import LABEL_POOL, Pool
 
 LABELS: Final = (
-    "reconciler.dev/pool",
+    LABEL_POOL,
     "karpenter.sh/nodepool",
     "cloud.google.com/gke-nodepool",
     "eks.amazonaws.com/nodegroup",

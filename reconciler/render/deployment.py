@@ -7,6 +7,7 @@ to be the same workload in another variant. Services and disruption budgets sele
 from typing import Any, Final
 
 from reconciler.kube.names import Identity
+from reconciler.model.filled import REPLICAS
 from reconciler.model.manifest import LABEL_VARIANT
 from reconciler.model.spec import DeploymentSpec, Document, Rollout
 from reconciler.render.autoscaler import autoscaler
@@ -16,12 +17,14 @@ from reconciler.render.disruption import disruption_budget
 from reconciler.render.image import Resolver
 from reconciler.render.ingress import ingresses
 from reconciler.render.part import Part
-from reconciler.render.pod import pod_template
+from reconciler.render.pod import metadata_of, pod_template
 from reconciler.render.refusal import Refusal
 from reconciler.render.service import service
 from reconciler.render.view import View
 
 _LABEL_NAME: Final = "app.kubernetes.io/name"
+# How many pods there are, how they are reached and exchanged: changing it restarts none of them.
+AROUND: Final = ("replicas", "scale", "expose", "rollout", "dependsOn")
 
 
 def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, view: View) -> list[Part]:
@@ -34,17 +37,20 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
     labels = pod_labels(document.identity)
     body: dict[str, Any] = {
         "selector": {"matchLabels": labels},
-        "template": pod_template(document, spec, resolver, labels, requests=view.requests),
+        "template": pod_template(document, spec, resolver, labels, view),
         **_rollout(spec.rollout or Rollout()),
     }
     if spec.scale is not None and view.scaled:
         hint = "leave `scale` out, or that HorizontalPodAutoscaler"
         raise Refusal("two-autoscalers", "spec.scale", "another autoscaler of the source scales it too", hint=hint)
-    count = spec.replicas if spec.replicas is not None else view.replicas
+    planned = view.record.replicas if view.record is not None else None
+    count = spec.replicas if spec.replicas is not None else planned
     if count is not None and not view.scaled and spec.scale is None:
         body["replicas"] = count
-    metadata = {"name": document.identity.name, "namespace": document.identity.namespace, "labels": pods}
-    made = [Part({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}, main=True)]
+    metadata = metadata_of(document.identity, pods, view.record)
+    workload = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
+    open_ = spec.replicas is None and "replicas" in body
+    made = [Part(workload, main=True, planned=(REPLICAS,) if open_ else ())]
     made += [Part(claim(document.identity, v["name"], v["claim"])) for v in spec.volumes if "claim" in v]
     if (files := config_map(document)) is not None:
         made.append(Part(files))
@@ -52,7 +58,7 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
         made.append(Part(service(document.identity, spec.expose, pods)))
         made += [Part(obj) for obj in ingresses(document.identity, spec.expose)]
     if spec.scale is not None:
-        made.append(Part(autoscaler(document.identity, spec.scale, floor=view.replicas)))
+        made.append(Part(autoscaler(document.identity, spec.scale, floor=planned)))
     if _least(spec) >= 2 and not view.guarded:
         made.append(Part(disruption_budget(document.identity, pods)))
     return made

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 class Part(NamedTuple):
     """`main` parts are what others mean when they depend on the document, and what waits for its `dependsOn`.
 
-    `once` and `suspended` are the Manifest's.
+    `once`, `suspended` and `planned` are the Manifest's.
     """
 
     object: dict[str, Any]
     main: bool = False
     once: bool = False
     suspended: bool = False
+    planned: tuple[str, ...] = ()

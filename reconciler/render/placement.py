@@ -1,35 +1,50 @@
 """Where the pods may run, and where they had better: node affinity and topology spread.
 
-What a spec states is required of a node. Spreading is a wish, or pods would stay pending when a zone is lost.
+What a spec states is required of a node; what a plan chose is preferred, or pods would stay pending when a zone is lost
+(rule 21). Spreading is a wish for the same reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.model.cluster_view import HOSTNAME, ZONE
+from reconciler.model.filled import Preference
 from reconciler.model.spec import Placement
 
 _TOPOLOGIES: Final = {"zone": ZONE, "node": HOSTNAME}
 
 
-def affinity(placement: Placement) -> dict[str, Any]:
-    """The `affinity` of a pod; empty where nothing is stated."""
-    if not placement.zones:
-        return {}
-    zones = {"key": ZONE, "operator": "In", "values": sorted(placement.zones)}
-    required = {"nodeSelectorTerms": [{"matchExpressions": [zones]}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+def affinity(placement: Placement, prefer: Iterable[Preference] = ()) -> dict[str, Any]:
+    """The `affinity` of a pod; empty where nothing is stated or preferred."""
+    nodes: dict[str, Any] = {}
+    if placement.zones:
+        nodes["requiredDuringSchedulingIgnoredDuringExecution"] = {
+            "nodeSelectorTerms": [{"matchExpressions": [_one_of(ZONE, placement.zones)]}]
+        }
+    if preferred := [_preferred(each) for each in prefer]:
+        nodes["preferredDuringSchedulingIgnoredDuringExecution"] = preferred
+    return {"nodeAffinity": nodes} if nodes else {}
 
 
-def spread(placement: Placement, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The `topologySpreadConstraints` of pods with `labels`."""
-    if placement.spread is None:
-        return []
+def _preferred(preference: Preference) -> dict[str, Any]:
+    wanted = [_one_of(name, (value,)) for name, value in sorted(preference.labels.items())]
+    if preference.zones:
+        wanted.append(_one_of(ZONE, preference.zones))
+    return {"weight": preference.weight, "preference": {"matchExpressions": wanted}}
+
+
+def _one_of(label: str, values: Iterable[str]) -> dict[str, Any]:
+    return {"key": label, "operator": "In", "values": sorted(values)}
+
+
+def spread(placement: Placement, labels: Mapping[str, str], planned: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The `topologySpreadConstraints` of pods with `labels`, over what the spec states or else what was planned."""
     return [
         {
             "maxSkew": 1,
-            "topologyKey": _TOPOLOGIES[placement.spread],
+            "topologyKey": _TOPOLOGIES[over],
             "whenUnsatisfiable": "ScheduleAnyway",
             "labelSelector": {"matchLabels": dict(labels)},
         }
+        for over in ((placement.spread,) if placement.spread is not None else planned)
     ]

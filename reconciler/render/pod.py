@@ -8,6 +8,9 @@ golden files under tests/render/golden guard it.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from reconciler.kube.names import Identity
+from reconciler.model.filled import Record
+from reconciler.model.manifest import ANNOTATION_PLANNED
 from reconciler.model.spec import DeploymentSpec, Document, Placement, TaskSpec
 from reconciler.render import config
 from reconciler.render.claim import claim_name
@@ -17,6 +20,7 @@ from reconciler.render.merge import merge_template
 from reconciler.render.placement import affinity, spread
 from reconciler.render.refusal import Refusal
 from reconciler.render.security import container_security, pod_security
+from reconciler.render.view import View
 
 Workload = DeploymentSpec | TaskSpec
 
@@ -29,18 +33,19 @@ def pod_template(
     workload: Workload,
     resolver: Resolver,
     labels: Mapping[str, str],
+    view: View,
     *,
-    requests: Mapping[str, Any] | None = None,
     restart_policy: str | None = None,
 ) -> dict[str, Any]:
     """The template of the workload's pods; its only labels are `labels` and those that the spec's `template` adds.
 
-    `requests` are planned ones, for what the spec leaves open. Raises Refusal where two containers have
-    one name.
+    What a plan filled in is in it where the spec leaves that open. Raises Refusal where two containers have one name,
+    and for a pool that does not exist.
     """
+    record = view.record
     spec: dict[str, Any] = {
         "securityContext": pod_security(workload.pod_security_context),
-        "containers": [_main(document, workload, resolver, requests)],
+        "containers": [_main(document, workload, resolver, record.requests if record else {})],
     }
     inits = [_beside(container, resolver) for container in workload.init_containers]
     # A native sidecar is an init container that goes on. It starts after the plain ones; who needs it earlier writes it
@@ -56,10 +61,10 @@ def pod_template(
         "imagePullSecrets": list(workload.image_pull_secrets),
         "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
         "runtimeClassName": workload.runtime_class_name,
-        "nodeSelector": placement.node_selector,
+        "nodeSelector": {**_pool(placement, view), **placement.node_selector},
         "tolerations": list(placement.tolerations),
-        "affinity": affinity(placement),
-        "topologySpreadConstraints": spread(placement, labels),
+        "affinity": affinity(placement, record.prefer if record else ()),
+        "topologySpreadConstraints": spread(placement, labels, record.spread if record else ()),
         "priorityClassName": placement.priority_class_name,
         "restartPolicy": restart_policy,
     }
@@ -72,9 +77,13 @@ def pod_template(
     return template
 
 
-def _main(
-    document: Document, workload: Workload, resolver: Resolver, requests: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def metadata_of(identity: Identity, labels: Mapping[str, str], record: Record | None) -> dict[str, Any]:
+    """Of the object with the pods. What was planned for them is kept on it."""
+    metadata: dict[str, Any] = {"name": identity.name, "namespace": identity.namespace, "labels": dict(labels)}
+    return metadata if record is None else metadata | {"annotations": {ANNOTATION_PLANNED: record.text()}}
+
+
+def _main(document: Document, workload: Workload, resolver: Resolver, requests: Mapping[str, str]) -> dict[str, Any]:
     resources = workload.resources
     if requests:
         resources = {**(resources or {}), "requests": {**requests, **((resources or {}).get("requests") or {})}}
@@ -100,6 +109,15 @@ def _main(
         "securityContext": container_security(workload.security_context),
         **_stated(optional),
     }
+
+
+def _pool(placement: Placement, view: View) -> Mapping[str, str]:
+    if placement.pool is None:
+        return {}
+    if view.pool is None:
+        hint = "the daemon's configuration names the pools: planner.pools"
+        raise Refusal("unknown-pool", "spec.placement.pool", f'there is no pool "{placement.pool}"', hint=hint)
+    return view.pool
 
 
 def _refuse_one_name_twice(names: list[str]) -> None:

@@ -1,21 +1,24 @@
 """Specs → Manifests. Pure: no clock, no network, no files; the same values in give the same values out."""
 
+from types import MappingProxyType
+
 from reconciler.kube.names import Identity
 from reconciler.model.config import DriftRule
+from reconciler.model.filled import NOTHING, Filling
 from reconciler.model.manifest import DriftMode, Manifests, Owner
-from reconciler.model.plan import Plan
 from reconciler.model.spec import Specs
 from reconciler.render.assembly import Assembly
 from reconciler.render.policy import Rules
 from reconciler.render.rendering import Renderings, Settings, render_document
-from reconciler.render.surroundings import Surroundings
+from reconciler.render.surroundings import Pools, Surroundings
 
 
 class Renderer:
     """Renders one source's revisions, one after the other.
 
     A document's rendering is kept by everything that it reads: its own digest and origin, the images that it names,
-    the autoscalers and budgets of the source that concern it, and its part of the plan. So a commit that changes one
+    the autoscalers and budgets of the source that concern it, its pool, and what was filled in for it. So a commit that
+    changes one
     document renders one, and an unchanged object stays the very same Manifest.
     """
 
@@ -28,21 +31,23 @@ class Renderer:
     def render(
         self,
         specs: Specs,
-        plan: Plan,
+        filling: Filling = NOTHING,
         *,
         owner: Owner,
         adopt: bool,
         drift: DriftMode,
         drift_rules: tuple[DriftRule, ...] = (),
+        pools: Pools = MappingProxyType({}),
     ) -> Manifests:
-        """All objects of `specs`, complete, stamped and in order; the rest are the source's settings.
+        """All objects of `specs`, complete, stamped and in order.
 
+        `filling` is what was decided where they leave something open; the rest are the source's settings.
         Never raises for what a document says: one that cannot be rendered safely becomes a Problem and a member of
         `Manifests.unrendered`, and the others are rendered. Documents that make the same object are both left out.
         """
         settings = Settings(owner, adopt, drift, Rules(drift_rules, specs.rules, specs.ruled))
         kept = self._renderings if settings == self._settings else {}
-        around = Surroundings(specs, plan)
+        around = Surroundings(specs, filling, pools)
         renderings = {}
         anew = []
         for identity, document in specs.documents.items():

@@ -103,6 +103,7 @@ def render_document(document: Document, view: View, around: Surroundings, settin
                 digest,
                 once=part.once,
                 suspended=part.suspended,
+                planned=part.planned,
             )
             made.append(Made(manifest, part.main, _defines(manifest), manifest))
     except Refusal as refusal:
@@ -115,7 +116,7 @@ def _parts(document: Document, resolver: Resolver, view: View) -> list[Part]:
     if isinstance(spec, DeploymentSpec):
         return deployment(document, spec, resolver, view)
     if isinstance(spec, TaskSpec):
-        return task(document, spec, resolver)
+        return task(document, spec, resolver, view)
     if isinstance(spec, ObjectSpec):
         obj = passthrough(spec.object, document.identity.group_kind, resolver, scaled=view.scaled)
         return [Part(obj, main=True)]

@@ -10,6 +10,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.manifest import (
     ANNOTATION_ID,
     ANNOTATION_ORIGIN,
+    ANNOTATION_PLANNED,
     ANNOTATION_SPEC,
     ANNOTATIONS_OF_CONTROLLERS,
     LABEL_MANAGED_BY,
@@ -21,6 +22,8 @@ from reconciler.model.spec import GROUP, Document
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _PREFIX: Final = f"{GROUP}/"
+# A file made with `kubectl get` states what only a plan says, and controllers keep.
+_OTHERS: Final = ANNOTATIONS_OF_CONTROLLERS | {ANNOTATION_PLANNED}
 
 
 def canonical(value: Any) -> bytes:
@@ -52,11 +55,7 @@ def stamp(
     }
     annotations = {
         **metadata.get("annotations", {}),
-        **{
-            k: v
-            for k, v in document.annotations.items()
-            if (main or k.startswith(_PREFIX)) and k not in ANNOTATIONS_OF_CONTROLLERS
-        },
+        **{k: v for k, v in document.annotations.items() if (main or k.startswith(_PREFIX)) and k not in _OTHERS},
         ANNOTATION_ID: owner.id_of(identity),
         ANNOTATION_SPEC: str(document.identity),
         ANNOTATION_ORIGIN: document.origin.path,

@@ -1,12 +1,13 @@
-"""What rendering one document reads of the others: images, autoscalers, disruption budgets."""
+"""What rendering one document reads of its surroundings: images, autoscalers, disruption budgets, pools, the plan."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
-from reconciler.model.plan import Plan
-from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs
+from reconciler.model.filled import Filling
+from reconciler.model.planning import LABEL_POOL
+from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs, TaskSpec
 from reconciler.render.deployment import pod_labels
 from reconciler.render.image import Images, images
 from reconciler.render.passthrough import SCALABLE
@@ -18,14 +19,27 @@ _BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
 
 
 _PLAIN: Final = View()
+Pools = Mapping[str, Mapping[str, str]]  # by name: the labels of its nodes
+
+
+def pool(workload: DeploymentSpec | TaskSpec, pools: Pools) -> Mapping[str, str] | None:
+    """The labels of the pool that `workload` names; None where it names none, or one that does not exist.
+
+    Where no pool is configured, the nodes of one carry its name as a label.
+    """
+    name = workload.placement.pool if workload.placement is not None else None
+    if name is None:
+        return None
+    return pools.get(name) if pools else {LABEL_POOL: name}
 
 
 class Surroundings:
-    """Of one revision and its plan."""
+    """Of one revision, and what was filled in for it."""
 
-    def __init__(self, specs: Specs, plan: Plan) -> None:
+    def __init__(self, specs: Specs, filling: Filling, pools: Pools) -> None:
         self.images: Images = images(specs)
-        self._plan = plan
+        self._filling = filling
+        self._pools = pools
         self._scaled: set[Identity] = set()
         self._budgets: dict[str, list[LabelSelector]] = {}
         for identity, document in specs.documents.items():
@@ -47,9 +61,11 @@ class Surroundings:
             return View(
                 scaled=Identity("apps", "Deployment", identity.namespace, identity.name) in self._scaled,
                 guarded=any(s.matches(pod_labels(identity)) for s in self._budgets.get(identity.namespace, ())),
-                replicas=self._plan.replicas.get(identity),
-                requests=self._plan.requests.get(identity),
+                record=self._filling.get(identity),
+                pool=pool(document.spec, self._pools),
             )
+        if isinstance(document.spec, TaskSpec):
+            return View(record=self._filling.get(identity), pool=pool(document.spec, self._pools))
         if self._scaled and identity in self._scaled and identity.group_kind in SCALABLE:
             return View(scaled=True)
         return _PLAIN

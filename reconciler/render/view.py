@@ -1,7 +1,9 @@
 """What one document's rendering reads of its surroundings, besides the images that it names."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from reconciler.model.filled import Record
 
 
 class View(NamedTuple):
@@ -9,5 +11,5 @@ class View(NamedTuple):
 
     scaled: bool = False  # an autoscaler of the source owns its number of replicas
     guarded: bool = False  # a PodDisruptionBudget of the source selects its pods
-    replicas: int | None = None  # planned
-    requests: Mapping[str, Any] | None = None  # planned
+    record: Record | None = None  # what a plan filled in
+    pool: Mapping[str, str] | None = None  # labels of the pool that it names, if there is such a pool

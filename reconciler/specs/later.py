@@ -8,12 +8,10 @@ from typing import Final
 
 HINT: Final = "not acted on in this version; leave it out"
 
-_PLACEMENT: Final = ("spec.placement.pool",)
-
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Image": ("spec.build", "spec.follow"),
-    "Deployment": (*_PLACEMENT, "spec.rollout.onFailure", "spec.scale.perReplica", "spec.scale.query"),
-    "Task": (*_PLACEMENT, "spec.onSupersede"),
+    "Deployment": ("spec.rollout.onFailure", "spec.scale.perReplica", "spec.scale.query"),
+    "Task": ("spec.onSupersede",),
     "config": (
         "pools",
         "quotas",

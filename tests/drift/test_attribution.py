@@ -29,7 +29,6 @@ from reconciler.model.drift import Author, Drift, DriftedField, DriftKind, Drift
 from reconciler.model.manifest import DriftMode, Manifest, Manifests, Owner
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.spec import Specs
-from reconciler.planner.identity import plan
 from reconciler.render.render import Renderer
 from reconciler.source.directory import DirectorySource
 from reconciler.source.repository import GitSource
@@ -100,7 +99,7 @@ async def desired(snapshot: Snapshot, source: History | DirectorySource, loader:
     specs = await loader.load(snapshot, source, namespace="default")
     assert [str(problem) for problem in specs.problems] == []
     owner = Owner("test", "shop")
-    manifests = Renderer().render(specs, plan(specs), owner=owner, adopt=False, drift=DriftMode.HEAL)
+    manifests = Renderer().render(specs, owner=owner, adopt=False, drift=DriftMode.HEAL)
     assert manifests.problems == ()
     return Desired(snapshot, specs, manifests)
 

@@ -6,6 +6,7 @@ import yaml
 from amount import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from stated_planning import StatedPlanning
 from texts import NAMESPACE
 from virtual import virtual
 from world import World, world
@@ -14,6 +15,7 @@ from reconciler.engine.preview import preview
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import PruneGuard
+from reconciler.model.filled import Preference, Record
 from reconciler.model.result import Outcome, SyncResult
 
 NAMES = st.sampled_from(["web", "api", "cart"])
@@ -89,18 +91,21 @@ REPOSITORIES = st.builds(
 )
 
 
+NO_ANSWER = Record("")
+PLANNED = Record("any", (Preference(60, {"pool": "general"}, ("a",)),), ("zone",), {"cpu": "250m"}, 2)
+
+
 async def foretold(w: World) -> dict[Identity, Change]:
     """What a preview of the newest commit says, by object."""
     reconciler = w.sources["shop"]
     poll = await w.repositories["shop"].poll()
     assert poll.snapshot is not None
-    specs = await reconciler.load(poll.snapshot)
-    manifests = reconciler.render(specs)
+    desired = await reconciler.wanted(poll.snapshot)
     state = await w.store.load("shop")
     changes = await preview(
         poll.snapshot,
-        specs,
-        manifests,
+        desired.specs,
+        desired.manifests,
         cluster=w.cluster,
         config=reconciler.config,
         owner=reconciler.owner,
@@ -124,13 +129,14 @@ def told(changes: dict[Identity, Change]) -> dict[Identity, Action]:
 
 
 @examples(25)
-@given(first=REPOSITORIES, second=REPOSITORIES)
+@given(first=REPOSITORIES, second=REPOSITORIES, planned=st.sampled_from([None, NO_ANSWER, PLANNED]))
 def test_any_two_commits_are_applied_as_foretold_and_a_second_look_finds_nothing(
-    first: dict[str, str], second: dict[str, str]
+    first: dict[str, str], second: dict[str, str], planned: Record | None
 ) -> None:
     @virtual
     async def scenario() -> None:
         async with world() as w:
+            w.planning = None if planned is None else StatedPlanning(planned if planned.asked else None)
             repository = w.source(guard=PruneGuard(1000, 100))
             repository.commit({"namespace.yaml": NAMESPACE, **first})
             before = await foretold(w)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,7 +15,6 @@ from reconciler.http.transport import Request
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.openapi import catalog
 from reconciler.model.manifest import DriftMode, Manifest, Manifests, Owner
-from reconciler.model.plan import IDENTITY
 from reconciler.model.snapshot import Revision
 from reconciler.model.spec import (
     API_VERSION,
@@ -28,6 +28,7 @@ from reconciler.model.spec import (
     TaskSpec,
 )
 from reconciler.render.render import Renderer
+from reconciler.render.surroundings import Pools
 from reconciler.sandbox.server import Sandbox
 
 KINDS: dict[str, Any] = {"Deployment": DeploymentSpec, "Image": ImageSpec, "Task": TaskSpec}
@@ -81,7 +82,7 @@ def specs_of(
 
 
 def render_specs(specs: Specs, renderer: Renderer | None = None, **settings: Any) -> Manifests:
-    arguments: dict[str, Any] = {"plan": IDENTITY, "owner": OWNER, "adopt": False, "drift": DriftMode.HEAL, **settings}
+    arguments: dict[str, Any] = {"owner": OWNER, "adopt": False, "drift": DriftMode.HEAL, **settings}
     return (renderer or Renderer()).render(specs, **arguments)
 
 
@@ -160,8 +161,12 @@ def manifests() -> Callable[..., Manifests]:
 
 @pytest.fixture(scope="session")
 def render() -> Callable[..., Rendered]:
-    """`render(text, files=…, quarantined=…)`."""
-    return lambda text, **options: Rendered(render_specs(specs_of(text, **options)))
+    """`render(text, files=…, quarantined=…, pools=…)`."""
+
+    def rendered(text: str, *, pools: Pools = MappingProxyType({}), **options: Any) -> Rendered:
+        return Rendered(render_specs(specs_of(text, **options), pools=pools))
+
+    return rendered
 
 
 @pytest.fixture(scope="session")

@@ -159,3 +159,20 @@ def test_template_is_merged_as_server_side_apply_would(good: Any) -> None:
 def test_template_cannot_take_the_labels_that_selectors_ask_for(good: Any) -> None:
     made = good(f"{HEAD}  template: {{metadata: {{labels: {{reconciler.dev/variant: mine}}}}}}")
     assert made.spec("Deployment/web")["template"]["metadata"]["labels"]["reconciler.dev/variant"] == "stable"
+
+
+def test_a_pool_is_required_of_a_node_and_another_label_beside_it_too(good: Any) -> None:
+    made = good(HEAD + "  placement: {pool: general, nodeSelector: {disk: ssd}}\n", pools={"general": {"tier": "g"}})
+    assert made.pod("Deployment/web")["nodeSelector"] == {"tier": "g", "disk": "ssd"}
+
+
+def test_a_pool_that_does_not_exist_is_refused(render: Any) -> None:
+    found = render(HEAD + "  placement: {pool: batch}\n", pools={"general": {"tier": "g"}})
+    assert [(p.code, p.message, p.hint) for p in found.problems] == [
+        (
+            "unknown-pool",
+            'there is no pool "batch"',
+            "the daemon's configuration names the pools: planner.pools",
+        )
+    ]
+    assert found.names() == []

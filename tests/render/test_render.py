@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.kube.names import Identity
+from reconciler.model.filled import Record
 from reconciler.model.manifest import Manifests, Owner
-from reconciler.model.plan import Plan
 from reconciler.model.spec import ObjectSpec, Specs
 from reconciler.render.render import Renderer
 
@@ -194,16 +194,14 @@ def test_a_plan_fills_in_what_the_spec_leaves_open_and_nothing_else(specs: Any, 
     text = "\n---\n".join(
         [WEB % "open", (WEB % "stated").replace("{image", "{replicas: 1, resources: {requests: {cpu: 1}}, image")]
     )
-    plan = Plan(
-        replicas={open_: 7, stated: 7},
-        requests={open_: {"cpu": "2", "memory": "1Gi"}, stated: {"cpu": "2", "memory": "1Gi"}},
-    )
-    made = manifests(specs(text), plan=plan).items
+    record = Record("abc", replicas=7, requests={"cpu": "2", "memory": "1Gi"})
+    made = manifests(specs(text), filling={open_: record, stated: record}).items
     shown = {
         i.name: (m.object["spec"]["replicas"], m.object["spec"]["template"]["spec"]["containers"][0]["resources"])
         for i, m in made.items()
         if i.kind == "Deployment"
     }
+    assert [made[i].planned for i in made if i.kind == "Deployment"] == [("/spec/replicas",), ()]
     assert shown == {
         "open": (7, {"requests": {"cpu": "2", "memory": "1Gi"}}),
         "stated": (1, {"requests": {"cpu": 1, "memory": "1Gi"}}),

@@ -17,6 +17,7 @@ from reconciler.cluster.state import StateStore, Update
 from reconciler.drift.drifts import Drifts
 from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
+from reconciler.engine.filling import Planning
 from reconciler.engine.reconciler import Reconciler
 from reconciler.engine.surroundings import Surroundings
 from reconciler.http.transport import Request, Transport
@@ -54,6 +55,7 @@ class World:
         self.claims = Claims()
         self.full_check = 3600.0  # seconds
         self.drifts = Drifts(self.events.append, clock)
+        self.planning: Planning | None = None
 
     def name(self, word: str) -> str:
         """A name of a namespace or a source that is nobody else's in this cluster."""
@@ -91,6 +93,7 @@ class World:
             random=self.random,
             emit=self.events.append,
             wait_timeout=60,
+            planning=self.planning,
         )
         warden = Warden(
             settings,

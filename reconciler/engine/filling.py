@@ -1,0 +1,135 @@
+"""What is rendered where specs leave something open: a plan's advice, and what earlier plans put in (rule 19).
+
+A change of a pod template is a roll-out. So advice on it is taken when there is one anyway, with the first apply and
+with a change of the spec or an image; until then it is pending. The number of pods follows each plan.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from reconciler.cluster.cache import LiveCache
+from reconciler.cluster.cluster import Cluster
+from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.model.config import SourceConfig
+from reconciler.model.filled import NOTHING, Draft, Filling, Record
+from reconciler.model.manifest import ANNOTATION_PLANNED
+from reconciler.model.spec import DeploymentSpec, Specs
+from reconciler.render.draft import Drafter, object_of
+from reconciler.render.surroundings import Pools
+
+_DEPLOYMENT: Final = GroupVersionKind("apps", "v1", "Deployment")
+_NAME: Final = ANNOTATION_PLANNED.encode()
+
+
+class Planning(Protocol):
+    """Who decides what specs leave open."""
+
+    @property
+    def pools(self) -> Pools:
+        """The pools there are, by name."""
+        ...
+
+    async def advise(self, source: str, drafts: Mapping[Identity, Draft], made: Collection[Identity]) -> Filling | None:
+        """What to fill in for the documents of a source, as of now; None while nothing can be said.
+
+        `made` are the Jobs that were made already: they need no room but what their pods have. Each Record is for its
+        draft's hash.
+        """
+        ...
+
+
+class Filler:
+    """Of one source. `pending` is the advice that waits for a roll-out, as of the last answer."""
+
+    def __init__(self, config: SourceConfig, cluster: Cluster, planning: Planning | None = None) -> None:
+        self._config = config
+        self._cluster = cluster
+        self._records = Records(cluster.cache)
+        self._planning = planning
+        self._drafter = Drafter()
+        self.pending: Filling = NOTHING
+
+    @property
+    def pools(self) -> Pools:
+        return self._planning.pools if self._planning is not None else {}
+
+    async def fill(self, specs: Specs, made: Collection[Identity] = ()) -> Filling:
+        """What is to be rendered beside what is stated; `made` are the Jobs that were made already.
+
+        Raises ApiError or TransportError where the cluster cannot be asked.
+        """
+        deployments = [i for i, document in specs.documents.items() if isinstance(document.spec, DeploymentSpec)]
+        if deployments:
+            await self._cluster.watch([_DEPLOYMENT], namespaces=self._config.namespaces)
+        there = {identity: self._records.of(object_of(identity)) for identity in deployments}
+        recorded = {identity: record for identity, record in there.items() if record is not None}
+        if self._planning is None and not recorded:
+            self.pending = NOTHING
+            return NOTHING
+        drafts = self._drafter.drafts(specs, self.pools, None if self._planning is not None else recorded)
+        advice = await self._planning.advise(self._config.name, drafts, made) if self._planning is not None else None
+        filled: dict[Identity, Record] = {}
+        pending: dict[Identity, Record] = {}
+        for identity, draft in drafts.items():
+            if not draft.plannable or draft.workload in made:
+                continue
+            advised = (advice or {}).get(identity)
+            record = settled(
+                draft.hash,
+                advised,
+                recorded.get(identity),
+                exists=self._records.has(draft.workload),
+                planning=self._planning is not None,
+            )
+            if record is not None:
+                filled[identity] = record
+                if advised is not None and advised.template != record.template:
+                    pending[identity] = advised
+        self.pending = pending
+        return filled
+
+
+def settled(
+    stated: str, advised: Record | None, recorded: Record | None, *, exists: bool, planning: bool
+) -> Record | None:
+    """What is filled in for pods that hash to `stated`; None where nothing is.
+
+    An object that `exists` and was never planned keeps its template until its spec changes: beginning to plan restarts
+    nobody's pods. Where there is a planner that has nothing to say now, what was filled in stays; without one it goes
+    with the next change of the spec.
+    """
+    if recorded is not None and recorded.asked == stated:
+        return recorded if advised is None else msgspec.structs.replace(recorded, replicas=advised.replicas)
+    if recorded is not None and advised is None:
+        return msgspec.structs.replace(recorded, asked=stated) if planning else None
+    if recorded is None and advised is not None and exists:
+        return Record(stated, replicas=advised.replicas)
+    return advised
+
+
+class Records:
+    """What was filled in, read back from the objects; each is read once for each of its states."""
+
+    def __init__(self, cache: LiveCache) -> None:
+        self._cache = cache
+        self._known: dict[Identity, tuple[str, Record | None]] = {}
+
+    def has(self, identity: Identity) -> bool:
+        """Whether the object exists."""
+        return identity in self._cache
+
+    def of(self, identity: Identity) -> Record | None:
+        """What was filled in when the object was last applied; None where nothing was."""
+        version = self._cache.version(identity)
+        known = self._known.get(identity)
+        if known is None or known[0] != version:
+            known = self._known[identity] = (version, self._read(identity))
+        return known[1]
+
+    def _read(self, identity: Identity) -> Record | None:
+        if not self._cache.mentions(identity, _NAME):
+            return None
+        live = self._cache.get(identity)
+        return Record.of(live.annotations.get(ANNOTATION_PLANNED, "")) if live is not None else None

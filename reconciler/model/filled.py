@@ -1,0 +1,88 @@
+"""What is rendered where a spec leaves something open: decided by a planner, and for pod templates kept on record.
+
+A change of a pod template is a roll-out. So what a plan once put into one lies in an annotation of the object and stays
+until the spec or an image changes (rule 19); the number of pods is no part of the template and follows every plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from reconciler.kube.names import Identity
+from reconciler.model.spec import Scale
+
+REPLICAS: Final = "/spec/replicas"
+
+
+class Preference(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Nodes that the pods had better be on: `weight` (1 … 100), `labels` that they carry, in one of `zones` (any where
+    that is empty)."""
+
+    weight: int
+    labels: dict[str, str] = {}
+    zones: tuple[str, ...] = ()
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "for"}):
+    """What a plan filled in for one document.
+
+    What concerns the pod template is for the spec and images that hash to `asked`, and empty where the template is as
+    the spec states it: `prefer`; `spread`, the topologies ("zone", "node") over which the pods had better be spread;
+    `requests` of the main container, by resource. `replicas` are pods, or the least of them where an autoscaler makes
+    more; None where that is not left open.
+    """
+
+    asked: str
+    prefer: tuple[Preference, ...] = ()
+    spread: tuple[str, ...] = ()
+    requests: dict[str, str] = {}
+    replicas: int | None = None
+
+    @property
+    def template(self) -> tuple[object, ...]:
+        """All that concerns the pod template."""
+        return (self.prefer, self.spread, self.requests)
+
+    def text(self) -> str:
+        """As the annotation has it: the same record gives the same text."""
+        return msgspec.json.encode(self, order="sorted").decode()
+
+    @classmethod
+    def of(cls, text: str) -> "Record | None":
+        """What `text` says; None for what is no record: people can write annotations."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.DecodeError:
+            return None
+
+
+Filling = Mapping[Identity, Record]
+"""By document. What is not in it is rendered as it is stated."""
+
+NOTHING: Final[Filling] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One workload as its document states it, before anything is filled in.
+
+    `workload` is the object that it makes ("Deployment.apps/shop/web"), `template` its pods' metadata and spec.
+    `hash` is over what the user wrote for the pods, and the images: what decides whether there is a roll-out.
+    `replicas` are pods that are stated (for a Task those that run at one time); None leaves them open, unless `scale`
+    is stated. `requests` are the resources of the main container (named as the document) for which one is stated.
+    `spread` says that the spec itself states over what its pods are spread.
+    What is not `plannable` takes room, and nothing of it is filled in.
+    """
+
+    identity: Identity
+    workload: Identity
+    template: Mapping[str, Any]
+    hash: str
+    replicas: int | None = None
+    scale: Scale | None = None
+    requests: frozenset[str] = frozenset()
+    spread: bool = False
+    plannable: bool = True

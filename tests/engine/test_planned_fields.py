@@ -1,0 +1,198 @@
+"""What a planner fills in, over the life of a workload (rules 6, 19 and 21)."""
+
+from typing import Any
+
+import msgspec
+from both_servers import on_both
+from stated_planning import StatedPlanning
+from texts import deployment, task
+from world import World
+
+from reconciler.kube.names import Identity
+from reconciler.model.event import EventType
+from reconciler.model.filled import Preference, Record
+
+GENERAL = Record("", (Preference(100, {"pool": "general"}, ("a", "b")),), ("zone",), {"cpu": "250m"}, 3)
+BATCH = Record("", (Preference(100, {"pool": "batch"}),), (), {"cpu": "500m"}, 4)
+
+
+async def planned(w: World, record: Record | None, files: dict[str, str]) -> Any:
+    w.planning = StatedPlanning(record)
+    return await w.started(files)
+
+
+async def live(w: World, name: str = "web") -> Any:
+    found = await w.get("Deployment", name, group="apps")
+    assert found is not None
+    return found
+
+
+def pool(obj: Any) -> str:
+    """The pool that the pods prefer."""
+    affinity = obj["spec"]["template"]["spec"].get("affinity") or {"nodeAffinity": {}}
+    terms = affinity["nodeAffinity"].get("preferredDuringSchedulingIgnoredDuringExecution")
+    return str(terms[0]["preference"]["matchExpressions"][0]["values"][0]) if terms else ""
+
+
+def requested(obj: Any) -> Any:
+    return obj["spec"]["template"]["spec"]["containers"][0].get("resources", {}).get("requests")
+
+
+def advise(w: World, record: Record | None) -> None:
+    """A newer plan, and word of it."""
+    assert isinstance(w.planning, StatedPlanning)
+    w.planning.record = record
+    w.sources["shop"].ask()
+
+
+@on_both
+async def test_rule_21_a_new_workload_prefers_what_the_planner_chose(w: World) -> None:
+    await planned(w, GENERAL, {"web.yaml": deployment()})
+    web = await live(w)
+    assert (pool(web), requested(web), web["spec"]["replicas"]) == ("general", {"cpu": "250m"}, 3)
+    pod = web["spec"]["template"]["spec"]
+    assert "requiredDuringSchedulingIgnoredDuringExecution" not in pod["affinity"]["nodeAffinity"]
+    assert [each["whenUnsatisfiable"] for each in pod["topologySpreadConstraints"]] == ["ScheduleAnyway"]
+    assert "nodeName" not in pod
+
+
+@on_both
+async def test_rule_19_a_newer_plan_changes_the_number_of_pods_and_no_template(w: World) -> None:
+    await planned(w, GENERAL, {"web.yaml": deployment()})
+    before = await live(w)
+    advise(w, BATCH)
+    await w.settled()
+    after = await live(w)
+    assert after["spec"]["replicas"] == 4
+    assert after["spec"]["template"] == before["spec"]["template"]
+    assert dict(w.sources["shop"].pending) == {
+        Identity("reconciler.dev", "Deployment", w.space, "web"): msgspec.structs.replace(
+            BATCH, asked=next(iter(w.sources["shop"].pending.values())).asked
+        )
+    }
+
+
+@on_both
+async def test_rule_19_newer_advice_comes_with_a_change_of_the_spec(w: World) -> None:
+    repository = await planned(w, GENERAL, {"web.yaml": deployment()})
+    advise(w, BATCH)
+    await w.settled()
+    repository.commit({"web.yaml": deployment(image="example.com/web:2")}, "Release")
+    assert (await w.sync()).ok
+    web = await live(w)
+    assert (pool(web), requested(web)) == ("batch", {"cpu": "500m"})
+    assert not w.sources["shop"].pending
+
+
+@on_both
+async def test_rule_19_what_was_filled_in_outlives_the_daemon_and_the_planner(w: World) -> None:
+    await planned(w, GENERAL, {"web.yaml": deployment()})
+    before = await live(w)
+    for record in (None, BATCH):  # a planner that has nothing to say yet, and one that knows nothing of the last life
+        w.planning = StatedPlanning(record) if record else None
+        await w.restart()
+        assert (await w.sync()).ok
+        after = await live(w)
+        assert after["spec"]["template"] == before["spec"]["template"]
+    assert after["spec"]["replicas"] == 4
+    assert not w.heard(EventType.DRIFTED)
+
+
+@on_both
+async def test_rule_19_beginning_to_plan_restarts_nobodys_pods(w: World) -> None:
+    repository = await w.started({"web.yaml": deployment()})
+    before = await live(w)
+    w.planning = StatedPlanning(GENERAL)
+    await w.restart()
+    assert (await w.sync()).ok
+    after = await live(w)
+    assert after["spec"]["template"] == before["spec"]["template"]
+    assert after["spec"]["replicas"] == 3, "the number of pods is no part of the template"
+    repository.commit({"web.yaml": deployment(image="example.com/web:2")}, "Release")
+    assert (await w.sync()).ok
+    assert pool(await live(w)) == "general"
+
+
+@on_both
+async def test_rule_19_an_unrelated_commit_takes_no_new_advice(w: World) -> None:
+    repository = await planned(w, GENERAL, {"web.yaml": deployment()})
+    before = await live(w)
+    advise(w, BATCH)
+    text = deployment(extra="  expose: [{port: 80, targetPort: http}]\n")
+    repository.commit({"web.yaml": text, "api.yaml": deployment("api")}, "Expose it, and one more")
+    assert (await w.sync()).ok
+    after = await live(w)
+    assert after["spec"]["template"] == before["spec"]["template"], "how it is reached restarts no pod"
+    assert pool(await live(w, "api")) == "batch"
+
+
+@on_both
+async def test_what_was_planned_goes_without_a_planner_when_the_spec_changes(w: World) -> None:
+    repository = await planned(w, GENERAL, {"web.yaml": deployment()})
+    w.planning = None
+    await w.restart()
+    repository.commit({"web.yaml": deployment(image="example.com/web:2")}, "Release")
+    assert (await w.sync()).ok
+    web = await live(w)
+    assert pool(web) == ""
+    assert web["spec"]["replicas"] == 3, "what is no longer planned keeps its live value (rule 6)"
+
+
+@on_both
+async def test_a_planner_without_an_answer_takes_nothing_away(w: World) -> None:
+    repository = await planned(w, GENERAL, {"web.yaml": deployment()})
+    advise(w, None)
+    repository.commit({"web.yaml": deployment(image="example.com/web:2")}, "Release")
+    assert (await w.sync()).ok
+    web = await live(w)
+    assert (pool(web), requested(web), web["spec"]["replicas"]) == ("general", {"cpu": "250m"}, 3)
+
+
+@on_both
+async def test_rule_6_who_scales_a_planned_workload_by_hand_has_it(w: World) -> None:
+    await planned(w, GENERAL, {"web.yaml": deployment()})
+    await w.patch(w.path("deployments/web/scale", "apis/apps/v1"), {"spec": {"replicas": 9}}, by="kubectl")
+    await w.settled()
+    assert (await live(w))["spec"]["replicas"] == 9
+    assert not w.heard(EventType.DRIFTED)
+    advise(w, BATCH)
+    await w.settled()
+    assert (await live(w))["spec"]["replicas"] == 9, "a person's number is kept against a newer plan too"
+
+
+@on_both
+async def test_rule_6_stated_replicas_become_planned_ones_and_back(w: World) -> None:
+    repository = await planned(w, GENERAL, {"web.yaml": deployment(extra="  replicas: 5\n")})
+    assert (await live(w))["spec"]["replicas"] == 5
+    repository.commit({"web.yaml": deployment()}, "Let the planner say")
+    assert (await w.sync()).ok
+    assert (await live(w))["spec"]["replicas"] == 3
+    repository.commit({"web.yaml": deployment(extra="  replicas: 2\n")}, "Say it again")
+    assert (await w.sync()).ok
+    assert (await live(w))["spec"]["replicas"] == 2
+
+
+@on_both
+async def test_rule_16_a_newer_plan_runs_no_task_again(w: World) -> None:
+    await planned(w, GENERAL, {"migrate.yaml": task()})
+    jobs = await w.cluster.list(Identity("batch", "Job", "", "").group_kind, w.space)
+    assert [pool(job.object) for job in jobs] == ["general"]
+    advise(w, BATCH)
+    await w.settled()
+    again = await w.cluster.list(Identity("batch", "Job", "", "").group_kind, w.space)
+    assert [(job.uid, job.object["spec"]) for job in again] == [(job.uid, job.object["spec"]) for job in jobs]
+
+
+@on_both
+async def test_a_record_that_people_wrote_is_none(w: World) -> None:
+    """The annotation is healed like any other of ours, and what it says meanwhile harms nothing."""
+    await planned(w, GENERAL, {"web.yaml": deployment()})
+    before = await live(w)
+    body = {"metadata": {"annotations": {"reconciler.dev/planned": '{"for": 3'}}}
+    await w.patch(w.path("deployments/web", "apis/apps/v1"), body)
+    await w.settled()
+    healed = (await live(w))["metadata"]["annotations"]
+    assert healed["reconciler.dev/planned"] == before["metadata"]["annotations"]["reconciler.dev/planned"]
+    await w.restart()
+    assert (await w.sync()).ok
+    assert (await live(w))["spec"]["template"] == before["spec"]["template"]
