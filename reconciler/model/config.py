@@ -4,6 +4,7 @@ import msgspec
 
 from reconciler.model.alerting import AlertsConfig
 from reconciler.model.manifest import DriftMode
+from reconciler.model.planner_config import PlannerConfig
 
 
 class _Config(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
@@ -93,6 +94,7 @@ class DaemonConfig(_Config, frozen=True):
     listen: str = "0.0.0.0:8080"  # in a container the probes come from outside
     status_page: StatusPage = StatusPage()
     alerts: AlertsConfig = AlertsConfig()
+    planner: PlannerConfig | None = None  # without it nothing is planned
     full_check: float = 3600.0  # seconds between two readings of everything that is watched, jittered by 10 %
     concurrency: int = 8  # writes in flight
     wait_timeout: float = 600.0  # seconds that a dependent waits for what it depends on

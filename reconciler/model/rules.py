@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from reconciler.kube.names import Identity
+from reconciler.model.planner_config import PlannerSettings
 
 
 class _Settings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
@@ -35,3 +36,4 @@ class RepositorySettings(_Settings, frozen=True):
     """The whole file."""
 
     ignore: tuple[IgnoreRule, ...] = ()
+    planner: PlannerSettings | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from reconciler.kube.names import Identity
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.problem import Problem
 from reconciler.model.rules import IgnoreRule
 from reconciler.model.snapshot import Revision
@@ -202,3 +203,4 @@ class Specs:
     parsed: int = 0  # blobs that were parsed to make this value; the rest came from the cache
     rules: tuple[IgnoreRule, ...] = ()  # of the repository's reconciler.yaml
     ruled: bool = True  # whether the rules are known: a broken reconciler.yaml may have said more
+    planner: PlannerSettings | None = None  # what the reconciler.yaml would like of the planner

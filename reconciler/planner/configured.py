@@ -22,36 +22,33 @@ class Merged(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def policy(config: PlannerConfig, stated: Mapping[str, PlannerSettings]) -> Merged:
-    """The policy that `config` gives, with what repositories would like, by source.
+def policy(config: PlannerConfig, wishes: Mapping[str, PlannerSettings]) -> Merged:
+    """The policy that `config` gives, with the wishes of repositories, by source.
 
-    A cluster has one planner, so they have to agree: what one states and no other contradicts counts, as far as the
-    configuration lets it; a weight beyond its range counts as the nearest in it. Where two contradict each other the
-    configuration stands.
+    A wish counts as far as the configuration lets it; a weight beyond its range counts as the nearest in it. A cluster
+    has one planner, so the sources have to agree: where two contradict each other the configuration stands.
     """
     notes: list[str] = []
-    profile = _agreed({s: each.profile for s, each in stated.items() if each.profile is not None}, "profile", notes)
-    if profile is not None and profile not in config.repositories.profiles and profile != config.profile:
-        notes.append(f"profile {profile} is not among planner.repositories.profiles of the daemon's configuration")
-        profile = None
-    weights = dict(config.weights)
-    for term in sorted({term for each in stated.values() for term in each.weights}):
-        wanted = {source: each.weights[term] for source, each in stated.items() if term in each.weights}
-        weight = _agreed(wanted, f"weight of {term}", notes)
-        limits = config.repositories.weights.get(term)
-        if weight is None:
-            continue
-        if limits is None:
-            notes.append(
-                f"the weight of {term} is not among planner.repositories.weights of the daemon's configuration"
-            )
-            continue
-        weights[term] = min(max(weight, limits.min), limits.max)
-        if weights[term] != weight:
-            notes.append(f"the weight of {term} is {weights[term]:g} instead of {weight:g}: the daemon's limit")
+    profiles: dict[str, str] = {}
+    weights: dict[str, dict[str, float]] = {}  # by term and source
+    for source, wish in sorted(wishes.items()):
+        if wish.profile is not None:
+            if wish.profile in (*config.repositories.profiles, config.profile):
+                profiles[source] = wish.profile
+            else:
+                notes.append(_refused(source, f"profile {wish.profile}", "profiles"))
+        for term, weight in sorted(wish.weights.items()):
+            if (limits := config.repositories.weights.get(term)) is None:
+                notes.append(_refused(source, f"the weight of {term}", "weights"))
+                continue
+            counts = weights.setdefault(term, {})[source] = min(max(weight, limits.min), limits.max)
+            if counts != weight:
+                notes.append(f"{source}: the weight of {term} counts as {counts:g} instead of {weight:g}")
+    profile = _agreed(profiles, "profile", notes)
+    agreed = {term: _agreed(wanted, f"weight of {term}", notes) for term, wanted in sorted(weights.items())}
     made = Policy(
         profile or config.profile,
-        weights,
+        {**config.weights, **{term: weight for term, weight in agreed.items() if weight is not None}},
         move_budget=config.evictions.per_cycle,
         quotas={namespace: _amount(quota) for namespace, quota in config.quotas.items()},
     )
@@ -78,6 +75,10 @@ def _pool(pool: PoolConfig) -> Pool:
 
 def _amount(stated: Amounts) -> Resources:
     return resources_of(amounts(stated))
+
+
+def _refused(source: str, what: str, field: str) -> str:
+    return f"{source}: {what} is not among planner.repositories.{field} of the daemon's configuration"
 
 
 def _agreed(wanted: Mapping[str, T], what: str, notes: list[str]) -> T | None:

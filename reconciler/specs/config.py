@@ -12,7 +12,7 @@ from reconciler.errors import ConfigError
 from reconciler.model.config import DaemonConfig
 from reconciler.model.duration import seconds
 from reconciler.model.problem import Location, Problem, Severity
-from reconciler.specs import config_alerts
+from reconciler.specs import config_alerts, config_planner
 from reconciler.specs.fault import Fault
 from reconciler.specs.finding import Finding, dotted, shown
 from reconciler.specs.limits import Limits
@@ -36,6 +36,7 @@ _DURATIONS: Final = (
     "groupInterval",
     "reminder",
 )
+_NAMED_BY_OTHERS: Final = ("nodeSelector", "labels")  # a label may be called `interval`
 _DAY: Final = 86_400  # seconds
 
 
@@ -106,6 +107,7 @@ def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
         for number, window in enumerate(source.get("maintenance", ())):
             yield from _window(window, ("sources", at, "maintenance", number))
     yield from config_alerts.beyond(value.get("alerts", {}), names)
+    yield from config_planner.beyond(value.get("planner", {}))
     if isinstance(pause := value.get("fullCheck"), str) and not 60 <= seconds(pause) <= _DAY:
         yield Finding("bad-value", ("fullCheck",), f"{pause} is not between a minute and a day")
     port = str(value.get("listen", ":1")).rpartition(":")[2]
@@ -131,13 +133,12 @@ def _window(window: Mapping[str, JSON], path: Trail) -> Iterator[Finding]:
         yield Finding("bad-value", (*path, "duration"), f"{stated} is not between a second and a week")
 
 
-def _in_seconds(value: JSON) -> JSON:
-    """Durations as numbers; everything else as it is."""
+def _in_seconds(value: JSON, name: str = "") -> JSON:
+    """Durations as numbers; everything else as it is. `name` is that of the field that `value` is of."""
+    if isinstance(value, str):
+        return float(seconds(value)) if name in _DURATIONS else value
     if isinstance(value, dict):
-        return {
-            name: float(seconds(child)) if name in _DURATIONS and isinstance(child, str) else _in_seconds(child)
-            for name, child in value.items()
-        }
+        return {key: child if key in _NAMED_BY_OTHERS else _in_seconds(child, key) for key, child in value.items()}
     return [_in_seconds(child) for child in value] if isinstance(value, list) else value
 
 

@@ -12,13 +12,8 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Image": ("spec.build", "spec.follow"),
     "Deployment": ("spec.rollout.onFailure", "spec.scale.perReplica", "spec.scale.query"),
     "Task": ("spec.onSupersede",),
-    "config": (
-        "pools",
-        "quotas",
-        "sources[].serviceAccount",
-        "sources[].verification",
-    ),
-    "repository": ("guard", "planner", "review"),
+    "config": ("sources[].serviceAccount", "sources[].verification"),
+    "repository": ("guard", "review"),
 }
 """By kind (`config` is the daemon's configuration, `repository` a reconciler.yaml): paths as people write them.
 

@@ -70,6 +70,7 @@ class Loader:
                 parsed,
                 ruling.rules,
                 ruling.known,
+                ruling.planner,
             )
 
     async def file(self, entry: Entry, blobs: Blobs) -> File:

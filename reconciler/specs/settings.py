@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.rules import IgnoreRule, RepositorySettings
 from reconciler.model.snapshot import Entry, Snapshot
@@ -21,14 +22,15 @@ NAME: Final = "reconciler.yaml"
 
 
 class Ruling(NamedTuple):
-    """The rules of all files together. Not `known`: one file is broken, and what it said before is not known either."""
+    """What all files say together. Not `known`: one file is broken, and what it said before is not known either."""
 
     rules: tuple[IgnoreRule, ...] = ()
     known: bool = True
+    planner: PlannerSettings | None = None
 
 
 def settings_files(snapshot: Snapshot, ledger: Ledger) -> list[Entry]:
-    """The files that hold settings. Those in other places go to the ledger."""
+    """The files that hold settings, those of later paths last. Those in other places go to the ledger."""
     places = {NAME, *(posixpath.normpath(posixpath.join(path, NAME)) for path in snapshot.paths)}
     found = []
     for entry in snapshot.entries:
@@ -47,24 +49,27 @@ class Settings:
     """Reads them. A file that is broken counts as it was when it was last whole."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[IgnoreRule, ...]] = {}
+        self._last: dict[str, RepositorySettings] = {}
 
     def read(self, files: Iterable[tuple[Entry, File]], ledger: Ledger) -> Ruling:
-        """The rules of `files`; what is wrong with them goes to the ledger."""
+        """What `files` rule, of the planner each term as the last says; what is wrong with them goes to the ledger."""
         last, self._last = self._last, {}
         rules: list[IgnoreRule] = []
         known = True
+        planner: PlannerSettings | None = None
         for entry, file in files:
             problems = _problems(entry, file, ledger)
             if not problems:
-                self._last[entry.path] = _rules(file)
+                self._last[entry.path] = _settings(file)
             elif entry.path in last:
                 self._last[entry.path] = last[entry.path]
             else:
                 known = False
             ledger.problems += problems
-            rules += self._last.get(entry.path, ())
-        return Ruling(tuple(rules), known)
+            if (found := self._last.get(entry.path)) is not None:
+                rules += found.ignore
+                planner = _over(planner, found.planner)
+        return Ruling(tuple(rules), known, planner)
 
 
 def _problems(entry: Entry, file: File, ledger: Ledger) -> list[Problem]:
@@ -84,6 +89,12 @@ def _problems(entry: Entry, file: File, ledger: Ledger) -> list[Problem]:
     return problems
 
 
-def _rules(file: File) -> tuple[IgnoreRule, ...]:
+def _settings(file: File) -> RepositorySettings:
     value: Mapping[str, object] = without_nulls(file.parts[0].value) if file.parts else {}
-    return msgspec.convert(value, RepositorySettings).ignore
+    return msgspec.convert(value, RepositorySettings)
+
+
+def _over(base: PlannerSettings | None, later: PlannerSettings | None) -> PlannerSettings | None:
+    if base is None or later is None:
+        return later or base
+    return PlannerSettings(later.profile or base.profile, {**base.weights, **later.weights})

@@ -26,12 +26,24 @@ from reconciler.model.config import (
     StatusPage,
 )
 from reconciler.model.duration import seconds
+from reconciler.model.planner_config import (
+    DefaultsConfig,
+    EvictionsConfig,
+    NodeTemplate,
+    PlannerConfig,
+    PoolConfig,
+    PrometheusUsage,
+    RepositoryLimits,
+    UsageConfig,
+)
 from reconciler.specs.config import load_config
 from reconciler.specs.schemas import schema
 
 SOURCE = schema("config")["properties"]["sources"]["items"]["properties"]
 ALERTS = schema("config")["properties"]["alerts"]["properties"]
 RECEIVER = ALERTS["receivers"]["items"]["properties"]
+PLANNER = schema("config")["properties"]["planner"]["properties"]
+POOL = PLANNER["pools"]["items"]["properties"]
 PARTS = {
     "The daemon": (2, schema("config")["properties"], DaemonConfig),
     "`statusPage`": (3, schema("config")["properties"]["statusPage"]["properties"], StatusPage),
@@ -48,6 +60,14 @@ PARTS = {
     "`alertmanager`": (3, RECEIVER["alertmanager"]["properties"], AlertmanagerReceiver),
     "`message`": (3, RECEIVER["message"]["properties"], MessageConfig),
     "`routes`": (3, ALERTS["routes"]["items"]["properties"], Route),
+    "The planner": (2, PLANNER, PlannerConfig),
+    "`repositories`": (3, PLANNER["repositories"]["properties"], RepositoryLimits),
+    "`pools`": (3, POOL, PoolConfig),
+    "`template`": (3, POOL["template"]["properties"], NodeTemplate),
+    "`usage`": (3, PLANNER["usage"]["properties"], UsageConfig),
+    "`prometheus`": (3, PLANNER["usage"]["properties"]["prometheus"]["properties"], PrometheusUsage),
+    "`defaults`": (3, PLANNER["defaults"]["properties"], DefaultsConfig),
+    "`evictions`": (3, PLANNER["evictions"]["properties"], EvictionsConfig),
 }
 
 
@@ -70,8 +90,8 @@ def test_defaults_are_those_of_the_code(page, part):
         if field.required:
             assert stated == "required"
         elif isinstance(field.default, float):
-            assert seconds(stated) == field.default
-        elif field.default is None or isinstance(field.default, msgspec.Struct):
+            assert (seconds(stated) if stated[-1].isalpha() else float(stated)) == field.default
+        elif field.default in (None, msgspec.NODEFAULT) or isinstance(field.default, msgspec.Struct):
             assert stated == "—"
         elif isinstance(field.default, tuple):
             assert stated in ({",".join(field.default)} if field.default else {"all", "—"})
@@ -103,3 +123,11 @@ def test_the_whole_example_states_every_field(page):
     for part in ("slack", "http", "alertmanager", "message"):
         stated = {name for receiver in alerts["receivers"] for name in receiver.get(part, ())}
         assert stated == set(RECEIVER[part]["properties"])
+    planner = whole["planner"]
+    assert set(planner) == set(PLANNER)
+    assert {name for pool in planner["pools"] for name in pool} == set(POOL)
+    assert set(planner["pools"][1]["template"]) == set(POOL["template"]["properties"])
+    assert set(planner["usage"]) == set(PLANNER["usage"]["properties"]) - {"kubernetes"}
+    assert set(planner["usage"]["prometheus"]) == set(PARTS["`prometheus`"][1])
+    for part in ("repositories", "defaults", "evictions"):
+        assert set(planner[part]) == set(PLANNER[part]["properties"])

@@ -90,7 +90,7 @@ def test_urls(url: str) -> None:
             'c.yaml:4:12: sources[1].name: "shop" is the name of sources[0] already',
         ),
         (TEXT.replace("shop\n", "Shop\n"), '"Shop" is not a DNS label'),
-        (TEXT + "pools: []\n", 'c.yaml:4:1: pools: the field "pools" is not supported yet'),
+        (TEXT + "pools: []\n", 'c.yaml:4:1: pools: unknown field "pools"'),
         (TEXT + "listen: 0.0.0.0:99999\n", "listen: 99999 is not a port from 1 to 65535"),
         (TEXT.replace("https://", "ext::sh -c "), "sources[0].url: the value is not an https, ssh or file URL"),
         (TEXT.replace("https://", "-u"), "sources[0].url: the value is not an https, ssh or file URL"),

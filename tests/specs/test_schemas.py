@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.model import alerting, config, rules, spec
+from reconciler.model import alerting, config, planner_config, rules, spec
 from reconciler.specs import later
 from reconciler.specs.schemas import KINDS, acceptor, resolved, schema, structure, validator
 
@@ -35,6 +35,18 @@ STRUCTS = [
     ("config", "alerts.receivers[].log", alerting.LogReceiver),
     ("config", "alerts.receivers[].message", alerting.MessageConfig),
     ("config", "alerts.routes[]", alerting.Route),
+    ("config", "planner", planner_config.PlannerConfig),
+    ("config", "planner.repositories", planner_config.RepositoryLimits),
+    ("config", "planner.repositories.weights{}", planner_config.WeightRange),
+    ("config", "planner.pools[]", planner_config.PoolConfig),
+    ("config", "planner.pools[].template", planner_config.NodeTemplate),
+    ("config", "planner.pools[].template.taints[]", planner_config.TaintConfig),
+    ("config", "planner.usage", planner_config.UsageConfig),
+    ("config", "planner.usage.kubernetes", planner_config.KubernetesUsage),
+    ("config", "planner.usage.prometheus", planner_config.PrometheusUsage),
+    ("config", "planner.defaults", planner_config.DefaultsConfig),
+    ("config", "planner.evictions", planner_config.EvictionsConfig),
+    ("repository", "planner", planner_config.PlannerSettings),
     ("config", "sources[]", config.SourceConfig),
     ("repository", "", rules.RepositorySettings),
     ("repository", "ignore[]", rules.IgnoreRule),
@@ -49,9 +61,9 @@ STRUCTS = [
 def at(kind: str, path: str) -> Node:
     node, document = resolved(schema(kind), schema(kind))
     for step in path.split(".") if path else ():
-        node, document = resolved(node["properties"][step.removesuffix("[]")], document)
-        if step.endswith("[]"):
-            node, document = resolved(node["items"], document)
+        node, document = resolved(node["properties"][step.rstrip("[]{}")], document)
+        if step[-1] in "]}":
+            node, document = resolved(node["items" if step[-1] == "]" else "additionalProperties"], document)
     return node
 
 
@@ -86,7 +98,7 @@ def test_every_struct_is_compared() -> None:
     bases = {spec.ObjectSpec}
     found = {
         struct
-        for module in (spec, config, alerting, rules)
+        for module in (spec, config, alerting, planner_config, rules)
         for name, struct in vars(module).items()
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and not name.startswith("_")
     }
@@ -162,4 +174,9 @@ def test_both_validators_agree_on_the_examples(kind: str) -> None:
 def test_schemas_name_no_host_but_examples() -> None:
     for kind in (*KINDS, "config", "repository", "common"):
         hosts = re.findall(r"//([a-z0-9.-]+)", str(schema(kind)))
-        assert set(hosts) <= {"json-schema.org", "git.example.com", "alertmanager.example.com"}
+        assert set(hosts) <= {
+            "json-schema.org",
+            "git.example.com",
+            "alertmanager.example.com",
+            "prometheus.example.com",
+        }

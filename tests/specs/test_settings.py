@@ -44,7 +44,7 @@ def test_there_may_be_none(load, text: str) -> None:
             'reconciler.yaml:2:14: ignore[0].fields[0]: "spec.replicas" is not a JSON pointer such as /spec/replicas;',
         ),
         ("ignores: []\n", 'reconciler.yaml:1:1: ignores: unknown field "ignores"'),
-        ("planner: {}\n", 'reconciler.yaml:1:1: planner: the field "planner" is not supported yet'),
+        ("review: {}\n", 'reconciler.yaml:1:1: review: the field "review" is not supported yet'),
         ("[1, 2]\n", "reconciler.yaml:1:1: settings are a mapping"),
         ("{}\n---\n{}\n", "reconciler.yaml: settings are one document"),
         ("ignore: [\n", "reconciler.yaml:2:1: "),
