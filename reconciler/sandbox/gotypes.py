@@ -10,7 +10,7 @@ anything that is not an object) or the name of a struct, "apps/v1.DeploymentSpec
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
@@ -247,23 +247,29 @@ def _map_reader(kind: str) -> Reader:
     return read
 
 
+def _inner(kind: str) -> str:
+    """What a type holds, or is."""
+    return re.sub(r"^(\[\]|map:|either:)+", "", kind)
+
+
+def _within(kind: str) -> Iterator[Struct]:
+    """The structs that a value of a type can hold, each once; the type's own first."""
+    seen: set[str] = set()
+    open_types = [kind]
+    while open_types:
+        struct = _table().get(_inner(open_types.pop()))
+        if struct is not None and struct.name not in seen:
+            yield struct
+            seen.add(struct.name)
+            open_types.extend(part for _, part in struct.types.values())
+
+
 @cache
 def _has_defaults(kind: str) -> bool:
     """Whether a type or anything that it can hold has defaults."""
     from reconciler.sandbox.defaults import DEFAULTS
 
-    seen: set[str] = set()
-    open_types = [kind]
-    while open_types:
-        name = re.sub(r"^(\[\]|map:|either:)+", "", open_types.pop())
-        struct = _table().get(name)
-        if struct is None or name in seen:
-            continue
-        if name in DEFAULTS or struct.fixed:
-            return True
-        seen.add(name)
-        open_types.extend(part for _, part in struct.types.values())
-    return False
+    return any(struct.name in DEFAULTS or struct.fixed for struct in _within(kind))
 
 
 def _default_walk(kind: str) -> Callable[[Any], None] | None:
@@ -294,24 +300,14 @@ def _each_default(kind: str) -> Callable[[Any], None]:
 @cache
 def _settles(kind: str) -> bool:
     """Whether a type holds lists that are there even when they are empty."""
-    seen: set[str] = set()
-    open_types = [kind]
-    while open_types:
-        name = re.sub(r"^(\[\]|map:|either:)+", "", open_types.pop())
-        struct = _table().get(name)
-        if struct is None or name in seen:
-            continue
-        if any(part.startswith("[]") and "o" not in flags for flags, part in struct.types.values()):
-            return True
-        seen.add(name)
-        open_types.extend(part for _, part in struct.types.values())
-    return False
+    kinds = (each for struct in _within(kind) for each in struct.types.values())
+    return any(part.startswith("[]") and "o" not in flags for flags, part in kinds)
 
 
 def _settle_walk(kind: str) -> Callable[[Any], None] | None:
     if not _settles(kind):
         return None
-    inner = re.sub(r"^(\[\]|map:|either:)+", "", kind)
+    inner = _inner(kind)
     table = _table()
 
     def walk(value: Any) -> None:
