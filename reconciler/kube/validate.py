@@ -1,4 +1,4 @@
-"""Whether a value fits a schema, in the words of the API server; unknown fields; defaults."""
+"""Whether a value fits a schema, in the words of the API server; unknown fields."""
 
 import base64
 import binascii
@@ -62,33 +62,13 @@ def prune_unknown(value: Any, schema: Schema) -> Any:
     return value
 
 
-def prune_nulls(value: Any, schema: Schema) -> Any:
-    """`value` without the nulls in fields that may not be null and have no default; itself where it has none.
-
-    A list's items stay: a server refuses the nulls among them.
-    """
-    if isinstance(value, dict) and schema.shape is Shape.SCALAR:
-        return {} if value else value
-    if isinstance(value, dict) and schema.shape is not Shape.UNTYPED:
-        kept = {}
-        for name, member in value.items():
-            child = _member(schema, name) or UNTYPED
-            if member is not None or child.nullable or child.has_default or child.shape is Shape.UNTYPED:
-                kept[name] = prune_nulls(member, child)
-        return kept if len(kept) != len(value) or any(kept[name] is not value[name] for name in kept) else value
-    if isinstance(value, list) and schema.element is not None:
-        items = [prune_nulls(item, schema.element) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    return value
-
-
 def embedded(value: Any, schema: Schema, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects within a custom resource that are resources themselves, with their paths."""
     if isinstance(value, dict):
         if schema.embedded_resource:
             yield path, value
         for name, member in value.items():
-            yield from embedded(member, _member(schema, name) or UNTYPED, _dotted(path, name))
+            yield from embedded(member, schema.member(name), _dotted(path, name))
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from embedded(item, schema.item, f"{path}[{i}]")
@@ -109,7 +89,7 @@ def mistyped(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
         yield path
     elif isinstance(value, dict):
         for name, member in value.items():
-            yield from mistyped(member, _member(schema, name) or UNTYPED, _below(path, name, schema))
+            yield from mistyped(member, schema.member(name), _below(path, name, schema))
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from mistyped(item, schema.item, f"{path}[{i}]")
@@ -133,43 +113,10 @@ def refused_nulls(value: Any, schema: Schema, path: str = "") -> Iterator[Violat
         yield from _unlisted(value, schema, path)
     elif isinstance(value, dict) and schema.shape not in (Shape.LIST, Shape.SCALAR):
         for name, member in value.items():
-            yield from refused_nulls(member, _member(schema, name) or UNTYPED, _dotted(path, name))
+            yield from refused_nulls(member, schema.member(name), _dotted(path, name))
     elif isinstance(value, list) and schema.shape in (Shape.LIST, Shape.UNTYPED):
         for i, item in enumerate(value):
             yield from refused_nulls(item, schema.item, f"{path}[{i}]")
-
-
-def set_defaults(value: Any, schema: Schema) -> Any:
-    """`value` with the schema's defaults where fields are absent; itself where there is nothing to fill in.
-
-    A null in a field with a default that may not be null counts as absent.
-    """
-    if isinstance(value, dict):
-        filled = value
-        for name, member in value.items():
-            child = _member(schema, name) or UNTYPED
-            new = _default(child) if _defaulted(member, child) else set_defaults(member, child)
-            if new is not member:
-                filled = dict(value) if filled is value else filled
-                filled[name] = new
-        for name, child in schema.fields.items():
-            if child.has_default and name not in value:
-                filled = dict(value) if filled is value else filled
-                filled[name] = _default(child)
-        return filled
-    if isinstance(value, list) and schema.element is not None:
-        items = [set_defaults(item, schema.element) for item in value]
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    return value
-
-
-def _defaulted(value: Any, schema: Schema) -> bool:
-    return value is None and schema.has_default and not schema.nullable
-
-
-def _default(schema: Schema) -> Any:
-    """A fresh copy, with the defaults inside it."""
-    return set_defaults(json.loads(json.dumps(schema.default)), schema)
 
 
 def _member(schema: Schema, name: str) -> Schema | None:

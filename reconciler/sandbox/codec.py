@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any, Final, Protocol
 
-from reconciler.kube import validate
+from reconciler.kube import defaults, validate
 from reconciler.kube.schema import Schema
 from reconciler.sandbox import gotypes
 from reconciler.sandbox.goscalars import Reading, TypeMismatch, kind_of
@@ -109,7 +109,7 @@ class CustomCodec:
         if clean is not body:
             unknown.extend(validate.unknown_fields(body, self.schema, applied=applied))
         if not applied:
-            clean = validate.prune_nulls(clean, self.schema)
+            clean = defaults.prune_nulls(clean, self.schema)
         _typed(value, "")
         if any(True for _ in validate.embedded(clean, self.schema)):
             clean = deepcopy(clean)
@@ -130,7 +130,7 @@ class CustomCodec:
         return clean
 
     def default(self, value: Value) -> None:
-        filled = validate.set_defaults(value, self.schema)
+        filled = defaults.set_defaults(value, self.schema)
         if filled is not value:
             value.update(filled)
 

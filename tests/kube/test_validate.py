@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.kube.defaults import set_defaults
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.openapi import catalog, crd_resources
 from reconciler.kube.schema import Schema
-from reconciler.kube.validate import prune_unknown, set_defaults, unknown_fields, validate
+from reconciler.kube.validate import prune_unknown, unknown_fields, validate
 
 WIDGET: dict[str, Any] = {
     "spec": {
