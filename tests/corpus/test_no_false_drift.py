@@ -8,9 +8,9 @@ from typing import Any
 from admission import Patch, admission
 from both_servers import on_both
 from corpus import a_while, cleared, corpus, lives
+from surveying import surveying
 from world import World
 
-from reconciler.drift.survey import Seen, Survey
 from reconciler.model.drift import DriftState
 from reconciler.model.event import EventType
 from reconciler.model.result import Outcome
@@ -79,7 +79,8 @@ async def test_24_full_checks_back_to_back_find_no_drift_and_write_nothing(w: Wo
             hook.verdict = Restless()
             before = writes(w)
             await w.patch(w.path(f"configmaps/{NOISY}"), {"data": {"value": "edited"}})
-            (drift,) = (await surveyed(w)).drifts
+            async with surveying(w) as survey:
+                (drift,) = (await survey.look()).drifts
             assert (drift.identity.name, drift.state) == (NOISY, DriftState.STUBBORN)
             await checked(w, 4)
             told = [(event.type, event.identity.name if event.identity else "") for event in heard(w)]
@@ -100,23 +101,10 @@ async def at_rest(w: World) -> None:
     await checked(w, CHECKS)
     assert [f"{event.type} {event.identity} {event.message}" for event in heard(w)] == []
     assert w.drifts.open() == ()
-    seen = await surveyed(w)
+    async with surveying(w) as survey:
+        seen = await survey.look()
     assert (seen.drifts, seen.unlike, dict(seen.unread)) == ((), (), {})
     assert writes(w) - before == Counter()
-
-
-async def surveyed(w: World) -> Seen:
-    """What somebody finds who asks for drift, with a client of their own."""
-    source = w.sources["shop"]
-    assert source.desired is not None
-    cluster = w.new_cluster()
-    try:
-        await cluster.discovery.refresh()
-        survey = Survey(source.config, source.owner, cluster, source.desired.manifests, clock=w.clock)
-        await survey.follow()
-        return await survey.look()
-    finally:
-        await cluster.close()
 
 
 async def checked(w: World, times: int) -> None:

@@ -1,14 +1,11 @@
 """What somebody finds who asks for drift once, and heals one object."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 from both_servers import on_both
+from surveying import surveying
 from texts import config, deployment
 from world import World
 
-from reconciler.drift.survey import Survey
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.drift import Drift, DriftKind, DriftState
@@ -21,21 +18,6 @@ HPA = {
     "metadata": {"name": "scaled"},
     "spec": {"maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"}},
 }
-
-
-@asynccontextmanager
-async def surveying(w: World) -> AsyncIterator[Survey]:
-    """A client of its own, beside the daemon, which is not at work."""
-    source = w.sources["shop"]
-    assert source.desired is not None
-    cluster = w.new_cluster()
-    try:
-        await cluster.discovery.refresh()
-        survey = Survey(source.config, source.owner, cluster, source.desired.manifests, clock=w.clock)
-        await survey.follow()
-        yield survey
-    finally:
-        await cluster.close()
 
 
 async def found(w: World) -> dict[str, Drift]:
