@@ -9,7 +9,7 @@ import pytest
 from both_servers import server  # noqa: F401
 from debian import missing, which
 from kubernetes_server import kubernetes  # noqa: F401
-from memory_registry import MemoryRegistries
+from memory_registry import MemoryRegistries, MemoryRegistry
 from registry_server import RegistryServer
 from token_server import TokenServer
 
@@ -105,6 +105,12 @@ async def session():
 @pytest.fixture
 def world() -> MemoryRegistries:
     return MemoryRegistries()
+
+
+@pytest.fixture
+def shop(world: MemoryRegistries) -> MemoryRegistry:
+    """The registry r.example.com of `world`."""
+    return world.at("r.example.com")
 
 
 @pytest.fixture

@@ -53,11 +53,6 @@ class Waiting:
 
 
 @pytest.fixture
-def shop(world: MemoryRegistries) -> MemoryRegistry:
-    return world.at("r.example.com")
-
-
-@pytest.fixture
 def builder(shop: MemoryRegistry) -> Waiting:
     return Waiting(shop)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from memory_registry import MemoryRegistries, MemoryRegistry
+from memory_registry import MemoryRegistry
 from virtual import virtual
 
 from reconciler.errors import ImageError
@@ -16,11 +16,6 @@ from reconciler.images.registry import INDEX, Registry
 from reconciler.images.session import Session
 
 NAME = "r.example.com/web"
-
-
-@pytest.fixture
-def shop(world: MemoryRegistries) -> MemoryRegistry:
-    return world.at("r.example.com")
 
 
 @pytest.fixture

@@ -58,11 +58,6 @@ class Pushing:
 
 
 @pytest.fixture
-def shop(world: MemoryRegistries) -> MemoryRegistry:
-    return world.at("r.example.com")
-
-
-@pytest.fixture
 def builder(shop: MemoryRegistry) -> Pushing:
     return Pushing(shop)
 

@@ -37,11 +37,6 @@ def state(config: Path, credentials: Mapping[str, str]) -> None:
 
 
 @pytest.fixture
-def shop(world: MemoryRegistries) -> MemoryRegistry:
-    return world.at("r.example.com")
-
-
-@pytest.fixture
 def registry(memory_session: Make) -> Registry:
     return Registry(memory_session())
 

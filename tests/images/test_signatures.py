@@ -34,11 +34,6 @@ def eve(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 
 @pytest.fixture
-def shop(world: MemoryRegistries) -> MemoryRegistry:
-    return world.at("r.example.com")
-
-
-@pytest.fixture
 def registry(memory_session: Callable[..., Session]) -> Registry:
     return Registry(memory_session())
 
