@@ -68,6 +68,14 @@ class Authority:
         return Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
 
 
+def self_signed(folder: Path, name: str) -> Pair:
+    """A server's on 127.0.0.1, which is its own authority."""
+    pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
+    address = ("-addext", "subjectAltName=IP:127.0.0.1")
+    _openssl("req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}", *address, *_out(pair))
+    return pair
+
+
 def write_kubeconfig(
     folder: Path, url: str, user: str, groups: Sequence[str] = (), *, name: str = "", namespace: str = "", days: int = 2
 ) -> Path:

@@ -1,15 +1,11 @@
 """Faults that only a real control plane can have: the shared one, and those that a test may break."""
 
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from kubernetes_server import kubernetes  # noqa: F401
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "controlplane"))
-
 from own_plane import OwnPlane
 
 

@@ -1,12 +1,12 @@
 """Registries: Debian's on loopback, and ones in memory that do what they are told."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 from both_servers import server  # noqa: F401
+from certificates import self_signed
 from debian import missing, which
 from kubernetes_server import kubernetes  # noqa: F401
 from memory_registry import MemoryRegistries, MemoryRegistry
@@ -61,13 +61,8 @@ def locked_registry(docker_registry: None, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that vouches for itself, and its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    made, key = folder / "server.crt", folder / "server.key"
-    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    name = ("-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1")
-    out = ("-keyout", str(key), "-out", str(made))
-    subprocess.run(["openssl", "req", *kind, *name, *out], check=True, capture_output=True, timeout=30)
-    return made, key
+    pair = self_signed(tmp_path_factory.mktemp("certificate"), "registry")
+    return pair.certificate, pair.key
 
 
 @pytest.fixture(scope="session")

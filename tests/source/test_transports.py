@@ -1,10 +1,10 @@
 """https and ssh against real servers: who is trusted, who is let in, and what is said where not."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from debian import program, required, shared
 from git_repository import Repository
 from git_server import GitServer, SshServer, make_ssh_key
@@ -12,10 +12,6 @@ from git_server import GitServer, SshServer, make_ssh_key
 from reconciler.errors import SourceError, SourceUnreachable
 from reconciler.model.config import GitCredentials
 from reconciler.source.repository import GitSource
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "controlplane"))
-
-from certificates import Authority
 
 Make = Callable[..., GitSource]
 PASSWORD = "correct-horse"

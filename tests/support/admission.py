@@ -4,13 +4,13 @@ import asyncio
 import base64
 import json
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from certificates import self_signed
 from loopback import served
 from world import World
 
@@ -89,9 +89,9 @@ async def admission(
     hook = Webhook(verdict)
     application = web.Application()
     application.router.add_post("/", hook.answer)
-    certificate, key = await asyncio.to_thread(_certificate, folder)
+    pair = await asyncio.to_thread(self_signed, folder, "webhook")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(pair.certificate, pair.key)
     kind = "MutatingWebhookConfiguration" if mutating else "ValidatingWebhookConfiguration"
     path = f"{REGISTRATIONS}/{kind.lower()}s"
     name = w.name("test")
@@ -115,7 +115,7 @@ async def admission(
         "webhooks": [webhook],
     }
     async with served(application, tls=context, patience=0) as url:
-        authority = base64.b64encode(certificate.read_bytes()).decode()
+        authority = base64.b64encode(pair.certificate.read_bytes()).decode()
         webhook["clientConfig"] = {"url": f"{url}/", "caBundle": authority}
         await w.create(path, body)
         try:
@@ -138,13 +138,3 @@ async def _in_force(w: World, hook: Webhook) -> bool:
     request = Request("POST", w.path("configmaps"), (("dryRun", "All"),), headers, json.dumps(body).encode())
     await w.transport.send(request)
     return hook.probed > 0
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate that is its own authority, and its key."""
-    certificate, key = folder / "webhook.crt", folder / "webhook.key"
-    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-x509", "-days", "2")
-    name = ("-subj", "/CN=test-webhook", "-addext", "subjectAltName=IP:127.0.0.1")
-    out = ("-keyout", str(key), "-out", str(certificate))
-    subprocess.run(["openssl", "req", *kind, *name, *out], check=True, capture_output=True, timeout=30)
-    return certificate, key

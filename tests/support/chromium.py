@@ -33,6 +33,13 @@ _FLAGS = (
 )
 
 
+_LEAVING = ("navigated", "context")  # in what the browser says then: the code of the error is that of many others
+
+
+class Left(AssertionError):
+    """The page was left before it answered."""
+
+
 class Tab:
     """One page. `complaints` are what the browser found wrong: errors of scripts, refused requests, broken policies."""
 
@@ -70,9 +77,7 @@ class Tab:
     async def _now(self, expression: str) -> Any:
         try:
             return await self.run(expression)
-        except AssertionError as error:
-            if "navigated" not in str(error) and "context" not in str(error):
-                raise
+        except Left:
             return None
 
     async def press(self, key: str, code: int) -> None:
@@ -141,7 +146,9 @@ class Chromium:
         )
         async with asyncio.timeout(PATIENCE):
             answer = await waiting
-        assert "error" not in answer, (method, answer)
+        if "error" in answer:
+            words = answer["error"]["message"]
+            raise (Left if any(part in words for part in _LEAVING) else AssertionError)(method, answer)
         return answer["result"]
 
     @asynccontextmanager

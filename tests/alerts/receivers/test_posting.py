@@ -1,17 +1,13 @@
 """One POST: what each answer means, and what is never said."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from hook_server import DROP, HANG, HookServer
 from processes import until
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "controlplane"))
-
-from certificates import Authority
 
 from reconciler.alerts.receivers.posting import Poster
 from reconciler.clock import SystemClock
