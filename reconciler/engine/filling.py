@@ -31,11 +31,17 @@ class Planning(Protocol):
         """The pools there are, by name."""
         ...
 
-    async def advise(self, source: str, drafts: Mapping[Identity, Draft], made: Collection[Identity]) -> Filling | None:
+    async def advise(
+        self,
+        source: str,
+        drafts: Mapping[Identity, Draft],
+        recorded: Mapping[Identity, Record],
+        made: Collection[Identity],
+    ) -> Filling | None:
         """What to fill in for the documents of a source, as of now; None while nothing can be said.
 
-        `made` are the Jobs that were made already: they need no room but what their pods have. Each Record is for its
-        draft's hash.
+        `recorded` is what was filled in before. `made` are the Jobs that were made already: they need no room but what
+        their pods have. Each Record is for its draft's hash.
         """
         ...
 
@@ -69,7 +75,9 @@ class Filler:
             self.pending = NOTHING
             return NOTHING
         drafts = self._drafter.drafts(specs, self.pools, None if self._planning is not None else recorded)
-        advice = await self._planning.advise(self._config.name, drafts, made) if self._planning is not None else None
+        advice = None
+        if self._planning is not None:
+            advice = await self._planning.advise(self._config.name, drafts, recorded, made)
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}
         for identity, draft in drafts.items():

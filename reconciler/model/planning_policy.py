@@ -58,6 +58,23 @@ PROFILES: Final[Mapping[str, Mapping[TermName, float]]] = MappingProxyType(
 )
 
 
+SPARES: Final[Mapping[str, int]] = MappingProxyType({"balanced": 2, "cost": 1, "resilient": 3})
+"""By profile: replicas where nothing says how many are needed, as far as there are as many zones or nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What replicas and requests are reckoned with.
+
+    `requests` are by resource, for a workload of which too little was measured; `headroom` comes on top of what was, as
+    a part of it; no workload is given more than `max_replicas`.
+    """
+
+    requests: Mapping[str, str] = field(default_factory=dict)
+    headroom: float = 0.15
+    max_replicas: int = 100
+
+
 class WrongPolicy(ValueError):
     """A profile or term that does not exist, or a weight not from 0 to 1000; says which, and what to do."""
 

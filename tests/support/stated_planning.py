@@ -7,6 +7,7 @@ import msgspec
 
 from reconciler.kube.names import Identity
 from reconciler.model.filled import Draft, Filling, Record
+from reconciler.model.usage import Usage
 
 
 @dataclass
@@ -17,8 +18,24 @@ class StatedPlanning:
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     asked: list[frozenset[str]] = field(default_factory=list)
 
-    async def advise(self, source: str, drafts: Mapping[Identity, Draft], made: Collection[Identity]) -> Filling | None:
+    async def advise(
+        self,
+        source: str,
+        drafts: Mapping[Identity, Draft],
+        recorded: Mapping[Identity, Record],
+        made: Collection[Identity],
+    ) -> Filling | None:
         self.asked.append(frozenset(identity.name for identity in drafts))
         if self.record is None:
             return None
         return {i: msgspec.structs.replace(self.record, asked=draft.hash) for i, draft in drafts.items()}
+
+
+class NothingMeasured:
+    """A cluster without metrics."""
+
+    def plan_for(self, planned: Mapping[Identity, Identity]) -> None:
+        """Nothing is asked for anybody."""
+
+    def usage(self) -> Usage:
+        return Usage()

@@ -1,0 +1,188 @@
+"""One planner for all sources of a cluster: asked by each pass, and by itself when the cluster changes.
+
+A pass asks what to fill in for its source; the answer is of a plan for all of them. Between passes nodes are lost and
+demand moves: the plan is made again, and a source whose numbers of pods are other than rendered gets a pass. What would
+change a pod template waits (rule 19).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+from reconciler.clock import Clock
+from reconciler.kube.names import Identity
+from reconciler.model.cluster_view import ClusterSeen
+from reconciler.model.filled import Draft, Filling, Record
+from reconciler.model.planning import Pool
+from reconciler.model.planning_policy import Allocation, Policy
+from reconciler.model.usage import Usage
+
+if TYPE_CHECKING:
+    from reconciler.planner.advice import Advised
+
+_PATIENCE: Final = 10.0  # seconds that a first pass waits for nodes and pods to be listed
+_PAUSE: Final = 1.0  # seconds in which changes of the cluster are gathered: a node that is lost has many pods
+
+logger = logging.getLogger(__name__)
+
+
+class Cluster(Protocol):
+    """Who is there: reconciler.cluster.roster.Roster."""
+
+    @property
+    def settled(self) -> asyncio.Event: ...
+
+    @property
+    def able(self) -> bool: ...
+
+    def view(self, planned: Mapping[Identity, Identity]) -> ClusterSeen: ...
+
+
+class Measured(Protocol):
+    """What is used: reconciler.engine.measuring.Measuring."""
+
+    def plan_for(self, planned: Mapping[Identity, Identity]) -> None: ...
+
+    def usage(self) -> Usage: ...
+
+
+class _Source:
+    """What a source asked last, and what it was told."""
+
+    def __init__(
+        self, drafts: Mapping[Identity, Draft], recorded: Mapping[Identity, Record], made: Collection[Identity]
+    ) -> None:
+        self.drafts = drafts
+        self.recorded = recorded
+        self.made = frozenset(made)
+        self.told: Mapping[Identity, int | None] = {}
+
+
+class ClusterPlanning:
+    """The `Planning` of a daemon. `wake` is called with a source that is to make another pass.
+
+    `ours` says at this instant whether we are the planner of the cluster (rule 21). Where nodes and pods cannot be
+    read, or another plans, nothing is said, and what was filled in stays.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        measured: Measured,
+        *,
+        pools: tuple[Pool, ...],
+        policy: Callable[[], Policy],
+        allocation: Allocation,
+        ours: Callable[[], bool],
+        wake: Callable[[str], None],
+        clock: Clock,
+        interval: float,
+        published: Callable[["Advised"], None] = lambda _advised: None,
+    ) -> None:
+        self._cluster = cluster
+        self._measured = measured
+        self._pools = pools
+        self._policy = policy
+        self._allocation = allocation
+        self._ours = ours
+        self._wake = wake
+        self._clock = clock
+        self._interval = interval
+        self._published = published
+        self._sources: dict[str, _Source] = {}
+        self._advised: Advised | None = None
+        self._planning = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    @property
+    def pools(self) -> Mapping[str, Mapping[str, str]]:
+        return {pool.name: pool.node_selector for pool in self._pools}
+
+    @property
+    def advised(self) -> "Advised | None":
+        """The newest plan, to look at; None where none was made."""
+        return self._advised
+
+    async def advise(
+        self,
+        source: str,
+        drafts: Mapping[Identity, Draft],
+        recorded: Mapping[Identity, Record],
+        made: Collection[Identity],
+    ) -> Filling | None:
+        self._sources[source] = asked = _Source(drafts, recorded, made)
+        if not await self._able():
+            return None
+        advised = await self._plan()
+        asked.told = _numbers(asked, advised)
+        return {identity: advised.records[identity] for identity in drafts if identity in advised.records}
+
+    def forget(self, source: str) -> None:
+        """A source is gone."""
+        self._sources.pop(source, None)
+
+    def changed(self) -> None:
+        """Something in the cluster is other than it was when the plan was made. From a callback."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Plan again when the cluster changed, and every interval, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._interval):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            await self._clock.sleep(_PAUSE)
+            self._changed.clear()
+            if self._sources and self._cluster.able and self._ours():
+                try:
+                    await self._again()
+                except Exception:
+                    logger.exception("the plan was not made again; the last one stays")
+
+    async def _again(self) -> None:
+        advised = await self._plan()
+        for name, asked in sorted(self._sources.items()):
+            if _numbers(asked, advised) != asked.told:
+                self._wake(name)
+
+    async def _able(self) -> bool:
+        if not self._cluster.settled.is_set():
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._cluster.settled.wait()
+            except TimeoutError:
+                return False
+        return self._cluster.able and self._ours()
+
+    async def _plan(self) -> "Advised":
+        from reconciler.planner.advice import NOBODY, Asked, advised  # arrays and a solver come with it
+
+        async with self._planning:
+            drafts = [(source, draft) for source in self._sources.values() for draft in source.drafts.values()]
+            planned = {draft.workload: draft.identity for _, draft in drafts}
+            self._measured.plan_for(planned)
+            asked = [
+                Asked(draft, source.recorded.get(draft.identity), draft.workload in source.made)
+                for source, draft in drafts
+            ]
+            self._advised = await asyncio.to_thread(
+                advised,
+                asked,
+                self._cluster.view(planned),
+                self._measured.usage(),
+                pools=self._pools,
+                policy=self._policy(),
+                allocation=self._allocation,
+                now=self._clock.now(),
+                previous=self._advised or NOBODY,
+            )
+            self._published(self._advised)
+            return self._advised
+
+
+def _numbers(asked: _Source, advised: "Advised") -> Mapping[Identity, int | None]:
+    """Of the pods of each workload: what is acted on without a roll-out."""
+    return {identity: advised.records[identity].replicas for identity in asked.drafts if identity in advised.records}

@@ -1,0 +1,183 @@
+"""What specs leave open → what to fill in: how many, how much, then where. Pure.
+
+Imports numpy and the solver: import this module only when there is something to plan.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from reconciler.kube.names import Identity
+from reconciler.kube.selector import Operator
+from reconciler.model.cluster_view import ZONE, ClusterSeen
+from reconciler.model.filled import Draft, Preference, Record
+from reconciler.model.plan import IDENTITY, Plan, Share
+from reconciler.model.planning import Pool, WorkloadNeed
+from reconciler.model.planning_policy import SPARES, Allocation, Policy
+from reconciler.model.reading import need
+from reconciler.model.usage import Usage
+from reconciler.planner.allocation import Allotted, allot, spread_over
+from reconciler.planner.plan import plan
+from reconciler.planner.pools import found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One workload to plan. `recorded` is what was filled in before; `made`: it is a Job that was made already."""
+
+    draft: Draft
+    recorded: Record | None = None
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """`records` has what to fill in for each workload that leaves something open, `allotted` how that was reckoned.
+
+    `pools` are those that were planned with; `notes` what could not be read and what was done about it.
+    """
+
+    plan: Plan = IDENTITY
+    records: Mapping[Identity, Record] = field(default_factory=dict)
+    allotted: Mapping[Identity, Allotted] = field(default_factory=dict)
+    pools: tuple[Pool, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+NOBODY: Final = Advised()
+
+
+def advised(
+    asked: Iterable[Asked],
+    seen: ClusterSeen,
+    usage: Usage,
+    *,
+    pools: tuple[Pool, ...],
+    policy: Policy,
+    allocation: Allocation,
+    now: datetime,
+    previous: Advised = NOBODY,
+) -> Advised:
+    """For all workloads of a cluster at once. Without `pools` they are told from the labels of the nodes."""
+    pools = pools or found(seen.nodes)
+    running = _running(seen)
+    spares = spread_over(seen.nodes, SPARES[policy.profile])
+    allotted: dict[Identity, Allotted] = {}
+    needs: list[WorkloadNeed] = []
+    notes = list(seen.notes)
+    open_: list[Asked] = []
+    for each in sorted(asked, key=lambda one: one.draft.identity):
+        draft = each.draft
+        if each.made:
+            continue
+        template = draft.template
+        if draft.plannable:
+            allotted[draft.identity] = allot(
+                draft,
+                recorded=each.recorded,
+                usage=usage.containers.get(draft.identity, {}).get(draft.identity.name),
+                spares=spares,
+                rules=allocation,
+                now=now,
+            )
+            template = _requesting(draft, allotted[draft.identity].requests)
+            open_.append(each)
+        count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
+        try:
+            needs.append(need(draft.identity, count, template, seen.around))
+        except (ValueError, TypeError, AttributeError) as error:
+            notes.append(f"{draft.identity} is left out: {error}")
+    made = plan(seen.nodes, seen.pods, needs, usage, pools, policy, previous.plan)
+    zones = frozenset(zone for node in seen.nodes if node.ready and (zone := node.labels.get(ZONE)))
+    labels = {pool.name: pool.node_selector for pool in pools}
+    wanted = {each.identity: each for each in needs}
+    records = {
+        each.draft.identity: _record(
+            each.draft,
+            allotted[each.draft.identity],
+            made.placements.get(each.draft.identity, ()),
+            labels,
+            _allowed(wanted[each.draft.identity], zones),
+        )
+        for each in open_
+        if each.draft.identity in wanted
+    }
+    return Advised(made, records, allotted, pools, (*notes, *made.notes))
+
+
+def _running(seen: ClusterSeen) -> dict[Identity, int]:
+    """Replicas that have a node, by workload."""
+    counts: dict[Identity, int] = {}
+    for pod in seen.pods:
+        if pod.owner is not None:
+            counts[pod.owner] = counts.get(pod.owner, 0) + 1
+    return counts
+
+
+def _replicas(draft: Draft, allotted: Allotted | None, running: int) -> int:
+    """How many are to have a place: what is stated or planned; of an autoscaler's, those that run."""
+    if draft.replicas is not None:
+        return draft.replicas
+    if draft.scale is not None:
+        return min(max(draft.scale.min, running), draft.scale.max)
+    return allotted.replicas or 0 if allotted is not None else 0
+
+
+def _allowed(need: WorkloadNeed, zones: frozenset[str]) -> frozenset[str]:
+    """Those of `zones` that the spec leaves to it."""
+    stated = {
+        value
+        for term in need.node_affinity
+        for each in term
+        if each.key == ZONE and each.operator is Operator.IN
+        for value in each.values
+    }
+    return zones & stated if stated else zones
+
+
+def _requesting(draft: Draft, requests: Mapping[str, str]) -> Mapping[str, Any]:
+    """The template with `requests` in its main container."""
+    spec = draft.template["spec"]
+    containers = []
+    for container in spec["containers"]:
+        if container["name"] == draft.identity.name:
+            resources = container.get("resources") or {}
+            stated = resources.get("requests") or {}
+            container = {**container, "resources": {**resources, "requests": {**requests, **stated}}}
+        containers.append(container)
+    return {**draft.template, "spec": {**spec, "containers": containers}}
+
+
+def _record(
+    draft: Draft,
+    allotted: Allotted,
+    shares: Collection[Share],
+    labels: Mapping[str, Mapping[str, str]],
+    zones: frozenset[str],
+) -> Record:
+    spread: tuple[str, ...] = ()
+    if not draft.spread and (draft.replicas is None or draft.replicas > 1):
+        spread = ("zone", "node") if len(zones) > 1 else ("node",)
+    prefer = tuple(_preferences(draft, shares, labels, zones))
+    return Record(draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas)
+
+
+def _preferences(
+    draft: Draft, shares: Collection[Share], labels: Mapping[str, Mapping[str, str]], zones: frozenset[str]
+) -> Iterable[Preference]:
+    """One for each pool, by its share of the replicas; the zones that it uses, unless these are all there are.
+
+    How the replicas are divided among the zones of a pool is left to their spreading. What the spec requires of a node
+    already need not be preferred.
+    """
+    required = draft.template["spec"].get("nodeSelector") or {}
+    total = sum(share.count for share in shares)
+    for pool in sorted({share.place.pool for share in shares}):
+        here = [share for share in shares if share.place.pool == pool]
+        part = sum(share.count for share in here)
+        wanted = {name: value for name, value in labels.get(pool, {}).items() if required.get(name) != value}
+        used = {share.place.zone for share in here}
+        within = () if used >= zones or "" in used else tuple(sorted(used))
+        if wanted or within:
+            yield Preference(max(1, round(100 * part / total)), dict(sorted(wanted.items())), within)
