@@ -26,9 +26,9 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from planner_cuts import tightened
 
 from reconciler.model.planning_policy import Policy, TermName
-from reconciler.planner.cuts import tightened
 from reconciler.planner.packing import Nodes, Packer, Slot
 from reconciler.planner.pool_lp import PoolProgram, fitting
 from reconciler.planner.search import Ask, Piece, Places, Room, Search

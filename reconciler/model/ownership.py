@@ -83,12 +83,6 @@ def ownership(live: Live, owner: Owner) -> Ownership:
     return Ownership.OTHER_SOURCE if found.install == owner.install else Ownership.OTHER_INSTALL
 
 
-def install_of(live: Live) -> str | None:
-    """The install uid that an owned object remembers, for a daemon that lost its own; None where not to be believed."""
-    found = owner_of(live)
-    return found.install if found else None
-
-
 def origin_path(live: Live) -> str:
     """The file that an owned object came from, by its origin annotation `<path>#<text hash>`; "" where it has none."""
     return live.annotations.get(ANNOTATION_ORIGIN, "").rpartition("#")[0]

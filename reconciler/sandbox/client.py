@@ -119,10 +119,6 @@ class Client:
     def manager(self) -> str:
         return self._manager
 
-    def acting_as(self, manager: str) -> "Client":
-        """The same server and cache, written under another field manager."""
-        return Client(self._transport, manager, observe=self._observe, forget=self._forget)
-
     async def read(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> Object:
         """The JSON document at `path`. Reading does no harm, so it is tried three times when no answer comes."""
         request = Request("GET", path, query, self._headers)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reconciler.kube.names import Identity
 from reconciler.model.change import Live
 from reconciler.model.manifest import Owner
-from reconciler.model.ownership import Mark, Ownership, install_of, origin_path, owner_of, ownership
+from reconciler.model.ownership import Mark, Ownership, origin_path, owner_of, ownership
 
 OURS = Owner("install-1", "shop")
 WEB = Identity("apps", "Deployment", "shop", "web")
@@ -77,9 +77,9 @@ def test_a_mark_that_cannot_be_read_is_not_believed(mark: str) -> None:
 
 
 def test_rule_1_the_install_is_recovered_from_an_owned_object() -> None:
-    assert install_of(live(mark=Owner("install-7", "blog").id_of(WEB))) == "install-7"
-    assert install_of(live(mark=Owner("install-7", "blog").id_of(WEB), managers=())) is None
-    assert install_of(live()) is None
+    assert owner_of(live(mark=Owner("install-7", "blog").id_of(WEB))) == Owner("install-7", "blog")
+    assert owner_of(live(mark=Owner("install-7", "blog").id_of(WEB), managers=())) is None
+    assert owner_of(live()) is None
 
 
 def test_metadata_that_holds_nulls_is_read() -> None:

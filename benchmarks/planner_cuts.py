@@ -1,4 +1,4 @@
-"""Rows for the pool program from how shares of a GPU fit one device: the bound of Gilmore and Gomory (1961).
+"""Rows for the planner's pool program from how shares of a GPU fit one device: the bound of Gilmore and Gomory (1961).
 
 A device holds a set of shares that add up to at most 1,000 thousandths: a pattern. Prices π of the shares such that no
 pattern is worth more than one device give a row Σ π[share] · x ≤ devices that holds for every packing. The best prices
