@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from both_servers import server  # noqa: F401
 from certificates import self_signed
-from debian import missing, which
+from debian import program, required, shared
 from kubernetes_server import kubernetes  # noqa: F401
 from memory_registry import MemoryRegistries, MemoryRegistry
 from registry_server import RegistryServer
@@ -19,22 +19,9 @@ from reconciler.model.image import Registries, RegistryHost
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all processes of this test run share."""
-    here = tmp_path_factory.getbasetemp()
-    return here if worker_id == "master" else here.parent
-
-
-@pytest.fixture(scope="session")
-def worker_id(request: pytest.FixtureRequest) -> str:
-    return str(getattr(request.config, "workerinput", {}).get("workerid", "master"))
-
-
-@pytest.fixture(scope="session")
-def docker_registry(shared: Path) -> None:
-    """Skips where Debian's docker-registry cannot be had."""
-    if why := missing(["docker-registry"], shared):
-        pytest.skip(why)
+def docker_registry(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """Skips where there is none; a failure where a machine of CI could have installed it."""
+    required(program("docker-registry", "docker-registry", shared(tmp_path_factory, worker_id), service=True))
 
 
 @pytest.fixture(scope="session")
@@ -120,8 +107,8 @@ def memory_session(world: MemoryRegistries) -> Callable[..., Session]:
 
 
 @pytest.fixture(scope="session")
-def builders(shared: Path) -> Path:
-    """The program busybox, which needs nothing else; skips where it or buildah cannot be had."""
-    if why := missing(["buildah", "busybox"], shared):
-        pytest.skip(why)
-    return Path(which("busybox") or "")
+def builders(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The program busybox, which needs nothing else; skips as `docker_registry` where it or buildah is missing."""
+    folder = shared(tmp_path_factory, worker_id)
+    required(program("buildah", "buildah", folder))
+    return required(program("busybox", "busybox-static", folder))

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,32 +26,17 @@ def program(name: str, package: str, folder: Path, *, service: bool = False) -> 
     `folder` is shared by all processes of a test run: what failed there is not tried again. `service` says that the
     package has one: under systemd it is not installed, because it would start that for the whole network at once.
     """
-    if found := _which(name):
+    if found := which(name):
         return found
     folder.mkdir(parents=True, exist_ok=True)
     failed = folder / f"{package}.missing"
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (found := _which(name)) is None and not failed.exists():
+        if (found := which(name)) is None and not failed.exists():
             failed.write_text(_install(package, service=service))
-            found = _which(name)
+            found = which(name)
     why = failed.read_text() if failed.exists() else ""
     return found or f"there is no {name} for these tests{why}: install Debian's package {package}"
-
-
-_OURS: Final = {"buildah": "buildah", "docker-registry": "docker-registry", "busybox": "busybox-static"}
-
-
-def which(name: str) -> str | None:
-    """Where the program `name` is, servers and a system's own included."""
-    found = _which(name)
-    return str(found) if found else None
-
-
-def missing(names: Sequence[str], folder: Path) -> str:
-    """ "" when all programs `names` are there, else one line that says which are not, and why."""
-    found = (program(name, _OURS[name], folder, service=name == "docker-registry") for name in names)
-    return "; ".join(each for each in found if isinstance(each, str))
 
 
 def required(found: Path | str) -> Path:
@@ -70,7 +54,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     return (base if worker_id == "master" else base.parent) / "debian"
 
 
-def _which(name: str) -> Path | None:
+def which(name: str) -> Path | None:
+    """Where the program `name` is, servers and a system's own included."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}")
     return Path(found) if found else None
 
