@@ -16,7 +16,7 @@ class _Words(NamedTuple):
     many: str
 
 
-_THINGS: Final[Mapping[Topic, str]] = {Topic.SPEC: "specs"}
+_THINGS: Final[Mapping[Topic, str]] = {Topic.SPEC: "specs", Topic.IMAGE: "images"}
 _NAMES: Final[Mapping[Topic, str]] = {
     Topic.START: "the daemon",
     Topic.SYNC: "the sync",
@@ -77,6 +77,12 @@ _SAID: Final[Mapping[Topic, Mapping[Phase, _Words]]] = {
         Phase.LASTS: _Words("is still invalid", "are still invalid"),
         Phase.ENDED: _Words("is valid again", "are valid again"),
         Phase.PASSED: _Words("was invalid, and is valid again", "were invalid, and are valid again"),
+    },
+    Topic.IMAGE: {
+        Phase.BEGAN: _Words("cannot be brought up to date", "cannot be brought up to date"),
+        Phase.LASTS: _Words("still cannot be brought up to date", "still cannot be brought up to date"),
+        Phase.ENDED: _Words("is up to date again", "are up to date again"),
+        Phase.PASSED: _Words("was not up to date, and is again", "were not up to date, and are again"),
     },
 }
 _HEALED: Final[Mapping[Phase, _Words]] = {

@@ -11,6 +11,7 @@ from reconciler.errors import ConfigError
 from reconciler.kube.names import GroupKind
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Filling
+from reconciler.model.image import TreeFile
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Revision, Snapshot
@@ -41,6 +42,9 @@ class FolderRepository:
 
     async def blame(self, _path: str, _rev: str) -> tuple[Revision | None, ...]:
         return ()
+
+    async def tree(self, _commit: str) -> tuple[TreeFile, ...]:
+        return await self._source.tree()
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         return await self._source.read(ids)

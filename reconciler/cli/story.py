@@ -38,6 +38,7 @@ from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import ZONE
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, EventType
+from reconciler.model.imaging import ImagesConfig, Tags
 from reconciler.model.manifest import DriftMode, Owner
 from reconciler.plural import counted
 from reconciler.render.render import Renderer
@@ -103,6 +104,7 @@ class Story:
             install="demo",
             cache_dir=str(folder / "cache"),
             listen="127.0.0.1:0",
+            images=ImagesConfig(tags=Tags.AS_STATED),  # nobody serves registry.example.com
         )
 
     @property

@@ -27,6 +27,8 @@ RequestCounts = Callable[[], Mapping[RequestKind, int]]
 
 _OUTCOMES = ("done", "failed", "blocked", "superseded", "held")
 _DRIFT_EVENTS = (EventType.DRIFTED, EventType.HEALED, EventType.RESTORED, EventType.FOUGHT, EventType.CALMED)
+_BUILDS = ("built", "failed", "cancelled")
+_PINS = ("pinned", "awaited", "held")
 _SECONDS = (0.05, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 
 
@@ -92,6 +94,23 @@ class Metrics:
             registry=self.registry,
             buckets=_SECONDS,
         )
+        self._images = Gauge(
+            "reconciler_images",
+            "Images by what is known of their digests.",
+            ["source", "state"],
+            registry=self.registry,
+        )
+        self._looks = Counter(
+            "reconciler_image_scans", "Looks at registries.", ["source", "result"], registry=self.registry
+        )
+        self._running = Gauge("reconciler_builds_running", "Builds that run now.", registry=self.registry)
+        self._builds = Histogram(
+            "reconciler_build_duration_seconds",
+            "How long builds of images took.",
+            ["result"],
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
         self._queue = Gauge("reconciler_queue_depth", "Keys that wait for a worker.", registry=self.registry)
         self._deliveries = Counter(
             "reconciler_alert_deliveries", "Messages to a receiver.", ["receiver", "result"], registry=self.registry
@@ -107,6 +126,8 @@ class Metrics:
         build = Gauge("reconciler_build_info", "What runs; always 1.", ["version", "python"], registry=self.registry)
         build.labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
+        for result in _BUILDS:
+            self._builds.labels(result)
         for source in sources:
             self._begin(source)
 
@@ -126,6 +147,9 @@ class Metrics:
             for kind in _DRIFT_EVENTS:
                 self._drift.labels(source, drift.value, kind.value)
         self._healing.labels(source)
+        self.images(source, {})
+        for result in ("ok", "failed"):
+            self._looks.labels(source, result)
 
     def measure(self, collector: Collector) -> None:
         """Have `collector` asked at each scrape."""
@@ -162,6 +186,23 @@ class Metrics:
             if event.type is EventType.HEALED:
                 seconds = (event.time - event.drift.noticed).total_seconds()
                 self._healing.labels(event.source).observe(max(0.0, seconds))
+
+    def images(self, source: str, counts: Mapping[str, int]) -> None:
+        """How many Images of a source are pinned, awaited or held."""
+        for state in _PINS:
+            self._images.labels(source, state).set(counts.get(state, 0))
+
+    def looked(self, source: str, *, ok: bool) -> None:
+        """One look at the registries ended."""
+        self._looks.labels(source, "ok" if ok else "failed").inc()
+
+    def building(self, change: int) -> None:
+        """So many builds more, or fewer, run now."""
+        self._running.inc(change)
+
+    def built(self, result: str, seconds: float) -> None:
+        """One build ended: built, failed or cancelled."""
+        self._builds.labels(result).observe(seconds)
 
     def delivered(self, receiver: str, result: str) -> None:
         """One attempt to tell `receiver`; `result` is a reconciler.alerts.delivery.Result."""

@@ -15,6 +15,7 @@ from reconciler.cluster.state import StateStore
 from reconciler.daemon.alerting import Write, alerts_of
 from reconciler.daemon.daemon import Daemon
 from reconciler.daemon.endpoints import endpoints
+from reconciler.daemon.imaging import Imaging
 from reconciler.daemon.levels import Levels
 from reconciler.daemon.log import messages_to_stderr
 from reconciler.daemon.metrics import Metrics
@@ -134,7 +135,11 @@ async def keep(
             owner = Owner(install, source.name)
             return Warden(source, owner, cluster, drifts, clock=clock, random=random, full_check=config.full_check)
 
-        reconcilers = {s.name: Reconciler(s, repositories[s.name], surroundings, warden(s)) for s in config.sources}
+        imaging = Imaging(config, cluster, clock=clock, random=random, emit=emit, observer=metrics)
+        reconcilers = {
+            s.name: Reconciler(s, repositories[s.name], surroundings, warden(s), imaging.of(s, repositories[s.name]))
+            for s in config.sources
+        }
         blames = asyncio.Semaphore(_BLAMES)
         for name, each in reconcilers.items():
             authorship = Authorship(repositories[name], each.loader, slots=blames)
@@ -158,3 +163,4 @@ async def keep(
             await asyncio.gather(following, return_exceptions=True)
             await drifts.close()
             await attribution.close()
+            await imaging.close()

@@ -14,6 +14,7 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Draft, Filling, Record
+from reconciler.model.image import Pinned
 from reconciler.model.manifest import ANNOTATION_PLANNED
 from reconciler.model.spec import DeploymentSpec, Specs
 from reconciler.render.draft import Drafter, object_of
@@ -61,8 +62,10 @@ class Filler:
     def pools(self) -> Pools:
         return self._planning.pools if self._planning is not None else {}
 
-    async def fill(self, specs: Specs, made: Collection[Identity] = ()) -> Filling:
+    async def fill(self, specs: Specs, made: Collection[Identity] = (), images: Pinned | None = None) -> Filling:
         """What is to be rendered beside what is stated; `made` are the Jobs that were made already.
+
+        `images` is what each Image means, None: what its document says.
 
         Raises ApiError or TransportError where the cluster cannot be asked.
         """
@@ -74,7 +77,7 @@ class Filler:
         if self._planning is None and not recorded:
             self.pending = NOTHING
             return NOTHING
-        drafts = self._drafter.drafts(specs, self.pools, None if self._planning is not None else recorded)
+        drafts = self._drafter.drafts(specs, self.pools, None if self._planning is not None else recorded, images)
         advice = None
         if self._planning is not None:
             advice = await self._planning.advise(self._config.name, drafts, recorded, made)

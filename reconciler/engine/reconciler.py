@@ -13,6 +13,7 @@ from reconciler.engine.decide import Decider
 from reconciler.engine.departures import Departures
 from reconciler.engine.filling import Filler
 from reconciler.engine.hands import Hands
+from reconciler.engine.images import AsStated, Images
 from reconciler.engine.observing import Observing
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.record import passed
@@ -25,6 +26,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import Filling
+from reconciler.model.image import Pinned
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, SyncResult
@@ -53,6 +55,7 @@ class Reconciler:
         repository: Repository,
         surroundings: Surroundings,
         attendant: Attendant | None = None,
+        images: Images | None = None,
     ) -> None:
         self.config = config
         self.owner = Owner(surroundings.install, config.name)
@@ -71,6 +74,8 @@ class Reconciler:
         self._tell = Teller(config.name, surroundings.clock, surroundings.emit)
         self._attendant = attendant or Unattended(surroundings.cluster.cache)
         self._attendant.wake = lambda delay: self.on_suspect(delay)
+        self._images = images or AsStated()
+        self._images.join(self._wake, self.suspended)
         self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
         self._hands = Hands(
             self.owner,
@@ -223,6 +228,7 @@ class Reconciler:
         self._unsubscribe()
         self._with.claims.forget(self.config.name)
         await self._attendant.close()
+        await self._images.close()
         await self._repository.close()
 
     # -- a pass -------------------------------------------------------------------------------------------------------
@@ -258,17 +264,19 @@ class Reconciler:
     async def wanted(self, snapshot: Snapshot) -> Desired:
         """What the revision says, and the objects that it makes."""
         specs = await self.load(snapshot)
-        filling = await self._filler.fill(specs, made=(await self._store.load(self.config.name)).made)
+        images = await self._images.of(snapshot, specs)
+        made = (await self._store.load(self.config.name)).made
+        filling = await self._filler.fill(specs, made, images.pinned)
         # Long where much is new: the loop has others to serve.
-        manifests = await asyncio.to_thread(self.render, specs, filling)
-        return Desired(snapshot, specs, manifests)
+        manifests = await asyncio.to_thread(self.render, specs, filling, images.pinned)
+        return Desired(snapshot, specs, manifests, images)
 
     async def load(self, snapshot: Snapshot) -> Specs:
         """What the revision says, parsed where it was not parsed before."""
         scopes = await self._cluster.discovery.scopes()
         return await self._loader.load(snapshot, self._repository, namespace=self.config.namespace, scopes=scopes)
 
-    def render(self, specs: Specs, filling: Filling) -> Manifests:
+    def render(self, specs: Specs, filling: Filling, images: Pinned | None = None) -> Manifests:
         """The objects that the specs make."""
         return self._renderer.render(
             specs,
@@ -278,6 +286,7 @@ class Reconciler:
             drift=self.config.drift,
             drift_rules=self.config.drift_rules,
             pools=self._filler.pools,
+            images=images,
         )
 
     async def observe(self, desired: Desired) -> None:
@@ -318,6 +327,7 @@ class Reconciler:
             marked=frozenset(self._cluster.cache.marked(self.config.name)),
             unread=self._observing.unread(),
             settled=not self._waiting,
+            waiting=self._desired.images.held if self._desired else (),
         )
         self._store.update(self.config.name, leave)
         self._tell.ended(result)

@@ -20,12 +20,14 @@ def passed(
     marked: Collection[Identity],
     unread: Collection[GroupKind],
     settled: bool,
+    waiting: Collection[Held] = (),
 ) -> SourceState:
     """`state` after the pass that ended with `result`.
 
     `stated` are the objects that Git states, `doubtful` whether it states more that could not be understood, `marked`
     those that carry the source's label, `unread` the kinds whose list is not complete, `settled` whether the source
-    waits for nothing more of this commit. May be called again with a state that another process wrote.
+    waits for nothing more of this commit, `waiting` what is held beside objects. May be called again with a state that
+    another process wrote.
     """
     changes = [(each, each.change) for _identity, each in sorted(result.results.items()) if each.change is not None]
     held = [
@@ -34,7 +36,7 @@ def passed(
         if each.outcome is Outcome.HELD
     ]
     to_go = {change.uid for each, change in changes if each.action is Action.PRUNE and each.outcome is not Outcome.DONE}
-    state = state.holding(held).having_passed(Pass.of(result))
+    state = state.holding([*held, *waiting]).having_passed(Pass.of(result))
     used = {*marked, *stated}
     state = replace(
         state,

@@ -1,7 +1,7 @@
 """What a source is given, and what it wants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Protocol
@@ -11,16 +11,18 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.engine.claims import Claims
 from reconciler.engine.filling import Planning
+from reconciler.engine.images import Known, Trees
 from reconciler.kube.names import Identity
 from reconciler.model.event import Sink
 from reconciler.model.manifest import Manifests
+from reconciler.model.problem import Problem
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
-from reconciler.model.snapshot import Blobs, Revision, Snapshot
+from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.spec import Specs
 from reconciler.source.repository import Poll
 
 
-class Repository(Blobs, Protocol):
+class Repository(Trees, Protocol):
     """What the engine asks of a source."""
 
     async def poll(self) -> Poll: ...
@@ -55,6 +57,12 @@ class Desired:
     snapshot: Snapshot
     specs: Specs
     manifests: Manifests
+    images: Known = field(default_factory=Known)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong with the revision."""
+        return (*self.specs.problems, *self.manifests.problems, *self.images.problems)
 
     @property
     def doubtful(self) -> bool:
@@ -71,7 +79,7 @@ class Desired:
             started,
             finished,
             results,
-            (*self.specs.problems, *self.manifests.problems),
+            self.problems,
             superseded=any(each.outcome is Outcome.SUPERSEDED for each in results.values()),
             parsed=self.specs.parsed,
             rendered=self.manifests.rendered,

@@ -22,7 +22,7 @@ from typing import Final
 
 from reconciler.errors import BuildFailed, ImageRefused
 from reconciler.images import buildah_argv
-from reconciler.images.builder import Log, Work
+from reconciler.images.builder import LEFT, Log, Work
 from reconciler.images.command import Commands
 from reconciler.images.context import write_folder
 from reconciler.images.layout import push_layout
@@ -114,13 +114,18 @@ def sweep(folder: Path) -> int:
 
 @contextlib.asynccontextmanager
 async def _own(folder: Path) -> AsyncIterator[Path]:
-    """A locked work folder, removed at the end."""
+    """A locked work folder, removed at the end; by the next life, where this one has no time for it."""
     work, lock = await asyncio.to_thread(_make, folder)
+    left = False
     try:
         yield work
+    except asyncio.CancelledError as ended:
+        left = ended.args == (LEFT,)
+        raise
     finally:
         os.close(lock)
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, work, ignore_errors=True))
+        if not left:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, work, ignore_errors=True))
 
 
 def _make(folder: Path) -> tuple[Path, int]:

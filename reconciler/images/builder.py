@@ -12,6 +12,8 @@ TIMEOUT: Final = 1800.0  # seconds
 QUOTA: Final = 10 * 1024 * 1024 * 1024  # bytes
 TAIL: Final = 50  # lines of a log that are kept with a failure
 
+LEFT: Final = "left to the next life"  # with this word a build is cancelled because the daemon ends
+
 Log = Callable[[str], None]
 """Takes one line of a build's log at a time. Must not block and must not raise."""
 
@@ -31,7 +33,7 @@ class Work:
 
 
 class Builder(Protocol):
-    """Builds and pushes. Cancelling a build ends whatever it started."""
+    """Builds and pushes. Cancelling a build ends whatever it started; with the word LEFT what can go on may go on."""
 
     async def build(self, work: Work, blobs: Blobs, log: Log) -> str:
         """Build, push to `work.target`, and return the digest: an index's where there are several platforms.

@@ -19,7 +19,7 @@ from typing import Final
 
 from reconciler.clock import Clock
 from reconciler.errors import BuildFailed
-from reconciler.images.builder import QUOTA, TIMEOUT, Builder, Log, Work
+from reconciler.images.builder import LEFT, QUOTA, TIMEOUT, Builder, Log, Work
 from reconciler.images.inputs import Inputs
 from reconciler.images.reference import Reference, Repository
 from reconciler.images.registry import Registry
@@ -116,9 +116,9 @@ class Builds:
         self._known.pop(Reference(target.repository, target.tag), None)
 
     async def close(self) -> None:
-        """End all builds, and wait until nothing of them is left."""
+        """The daemon ends: end all builds that cannot go on without it."""
         for task in self._tasks:
-            task.cancel()
+            task.cancel(LEFT)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _supersede(self, owner: Hashable, target: Reference) -> None:

@@ -22,10 +22,9 @@ from reconciler.images import containerfile
 from reconciler.images.containerfile import Base
 from reconciler.images.contents import EXECUTABLE, FILE, LINK, ContextFile, Limits, check, linked
 from reconciler.images.ignored import FILES, MAX_BYTES, Ignored
-from reconciler.model.image import Build, TreeFile
+from reconciler.model.image import LOCK_FILE, Build, TreeFile
 from reconciler.model.snapshot import Blobs
 
-LOCK_FILE: Final = "images.lock.yaml"
 PREFIX: Final = "inputs-"  # of the tags that we make
 _FORMAT: Final = "reconciler.dev/inputs/1"
 

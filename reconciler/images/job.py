@@ -66,7 +66,7 @@ def job(
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": seconds,
-            "ttlSecondsAfterFinished": settings.keep,
+            "ttlSecondsAfterFinished": int(settings.keep),
             "template": {
                 "metadata": {"labels": labels, "annotations": {ANNOTATION: str(work.target)}},
                 "spec": _without_empty(

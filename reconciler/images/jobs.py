@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import json
 from collections import deque
+from datetime import datetime
 from typing import Final
 
+from reconciler.clock import Clock
 from reconciler.errors import BuildFailed, ImageError, TransportError
 from reconciler.http.transport import Request, Transport
 from reconciler.images import artifact, words
-from reconciler.images.builder import TAIL, Log, Work
+from reconciler.images.builder import LEFT, TAIL, Log, Work
 from reconciler.images.job import LABEL, Object, job, name_of
 from reconciler.images.push import Pusher
 from reconciler.images.registry import Registry
@@ -49,14 +51,44 @@ class JobBuilder:
             await run.start(job(work, context, self._settings, plain))
             if not await run.finish() and not await self._registry.has(work.target):
                 raise run.failed("somebody deleted the Job")
-        except asyncio.CancelledError:
-            await asyncio.shield(run.delete())
+        except asyncio.CancelledError as ended:
+            if ended.args != (LEFT,):
+                await asyncio.shield(run.delete())
             raise
         digest = (await self._registry.head(work.target)).digest
         await run.delete()
         with contextlib.suppress(ImageError):  # where it may not be deleted it stays, under its tag
             await self._pusher.delete(context)
         return digest
+
+
+async def sweep(cluster: Transport, settings: JobSettings, clock: Clock) -> int:
+    """Delete Jobs of builds that ended in an earlier life, and say how many. Raises TransportError.
+
+    One that failed is kept as long as its settings say. One that runs goes on: its build may be asked for again.
+    """
+    jobs = f"/apis/batch/v1/namespaces/{settings.namespace}/jobs"
+    answer = await cluster.send(Request("GET", jobs, (("labelSelector", LABEL),), _JSON))
+    try:
+        listed = json.loads(answer.body).get("items") or []
+    except (ValueError, AttributeError):
+        listed = []
+    old = [one["metadata"]["name"] for one in listed if _over(one, settings, clock)]
+    for name in old:
+        await cluster.send(Request("DELETE", f"{jobs}/{name}", (), _JSON, _AWAY))
+    return len(old)
+
+
+def _over(found: Object, settings: JobSettings, clock: Clock) -> bool:
+    outcome = _ended(found)
+    if outcome != "Failed":
+        return bool(outcome)
+    times = [one.get("lastTransitionTime") or "" for one in found["status"]["conditions"] if one.get("type") == outcome]
+    try:
+        since = datetime.fromisoformat(times[0])
+    except ValueError:
+        return False
+    return (clock.now() - since).total_seconds() > settings.keep
 
 
 class _Run:

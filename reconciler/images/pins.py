@@ -108,9 +108,9 @@ class Pinner:
 
     async def close(self) -> None:
         """End everything that is still asked or built."""
-        await self._pending.close()
         if self._builds is not None:
-            await self._builds.close()
+            await self._builds.close()  # first: a build that nobody waits for any more would be given up
+        await self._pending.close()
 
     async def scan(
         self, stated: Sequence[Stated], commit: Commit, pins: Pins

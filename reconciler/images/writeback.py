@@ -13,19 +13,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 from reconciler.images import lock
-from reconciler.images.inputs import LOCK_FILE
 from reconciler.images.lock import Locked, Locks
-from reconciler.model.image import Commit, Edit
+from reconciler.model.image import LOCK_FILE, Commit, Edit
 
 _SHORT: Final = 19  # characters of a digest in a message: "sha256:" and twelve digits
-
-
-class WriteBack(StrEnum):
-    """Where a change goes."""
-
-    COMMIT = "commit"  # to the branch itself
-    REVIEW = "review"  # to a branch of its own, from which people merge
-    OFF = "off"
 
 
 class Change(NamedTuple):

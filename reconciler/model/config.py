@@ -3,6 +3,7 @@
 import msgspec
 
 from reconciler.model.alerting import AlertsConfig
+from reconciler.model.imaging import ImagesConfig
 from reconciler.model.manifest import DriftMode
 from reconciler.model.planner_config import PlannerConfig
 
@@ -95,6 +96,7 @@ class DaemonConfig(_Config, frozen=True):
     status_page: StatusPage = StatusPage()
     alerts: AlertsConfig = AlertsConfig()
     planner: PlannerConfig | None = None  # without it nothing is planned
+    images: ImagesConfig = ImagesConfig()
     full_check: float = 3600.0  # seconds between two readings of everything that is watched, jittered by 10 %
     concurrency: int = 8  # writes in flight
     wait_timeout: float = 600.0  # seconds that a dependent waits for what it depends on

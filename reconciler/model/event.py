@@ -38,6 +38,11 @@ class EventType(StrEnum):
     SOURCE_RECOVERED = "source-recovered"
     INVALID = "invalid"
     VALID = "valid"
+    BUILDING = "building"  # an image, for no source in particular: many may want the same
+    BUILT = "built"
+    IMAGE_HELD = "image-held"  # an Image, or the lock file, cannot be brought up to date; what is in use stays so
+    PINNED = "pinned"  # an Image means another digest now, or is well again
+    LOCKED = "locked"  # digests were committed to a lock file
 
 
 class Topic(StrEnum):
@@ -52,6 +57,7 @@ class Topic(StrEnum):
     HEALTH = "health"
     REPOSITORY = "repository"
     SPEC = "spec"
+    IMAGE = "image"
 
 
 BEGINS: Final[Mapping[EventType, Topic]] = {
@@ -64,6 +70,7 @@ BEGINS: Final[Mapping[EventType, Topic]] = {
     EventType.DEGRADED: Topic.HEALTH,
     EventType.SOURCE_UNREACHABLE: Topic.REPOSITORY,
     EventType.INVALID: Topic.SPEC,
+    EventType.IMAGE_HELD: Topic.IMAGE,
 }
 ENDS: Final[Mapping[EventType, Topic]] = {
     EventType.READY: Topic.START,
@@ -76,6 +83,7 @@ ENDS: Final[Mapping[EventType, Topic]] = {
     EventType.HEALTHY: Topic.HEALTH,
     EventType.SOURCE_RECOVERED: Topic.REPOSITORY,
     EventType.VALID: Topic.SPEC,
+    EventType.PINNED: Topic.IMAGE,
 }
 
 

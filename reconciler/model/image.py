@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from reconciler.kube.names import Identity
+
+LOCK_FILE: Final = "images.lock.yaml"  # beside the documents of the Images that it speaks of
 
 
 class _Stated(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
@@ -63,6 +65,18 @@ class Resolved:
     repository: str
     tag: str
     digest: str
+
+
+class Unknown(NamedTuple):
+    """Why it cannot be told yet which digest an Image means. Whoever names it stays as it is until then."""
+
+    reason: str
+    hint: str = ""
+    fault: bool = True  # False: it only takes its time
+
+
+Pinned = Mapping[Identity, str | Unknown]
+"""What each Image document means: the reference that a kubelet pulls."""
 
 
 class Wanted(NamedTuple):
@@ -122,6 +136,6 @@ class JobSettings(_Stated, frozen=True):
     ca_config_map: str | None = None  # whose key ca.crt holds the registries' authorities
     cpu: str = "2"
     memory: str = "2Gi"
-    keep: int = 3600  # seconds for which a Job that failed is kept
+    keep: float = 3600.0  # seconds for which a Job that failed is kept
     node_selector: dict[str, str] = {}
     tolerations: tuple[dict[str, str], ...] = ()

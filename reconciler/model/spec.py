@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from reconciler.kube.names import Identity
+from reconciler.model.image import Build, Follow
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.problem import Problem
 from reconciler.model.rules import IgnoreRule
@@ -28,11 +29,13 @@ class _Spec(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, for
 
 
 class ImageSpec(_Spec, frozen=True):
-    """An image by repository and an exact tag or digest (`sha256:…`); exactly one of the two is stated."""
+    """An image by repository and exactly one of: a tag, a digest (`sha256:…`), what to follow, what to build."""
 
     repository: str
     tag: str | None = None
     digest: str | None = None
+    follow: Follow | None = None
+    build: Build | None = None
 
 
 class Expose(_Spec, frozen=True):

@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.filled import Draft
+from reconciler.model.image import Pinned, Unknown
 from reconciler.model.manifest import LABEL_TASK
 from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs, TaskSpec
 from reconciler.render.deployment import AROUND, pod_labels
 from reconciler.render.fingerprint import fingerprint
-from reconciler.render.image import Resolver, images
+from reconciler.render.image import Resolver, images, stands
 from reconciler.render.pod import pod_template
 from reconciler.render.refusal import Refusal
 from reconciler.render.surroundings import Pools, pool
@@ -23,14 +24,20 @@ class Drafter:
     """Of one source's revisions, one after the other: only documents that changed are drafted anew."""
 
     def __init__(self) -> None:
-        self._drafts: dict[Identity, tuple[str, Mapping[Identity, str | None], View, Draft | None]] = {}
+        self._drafts: dict[Identity, tuple[str, Mapping[Identity, str | Unknown | None], View, Draft | None]] = {}
 
-    def drafts(self, specs: Specs, pools: Pools, only: Collection[Identity] | None = None) -> dict[Identity, Draft]:
+    def drafts(
+        self,
+        specs: Specs,
+        pools: Pools,
+        only: Collection[Identity] | None = None,
+        pinned: Pinned | None = None,
+    ) -> dict[Identity, Draft]:
         """Every Deployment, every Task that is a Job, and every plain Deployment and StatefulSet; of these `only` some.
 
-        Left out: what cannot be rendered, and scheduled Tasks, whose pods come and go.
+        Left out: what cannot be rendered, and scheduled Tasks, whose pods come and go. `pinned` as for the Renderer.
         """
-        around = images(specs)
+        around = images(specs) if pinned is None else pinned
         last, self._drafts = self._drafts, {}
         for identity in specs.documents if only is None else sorted(only):
             document = specs.documents[identity]
@@ -46,7 +53,7 @@ class Drafter:
                 known is None
                 or known[0] != document.digest
                 or known[2] != view
-                or any(around.get(image) != found for image, found in known[1].items())
+                or not all(stands(found, around.get(image)) for image, found in known[1].items())
             ):
                 resolver = Resolver(around, identity.namespace)
                 known = (document.digest, resolver.read, view, _draft(document, resolver, view))

@@ -1,10 +1,14 @@
-"""Specs → Manifests. Pure: no clock, no network, no files; the same values in give the same values out."""
+"""Specs → Manifests. Pure: no clock, no network, no files.
+
+The same values in give the same values out, but for documents that wait for the digest of an image.
+"""
 
 from types import MappingProxyType
 
 from reconciler.kube.names import Identity
 from reconciler.model.config import DriftRule
 from reconciler.model.filled import NOTHING, Filling
+from reconciler.model.image import Pinned
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.spec import Specs
 from reconciler.render.assembly import Assembly
@@ -38,16 +42,20 @@ class Renderer:
         drift: DriftMode,
         drift_rules: tuple[DriftRule, ...] = (),
         pools: Pools = MappingProxyType({}),
+        images: Pinned | None = None,
     ) -> Manifests:
         """All objects of `specs`, complete, stamped and in order.
 
-        `filling` is what was decided where they leave something open; the rest are the source's settings.
+        `filling` is what was decided where they leave something open. `images` says what each Image means, None: what
+        its document alone says. A document that names one of which that is Unknown stays what it was rendered to
+        before, if it did not change itself; else it is not rendered. The rest are the source's settings.
+
         Never raises for what a document says: one that cannot be rendered safely becomes a Problem and a member of
         `Manifests.unrendered`, and the others are rendered. Documents that make the same object are both left out.
         """
         settings = Settings(owner, adopt, drift, Rules(drift_rules, specs.rules, specs.ruled))
         kept = self._renderings if settings == self._settings else {}
-        around = Surroundings(specs, filling, pools)
+        around = Surroundings(specs, filling, pools, images)
         renderings = {}
         anew = []
         for identity, document in specs.documents.items():

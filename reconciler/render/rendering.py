@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.model.image import Unknown
 from reconciler.model.manifest import ANNOTATION_DEPENDS_ON, DriftMode, Manifest, Owner
 from reconciler.model.problem import Problem
 from reconciler.model.reference import references as listed
 from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, TaskSpec
 from reconciler.render.deployment import deployment
-from reconciler.render.image import Resolver
+from reconciler.render.image import Resolver, stands
 from reconciler.render.part import Part
 from reconciler.render.passthrough import passthrough
 from reconciler.render.policy import Rules, policy, ruled
@@ -55,7 +56,7 @@ class Rendering:
 
     document: Document
     view: View
-    read: Mapping[Identity, str | None] = field(default_factory=dict)
+    read: Mapping[Identity, str | Unknown | None] = field(default_factory=dict)
     made: tuple[Made, ...] = ()
     waits: tuple[str, ...] = ()
     problem: Problem | None = None
@@ -67,12 +68,12 @@ class Rendering:
         return (made, self.waits, self.problem)
 
     def holds(self, document: Document, view: View, around: Surroundings) -> bool:
-        """Whether rendering `document` again would give the same."""
+        """Whether rendering `document` again would give the same, or nothing for want of a digest."""
         old = self.document
         return (
             (old is document or (old.digest == document.digest and old.origin == document.origin))
             and self.view == view
-            and all(around.images.get(image) == found for image, found in self.read.items())
+            and all(stands(found, around.images.get(image)) for image, found in self.read.items())
         )
 
 

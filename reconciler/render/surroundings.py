@@ -6,10 +6,11 @@ from typing import Final
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
 from reconciler.model.filled import Filling
+from reconciler.model.image import Pinned
 from reconciler.model.planning import LABEL_POOL
 from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs, TaskSpec
 from reconciler.render.deployment import pod_labels
-from reconciler.render.image import Images, images
+from reconciler.render.image import images
 from reconciler.render.passthrough import SCALABLE
 from reconciler.render.references import scale_target
 from reconciler.render.view import View
@@ -36,8 +37,8 @@ def pool(workload: DeploymentSpec | TaskSpec, pools: Pools) -> Mapping[str, str]
 class Surroundings:
     """Of one revision, and what was filled in for it."""
 
-    def __init__(self, specs: Specs, filling: Filling, pools: Pools) -> None:
-        self.images: Images = images(specs)
+    def __init__(self, specs: Specs, filling: Filling, pools: Pools, pinned: Pinned | None = None) -> None:
+        self.images: Pinned = images(specs) if pinned is None else pinned
         self._filling = filling
         self._pools = pools
         self._scaled: set[Identity] = set()

@@ -16,6 +16,7 @@ from typing import Final
 
 from reconciler.errors import SourceError, SourceMissing, SourceTooLarge
 from reconciler.model.config import GitCredentials, GitLimits
+from reconciler.model.image import TreeFile
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.source import tree
 from reconciler.source.address import normal_path
@@ -25,6 +26,7 @@ from reconciler.source.tree import Mode, Name
 
 _GIT: Final = ".git"
 _LIMITS: Final = GitLimits()
+_LARGEST: Final = 512 * 1024 * 1024  # bytes: what may be in the context of a build
 
 
 def blob_id(content: bytes) -> str:
@@ -51,6 +53,10 @@ class DirectorySource:
     async def snapshot(self) -> Snapshot:
         """The folder as it is now. Raises SourceMissing, SourceTooLarge and SourceRefused."""
         return await asyncio.to_thread(self._snapshot)
+
+    async def tree(self) -> tuple[TreeFile, ...]:
+        """Every name in the folder as it is now, symbolic links too: what a commit of it would hold."""
+        return await asyncio.to_thread(self._tree)
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """Contents by blob id. Raises SourceError when a file has changed since the snapshot."""
@@ -85,6 +91,22 @@ class DirectorySource:
         revision = Revision("", str(self._root), "", datetime.fromtimestamp(newest, UTC), "uncommitted")
         return tree.build(self._name, revision, self._paths, names.values(), self._limits, self._read)
 
+    def _tree(self) -> tuple[TreeFile, ...]:
+        found: list[TreeFile] = []
+        for relative in self._listed():
+            named = self._name_of(relative, whole=True)
+            if named is None or self._link(relative.rpartition("/")[0]):
+                continue
+            name = named[0]
+            if name.mode == Mode.SYMLINK:
+                target = self._content(relative)
+                name = Name(name.mode, blob_id(target), len(target), name.path)
+            if name.id:
+                self._places[name.id] = relative
+            found.append(TreeFile(name.path.decode("utf-8", "surrogateescape"), name.mode, name.id, name.size))
+        self._links = {"": ""}
+        return tuple(found)
+
     def _listed(self) -> list[str]:
         """Paths below the root with "/", sorted; bytes that are not UTF-8 as os.fsdecode has them."""
         listed = self._tracked()
@@ -112,8 +134,11 @@ class DirectorySource:
             else:
                 yield from self._walk(path)
 
-    def _name_of(self, relative: str) -> tuple[Name, float] | None:
-        """A path as Git would list it, and when it last changed; None when it is gone or no file."""
+    def _name_of(self, relative: str, *, whole: bool = False) -> tuple[Name, float] | None:
+        """A path as Git would list it, and when it last changed; None when it is gone or no file.
+
+        A file that is too large has no id: for a spec, or where the `whole` tree is wanted for any use.
+        """
         raw = os.fsencode(relative)
         if link := self._link(relative.rpartition("/")[0]):
             return Name(Mode.SYMLINK, "", 0, os.fsencode(link)), 0.0
@@ -128,7 +153,7 @@ class DirectorySource:
         if not stat.S_ISREG(status.st_mode):
             return None
         mode = Mode.EXECUTABLE if status.st_mode & stat.S_IXUSR else Mode.FILE
-        if status.st_size > self._limits.blob_bytes:  # will be left out: not worth reading
+        if status.st_size > (_LARGEST if whole else self._limits.blob_bytes):  # will be left out: not worth reading
             return Name(mode, "", status.st_size, raw), status.st_mtime
         content = self._content(relative)
         return Name(mode, blob_id(content), len(content), raw), status.st_mtime
@@ -152,9 +177,12 @@ class DirectorySource:
         return found
 
     def _content(self, relative: str) -> bytes:
+        place = self._root / relative
         try:
-            handle = os.open(self._root / relative, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            if place.is_symlink():
+                return os.fsencode(place.readlink())
+            handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(handle, "rb") as file:  # noqa: PTH123 - a handle, not a path
-                return file.read(self._limits.blob_bytes + 1)
+                return file.read()
         except OSError as error:
             raise SourceError("the file cannot be read", where=relative, why=error.strerror or "") from None

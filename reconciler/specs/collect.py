@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.kube.names import Identity
+from reconciler.model.image import LOCK_FILE
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.snapshot import Entry, SkipReason, Snapshot
-from reconciler.specs import later, settings
+from reconciler.specs import settings
 from reconciler.specs.candidate import Candidate
 from reconciler.specs.identify import unidentified
 from reconciler.specs.ledger import Ledger, Unread
@@ -20,26 +21,23 @@ from reconciler.specs.scope import Kinds
 from reconciler.specs.settle import settled
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
-_RESERVED: Final = tuple(later.FILES)
+_RESERVED: Final = (settings.NAME, LOCK_FILE)
 _IGNORE: Final = "if it is no spec, list it in .reconcilerignore"
 
 Groups = Mapping[Identity, Sequence[Candidate]]
 
 
-def spec_files(snapshot: Snapshot, ledger: Ledger) -> list[Entry]:
-    """The files that are to be read as specs. Reserved names are not: they go to the ledger."""
-    files = []
-    for entry in snapshot.entries:
-        path = entry.path
-        if entry.layer < 0 or not path.endswith(_SUFFIXES):
-            continue
-        if path.endswith(settings.NAME) and posixpath.basename(path) == settings.NAME:
-            continue
-        if path.endswith(_RESERVED) and (said := later.FILES.get(posixpath.basename(path))):
-            ledger.problems.append(Problem(Severity.ERROR, "not-yet", Location(path), said, hint="remove the file"))
-        else:
-            files.append(entry)
-    return files
+def spec_files(snapshot: Snapshot) -> list[Entry]:
+    """The files that are to be read as specs: those with reserved names are others' business."""
+    return [
+        entry
+        for entry in snapshot.entries
+        if entry.layer >= 0 and entry.path.endswith(_SUFFIXES) and not _reserved(entry.path)
+    ]
+
+
+def _reserved(path: str) -> bool:
+    return path.endswith(_RESERVED) and posixpath.basename(path) in _RESERVED
 
 
 def note_what_is_missing(snapshot: Snapshot, ledger: Ledger) -> None:

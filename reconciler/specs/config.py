@@ -12,7 +12,7 @@ from reconciler.errors import ConfigError
 from reconciler.model.config import DaemonConfig
 from reconciler.model.duration import seconds
 from reconciler.model.problem import Location, Problem, Severity
-from reconciler.specs import config_alerts, config_planner
+from reconciler.specs import config_alerts, config_images, config_planner
 from reconciler.specs.fault import Fault
 from reconciler.specs.finding import Finding, dotted, shown
 from reconciler.specs.limits import Limits
@@ -35,6 +35,7 @@ _DURATIONS: Final = (
     "groupWait",
     "groupInterval",
     "reminder",
+    "keep",
 )
 _NAMED_BY_OTHERS: Final = ("nodeSelector", "labels")  # a label may be called `interval`
 _DAY: Final = 86_400  # seconds
@@ -108,6 +109,7 @@ def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
             yield from _window(window, ("sources", at, "maintenance", number))
     yield from config_alerts.beyond(value.get("alerts", {}), names)
     yield from config_planner.beyond(value.get("planner", {}))
+    yield from config_images.beyond(value.get("images", {}))
     if isinstance(pause := value.get("fullCheck"), str) and not 60 <= seconds(pause) <= _DAY:
         yield Finding("bad-value", ("fullCheck",), f"{pause} is not between a minute and a day")
     port = str(value.get("listen", ":1")).rpartition(":")[2]

@@ -9,7 +9,7 @@ from typing import Final
 HINT: Final = "not acted on in this version; leave it out"
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Image": ("spec.build", "spec.follow"),
+    "Image": (),
     "Deployment": ("spec.rollout.onFailure", "spec.scale.perReplica", "spec.scale.query"),
     "Task": ("spec.onSupersede",),
     "config": ("sources[].serviceAccount", "sources[].verification"),
@@ -24,8 +24,3 @@ VALUES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("Task", "spec.run"): ("manual", "once"),
 }
 """Values of fields that are known."""
-
-FILES: Final[Mapping[str, str]] = {
-    "images.lock.yaml": "the lock file of images is not acted on in this version",
-}
-"""Reserved file names that are not specs, and what is to be said of them."""

@@ -52,7 +52,7 @@ class Loader:
         async with self._lock:
             self._memory.turn()
             ledger = Ledger(Teller(self._limits))
-            entries = spec_files(snapshot, ledger)
+            entries = spec_files(snapshot)
             settings = settings_files(snapshot, ledger)
             parsed = await self._read([*entries, *settings], blobs)
             ruling = self._settings.read(self._files(settings), ledger)

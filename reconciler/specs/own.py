@@ -9,6 +9,7 @@ from reconciler.kube.names import GroupVersionKind
 from reconciler.model.problem import Severity
 from reconciler.model.reference import ImageReference
 from reconciler.model.spec import API_VERSION, DeploymentSpec, ImageSpec, TaskSpec
+from reconciler.semver import Range
 from reconciler.specs.finding import Finding, did_you_mean, shown
 from reconciler.specs.foreign import misfits, path_of
 from reconciler.specs.schemas import KINDS, schema, structure
@@ -51,6 +52,7 @@ def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
     found = _untypable(spec, kind)
     if kind == "Image":
         found += _repository(spec["repository"])
+        found += _range(spec)
     else:
         found += _volumes(spec.get("volumes", ()))
     if kind == "Deployment":
@@ -121,6 +123,15 @@ def _repository(repository: str) -> list[Finding]:
         part = "tag" if reference.tag else "digest"
         return [Finding("bad-image", path, f"a repository has no {part}", f"state it as {part} beside it")]
     return []
+
+
+def _range(spec: JSON) -> Iterator[Finding]:
+    """A range of versions that is none."""
+    text = (spec.get("follow") or {}).get("semver")
+    try:
+        Range.parse(text or "*")
+    except ValueError as error:
+        yield Finding("bad-value", ("spec", "follow", "semver"), f"{shown(text)} is not a range: {error}")
 
 
 def _volumes(volumes: list[dict[str, JSON]]) -> list[Finding]:

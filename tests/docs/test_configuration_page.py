@@ -26,6 +26,8 @@ from reconciler.model.config import (
     StatusPage,
 )
 from reconciler.model.duration import seconds
+from reconciler.model.image import JobSettings, Registries, RegistryHost
+from reconciler.model.imaging import BuildConfig, ImagesConfig, SignatureRule, WriteBackConfig
 from reconciler.model.planner_config import (
     DefaultsConfig,
     EvictionsConfig,
@@ -40,6 +42,7 @@ from reconciler.specs.config import load_config
 from reconciler.specs.schemas import schema
 
 SOURCE = schema("config")["properties"]["sources"]["items"]["properties"]
+IMAGES = schema("config")["properties"]["images"]["properties"]
 ALERTS = schema("config")["properties"]["alerts"]["properties"]
 RECEIVER = ALERTS["receivers"]["items"]["properties"]
 PLANNER = schema("config")["properties"]["planner"]["properties"]
@@ -53,6 +56,13 @@ PARTS = {
     "`guard`": (3, SOURCE["guard"]["properties"], PruneGuard),
     "`driftRules`": (3, SOURCE["driftRules"]["items"]["properties"], DriftRule),
     "`maintenance`": (3, SOURCE["maintenance"]["items"]["properties"], MaintenanceWindow),
+    "Images": (2, IMAGES, ImagesConfig),
+    "`registries`": (3, IMAGES["registries"]["properties"], Registries),
+    "`hosts`": (3, IMAGES["registries"]["properties"]["hosts"]["items"]["properties"], RegistryHost),
+    "`build`": (3, IMAGES["build"]["properties"], BuildConfig),
+    "`job`": (3, IMAGES["build"]["properties"]["job"]["properties"], JobSettings),
+    "`writeBack`": (3, IMAGES["writeBack"]["properties"], WriteBackConfig),
+    "`signatures`": (3, IMAGES["signatures"]["items"]["properties"], SignatureRule),
     "Alerts": (2, ALERTS, AlertsConfig),
     "`receivers`": (3, RECEIVER, ReceiverConfig),
     "`slack`": (3, RECEIVER["slack"]["properties"], SlackReceiver),
@@ -116,6 +126,13 @@ def test_the_whole_example_states_every_field(page):
     assert set(whole["statusPage"]) == set(PARTS["`statusPage`"][1])
     for part in ("credentials", "limits", "guard"):
         assert {name for source in whole["sources"] for name in source.get(part, ())} == set(SOURCE[part]["properties"])
+    images = whole["images"]
+    assert set(images) == set(IMAGES)
+    for part in ("registries", "build", "writeBack"):
+        assert set(images[part]) == set(PARTS[f"`{part}`"][1])
+    for part, stated in (("job", images["build"]["job"]), ("hosts", images["registries"]["hosts"][0])):
+        assert set(stated) == set(PARTS[f"`{part}`"][1])
+    assert set(images["signatures"][0]) == set(PARTS["`signatures`"][1])
     alerts = whole["alerts"]
     assert set(alerts) == set(ALERTS)
     assert {name for receiver in alerts["receivers"] for name in receiver} == set(RECEIVER)

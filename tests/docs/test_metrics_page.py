@@ -31,6 +31,8 @@ def scraped():
     metrics.polled("shop", NOW, ok=True, changed=False)
     source = SourceStatus("shop", "/srv/shop", "main", (".",), Standing.SYNCED, revision, Mark("", NOW))
     metrics.measure(Levels(lambda: Overall(NOW, "0", sources=(source,)), lambda: 0, lambda: 0))
+    metrics.looked("shop", ok=True)
+    metrics.built("built", 1.0)
     for result in ("delivered", "failed", "refused", "expired"):
         metrics.delivered("team", result)
     metrics.alerting("team", 0)

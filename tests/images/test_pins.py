@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from memory_builder import MemoryBuilder
 from memory_registry import MemoryRegistries, MemoryRegistry
 from memory_tree import MemoryTree
 from signing import Pair, payload_of, simple, tag_of
@@ -23,7 +24,6 @@ from reconciler.errors import (
     SourceError,
 )
 from reconciler.http.transport import Response
-from reconciler.images.builder import Log, Work
 from reconciler.images.builds import Builds
 from reconciler.images.lock import Locked, changed
 from reconciler.images.pending import RETRY
@@ -36,34 +36,18 @@ from reconciler.images.trust import Trust
 from reconciler.images.writeback import Change
 from reconciler.kube.names import Identity
 from reconciler.model.image import Build, Follow
-from reconciler.model.snapshot import Blobs
 
 A, B, C = ("sha256:" + letter * 64 for letter in "abc")
 LOCK = "apps/images.lock.yaml"
 
 
-class Pushing:
-    """A Builder that puts something under the tag at once."""
-
-    def __init__(self, registry: MemoryRegistry) -> None:
-        self._registry = registry
-        self.built: list[str] = []
-        self.fails = False
-
-    async def build(self, work: Work, blobs: Blobs, log: Log) -> str:
-        if self.fails:
-            raise BuildFailed("no luck", where=str(work.target))
-        self.built.append(str(work.target.repository))
-        return self._registry.put(work.target.repository.path, work.target.tag, str(work.target).encode())
+@pytest.fixture
+def builder(shop: MemoryRegistry) -> MemoryBuilder:
+    return MemoryBuilder(shop)
 
 
 @pytest.fixture
-def builder(shop: MemoryRegistry) -> Pushing:
-    return Pushing(shop)
-
-
-@pytest.fixture
-def pinner(memory_session: Callable[..., Session], builder: Pushing) -> Pinner:
+def pinner(memory_session: Callable[..., Session], builder: MemoryBuilder) -> Pinner:
     registry = Registry(memory_session())
     return Pinner(registry, LoopClock(), Builds(registry, builder, LoopClock()))
 
@@ -88,7 +72,7 @@ async def settled(pinner: Pinner, stated: Stated, made: Commit | None = None, be
 
 
 @virtual
-async def test_each_way_to_state_an_image(pinner: Pinner, shop: MemoryRegistry, builder: Pushing) -> None:
+async def test_each_way_to_state_an_image(pinner: Pinner, shop: MemoryRegistry, builder: MemoryBuilder) -> None:
     tagged = shop.put("tagged", "1.4", b"{}")
     followed = shop.put("followed", "1.4.0", b"{}")
     files = {"apps/web/Containerfile": "FROM scratch\n"}
@@ -139,7 +123,7 @@ def test_a_lock_that_does_not_fit_is_passed_over(entry: Locked, pinner: Pinner, 
 
 
 @virtual
-async def test_the_lock_of_a_build_holds_for_its_inputs_only(pinner: Pinner, builder: Pushing) -> None:
+async def test_the_lock_of_a_build_holds_for_its_inputs_only(pinner: Pinner, builder: MemoryBuilder) -> None:
     web = image("web", build=Build("web"))
     files = {"apps/web/Containerfile": "FROM scratch\n"}
     first = await settled(pinner, web, commit(files))
@@ -155,7 +139,9 @@ async def test_the_lock_of_a_build_holds_for_its_inputs_only(pinner: Pinner, bui
 
 
 @virtual
-async def test_a_commit_that_touches_one_of_200_contexts_builds_one_image(pinner: Pinner, builder: Pushing) -> None:
+async def test_a_commit_that_touches_one_of_200_contexts_builds_one_image(
+    pinner: Pinner, builder: MemoryBuilder
+) -> None:
     files = {f"apps/s{n}/Containerfile": "FROM scratch\n" for n in range(200)}
     images = [image(f"s{n}", build=Build(f"s{n}")) for n in range(200)]
     before = await pinner.settle(images, commit(files), {})
@@ -188,7 +174,7 @@ async def test_many_that_ask_the_same_ask_once(pinner: Pinner, shop: MemoryRegis
 
 
 @virtual
-async def test_what_fails_keeps_what_was(pinner: Pinner, shop: MemoryRegistry, builder: Pushing) -> None:
+async def test_what_fails_keeps_what_was(pinner: Pinner, shop: MemoryRegistry, builder: MemoryBuilder) -> None:
     builder.fails = True
     files = {"apps/web/Containerfile": "FROM scratch\n", "apps/out/Containerfile": "FROM scratch\n"}
     web, redis, out = image("web", build=Build("web")), image("redis", tag="7"), image("out", build=Build("../.."))
@@ -303,26 +289,20 @@ async def test_an_image_that_needs_no_signature(
     assert [isinstance(pins[one.identity], Pin) for one in images] == [True, False, False]
 
 
-class Slow(Pushing):
-    """Takes ten minutes."""
-
-    async def build(self, work: Work, blobs: Blobs, log: Log) -> str:
-        await asyncio.sleep(600)
-        return await super().build(work, blobs, log)
-
-
 FILES = {f"apps/{name}/Containerfile": "FROM scratch\n" for name in ("web", "api")}
 WEB, API = (image(name, build=Build(name)) for name in ("web", "api"))
 
 
 @pytest.fixture
-def slow(memory_session: Callable[..., Session], shop: MemoryRegistry) -> tuple[Pinner, Slow, list[str]]:
-    registry, builder, news = Registry(memory_session()), Slow(shop), list[str]()
+def slow(memory_session: Callable[..., Session], shop: MemoryRegistry) -> tuple[Pinner, MemoryBuilder, list[str]]:
+    registry, builder, news = Registry(memory_session()), MemoryBuilder(shop, 600), list[str]()
     return Pinner(registry, LoopClock(), Builds(registry, builder, LoopClock()), news=news.append), builder, news
 
 
 @virtual
-async def test_who_cannot_wait_is_told_later(slow: tuple[Pinner, Slow, list[str]], shop: MemoryRegistry) -> None:
+async def test_who_cannot_wait_is_told_later(
+    slow: tuple[Pinner, MemoryBuilder, list[str]], shop: MemoryRegistry
+) -> None:
     pinner, _builder, news = slow
     shop.put("redis", "7", b"{}")
     redis = image("redis", tag="7")
@@ -342,7 +322,7 @@ async def test_who_cannot_wait_is_told_later(slow: tuple[Pinner, Slow, list[str]
 
 
 @virtual
-async def test_another_commit_does_not_disturb_a_build(slow: tuple[Pinner, Slow, list[str]]) -> None:
+async def test_another_commit_does_not_disturb_a_build(slow: tuple[Pinner, MemoryBuilder, list[str]]) -> None:
     pinner, builder, news = slow
     await pinner.settle([WEB], commit(FILES), {}, patience=5.0)
     await pinner.settle([WEB], commit({**FILES, "README.md": "new"}), {}, patience=5.0)
@@ -352,7 +332,7 @@ async def test_another_commit_does_not_disturb_a_build(slow: tuple[Pinner, Slow,
 
 
 @virtual
-async def test_a_commit_that_changes_the_inputs_begins_anew(slow: tuple[Pinner, Slow, list[str]]) -> None:
+async def test_a_commit_that_changes_the_inputs_begins_anew(slow: tuple[Pinner, MemoryBuilder, list[str]]) -> None:
     pinner, builder, news = slow
     await pinner.settle([WEB], commit(FILES), {}, patience=300.0)
     await pinner.settle([WEB], commit({**FILES, "apps/web/main.py": "new"}), {}, patience=5.0)
@@ -364,7 +344,7 @@ async def test_a_commit_that_changes_the_inputs_begins_anew(slow: tuple[Pinner, 
 
 
 @virtual
-async def test_an_image_that_is_gone_ends_its_build(slow: tuple[Pinner, Slow, list[str]]) -> None:
+async def test_an_image_that_is_gone_ends_its_build(slow: tuple[Pinner, MemoryBuilder, list[str]]) -> None:
     pinner, builder, news = slow
     await pinner.settle([WEB, API], commit(FILES), {}, patience=5.0)
     await pinner.settle([API], commit(FILES), {}, patience=5.0)
@@ -375,7 +355,7 @@ async def test_an_image_that_is_gone_ends_its_build(slow: tuple[Pinner, Slow, li
 
 
 @virtual
-async def test_closing_ends_what_is_under_way(slow: tuple[Pinner, Slow, list[str]]) -> None:
+async def test_closing_ends_what_is_under_way(slow: tuple[Pinner, MemoryBuilder, list[str]]) -> None:
     pinner, builder, news = slow
     await pinner.settle([WEB, API], commit(FILES), {}, patience=5.0)
     await pinner.close()
@@ -384,7 +364,7 @@ async def test_closing_ends_what_is_under_way(slow: tuple[Pinner, Slow, list[str
 
 
 @virtual
-async def test_a_build_that_failed_is_not_tried_with_every_commit(pinner: Pinner, builder: Pushing) -> None:
+async def test_a_build_that_failed_is_not_tried_with_every_commit(pinner: Pinner, builder: MemoryBuilder) -> None:
     builder.fails = True
     assert isinstance(await settled(pinner, WEB, commit(FILES)), BuildFailed)
     builder.fails = False
@@ -417,7 +397,7 @@ async def test_a_registry_that_hangs_holds_up_nobody(
 
 @virtual
 async def test_a_build_that_the_registry_lost_is_built_again(
-    pinner: Pinner, shop: MemoryRegistry, builder: Pushing
+    pinner: Pinner, shop: MemoryRegistry, builder: MemoryBuilder
 ) -> None:
     pins = await pinner.settle([WEB, API], commit(FILES), {})
     _changes, failed = await pinner.scan([WEB, API], commit(FILES), pins)

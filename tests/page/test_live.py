@@ -67,7 +67,12 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     ]
     async with gate(tmp_path / "kubeconfig", nodes=True) as cluster:
         with DaemonProcess(
-            tmp_path / "daemon", sources, tmp_path / "kubeconfig", stateNamespace="default", install="prod-eu"
+            tmp_path / "daemon",
+            sources,
+            tmp_path / "kubeconfig",
+            stateNamespace="default",
+            install="prod-eu",
+            images={"tags": "asStated"},
         ) as daemon:
             await asyncio.to_thread(daemon.until_synced, second)
             await asyncio.to_thread(daemon.until_heard, "sync-started", revision=first)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.model import alerting, config, planner_config, rules, spec
+from reconciler.model import alerting, config, image, imaging, planner_config, rules, spec
 from reconciler.specs import later
 from reconciler.specs.schemas import KINDS, acceptor, resolved, schema, structure, validator
 
@@ -16,6 +16,8 @@ Node = Mapping[str, Any]
 
 STRUCTS = [
     ("Image", "spec", spec.ImageSpec),
+    ("Image", "spec.follow", image.Follow),
+    ("Image", "spec.build", image.Build),
     ("Deployment", "spec", spec.DeploymentSpec),
     ("Deployment", "spec.expose[]", spec.Expose),
     ("Deployment", "spec.rollout", spec.Rollout),
@@ -47,6 +49,13 @@ STRUCTS = [
     ("config", "planner.defaults", planner_config.DefaultsConfig),
     ("config", "planner.evictions", planner_config.EvictionsConfig),
     ("repository", "planner", planner_config.PlannerSettings),
+    ("config", "images", imaging.ImagesConfig),
+    ("config", "images.registries", image.Registries),
+    ("config", "images.registries.hosts[]", image.RegistryHost),
+    ("config", "images.build", imaging.BuildConfig),
+    ("config", "images.build.job", image.JobSettings),
+    ("config", "images.writeBack", imaging.WriteBackConfig),
+    ("config", "images.signatures[]", imaging.SignatureRule),
     ("config", "sources[]", config.SourceConfig),
     ("repository", "", rules.RepositorySettings),
     ("repository", "ignore[]", rules.IgnoreRule),
@@ -98,7 +107,7 @@ def test_every_struct_is_compared() -> None:
     bases = {spec.ObjectSpec}
     found = {
         struct
-        for module in (spec, config, alerting, planner_config, rules)
+        for module in (spec, config, alerting, image, imaging, planner_config, rules)
         for name, struct in vars(module).items()
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and not name.startswith("_")
     }

@@ -114,15 +114,22 @@ def test_fields_of_a_task(load, said, spec: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("{repository: a, build: {context: .}}", 'the field "build" is not supported yet'),
-        ("{repository: a, follow: {tag: x}}", 'the field "follow" is not supported yet'),
-        ("{repository: a}", "spec: state exactly one of tag and digest"),
-        (f"{{repository: a, tag: x, digest: 'sha256:{'0' * 64}'}}", "spec: state exactly one of tag and digest"),
+        (f"{{repository: a, tag: x, digest: 'sha256:{'0' * 64}'}}", "spec: state exactly one of tag, digest,"),
         ("{repository: a, digest: sha256:0}", '"sha256:0" is not sha256: and 64 hexadecimal digits'),
         ("{repository: 'a:1', tag: x}", "spec.repository: a repository has no tag"),
         ("{repository: Shop/Web, tag: x}", "a repository has no capital letters"),
         ("{repository: 'https://a/b', tag: x}", "it must not begin with a scheme"),
         ("{repository: a, tag: -x}", '"-x" is not a tag'),
+        ("{repository: a}", "state exactly one of tag, digest, follow and build"),
+        ("{repository: a, tag: x, follow: {tag: x}}", "state exactly one of tag, digest, follow and build"),
+        ("{repository: a, follow: {}}", "state exactly one of semver, tag and pattern"),
+        ("{repository: a, follow: {semver: new}}", 'spec.follow.semver: "new" is not a range'),
+        ("{repository: a, follow: {tag: x, order: numeric}}", 'needs the field "pattern" beside it'),
+        ("{repository: a, follow: {pattern: x, order: latest}}", '"latest" is not one of numeric, alphabetical'),
+        ("{repository: a, build: {}}", 'the required field "context" is missing'),
+        ("{repository: a, build: {context: /srv}}", "is not a folder of the repository, relative to this document"),
+        ("{repository: a, build: {context: ., args: {A-B: x}}}", '"A-B" is not the name of an ARG'),
+        ("{repository: a, build: {context: ., platforms: [arm64]}}", '"arm64" is not an operating system and an'),
     ],
 )
 def test_fields_of_an_image(load, said, spec: str, message: str) -> None:

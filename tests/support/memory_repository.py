@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import SourceError
+from reconciler.model.image import TreeFile
 from reconciler.model.snapshot import Entry, Revision, Snapshot
 from reconciler.source.repository import Poll
 
@@ -15,6 +16,7 @@ class MemoryRepository:
     def __init__(self, source: str, paths: tuple[str, ...] = (".",)) -> None:
         self.error: SourceError | None = None
         self.reads: list[str] = []
+        self.trees = 0  # that were asked for
         self._source = source
         self._paths = paths
         self._files: dict[str, str] = {}
@@ -41,6 +43,11 @@ class MemoryRepository:
         revision = Revision(commit, "main", "Ann <ann@example.com>", time, message.split("\n", 1)[0])
         self._line.append((revision, message, tree))
         return commit
+
+    def content(self, path: str) -> bytes | None:
+        """A file at the branch's tip."""
+        text = self._files.get(path)
+        return None if text is None else text.encode()
 
     def reset(self, commit: str) -> None:
         """Force the branch back to an earlier commit."""
@@ -76,6 +83,11 @@ class MemoryRepository:
         if old not in names or new not in names:
             return ()
         return tuple(message for _r, message, _t in self._line[names.index(old) + 1 : names.index(new) + 1])
+
+    async def tree(self, commit: str) -> tuple[TreeFile, ...]:
+        self.trees += 1
+        (tree,) = (tree for revision, _message, tree in self._line if revision.commit == commit)
+        return tuple(TreeFile(path, "100644", blob, len(self._blobs[blob])) for path, blob in tree.items())
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         self.reads.extend(ids)

@@ -18,6 +18,7 @@ from reconciler.drift.drifts import Drifts
 from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
 from reconciler.engine.filling import Planning
+from reconciler.engine.images import Images
 from reconciler.engine.reconciler import Reconciler
 from reconciler.engine.surroundings import Surroundings
 from reconciler.http.transport import Request, Transport
@@ -54,6 +55,7 @@ class World:
         self.store = StateStore(self.cluster, self.states, clock=clock, pace=0.05)
         self.claims = Claims()
         self.full_check = 3600.0  # seconds
+        self.images: Callable[[SourceConfig, MemoryRepository], Images | None] = lambda _config, _repository: None
         self.drifts = Drifts(self.events.append, clock)
         self.planning: Planning | None = None
 
@@ -104,7 +106,7 @@ class World:
             random=self.random,
             full_check=self.full_check,
         )
-        self.sources[name] = Reconciler(settings, repository, around, warden)
+        self.sources[name] = Reconciler(settings, repository, around, warden, self.images(settings, repository))
         return repository
 
     async def started(self, files: Mapping[str, str], name: str = "shop", **config: Any) -> MemoryRepository:

@@ -31,7 +31,7 @@ _OLD: Final = 1.0  # seconds after which a status is put together anew, whatever
 _MISSING: Final = Health(Status.MISSING, "it is not in the cluster")
 _UNSEEN: Final = Health(Status.PROGRESSING, "it was changed a moment ago")
 _CONCERN: Final = {status: -number for number, status in enumerate(Status)}
-_WRONG: Final = (Topic.OBJECT, Topic.START)
+_WRONG: Final = (Topic.OBJECT, Topic.IMAGE, Topic.START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class DaemonView:
             counts=Counter(row.health.status for row in rows),
             held=state.held,
             held_more=state.held_more,
-            problems=(*desired.specs.problems, *desired.manifests.problems) if desired else (),
+            problems=desired.problems if desired else (),
             passes=tuple(reversed(state.history)),
             missing=snapshot.missing if snapshot else (),
             skipped=tuple(_left_out(snapshot)),
