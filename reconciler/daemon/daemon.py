@@ -174,13 +174,17 @@ class Daemon:
         except Exception:
             logger.exception("the stored state is not followed any more")
 
+    def wake(self, source: str) -> None:
+        """Have a source make a pass, whether or not there is a new commit. From a callback."""
+        self._reconcilers[source].ask()
+        self._soon(Key(Verb.SYNC, source), 0)
+
     def _told(self, source: str) -> None:
         if (reconciler := self._reconcilers.get(source)) is None:
             return
         if self._store.get(source).suspended:
             reconciler.supersede()
-        reconciler.ask()
-        self._soon(Key(Verb.SYNC, source), 0)
+        self.wake(source)
 
     def _soon(self, key: Key, delay: float) -> None:
         """From a callback, which cannot wait."""

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -23,6 +24,7 @@ from reconciler.daemon.page.access import Access
 from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.routes import StatusPage
 from reconciler.daemon.page.view import DaemonView, Knowledge
+from reconciler.daemon.planning import planning_of
 from reconciler.daemon.start import Start, unless
 from reconciler.daemon.triggers import ScheduledTriggers, Triggers
 from reconciler.drift.attribution import Authorship, GitAttribution, Stated
@@ -116,6 +118,7 @@ async def keep(
         if install is None:
             return
         alerts.installed(install)
+        planner = planning_of(config, cluster, lambda source: daemon.wake(source), clock=clock, random=random)
         surroundings = Surroundings(
             cluster=cluster,
             store=store,
@@ -126,6 +129,7 @@ async def keep(
             emit=emit,
             concurrency=config.concurrency,
             wait_timeout=config.wait_timeout,
+            planning=planner.planning if planner is not None else None,
         )
         authorships: dict[str, tuple[Authorship, Callable[[], Stated | None]]] = {}
         attribution = GitAttribution(authorships)
@@ -157,7 +161,8 @@ async def keep(
         waiting_for = daemon.waiting_for
         following = asyncio.create_task(healths.follow())
         try:
-            await daemon.run(stop)
+            async with planner.working() if planner is not None else nullcontext():
+                await daemon.run(stop)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

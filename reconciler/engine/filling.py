@@ -5,6 +5,7 @@ with a change of the spec or an image; until then it is pending. The number of p
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
@@ -16,12 +17,27 @@ from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Draft, Filling, Record
 from reconciler.model.image import Pinned
 from reconciler.model.manifest import ANNOTATION_PLANNED
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.spec import DeploymentSpec, Specs
 from reconciler.render.draft import Drafter, object_of
 from reconciler.render.surroundings import Pools
 
 _DEPLOYMENT: Final = GroupVersionKind("apps", "v1", "Deployment")
 _NAME: Final = ANNOTATION_PLANNED.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a source has to plan.
+
+    `recorded` is what was filled in before. `made` are the Jobs that were made already: they need no room but what
+    their pods have. `wish` is what its reconciler.yaml would like.
+    """
+
+    drafts: Mapping[Identity, Draft]
+    recorded: Mapping[Identity, Record]
+    made: frozenset[Identity] = frozenset()
+    wish: PlannerSettings | None = None
 
 
 class Planning(Protocol):
@@ -32,17 +48,10 @@ class Planning(Protocol):
         """The pools there are, by name."""
         ...
 
-    async def advise(
-        self,
-        source: str,
-        drafts: Mapping[Identity, Draft],
-        recorded: Mapping[Identity, Record],
-        made: Collection[Identity],
-    ) -> Filling | None:
+    async def advise(self, source: str, asking: Asking) -> Filling | None:
         """What to fill in for the documents of a source, as of now; None while nothing can be said.
 
-        `recorded` is what was filled in before. `made` are the Jobs that were made already: they need no room but what
-        their pods have. Each Record is for its draft's hash.
+        Each Record is for its draft's hash.
         """
         ...
 
@@ -80,7 +89,8 @@ class Filler:
         drafts = self._drafter.drafts(specs, self.pools, None if self._planning is not None else recorded, images)
         advice = None
         if self._planning is not None:
-            advice = await self._planning.advise(self._config.name, drafts, recorded, made)
+            asking = Asking(drafts, recorded, frozenset(made), specs.planner)
+            advice = await self._planning.advise(self._config.name, asking)
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}
         for identity, draft in drafts.items():

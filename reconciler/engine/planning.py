@@ -7,13 +7,17 @@ change a pod template waits (rule 19).
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.clock import Clock
+from reconciler.engine.filling import Asking
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ClusterSeen
-from reconciler.model.filled import Draft, Filling, Record
+from reconciler.model.filled import Filling
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.usage import Usage
@@ -21,7 +25,8 @@ from reconciler.model.usage import Usage
 if TYPE_CHECKING:
     from reconciler.planner.advice import Advised
 
-_PATIENCE: Final = 10.0  # seconds that a first pass waits for nodes and pods to be listed
+_PATIENCE: Final = 20.0  # seconds: a daemon that was killed has the lease for 15
+_GLANCE: Final = 0.05  # seconds
 _PAUSE: Final = 1.0  # seconds in which changes of the cluster are gathered: a node that is lost has many pods
 
 logger = logging.getLogger(__name__)
@@ -47,21 +52,28 @@ class Measured(Protocol):
     def usage(self) -> Usage: ...
 
 
-class _Source:
-    """What a source asked last, and what it was told."""
+class Unmeasured:
+    """Where no usage is configured."""
 
-    def __init__(
-        self, drafts: Mapping[Identity, Draft], recorded: Mapping[Identity, Record], made: Collection[Identity]
-    ) -> None:
-        self.drafts = drafts
-        self.recorded = recorded
-        self.made = frozenset(made)
-        self.told: Mapping[Identity, int | None] = {}
+    def plan_for(self, planned: Mapping[Identity, Identity]) -> None:
+        """Nothing is asked for anybody."""
+
+    def usage(self) -> Usage:
+        return Usage()
+
+
+@dataclass(slots=True)
+class _Source:
+    """What a source asked last, and which numbers of pods it was told."""
+
+    asking: Asking
+    told: Mapping[Identity, int | None]
 
 
 class ClusterPlanning:
     """The `Planning` of a daemon. `wake` is called with a source that is to make another pass.
 
+    `policy` is made of what the sources' repositories would like.
     `ours` says at this instant whether we are the planner of the cluster (rule 21). Where nodes and pods cannot be
     read, or another plans, nothing is said, and what was filled in stays.
     """
@@ -72,7 +84,7 @@ class ClusterPlanning:
         measured: Measured,
         *,
         pools: tuple[Pool, ...],
-        policy: Callable[[], Policy],
+        policy: Callable[[Mapping[str, PlannerSettings]], Policy],
         allocation: Allocation,
         ours: Callable[[], bool],
         wake: Callable[[str], None],
@@ -93,6 +105,7 @@ class ClusterPlanning:
         self._sources: dict[str, _Source] = {}
         self._advised: Advised | None = None
         self._planning = asyncio.Lock()
+        self._waited = False
         self._changed = asyncio.Event()
 
     @property
@@ -104,19 +117,13 @@ class ClusterPlanning:
         """The newest plan, to look at; None where none was made."""
         return self._advised
 
-    async def advise(
-        self,
-        source: str,
-        drafts: Mapping[Identity, Draft],
-        recorded: Mapping[Identity, Record],
-        made: Collection[Identity],
-    ) -> Filling | None:
-        self._sources[source] = asked = _Source(drafts, recorded, made)
+    async def advise(self, source: str, asking: Asking) -> Filling | None:
+        self._sources[source] = asked = _Source(asking, {})
         if not await self._able():
             return None
         advised = await self._plan()
-        asked.told = _numbers(asked, advised)
-        return {identity: advised.records[identity] for identity in drafts if identity in advised.records}
+        asked.told = _numbers(asking, advised)
+        return {identity: advised.records[identity] for identity in asking.drafts if identity in advised.records}
 
     def forget(self, source: str) -> None:
         """A source is gone."""
@@ -145,36 +152,37 @@ class ClusterPlanning:
     async def _again(self) -> None:
         advised = await self._plan()
         for name, asked in sorted(self._sources.items()):
-            if _numbers(asked, advised) != asked.told:
+            if _numbers(asked.asking, advised) != asked.told:
                 self._wake(name)
 
     async def _able(self) -> bool:
-        if not self._cluster.settled.is_set():
-            try:
+        """Whether there is something to plan with, and it is ours to plan. The first pass waits a while for both."""
+        if not self._waited:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE):
                     await self._cluster.settled.wait()
-            except TimeoutError:
-                return False
+                    while not self._ours():
+                        await self._clock.sleep(_GLANCE)
+            self._waited = True
+            if not self._ours():
+                logger.warning("another daemon plans, or the lease cannot be had; nothing is planned here")
         return self._cluster.able and self._ours()
 
     async def _plan(self) -> "Advised":
         from reconciler.planner.advice import NOBODY, Asked, advised  # arrays and a solver come with it
 
         async with self._planning:
-            drafts = [(source, draft) for source in self._sources.values() for draft in source.drafts.values()]
+            sources = {name: source.asking for name, source in sorted(self._sources.items())}
+            drafts = [(asking, draft) for asking in sources.values() for draft in asking.drafts.values()]
             planned = {draft.workload: draft.identity for _, draft in drafts}
             self._measured.plan_for(planned)
-            asked = [
-                Asked(draft, source.recorded.get(draft.identity), draft.workload in source.made)
-                for source, draft in drafts
-            ]
             self._advised = await asyncio.to_thread(
                 advised,
-                asked,
+                [Asked(d, a.recorded.get(d.identity), d.workload in a.made) for a, d in drafts],
                 self._cluster.view(planned),
                 self._measured.usage(),
                 pools=self._pools,
-                policy=self._policy(),
+                policy=self._policy({name: asking.wish for name, asking in sources.items() if asking.wish}),
                 allocation=self._allocation,
                 now=self._clock.now(),
                 previous=self._advised or NOBODY,
@@ -183,6 +191,6 @@ class ClusterPlanning:
             return self._advised
 
 
-def _numbers(asked: _Source, advised: "Advised") -> Mapping[Identity, int | None]:
+def _numbers(asking: Asking, advised: "Advised") -> Mapping[Identity, int | None]:
     """Of the pods of each workload: what is acted on without a roll-out."""
-    return {identity: advised.records[identity].replicas for identity in asked.drafts if identity in advised.records}
+    return {identity: advised.records[identity].replicas for identity in asking.drafts if identity in advised.records}

@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
-from stated_planning import NothingMeasured
 from texts import deployment
 from virtual import virtual
 from world import World, opened
 
 from reconciler.clock import LoopClock
 from reconciler.cluster.roster import Roster
-from reconciler.engine.planning import ClusterPlanning
+from reconciler.engine.planning import ClusterPlanning, Unmeasured
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.event import EventType
 from reconciler.model.planning import Pool
@@ -44,9 +43,9 @@ class Planned:
         self.roster = Roster(w.cluster, clock=w.clock, random=Random(1), on_change=lambda: self.planning.changed())
         self.planning = ClusterPlanning(
             self.roster,
-            NothingMeasured(),
+            Unmeasured(),
             pools=POOLS,
-            policy=lambda: policy,
+            policy=lambda _wishes: policy,
             allocation=Allocation({"cpu": "100m", "memory": "128Mi"}),
             ours=lambda: self.ours,
             wake=self._woken,

@@ -1,13 +1,12 @@
 """A planner that says what a test tells it to."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from reconciler.kube.names import Identity
-from reconciler.model.filled import Draft, Filling, Record
-from reconciler.model.usage import Usage
+from reconciler.engine.filling import Asking
+from reconciler.model.filled import Filling, Record
 
 
 @dataclass
@@ -18,24 +17,8 @@ class StatedPlanning:
     pools: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     asked: list[frozenset[str]] = field(default_factory=list)
 
-    async def advise(
-        self,
-        source: str,
-        drafts: Mapping[Identity, Draft],
-        recorded: Mapping[Identity, Record],
-        made: Collection[Identity],
-    ) -> Filling | None:
-        self.asked.append(frozenset(identity.name for identity in drafts))
+    async def advise(self, source: str, asking: Asking) -> Filling | None:
+        self.asked.append(frozenset(identity.name for identity in asking.drafts))
         if self.record is None:
             return None
-        return {i: msgspec.structs.replace(self.record, asked=draft.hash) for i, draft in drafts.items()}
-
-
-class NothingMeasured:
-    """A cluster without metrics."""
-
-    def plan_for(self, planned: Mapping[Identity, Identity]) -> None:
-        """Nothing is asked for anybody."""
-
-    def usage(self) -> Usage:
-        return Usage()
+        return {i: msgspec.structs.replace(self.record, asked=draft.hash) for i, draft in asking.drafts.items()}

@@ -1,0 +1,81 @@
+"""The planner of a daemon: what it follows, measures and holds, started and ended together."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Final
+
+from reconciler.clock import Clock
+from reconciler.cluster.api import Api
+from reconciler.cluster.cluster import Cluster
+from reconciler.cluster.lease import Lease
+from reconciler.cluster.roster import Roster
+from reconciler.engine.planning import ClusterPlanning, Unmeasured
+from reconciler.model.config import DaemonConfig
+from reconciler.model.planner_config import PlannerConfig
+from reconciler.model.planning_policy import Allocation
+from reconciler.planner import configured
+
+LEASE: Final = "reconciler-planner"
+_INTERVAL: Final = 300.0  # seconds between two plans where nothing changed
+
+
+def planning_of(
+    config: DaemonConfig, cluster: Cluster, wake: Callable[[str], None], *, clock: Clock, random: Random
+) -> "DaemonPlanner | None":
+    """None where the configuration has no `planner`: then nothing is followed and nothing asked."""
+    if config.planner is None:
+        return None
+    return DaemonPlanner(config.planner, config.state_namespace, cluster, wake, clock=clock, random=random)
+
+
+class DaemonPlanner:
+    """`planning` is what passes ask; `roster` and `lease` are there to look at."""
+
+    def __init__(
+        self,
+        config: PlannerConfig,
+        namespace: str,
+        cluster: Cluster,
+        wake: Callable[[str], None],
+        *,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        holder = f"{socket.gethostname()}-{os.getpid()}-{random.randrange(16**8):08x}"
+        self.lease = Lease(Api(cluster.transport), namespace, LEASE, holder, clock=clock)
+        self.roster = Roster(cluster, clock=clock, random=random, on_change=lambda: self.planning.changed())
+        self.planning = ClusterPlanning(
+            self.roster,
+            Unmeasured(),
+            pools=configured.pools(config),
+            policy=lambda wishes: configured.policy(config, wishes).policy,
+            allocation=Allocation(
+                {name: str(amount) for name, amount in config.defaults.requests.items()},
+                config.headroom,
+                config.max_replicas,
+            ),
+            ours=self.lease.held,
+            wake=wake,
+            clock=clock,
+            interval=_INTERVAL,
+        )
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Follow, hold the lease and plan again when something changes, until left."""
+        tasks = [
+            asyncio.create_task(work, name=f"planner {number}")
+            for number, work in enumerate(
+                (self.roster.run(), self.lease.keep(lambda _held: self.planning.changed()), self.planning.run())
+            )
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
