@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -49,6 +49,7 @@ NEEDED: Final = (NODE, POD)  # without these nothing can be planned
 KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME)
 
 _KILLS: Final = 1000  # that are remembered until somebody asks
+_COMMON: Final = ("namespace", "requests", "labels", "gpu", "affinities")  # of replicas of one template
 _FIRST_PAUSE: Final = 1.0  # seconds; doubles
 _LONGEST_PAUSE: Final = 60.0
 
@@ -57,11 +58,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Pod:
-    """`view` is None for a pod that takes no room. Its owner is that of the last view."""
+    """`view` is None for a pod that takes no room. `owned` is the same with its owner, as it was last asked for."""
 
     view: PodView | None
     workload: Identity | None
-    killed: tuple[Killed, ...]
+    killed: tuple[Killed, ...] = field(compare=False)
+    owned: PodView | None = field(default=None, compare=False)
+
+    def owned_by(self, owner: Identity | None) -> PodView | None:
+        if owner is None or self.view is None:
+            return self.view
+        if self.owned is None or self.owned.owner != owner:
+            self.owned = replace(self.view, owner=owner)
+        return self.owned
 
 
 class _Unread(NamedTuple):
@@ -73,13 +82,9 @@ class _Held(NamedTuple):
     seen: object
 
 
-def _pod(obj: Object) -> _Pod:
-    return _Pod(pod_view(obj, {}), workload_of(obj), killed_of(obj))
-
-
 _READ: Final[Mapping[GroupKind, Callable[[Object], object]]] = {
     NODE: node_view,
-    POD: _pod,
+    POD: lambda pod: _Pod(pod_view(pod, {}), workload_of(pod), killed_of(pod)),
     PRIORITY: priority_of,
     BUDGET: budget_of,
     CLAIM: volume_of,
@@ -104,6 +109,7 @@ class Roster:
         self._random = random
         self._on_change = on_change
         self._shelves: dict[GroupKind, dict[Identity, _Held]] = {kind: {} for kind in KINDS}
+        self._replicas: dict[Identity, tuple[Identity, PodView]] = {}  # one of each workload
         self._kills: deque[Killed] = deque(maxlen=_KILLS)
         self._watches = Watches(Api(cluster.transport), cluster.discovery, self, clock=clock, random=random)
         self._said: dict[GroupKind, str] = {}
@@ -175,6 +181,18 @@ class Roster:
         self._kills.clear()
         return found
 
+    def _sharing(self, pod: _Pod) -> _Pod:
+        """`pod`, with what it has in common with another replica held once: that is nearly all of it."""
+        if pod.view is None or pod.workload is None:
+            return pod
+        if len(self._replicas) > len(self._shelves[POD]) + _KILLS:  # those of workloads that are gone
+            self._replicas.clear()
+        workload, view = self._replicas.setdefault(pod.workload, (pod.workload, pod.view))
+        common = {name: getattr(view, name) for name in _COMMON if getattr(view, name) == getattr(pod.view, name)}
+        if len(common) < len(_COMMON):  # a new template
+            self._replicas[pod.workload] = (workload, pod.view)
+        return replace(pod, view=replace(pod.view, **common), workload=workload)
+
     def _of(self, kind: GroupKind, shape: type[T]) -> Iterator[tuple[Identity, T]]:
         for identity, held in self._shelves[kind].items():
             if isinstance(held.seen, shape):
@@ -182,12 +200,9 @@ class Roster:
 
     def _pods(self) -> Iterator[PodView]:
         for _, pod in self._of(POD, _Pod):
-            if pod.view is None:
-                continue
             owner = self._planned.get(pod.workload) if pod.workload is not None else None
-            if pod.view.owner != owner:
-                pod.view = replace(pod.view, owner=owner)
-            yield pod.view
+            if (view := pod.owned_by(owner)) is not None:
+                yield view
 
     def _say(self) -> None:
         """Name what is lacking, each once for as long as it lasts."""
@@ -208,7 +223,8 @@ class Roster:
         """What is kept of an object; why it cannot be read, of one that makes no sense."""
         try:
             obj: dict[str, Any] = msgspec.json.decode(data)
-            return _Held(meta.resource_version, _READ[identity.group_kind](obj))
+            seen = _READ[identity.group_kind](obj)
+            return _Held(meta.resource_version, self._sharing(seen) if isinstance(seen, _Pod) else seen)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             return _Held(meta.resource_version, _Unread(str(error)))
 
@@ -233,6 +249,9 @@ class Roster:
         old = shelf.get(identity)
         if old is not None and not newer(packed.version, old.version):
             return False
+        if isinstance(packed.seen, _Pod):
+            known = old.seen.killed if old is not None and isinstance(old.seen, _Pod) else ()
+            self._kills.extend(each for each in packed.seen.killed if each not in known)
         shelf[identity] = packed
         return self._moved(old, packed)
 
@@ -245,25 +264,17 @@ class Roster:
         return self._moved(old, None)
 
     def _moved(self, old: _Held | None, new: _Held | None) -> bool:
-        before, after = old.seen if old is not None else None, new.seen if new is not None else None
-        if isinstance(after, _Pod):
-            known = before.killed if isinstance(before, _Pod) else ()
-            self._kills.extend(each for each in after.killed if each not in known)
-        if _same(before, after):
+        before, after = _shown(old), _shown(new)
+        if before == after:
             return False
         self._seen = None
-        return not isinstance(before if after is None else after, Budget)
+        return not isinstance(before or after, Budget)
 
 
-def _same(before: object, after: object) -> bool:
-    """Whether two states of an object are one to a plan. Has `after` own what `before` did."""
-    if not isinstance(before, _Pod | None) or not isinstance(after, _Pod | None):
-        return before == after
-    old = before.view if before is not None else None
-    if before is None or after is None or old is None or after.view is None or before.workload != after.workload:
-        return old is None and (after is None or after.view is None)
-    after.view = replace(after.view, owner=old.owner)
-    return after.view == old
+def _shown(held: _Held | None) -> object:
+    """What a view shows of an object."""
+    seen = held.seen if held is not None else None
+    return None if isinstance(seen, _Pod) and seen.view is None else seen
 
 
 def _worded(error: ReconcilerError) -> str:

@@ -1,22 +1,21 @@
-"""One source's state as ConfigMaps: whole or not at all, whatever its size and whenever we are killed.
+"""A text as ConfigMaps: whole or not at all, whatever its size and whenever we are killed.
 
-A state that fits is one ConfigMap, so writing it is atomic. A larger one is cut into pieces that are written first,
+A text that fits is one ConfigMap, so writing it is atomic. A larger one is cut into pieces that are written first,
 each under a name made of its digest, so none is ever overwritten; then the ConfigMap that names them, which is the
-switch; then the pieces of the state before are deleted. Killed in between, the old state stands and some pieces are
-left over, which `tidy` removes.
+switch; then the pieces of the text before are deleted. Killed in between, the old text stands and some pieces are left
+over, which `tidy` removes.
 """
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-import msgspec
-
 from reconciler.cluster.configmaps import ConfigMaps, Stored
 from reconciler.errors import AlreadyExists, ConfigError, Conflict, NotFound
-from reconciler.model.state import LABEL_PIECE, LABEL_STATE, SourceState, state_name
 
 PIECE: Final = 120 * 1024  # characters; of four bytes each that is 480 KiB, and no ConfigMap of ours exceeds 512
 _FORMAT: Final = "1"
@@ -24,8 +23,30 @@ _ATTEMPTS: Final = 3
 _LEFT_OVER: Final = timedelta(hours=1)  # a younger piece may belong to a state that is being written
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept under one name. `what` it is, and what deleting it `forgets`, in words for people.
+
+    `piece` is a label that only its pieces carry, with its value.
+    """
+
+    name: str
+    what: str
+    forgets: str
+    labels: Mapping[str, str]
+    piece: tuple[str, str]
+
+    def unreadable(self) -> ConfigError:
+        """The error for a text that makes no sense."""
+        return ConfigError(
+            f"{self.what} cannot be read",
+            where=f"ConfigMap/{self.name}",
+            hint=f"it was changed by hand, or by a newer release; deleting it forgets {self.forgets}",
+        )
+
+
 class Version(NamedTuple):
-    """Which state was read or written. `resource_version` is "" where there is none yet."""
+    """Which text was read or written. `resource_version` is "" where there is none yet."""
 
     resource_version: str
     generation: int
@@ -35,67 +56,63 @@ class Version(NamedTuple):
 NOTHING: Final = Version("", 0, ())
 
 
-async def read(maps: ConfigMaps, source: str) -> tuple[SourceState, Version]:
-    """The state in the cluster, an empty one where there is none. Raises ConfigError when it cannot be understood."""
+async def read(maps: ConfigMaps, kept: Kept) -> tuple[str, Version]:
+    """The text in the cluster, "" where there is none. Raises ConfigError where a piece is missing."""
     for _ in range(_ATTEMPTS):
-        index = await maps.read(state_name(source))
+        index = await maps.read(kept.name)
         if index is None:
-            return SourceState(source), NOTHING
+            return "", NOTHING
         version = _version(index)
         text = index.data.get("state")
-        if text is None:
-            found = await asyncio.gather(*(maps.read(name) for name in version.pieces))
-            text = "".join(piece.data.get("piece", "") for piece in found if piece is not None)
-            if _digest(text) != index.data.get("digest"):
-                continue  # it was replaced while we read
-        try:
-            return msgspec.json.decode(text, type=SourceState), version
-        except msgspec.DecodeError:
-            break
-    raise ConfigError(
-        f"the stored state of source {source} cannot be read",
-        where=f"ConfigMap/{state_name(source)}",
-        hint="it was changed by hand, or by a newer release; deleting it forgets what was suspended and recorded",
-    )
+        if text is not None:
+            return text, version
+        found = await asyncio.gather(*(maps.read(name) for name in version.pieces))
+        text = "".join(piece.data.get("piece", "") for piece in found if piece is not None)
+        if _digest(text) == index.data.get("digest"):  # else it was replaced while we read
+            return text, version
+    raise kept.unreadable()
 
 
-async def write(maps: ConfigMaps, state: SourceState, before: Version) -> Version:
-    """Make `state` the one in the cluster. Raises Conflict when the one there is not `before`."""
-    name = state_name(state.source)
-    labels = {LABEL_STATE: state.source}
-    text = msgspec.json.encode(state, order="deterministic").decode()
+async def version_of(maps: ConfigMaps, kept: Kept) -> Version:
+    """Which text is in the cluster, whether or not it makes sense."""
+    index = await maps.read(kept.name)
+    return NOTHING if index is None else _version(index)
+
+
+async def write(maps: ConfigMaps, kept: Kept, text: str, before: Version) -> Version:
+    """Make `text` the one in the cluster. Raises Conflict when the one there is not `before`."""
     data = {"format": _FORMAT, "generation": str(before.generation + 1)}
     pieces: tuple[str, ...] = ()
     if len(text) <= PIECE:
         data["state"] = text
     else:
-        pieces = await _write_pieces(maps, state.source, text, before.generation + 1)
+        pieces = await _write_pieces(maps, kept, text, before.generation + 1)
         data |= {"pieces": " ".join(pieces), "digest": _digest(text)}
     try:
         if before.resource_version:
-            stored = await maps.replace(name, data, labels, before.resource_version)
+            stored = await maps.replace(kept.name, data, kept.labels, before.resource_version)
         else:
-            stored = await maps.create(name, data, labels)
+            stored = await maps.create(kept.name, data, kept.labels)
     except (AlreadyExists, NotFound) as error:
-        raise Conflict("the state appeared or vanished meanwhile", status=409, where=name) from error
+        raise Conflict("it appeared or vanished meanwhile", status=409, where=kept.name) from error
     await asyncio.gather(*(maps.delete(old) for old in before.pieces if old not in pieces))
     return Version(stored.version, before.generation + 1, pieces)
 
 
-async def tidy(maps: ConfigMaps, source: str, version: Version, now: datetime) -> None:
+async def tidy(maps: ConfigMaps, kept: Kept, version: Version, now: datetime) -> None:
     """Delete pieces that a killed writer left over."""
-    for name, created in sorted((await maps.names(f"{LABEL_PIECE}={source}")).items()):
+    for name, created in sorted((await maps.names("=".join(kept.piece))).items()):
         if name not in version.pieces and created and datetime.fromisoformat(created) < now - _LEFT_OVER:
             await maps.delete(name)
 
 
-async def _write_pieces(maps: ConfigMaps, source: str, text: str, generation: int) -> tuple[str, ...]:
+async def _write_pieces(maps: ConfigMaps, kept: Kept, text: str, generation: int) -> tuple[str, ...]:
     names: list[str] = []
     for start in range(0, len(text), PIECE):
         piece = text[start : start + PIECE]
-        name = f"{state_name(source)}.{_digest(f'{generation} {start} {piece}')[:16]}"
+        name = f"{kept.name}.{_digest(f'{generation} {start} {piece}')[:16]}"
         with suppress(AlreadyExists):  # from a life that was killed before the switch
-            await maps.create(name, {"piece": piece}, {LABEL_PIECE: source})
+            await maps.create(name, {"piece": piece}, dict((kept.piece,)))
         names.append(name)
     return tuple(names)
 

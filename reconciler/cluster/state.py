@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
+
 from reconciler.clock import Clock
 from reconciler.cluster import shards
 from reconciler.cluster.api import Api
@@ -16,7 +18,7 @@ from reconciler.cluster.install import find_install
 from reconciler.cluster.reflector import Reflector
 from reconciler.errors import AlreadyExists, ApiError, Conflict, ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.state import INSTALL_NAME, LABEL_STATE, SourceState, state_name
+from reconciler.model.state import INSTALL_NAME, LABEL_PIECE, LABEL_STATE, SourceState, state_name
 
 Update = Callable[[SourceState], SourceState]
 
@@ -60,8 +62,8 @@ class StateStore:
     async def load(self, source: str) -> SourceState:
         """The state of `source`, read from the cluster where it is not known here."""
         if (slot := self._slots.get(source)) is None:
-            state, version = await shards.read(self._maps, source)
-            await shards.tidy(self._maps, source, version, self._clock.now())
+            state, version = await self._read(source)
+            await shards.tidy(self._maps, _kept(source), version, self._clock.now())
             slot = self._slots.setdefault(source, _Slot(state, version, state))
         return slot.state
 
@@ -200,7 +202,8 @@ class StateStore:
                 slot.written = self._clock.monotonic()
                 slot.sure = replace(sure, kinds=sure.kinds & state.kinds, namespaces=sure.namespaces & state.namespaces)
                 try:
-                    slot.version = await shards.write(self._maps, state, slot.version)
+                    text = msgspec.json.encode(state, order="deterministic").decode()
+                    slot.version = await shards.write(self._maps, _kept(state.source), text, slot.version)
                 except Conflict:
                     await self._merge(slot)
                 else:
@@ -220,7 +223,7 @@ class StateStore:
 
     async def _merge(self, slot: _Slot) -> None:
         """Apply what is not written to what another process wrote. A state that was deleted comes back as it was."""
-        state, version = await shards.read(self._maps, slot.state.source)
+        state, version = await self._read(slot.state.source)
         slot.version, slot.sure = version, state
         if version == shards.NOTHING:
             return
@@ -230,3 +233,24 @@ class StateStore:
         for change in slot.pending:
             state = change(state)
         slot.state = state
+
+    async def _read(self, source: str) -> tuple[SourceState, shards.Version]:
+        """The state in the cluster, an empty one where there is none. ConfigError when it cannot be understood."""
+        kept = _kept(source)
+        text, version = await shards.read(self._maps, kept)
+        if version == shards.NOTHING:
+            return SourceState(source), version
+        try:
+            return msgspec.json.decode(text, type=SourceState), version
+        except msgspec.DecodeError:
+            raise kept.unreadable() from None
+
+
+def _kept(source: str) -> shards.Kept:
+    return shards.Kept(
+        state_name(source),
+        f"the stored state of source {source}",
+        "what was suspended and recorded",
+        {LABEL_STATE: source},
+        (LABEL_PIECE, source),
+    )

@@ -12,11 +12,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 HALF_LIFE: Final = timedelta(hours=24)
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _RATIO: Final = 1.05
 _LARGEST: Final = 100.0  # half-lives between the reference and a sample: weights up to 1e30 add up exactly enough
 _SMALLEST: Final = 1e-4  # of the heaviest bucket: lighter ones no longer count
@@ -59,7 +60,7 @@ MEMORY: Final = Buckets.up_to(10e6, 1e12)  # bytes
 class Stored(msgspec.Struct, frozen=True, array_like=True, rename="camel"):
     """A histogram at rest: some 300 characters of JSON. Weights are parts of the heaviest one's, in 10,000ths."""
 
-    reference: datetime
+    reference: Moment
     heaviest: float
     weights: dict[int, int]
 

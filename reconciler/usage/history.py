@@ -12,7 +12,7 @@ import msgspec
 
 from reconciler.kube.names import Identity
 from reconciler.model.usage import ContainerUsage, Spread, Usage
-from reconciler.usage.histogram import CPU, MEMORY, Histogram, Stored
+from reconciler.usage.histogram import CPU, MEMORY, Histogram, Moment, Stored
 
 _KILLED_FACTOR: Final = 1.2
 _KILLED_MORE: Final = 100e6  # bytes
@@ -25,8 +25,8 @@ class StoredContainer(msgspec.Struct, frozen=True, array_like=True):
 
     cpu: Stored | None
     memory: Stored | None
-    since: datetime
-    latest: datetime
+    since: Moment
+    latest: Moment
     day: date
     peak: float
 

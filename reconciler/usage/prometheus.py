@@ -13,6 +13,7 @@ from reconciler.http.transport import Request, Response, Transport
 from reconciler.model.usage import Series
 
 _LIMIT: Final = 64 * 1024 * 1024  # bytes of one answer
+_HEADERS: Final = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
 _SHOWN: Final = 80  # characters of a query in an error
 
 
@@ -39,11 +40,12 @@ class _Answer(msgspec.Struct, rename="camel"):
 class Prometheus:
     """One server that answers PromQL: Prometheus itself, Thanos, Mimir, VictoriaMetrics.
 
-    The transport has its address and credentials.
+    The transport has its address; `token` is a bearer token, "" for none.
     """
 
-    def __init__(self, transport: Transport, *, timeout: float = 30.0) -> None:
+    def __init__(self, transport: Transport, *, token: str = "", timeout: float = 30.0) -> None:
         self._transport = transport
+        self._credentials = {"authorization": f"Bearer {token}"} if token else {}
         self._timeout = timeout
 
     async def instant(self, query: str, at: datetime) -> tuple[Series, ...]:
@@ -62,7 +64,7 @@ class Prometheus:
         request = Request(
             "POST",
             f"/api/v1/{path}",
-            headers={"content-type": "application/x-www-form-urlencoded", "accept": "application/json"},
+            headers={**_HEADERS, **self._credentials},
             body=body,
             timeout=self._timeout,
             limit=_LIMIT,

@@ -1,18 +1,22 @@
 """Nodes and pods, followed: the view is what the server has, and only what matters to a plan is told."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 from intercepted import Hooked, refusal
 from virtual import virtual
 
 from reconciler.clock import LoopClock
 from reconciler.cluster.cluster import Cluster
-from reconciler.cluster.roster import Roster
+from reconciler.cluster.paging import ItemMeta
+from reconciler.cluster.roster import BUDGET, NODE, POD, Roster
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Resources
@@ -22,6 +26,8 @@ GI = 2**30
 WEB = Identity("apps", "Deployment", "shop", "web")
 SPEC = Identity("reconciler.dev", "Deployment", "shop", "web")
 NODES = "/api/v1/nodes"
+BROKEN = msgspec.Raw(b'{"metadata": {"name": "b"}, "status": {"allocatable": {"cpu": "lots"}}}')
+META = ItemMeta("b", "", "999999")
 PODS = "/api/v1/namespaces/shop/pods"
 
 
@@ -135,3 +141,247 @@ async def test_the_view_is_what_the_server_has() -> None:
         assert not view.notes
         assert it.roster.view({}).pods[0].owner is None
         assert it.roster.workload(Identity("", "Pod", "shop", "web-5d4-x")) == WEB
+
+
+@virtual
+async def test_what_changes_is_in_the_next_view_and_what_does_not_stays() -> None:
+    async with followed(objects=one_of_each) as it:
+        before = it.view()
+        assert it.view() is before
+        await it.server.create(PODS, pod("web-5d4-y"))
+        await it.news()
+        after = it.view()
+        assert {each.name for each in after.pods} == {"web-5d4-x", "web-5d4-y"}
+        assert after.pods[0] is before.pods[0]
+        assert after.nodes[0] is before.nodes[0]
+        await it.server.call("DELETE", f"{PODS}/web-5d4-x", {"gracePeriodSeconds": 0})
+        await it.news()
+        assert [each.name for each in it.view().pods] == ["web-5d4-y"]
+
+
+@virtual
+async def test_a_view_for_other_workloads_has_other_owners() -> None:
+    async with followed(objects=one_of_each) as it:
+        assert it.roster.view({WEB: SPEC}).pods[0].owner == SPEC
+        other = SPEC._replace(name="other")
+        assert it.roster.view({WEB: other}).pods[0].owner == other
+        assert it.roster.view({}).pods[0].owner is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"unschedulable": True}},
+        {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}},
+        {"metadata": {"labels": {"pool": "spot"}}},
+        {"status": {"allocatable": {"cpu": "2"}}},
+        {"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
+    ],
+    ids=["cordoned", "tainted", "labelled", "smaller", "not ready"],
+)
+def test_what_a_node_is_to_a_plan_is_told(change: dict[str, Any]) -> None:
+    @virtual
+    async def scenario() -> None:
+        async with followed(objects=one_of_each) as it:
+            before = it.view()
+            await it.server.patch(f"{NODES}/a{'/status' if 'status' in change else ''}", change)
+            assert await it.news() == 1
+            assert it.view().nodes != before.nodes
+
+    scenario()
+
+
+@virtual
+async def test_what_only_beats_is_not_told() -> None:
+    async with followed(objects=one_of_each) as it:
+        before = it.view()
+        beat = [{"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:10Z"}]
+        await it.server.status(f"{NODES}/a", {"conditions": beat})
+        await it.server.status(f"{PODS}/web-5d4-x", {"phase": "Running", "podIP": "10.0.0.1"})
+        assert await it.news() == 0
+        assert it.view() is before
+
+
+@virtual
+async def test_pods_that_are_bound_end_or_go_are_told_and_pods_that_wait_are_not() -> None:
+    async with followed(objects=one_of_each) as it:
+        waiting = pod("web-5d4-z")
+        del waiting["spec"]["nodeName"]
+        await it.server.create(PODS, waiting)
+        assert await it.news() == 0
+        bound = {"target": {"kind": "Node", "name": "a"}, "metadata": {"name": "web-5d4-z"}}
+        await it.server.call("POST", f"{PODS}/web-5d4-z/binding", bound)
+        assert await it.news() == 1
+        await it.server.status(f"{PODS}/web-5d4-z", {"phase": "Succeeded"})
+        assert await it.news() == 1
+        await it.server.call("DELETE", f"{PODS}/web-5d4-z", {"gracePeriodSeconds": 0})
+        assert await it.news() == 0
+        await it.server.call("DELETE", f"{PODS}/web-5d4-x", {"gracePeriodSeconds": 0})
+        assert await it.news() >= 1
+        assert it.view().pods == ()
+
+
+async def circumstances(server: Server) -> None:
+    await one_of_each(server)
+    scheduling = "/apis/scheduling.k8s.io/v1/priorityclasses"
+    await server.create(scheduling, {"metadata": {"name": "high"}, "value": 1000})
+    await server.create(scheduling, {"metadata": {"name": "usual"}, "value": 5, "globalDefault": True})
+    budget = {"metadata": {"name": "web"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}}
+    budgets = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets"
+    await server.create(budgets, {**budget, "status": {"disruptionsAllowed": 2}})
+    zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["eu-1a"]}
+    volume = {
+        "capacity": {"storage": "1Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "csi": {"driver": "d", "volumeHandle": "h"},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [zone]}]}},
+    }
+    await server.create("/api/v1/persistentvolumes", {"metadata": {"name": "v"}, "spec": volume})
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "volumeName": "v"}
+    claims = "/api/v1/namespaces/shop/persistentvolumeclaims"
+    await server.create(claims, {"metadata": {"name": "data"}, "spec": claim})
+
+
+@virtual
+async def test_what_bears_on_workloads_is_there_too() -> None:
+    async with followed(objects=circumstances) as it:
+        around = it.view().around
+        # The sandbox has Kubernetes' own two, system-…-critical.
+        assert {name: around.priorities[name] for name in ("high", "usual", "")} == {"high": 1000, "usual": 5, "": 5}
+        assert around.disruptions("shop", {"app": "web", "more": "x"}) == 2
+        assert around.disruptions("shop", {"app": "other"}) is None
+        assert around.disruptions("bank", {"app": "web"}) is None
+        assert around.volume_zones("shop", ["data", None, "unknown"]) == {"eu-1a"}
+        assert around.volume_zones("bank", ["data"]) == frozenset()
+
+
+@virtual
+async def test_a_budget_that_moves_is_in_the_view_and_tells_nobody() -> None:
+    async with followed(objects=circumstances) as it:
+        path = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web"
+        await it.server.status(path, {"disruptionsAllowed": 0})
+        assert await it.news() == 0
+        assert it.view().around.disruptions("shop", {"app": "web"}) == 0
+
+
+@virtual
+async def test_without_the_right_to_read_pods_nothing_is_planned_and_that_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with followed("/api/v1/pods", objects=one_of_each) as it:
+        for _ in range(5):
+            await asyncio.sleep(120)
+            assert it.view().nodes
+        assert not it.roster.able
+        assert list(it.roster.lacking()) == [POD]
+        said = [record.getMessage() for record in caplog.records if "not followed" in record.getMessage()]
+        assert len(said) == 1
+        assert said[0].startswith("Pod is not followed, nothing is planned: ")
+        it.server.forbidden.clear()
+        await asyncio.sleep(120)
+        assert it.roster.able
+        assert len(it.view().pods) == 1
+        assert not it.roster.lacking()
+
+
+@virtual
+async def test_rights_that_are_taken_away_turn_the_planner_off() -> None:
+    async with followed(objects=one_of_each) as it:
+        assert it.roster.able
+        it.server.forbidden.add(NODES)
+        await asyncio.sleep(1200)  # a watch that is open goes on until the server ends it
+        assert not it.roster.able
+        assert list(it.roster.lacking()) == [NODE]
+
+
+@virtual
+async def test_without_the_right_to_read_budgets_plans_do_without(caplog: pytest.LogCaptureFixture) -> None:
+    async with followed("/apis/policy/v1/poddisruptionbudgets", objects=circumstances) as it:
+        assert it.roster.able
+        assert list(it.roster.lacking()) == [BUDGET]
+        assert it.view().around.budgets == ()
+        assert "PodDisruptionBudget.policy is not followed, plans do without: " in caplog.text
+
+
+@virtual
+async def test_an_object_that_makes_no_sense_is_named_and_hides_no_other() -> None:
+    async with followed(objects=one_of_each) as it:
+        it.roster.put(Identity("", "Node", "", "b"), it.roster.read(Identity("", "Node", "", "b"), BROKEN, META, "v1"))
+        view = it.view()
+        assert len(view.nodes) == 1
+        assert view.notes == ("Node/b is left out: not a quantity: 'lots'",)
+
+
+@virtual
+async def test_an_object_never_goes_back_in_time() -> None:
+    async with followed(objects=one_of_each) as it:
+        old = it.server.call("GET", f"{NODES}/a")
+        known = await old
+        await it.server.patch(f"{NODES}/a", {"spec": {"unschedulable": True}})
+        await it.news()
+        identity, meta = Identity("", "Node", "", "a"), ItemMeta("a", "", known["metadata"]["resourceVersion"])
+        it.roster.put(identity, it.roster.read(identity, msgspec.Raw(msgspec.json.encode(known)), meta, "v1"))
+        assert not it.view().nodes[0].schedulable
+        it.roster.remove(identity, meta.resource_version)
+        assert len(it.view().nodes) == 1
+
+
+def killed(container: str, at: str, state: str = "lastState") -> dict[str, Any]:
+    ended = {"reason": "OOMKilled", "finishedAt": at, "exitCode": 137}
+    return {
+        "name": container,
+        "image": "x",
+        "imageID": "",
+        "ready": True,
+        "restartCount": 1,
+        state: {"terminated": ended},
+    }
+
+
+@virtual
+async def test_containers_killed_for_want_of_memory_are_told_once() -> None:
+    async with followed(objects=one_of_each) as it:
+        status = {"phase": "Running", "containerStatuses": [killed("web", "2026-01-01T10:00:00Z", "state")]}
+        await it.server.status(f"{PODS}/web-5d4-x", status)
+        assert await it.news() == 0
+        (first,) = it.roster.killed()
+        assert (first.workload, first.container, first.memory) == (WEB, "web", GI)
+        assert first.when == datetime(2026, 1, 1, 10, tzinfo=UTC)
+        status["containerStatuses"] = [killed("web", "2026-01-01T10:00:00Z")]
+        await it.server.status(f"{PODS}/web-5d4-x", {**status, "podIP": "10.0.0.1"})
+        await it.news()
+        assert it.roster.killed() == ()
+        status["containerStatuses"] = [killed("web", "2026-01-01T11:00:00Z")]
+        await it.server.status(f"{PODS}/web-5d4-x", status)
+        await it.news()
+        assert [each.when.hour for each in it.roster.killed()] == [11]
+
+
+@virtual
+async def test_a_lost_watch_loses_nothing() -> None:
+    async with followed(objects=one_of_each) as it:
+        asked = it.server.asked
+        await asyncio.sleep(3600)
+        assert it.server.asked - asked < 6 * 15, "watches are opened again, lists are not"
+        await it.server.create(PODS, pod("web-5d4-y"))
+        assert await it.news() == 1
+        assert len(it.view().pods) == 2
+
+
+@virtual
+async def test_an_api_that_is_not_there_yet_is_waited_for() -> None:
+    server = Server()
+    await server.create("/api/v1/namespaces", {"metadata": {"name": "shop"}})
+    await server.create(NODES, node())
+    server.forbidden = {"/api", "/apis"}
+    made = Followed(server)
+    running = asyncio.create_task(made.roster.run())
+    await asyncio.sleep(30)
+    assert not made.roster.able
+    server.forbidden = set()
+    await asyncio.wait_for(made.roster.settled.wait(), 120)
+    assert len(made.view().nodes) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await made.cluster.close()
