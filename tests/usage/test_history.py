@@ -96,3 +96,14 @@ def test_a_history_stays_small() -> None:
 
 def test_what_others_wrote_into_the_store_does_no_harm() -> None:
     assert not History.of({"nonsense": {}}).usage().containers
+
+
+@pytest.mark.parametrize("field", ["since", "latest"])
+def test_a_time_without_a_zone_is_not_taken(field: str) -> None:
+    history = History()
+    observed(history, 0)
+    stored = msgspec.to_builtins(history.stored())
+    container = stored["apps/Deployment/shop/web"]["web"]
+    container[{"since": 2, "latest": 3}[field]] = "2026-03-01T00:00:00"
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(stored, StoredHistory, strict=False)

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import prometheus_server
 import pytest
@@ -15,16 +15,19 @@ from processes import until
 from reconciler.errors import QueryFailed, QueryUnanswered, TransportError
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request, Response
-from reconciler.model.usage import Series
+from reconciler.kube.names import Identity
+from reconciler.model.usage import Measurement, Series
+from reconciler.usage.containers import measure
 from reconciler.usage.prometheus import Prometheus
 
+T = TypeVar("T")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
-    """A real Prometheus with an hour of two series; its URL."""
+    """A real Prometheus with an hour of two series, and of what a kubelet says of containers; its URL."""
     folder = tmp_path_factory.mktemp("prometheus")
     programs = shared(tmp_path_factory, worker_id)
     promtool, prometheus = (
@@ -35,6 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator
         for minute in range(60):
             when = NOW - timedelta(minutes=60 - minute)
             lines.append(f'load{{pod="{series}"}} {first + minute} {when.timestamp():.0f}')
+    lines += container_series()
     text = folder / "load.txt"
     text.write_text("\n".join([*lines, "# EOF\n"]))
     made = subprocess.run(
@@ -50,7 +54,28 @@ def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator
         yield running.url
 
 
-async def ask(url: str, call: Callable[[Prometheus], Coroutine[Any, Any, tuple[Series, ...]]]) -> tuple[Series, ...]:
+def container_series() -> Iterator[str]:
+    """As cAdvisor has them: containers, what is scraped twice, whole pods, sandboxes, a pod that has just begun."""
+    of_web = 'namespace="shop",pod="web-1",container="web"'
+    cpu = {
+        f'{of_web},job="kubelet"': 0.5,
+        f'{of_web},job="cadvisor"': 0.5,
+        'namespace="shop",pod="web-1",container="proxy"': 0.25,
+        'namespace="shop",pod="web-1",container=""': 0.75,
+        'namespace="shop",pod="web-1",container="POD"': 0.1,
+        'namespace="shop-2",pod="web-1",container="web"': 2.0,
+    }
+    yield "# TYPE container_cpu_usage_seconds counter"
+    for labels, cores in cpu.items():
+        for minute in range(60):
+            when = (NOW - timedelta(minutes=60 - minute)).timestamp()
+            yield f"container_cpu_usage_seconds_total{{{labels}}} {cores * 60 * minute} {when:.0f}"
+    yield "# TYPE container_memory_working_set_bytes gauge"
+    for labels in (*cpu, 'namespace="shop",pod="web-2",container="web"'):
+        yield f"container_memory_working_set_bytes{{{labels}}} {64 * 2**20} {(NOW - MINUTE).timestamp():.0f}"
+
+
+async def ask(url: str, call: Callable[[Prometheus], Coroutine[Any, Any, T]]) -> T:
     transport = HttpTransport(url)
     try:
         return await call(Prometheus(transport))
@@ -97,6 +122,21 @@ async def test_a_wrong_query_is_told_as_such(server: str) -> None:
 async def test_a_long_query_is_asked_all_the_same(server: str) -> None:
     many = "|".join(f"pod-{n:06}" for n in range(5000))
     assert await ask(server, lambda it: it.instant(f'load{{pod=~"{many}"}}', NOW)) == ()
+
+
+async def test_containers_are_measured_in_cores_and_bytes(server: str) -> None:
+    pod = Identity("", "Pod", "shop", "web-1")
+    at = NOW - MINUTE
+    found = await ask(server, lambda it: measure(it, {"shop", "bank"}, at))
+    assert {each.container: each for each in found} == {
+        "web": Measurement(pod, "web", pytest.approx(0.5), 64 * 2**20, at),
+        "proxy": Measurement(pod, "proxy", pytest.approx(0.25), 64 * 2**20, at),
+    }
+    assert await ask(server, lambda it: measure(it, {"bank"}, at)) == ()
+
+
+async def test_what_is_not_measured_lately_is_not_there(server: str) -> None:
+    assert await ask(server, lambda it: measure(it, {"shop"}, NOW + 10 * MINUTE)) == ()
 
 
 class Canned:
