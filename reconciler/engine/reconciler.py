@@ -11,7 +11,6 @@ from reconciler.engine.attendant import Attendant, Between, Unattended
 from reconciler.engine.between import Lent
 from reconciler.engine.decide import Decider
 from reconciler.engine.departures import Departures
-from reconciler.engine.filling import Filler
 from reconciler.engine.hands import Hands
 from reconciler.engine.images import AsStated, Images
 from reconciler.engine.observing import Observing
@@ -21,18 +20,16 @@ from reconciler.engine.retries import Retries
 from reconciler.engine.runs import Runs
 from reconciler.engine.surroundings import Desired, Repository, Surroundings
 from reconciler.engine.telling import Teller
+from reconciler.engine.wanting import Wanting
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import Filling
-from reconciler.model.image import Pinned
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, SyncResult
 from reconciler.model.snapshot import Snapshot
-from reconciler.model.spec import Specs
-from reconciler.render.render import Renderer
 from reconciler.source.repository import Poll
 from reconciler.specs.load import Loader
 
@@ -64,10 +61,7 @@ class Reconciler:
         self._cluster = surroundings.cluster
         self._store = surroundings.store
         self._with = surroundings
-        self._loader = Loader()
-        self._renderer = Renderer()
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
-        self._filler = Filler(config, self._cluster, surroundings.planning)
         self._observing = Observing(self._cluster, self._store, self.owner, config.namespaces)
         pruner = Pruner(config, self.owner, self._cluster.cache, surroundings.claims)
         self._departures = Departures(config.name, pruner, self._store, repository)
@@ -76,6 +70,7 @@ class Reconciler:
         self._attendant.wake = lambda delay: self.on_suspect(delay)
         self._images = images or AsStated()
         self._images.join(self._wake, self.suspended)
+        self._wanting = Wanting(config, self.owner, repository, surroundings, self._images)
         self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
         self._hands = Hands(
             self.owner,
@@ -116,7 +111,7 @@ class Reconciler:
     @property
     def loader(self) -> Loader:
         """Which remembers the files of the last revisions."""
-        return self._loader
+        return self._wanting.loader
 
     @property
     def desired(self) -> Desired | None:
@@ -126,7 +121,7 @@ class Reconciler:
     @property
     def pending(self) -> Filling:
         """Newer advice of the planner, that waits for a change of its spec (rule 19)."""
-        return self._filler.pending
+        return self._wanting.pending
 
     @property
     def passing(self) -> bool:
@@ -263,31 +258,7 @@ class Reconciler:
 
     async def wanted(self, snapshot: Snapshot) -> Desired:
         """What the revision says, and the objects that it makes."""
-        specs = await self.load(snapshot)
-        images = await self._images.of(snapshot, specs)
-        made = (await self._store.load(self.config.name)).made
-        filling = await self._filler.fill(specs, made, images.pinned)
-        # Long where much is new: the loop has others to serve.
-        manifests = await asyncio.to_thread(self.render, specs, filling, images.pinned)
-        return Desired(snapshot, specs, manifests, images)
-
-    async def load(self, snapshot: Snapshot) -> Specs:
-        """What the revision says, parsed where it was not parsed before."""
-        scopes = await self._cluster.discovery.scopes()
-        return await self._loader.load(snapshot, self._repository, namespace=self.config.namespace, scopes=scopes)
-
-    def render(self, specs: Specs, filling: Filling, images: Pinned | None = None) -> Manifests:
-        """The objects that the specs make."""
-        return self._renderer.render(
-            specs,
-            filling,
-            owner=self.owner,
-            adopt=self.config.adopt,
-            drift=self.config.drift,
-            drift_rules=self.config.drift_rules,
-            pools=self._filler.pools,
-            images=images,
-        )
+        return await self._wanting.of(snapshot)
 
     async def observe(self, desired: Desired) -> None:
         """Say what is stated, record the kinds in use, and follow them."""

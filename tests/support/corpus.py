@@ -57,7 +57,7 @@ async def manifests(w: World) -> Mapping[Identity, Manifest]:
     reconciler = w.sources["shop"]
     poll = await reconciler.poll()
     assert poll.snapshot is not None
-    return reconciler.render(await reconciler.load(poll.snapshot)).items
+    return (await reconciler.wanted(poll.snapshot)).manifests.items
 
 
 async def lives(w: World) -> dict[Identity, Live]:
@@ -79,14 +79,13 @@ async def foreseen(w: World) -> tuple[list[Change], Requests]:
     reconciler = w.sources["shop"]
     poll = await reconciler.poll()
     assert poll.snapshot is not None
-    specs = await reconciler.load(poll.snapshot)
-    rendered = reconciler.render(specs)
+    desired = await reconciler.wanted(poll.snapshot)
     cluster = w.new_cluster()
     try:
         changes = await preview(
             poll.snapshot,
-            specs,
-            rendered,
+            desired.specs,
+            desired.manifests,
             cluster=cluster,
             config=reconciler.config,
             owner=reconciler.owner,
