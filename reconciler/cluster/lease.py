@@ -26,7 +26,7 @@ DURATION: Final = 15.0  # seconds without a renewal after which others may take 
 _HOLD: Final = 2 / 3  # of the duration: for that long after a renewal it is ours
 _PAUSE: Final = 1 / 5  # of the duration: between two attempts
 _PATIENCE: Final = 1 / 3  # of the duration: for one attempt
-_RELEASE: Final = 1.0  # seconds to let go of it: a daemon that ends has five for everything
+_RELEASE: Final = 0.5  # seconds to let go of it: a daemon that ends has five for everything
 
 _VERSION: Final = "coordination.k8s.io/v1"
 _MERGE: Final = "application/merge-patch+json"

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
@@ -13,6 +13,10 @@ from reconciler.cluster.api import Api
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.lease import Lease
 from reconciler.cluster.roster import Roster
+from reconciler.daemon.alerting import connect
+from reconciler.daemon.usage import ask_as
+from reconciler.engine.histories import HistoryMaps
+from reconciler.engine.measuring import Measuring
 from reconciler.engine.planning import ClusterPlanning, Unmeasured
 from reconciler.model.config import DaemonConfig
 from reconciler.model.planner_config import PlannerConfig
@@ -33,7 +37,7 @@ def planning_of(
 
 
 class DaemonPlanner:
-    """`planning` is what passes ask; `roster` and `lease` are there to look at."""
+    """`planning` is what passes ask; the rest is there to look at. `measuring` is None where no usage is configured."""
 
     def __init__(
         self,
@@ -48,9 +52,20 @@ class DaemonPlanner:
         holder = f"{socket.gethostname()}-{os.getpid()}-{random.randrange(16**8):08x}"
         self.lease = Lease(Api(cluster.transport), namespace, LEASE, holder, clock=clock)
         self.roster = Roster(cluster, clock=clock, random=random, on_change=lambda: self.planning.changed())
+        self.measuring = None
+        if config.usage is not None:
+            self.measuring = Measuring(
+                self.roster,
+                ask_as(config.usage, cluster.transport, connect),
+                HistoryMaps(cluster, namespace, clock=clock),
+                interval=config.usage.interval,
+                clock=clock,
+                random=random,
+                ours=self.lease.held,
+            )
         self.planning = ClusterPlanning(
             self.roster,
-            Unmeasured(),
+            self.measuring or Unmeasured(),
             pools=configured.pools(config),
             policy=lambda wishes: configured.policy(config, wishes).policy,
             allocation=Allocation(
@@ -67,15 +82,17 @@ class DaemonPlanner:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Follow, hold the lease and plan again when something changes, until left."""
-        tasks = [
-            asyncio.create_task(work, name=f"planner {number}")
-            for number, work in enumerate(
-                (self.roster.run(), self.lease.keep(lambda _held: self.planning.changed()), self.planning.run())
-            )
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        works = [self.roster.run(), self.lease.keep(lambda _held: self.planning.changed()), self.planning.run()]
+        async with _running(*works), _running(*([self.measuring.run()] if self.measuring is not None else [])):
+            yield  # measuring ends first: its last write is one of the lease's holder
+
+
+@asynccontextmanager
+async def _running(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(work, name=f"planner {number}") for number, work in enumerate(works)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

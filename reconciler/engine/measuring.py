@@ -18,6 +18,7 @@ Ask = Callable[[frozenset[str], datetime], Awaitable[tuple[Measurement, ...]]]
 
 _FIRST_PAUSE: Final = 1.0  # seconds; doubles
 _LONGEST_PAUSE: Final = 60.0
+_GLANCE: Final = 5.0  # seconds
 _LAST_WRITE: Final = 0.5  # seconds: a daemon that ends has five for everything
 
 logger = logging.getLogger(__name__)
@@ -45,12 +46,23 @@ class Measuring:
     """Measures for as long as `run` runs. `problem` is why the last attempt told nothing, "" where it did.
 
     What cannot be measured changes nothing: what was known stays, and `latest` of a container says how old it is.
+    `ours` says at this instant whether we are the one that plans: another one measures for itself, and keeps what it
+    found in the same place.
     """
 
     def __init__(
-        self, pods: Pods, ask: Ask, store: HistoryStore, *, interval: float, clock: Clock, random: Random
+        self,
+        pods: Pods,
+        ask: Ask,
+        store: HistoryStore,
+        *,
+        interval: float,
+        clock: Clock,
+        random: Random,
+        ours: Callable[[], bool] = lambda: True,
     ) -> None:
         self.problem = ""
+        self._ours = ours
         self._pods = pods
         self._ask = ask
         self._store = store
@@ -79,8 +91,16 @@ class Measuring:
     async def run(self) -> None:
         """Read what was kept, then measure every interval, until cancelled; what is not written yet is, then."""
         await self._load()
+        current = self._ours()
         try:
             while True:
+                if not self._ours():
+                    current = False
+                    await self._clock.sleep(_GLANCE)
+                    continue
+                if not current:  # another one measured meanwhile
+                    await self._load()
+                    current = True
                 await self.measure()
                 await self._write()
                 await self._clock.sleep(self._interval * self._random.uniform(0.95, 1.05))
@@ -129,11 +149,11 @@ class Measuring:
                 await self._clock.sleep(pause * self._random.uniform(0.5, 1.0))
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
-                self._usage, self.problem = None, ""
+                self._usage, self._unwritten, self.problem = None, False, ""
                 return
 
     async def _write(self) -> None:
-        if not self._unwritten or self._clock.monotonic() < self._due:
+        if not self._unwritten or self._clock.monotonic() < self._due or not self._ours():
             return
         try:
             pause = await self._store.write(self._history)

@@ -3,15 +3,26 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from intercepted import Hooked
+from memory_repository import MemoryRepository
+from texts import NAMESPACE, deployment
+from virtual import virtual
+from virtual_daemon import daemon
 
+from reconciler.clock import LoopClock
 from reconciler.daemon.usage import ask_as
 from reconciler.errors import QueryUnanswered, Undelivered
 from reconciler.http.transport import Request, Response, Transport
-from reconciler.model.planner_config import KubernetesUsage, PrometheusUsage, UsageConfig
+from reconciler.kube.quantity import parse
+from reconciler.model.planner_config import DefaultsConfig, KubernetesUsage, PlannerConfig, PrometheusUsage, UsageConfig
+from reconciler.sandbox.server import Sandbox
+from reconciler.sandbox.simulation import Simulation
 
+WEB = "/apis/apps/v1/namespaces/shop/deployments"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SHOP = frozenset({"shop"})
 NOTHING = {"status": "success", "data": {"resultType": "vector", "result": []}}
@@ -86,3 +97,61 @@ async def test_authorities_that_are_none_are_said() -> None:
 
     with pytest.raises(QueryUnanswered, match="holds no certificate authorities"):
         await ask_as(UsageConfig(prometheus=PrometheusUsage("http://p")), Recorder({}), connect)(SHOP, NOW)
+
+
+class Metered:
+    """A sandbox with a metrics-server: each container uses `cpu` and `memory`."""
+
+    def __init__(self, sandbox: Sandbox, clock: LoopClock) -> None:
+        self.cpu, self.memory = "300m", "400Mi"
+        self._sandbox, self._clock = sandbox, clock
+        self.asked = 0
+
+    async def answer(self, request: Request) -> Response | None:
+        if request.path != "/apis/metrics.k8s.io/v1beta1/pods":
+            return None
+        self.asked += 1
+        pods = json.loads((await self._sandbox.handle(Request("GET", "/api/v1/pods"))).body)["items"]
+        used = {"cpu": self.cpu, "memory": self.memory}
+        items = [
+            {
+                "metadata": {"name": pod["metadata"]["name"], "namespace": pod["metadata"]["namespace"]},
+                "timestamp": self._clock.now().isoformat(),
+                "containers": [{"name": each["name"], "usage": used} for each in pod["spec"]["containers"]],
+            }
+            for pod in pods
+        ]
+        return Response(200, {}, json.dumps({"items": items}).encode())
+
+
+@virtual
+async def test_what_is_used_becomes_requests_with_the_next_change_of_the_spec_also_in_another_life() -> None:
+    clock = LoopClock()
+    sandbox = Sandbox(clock=clock)
+    metered = Metered(sandbox, clock)
+    source = MemoryRepository("shop")
+    planner = PlannerConfig(
+        defaults=DefaultsConfig({"cpu": "100m", "memory": "128Mi"}),
+        usage=UsageConfig(kubernetes=KubernetesUsage(), interval=300),
+    )
+
+    async def requests() -> dict[str, str]:
+        web = json.loads((await sandbox.handle(Request("GET", f"{WEB}/web"))).body)
+        found: dict[str, str] = web["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
+        return found
+
+    async with Simulation(sandbox.transport(), clock=clock, random=Random(3)):
+        first = source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment()})
+        async with daemon(Hooked(sandbox.transport(), metered.answer), {"shop": source}, planner=planner) as running:
+            await running.until(lambda: running.synced(first))
+            assert await requests() == {"cpu": "100m", "memory": "128Mi"}
+            await clock.sleep(2 * 3600)
+            assert await requests() == {"cpu": "100m", "memory": "128Mi"}, "no roll-out for that alone (rule 19)"
+            assert 23 <= metered.asked <= 27
+        second = source.commit({"web.yaml": deployment(image="example.com/web:2")})
+        async with daemon(Hooked(sandbox.transport(), metered.answer), {"shop": source}, planner=planner) as running:
+            await running.until(lambda: running.synced(second))
+            found = await requests()
+            cpu, memory = float(parse(found["cpu"])), float(parse(found["memory"])) / 2**20
+            assert 0.3 * 1.15 <= cpu <= 0.3 * 1.15 * 1.06
+            assert 400 * 1.15 <= memory <= 400 * 1.15 * 1.07

@@ -43,7 +43,16 @@ class Life:
         self.kills: list[Killed] = []
         self.said: Callable[[datetime], tuple[Measurement, ...]] = lambda now: (use("web-1", now), use("other-1", now))
         store = HistoryMaps(world.cluster, "default", clock=world.clock)
-        self.measuring = Measuring(self, self._ask, store, interval=interval, clock=world.clock, random=Random(1))
+        self.ours = True
+        self.measuring = Measuring(
+            self,
+            self._ask,
+            store,
+            interval=interval,
+            clock=world.clock,
+            random=Random(1),
+            ours=lambda: self.ours,
+        )
         self.measuring.plan_for({WEB: SPEC})
         self.running = asyncio.create_task(self.measuring.run())
 
@@ -308,3 +317,24 @@ async def test_a_large_history_is_in_pieces_that_fit_and_written_less_often() ->
     assert again.stored() == history.stored()
     await store.write(History())
     assert list(await world.maps()) == ["reconciler-usage"]
+
+
+@virtual
+async def test_who_does_not_plan_measures_nothing_and_takes_over_what_was_measured() -> None:
+    world = World()
+    async with life(world) as first, life(world) as second:
+        second.ours = False
+        await asyncio.sleep(3600)
+        second.asked.clear()
+        await asyncio.sleep(3600)
+        assert not second.asked
+        latest = first.web().latest
+        first.ours, second.ours = False, True
+        first.asked.clear()
+        await asyncio.sleep(300)
+        assert len(first.asked) <= 1
+        used = second.web()
+        assert used.since == first.web().since, "what the other measured is taken over"
+        assert used.latest > latest
+        generation = (await world.maps())["reconciler-usage"]["generation"]
+    assert int((await world.maps())["reconciler-usage"]["generation"]) <= int(generation) + 1

@@ -135,6 +135,7 @@ def pools(*more: str) -> str:
         ("{usage: {kubernetes: {}, interval: 5}}", "planner.usage.interval: 5 is less than 10"),
         ("{usage: {prometheus: {url: 'https://u:p@x'}}}", "planner.usage.prometheus.url: the value is not an http"),
         ("{headroom: -1}", "planner.headroom: -1 is less than 0"),
+        ("{defaults: {requests: {pods: 1}}}", 'planner.defaults.requests.pods: unknown field "pods"'),
         ("{evictions: 3}", "planner.evictions: 3 is not a mapping"),
         ("{maxReplicas: 0}", "planner.maxReplicas: 0 is less than 1"),
         ("{pool: []}", 'planner.pool: unknown field "pool"'),
