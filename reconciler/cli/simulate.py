@@ -7,6 +7,7 @@ from reconciler.cli.arguments import Verbs, at_least_one, cluster_flags, output_
 from reconciler.cli.exits import CHANGES, OK
 
 if TYPE_CHECKING:
+    from reconciler.model.planner_config import PlannerConfig
     from reconciler.model.planning import Pool
     from reconciler.planner.snapshot import ClusterView
 
@@ -24,17 +25,18 @@ def add(verbs: Verbs) -> None:
     parser.add_argument(
         "--snapshot", metavar="FILE", help="what `reconciler snapshot` wrote (default: ask the cluster)"
     )
+    parser.add_argument(
+        "--config", metavar="FILE", help="the daemon's configuration: its pools, quotas, profile and weights"
+    )
     parser.add_argument("--kill-zone", metavar="ZONE", action="append", default=[], help="as if its nodes had gone")
     parser.add_argument("--load", metavar="FACTOR", type=float, default=1.0, help="as if that many times the replicas")
     parser.add_argument(
         "--add-nodes", metavar="POOL=N", type=_more, action="append", default=[], help="as if N more were there"
     )
     parser.add_argument(
-        "--profile", choices=("balanced", "cost", "resilient"), default="balanced", help="default: %(default)s"
+        "--profile", choices=("balanced", "cost", "resilient"), help="default: the configuration's, else balanced"
     )
-    parser.add_argument(
-        "--weight", metavar="TERM=N", type=_weight, action="append", default=[], help="over the profile"
-    )
+    parser.add_argument("--weight", metavar="TERM=N", type=_weight, action="append", default=[], help="over those")
     parser.add_argument("--explain", metavar="KIND/NAMESPACE/NAME", help="why one workload is where it is")
     output_flag(parser, "text", "json")
     cluster_flags(parser)
@@ -100,20 +102,25 @@ def simulate(args: argparse.Namespace) -> int:
     """Plans all Deployments and StatefulSets anew, starting from where their pods run; nothing is changed. Exit code 0:
     every replica has a place, 2: some have none, 1: something is wrong."""
     import json
+    from dataclasses import replace
 
     from reconciler.cli.show import out
     from reconciler.errors import ConfigError
-    from reconciler.model.planning_policy import Policy, WrongPolicy
+    from reconciler.model.planning_policy import WrongPolicy
+    from reconciler.planner.configured import policy
     from reconciler.planner.plan import plan
     from reconciler.planner.report import document, explained, text
 
-    view, pools = _asked(args)
+    config = _config(args.config)
+    view, pools = _asked(args, config)
+    stated = policy(config, {}).policy
     try:
-        policy = Policy(args.profile, dict(args.weight))
+        weights = {**stated.weights, **dict(args.weight)}
+        asked = replace(stated, profile=args.profile or stated.profile, weights=weights)
     except WrongPolicy as error:
         what, _, hint = str(error).partition("; hint: ")
         raise ConfigError(what, hint=hint) from None
-    found = plan(view.nodes, view.pods, view.needs, None, pools, policy)
+    found = plan(view.nodes, view.pods, view.needs, None, pools, asked)
     if args.explain:
         named = [i for i in found.decisions if str(i).lower() == args.explain.lower()]
         if not named:
@@ -129,17 +136,29 @@ def simulate(args: argparse.Namespace) -> int:
     return CHANGES if found.unplaced else OK
 
 
-def _asked(args: argparse.Namespace) -> "tuple[ClusterView, tuple[Pool, ...]]":
-    """The cluster as it is to be imagined."""
+def _config(file: str | None) -> "PlannerConfig":
+    from reconciler.errors import ConfigError
+    from reconciler.model.planner_config import PlannerConfig
+    from reconciler.specs.config import read_config
+
+    if file is None:
+        return PlannerConfig()
+    if (found := read_config(file).planner) is None:
+        raise ConfigError("this configuration has no planner", where=file, hint="docs/configuration.md says how")
+    return found
+
+
+def _asked(args: argparse.Namespace, config: "PlannerConfig") -> "tuple[ClusterView, tuple[Pool, ...]]":
+    """The cluster as it is to be imagined, and its pools."""
     import asyncio
 
     from reconciler.errors import ConfigError
     from reconciler.model.cluster_view import ZONE
-    from reconciler.planner import pools, whatif
+    from reconciler.planner import configured, pools, whatif
     from reconciler.planner.snapshot import view
 
     seen = view(_objects(args.snapshot) if args.snapshot else asyncio.run(_taken(args))["objects"])
-    known = pools.found(seen.nodes)
+    known = configured.pools(config) or pools.found(seen.nodes)
     for pool, count in args.add_nodes:
         try:
             seen = whatif.with_nodes(seen, known, pool, count)

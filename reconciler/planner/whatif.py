@@ -30,15 +30,17 @@ def loaded(view: ClusterView, factor: float) -> ClusterView:
 def with_nodes(view: ClusterView, pools: Sequence[Pool], pool: str, count: int) -> ClusterView:
     """As if `count` more nodes like those of `pool` were there, empty, one zone of the pool after the other.
 
-    KeyError where there is no such pool, or it has no node to be like.
+    They are like its template where it has no node. KeyError where there is no such pool, or neither.
     """
-    selector = next((each.node_selector for each in pools if each.name == pool), None)
-    if selector is None:
+    meant = next((each for each in pools if each.name == pool), None)
+    if meant is None:
         raise KeyError(pool)
     models: dict[str, NodeView] = {}
     for node in sorted(view.nodes, key=lambda node: node.name):
-        if all(node.labels.get(key) == value for key, value in selector.items()):
+        if all(node.labels.get(key) == value for key, value in meant.node_selector.items()):
             models.setdefault(node.labels.get(ZONE, ""), node)
+    if not models and meant.template is not None:
+        models[""] = meant.template
     if not models:
         raise KeyError(pool)
     zones = sorted(models)

@@ -166,3 +166,47 @@ def test_a_snapshot_of_a_cluster_has_no_secret_in_it(cli: Any, whole_cluster: Pa
         json.loads(cli("simulate", *words, "--output", "json").out) for words in (("--snapshot", file), kubeconfig)
     )
     assert offline["workloads"][0]["places"] == live["workloads"][0]["places"]
+
+
+CONFIG = """\
+sources: [{name: shop, url: /srv/shop}]
+planner:
+  pools:
+  - {name: wide, nodeSelector: {reconciler.dev/pool: large}, price: 3}
+  - {name: narrow, nodeSelector: {reconciler.dev/pool: general}, price: 1%s}
+  - name: yet-to-come
+    nodeSelector: {reconciler.dev/pool: gone}
+    template: {allocatable: {cpu: 16, memory: 64Gi}}
+"""
+
+
+def configured(tmp_path: Path, more: str = "") -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(CONFIG % more)
+    return file
+
+
+def test_the_pools_of_the_daemon_are_planned_with(cli: Any, taken: Path, tmp_path: Path) -> None:
+    ran = cli("simulate", "--snapshot", taken, "--config", configured(tmp_path), "--output", "json")
+    assert ran.code == 0
+    places = {place["pool"] for each in json.loads(ran.out)["workloads"] for place in each["places"]}
+    assert places <= {"wide", "narrow"}
+
+
+def test_a_limit_of_a_pool_binds(cli: Any, taken: Path, tmp_path: Path) -> None:
+    asked = ("simulate", "--snapshot", taken, "--load", "2", "--add-nodes", "wide=1", "--config")
+    assert cli(*asked, configured(tmp_path)).code == 0
+    assert cli(*asked, configured(tmp_path, ", limits: {cpu: 2}")).code == 2
+
+
+def test_nodes_of_a_pool_that_has_none_are_like_its_template(cli: Any, taken: Path, tmp_path: Path) -> None:
+    asked = ("simulate", "--snapshot", taken, "--load", "2", "--config", configured(tmp_path))
+    assert cli(*asked).code == 2
+    assert cli(*asked, "--add-nodes", "yet-to-come=1").code == 0
+
+
+def test_a_configuration_without_a_planner_is_said(cli: Any, taken: Path, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("sources: [{name: shop, url: /srv/shop}]\n")
+    ran = cli("simulate", "--snapshot", taken, "--config", file)
+    assert (ran.code, "this configuration has no planner" in ran.err) == (1, True)
