@@ -4,7 +4,7 @@ A change of a pod template is a roll-out. So advice on it is taken when there is
 with a change of the spec or an image; until then it is pending. The number of pods follows each plan.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,6 +12,7 @@ import msgspec
 
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.cluster import Cluster
+from reconciler.cluster.state import StateStore
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Draft, Filling, Record
@@ -59,11 +60,19 @@ class Planning(Protocol):
 class Filler:
     """Of one source. `pending` is the advice that waits for a roll-out, as of the last answer."""
 
-    def __init__(self, config: SourceConfig, cluster: Cluster, planning: Planning | None = None) -> None:
+    def __init__(
+        self,
+        config: SourceConfig,
+        cluster: Cluster,
+        planning: Planning | None = None,
+        store: StateStore | None = None,
+    ) -> None:
+        """Without `planning` nothing new is decided; `store` knows which Jobs were made already."""
         self._config = config
         self._cluster = cluster
         self._records = Records(cluster.cache)
         self._planning = planning
+        self._store = store
         self._drafter = Drafter()
         self.pending: Filling = NOTHING
 
@@ -71,10 +80,8 @@ class Filler:
     def pools(self) -> Pools:
         return self._planning.pools if self._planning is not None else {}
 
-    async def fill(self, specs: Specs, made: Collection[Identity] = (), images: Pinned | None = None) -> Filling:
-        """What is to be rendered beside what is stated; `made` are the Jobs that were made already.
-
-        `images` is what each Image means, None: what its document says.
+    async def fill(self, specs: Specs, images: Pinned | None = None) -> Filling:
+        """What is to be rendered beside what is stated. `images` are what each Image means (None: as stated).
 
         Raises ApiError or TransportError where the cluster cannot be asked.
         """
@@ -88,8 +95,11 @@ class Filler:
             return NOTHING
         drafts = self._drafter.drafts(specs, self.pools, None if self._planning is not None else recorded, images)
         advice = None
+        made: frozenset[Identity] = frozenset()
         if self._planning is not None:
-            asking = Asking(drafts, recorded, frozenset(made), specs.planner)
+            if self._store is not None:
+                made = (await self._store.load(self._config.name)).made
+            asking = Asking(drafts, recorded, made, specs.planner)
             advice = await self._planning.advise(self._config.name, asking)
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}

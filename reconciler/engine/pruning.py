@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from reconciler.cluster.cache import LiveCache
 from reconciler.diff.guard import guard, stricter
 from reconciler.diff.mounts import mounted
 from reconciler.diff.prune import finish, prune
@@ -38,10 +37,18 @@ class Prunes(NamedTuple):
     untidy: bool = False
 
 
+class Owned(Protocol):
+    """What there is of a source: reconciler.cluster.cache.LiveCache."""
+
+    def marked(self, source: str) -> list[Identity]: ...
+
+    def get(self, identity: Identity) -> Live | None: ...
+
+
 class Pruner:
     """Decides for one source. Remembers nothing."""
 
-    def __init__(self, config: SourceConfig, owner: Owner, cache: LiveCache, claims: Claims) -> None:
+    def __init__(self, config: SourceConfig, owner: Owner, cache: Owned, claims: Claims) -> None:
         self._config = config
         self._owner = owner
         self._cache = cache

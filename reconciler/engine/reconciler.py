@@ -11,6 +11,7 @@ from reconciler.engine.attendant import Attendant, Between, Unattended
 from reconciler.engine.between import Lent
 from reconciler.engine.decide import Decider
 from reconciler.engine.departures import Departures
+from reconciler.engine.filling import Filler
 from reconciler.engine.hands import Hands
 from reconciler.engine.images import AsStated, Images
 from reconciler.engine.observing import Observing
@@ -70,7 +71,16 @@ class Reconciler:
         self._attendant.wake = lambda delay: self.on_suspect(delay)
         self._images = images or AsStated()
         self._images.join(self._wake, self.suspended)
-        self._wanting = Wanting(config, self.owner, repository, surroundings, self._images)
+        self._filler = Filler(config, self._cluster, surroundings.planning, self._store)
+        self._wanting = Wanting(
+            config,
+            self.owner,
+            repository,
+            scopes=self._cluster.discovery.scopes,
+            fill=self._filler.fill,
+            pools=self._filler.pools,
+            images=self._images,
+        )
         self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
         self._hands = Hands(
             self.owner,
@@ -121,7 +131,7 @@ class Reconciler:
     @property
     def pending(self) -> Filling:
         """Newer advice of the planner, that waits for a change of its spec (rule 19)."""
-        return self._wanting.pending
+        return self._filler.pending
 
     @property
     def passing(self) -> bool:

@@ -1,51 +1,76 @@
 """From a revision to what it wants: read, its images looked up, what it leaves open filled in, rendered."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from reconciler.engine.filling import Filler
-from reconciler.engine.images import Images
-from reconciler.engine.surroundings import Desired, Repository, Surroundings
+from reconciler.engine.images import AsStated, Images
+from reconciler.engine.surroundings import Desired
+from reconciler.kube.names import GroupKind
 from reconciler.model.config import SourceConfig
-from reconciler.model.filled import Filling
+from reconciler.model.filled import NOTHING, Filling
+from reconciler.model.image import Pinned
 from reconciler.model.manifest import Owner
-from reconciler.model.snapshot import Snapshot
+from reconciler.model.snapshot import Blobs, Snapshot
+from reconciler.model.spec import Specs
 from reconciler.render.render import Renderer
+from reconciler.render.surroundings import Pools
 from reconciler.specs.load import Loader
+
+Scopes = Callable[[], Awaitable[Mapping[GroupKind, bool]]]
+"""Which kinds are served, and whether they are namespaced."""
+Fill = Callable[[Specs, Pinned | None], Awaitable[Filling]]
+"""What is filled in where specs leave something open; the images are those that are pinned."""
+
+
+async def _unknown() -> Mapping[GroupKind, bool]:
+    return {}
+
+
+async def _nothing(_specs: Specs, _images: Pinned | None) -> Filling:
+    return NOTHING
 
 
 class Wanting:
-    """Of one source. What did not change since the last revision is not made again."""
+    """Of one source. What did not change since the last revision is not made again.
+
+    Without `scopes`, `fill` and `images` it is as if there were no cluster, no planner and no registry.
+    """
 
     def __init__(
-        self, config: SourceConfig, owner: Owner, repository: Repository, surroundings: Surroundings, images: Images
+        self,
+        config: SourceConfig,
+        owner: Owner,
+        repository: Blobs,
+        *,
+        scopes: Scopes = _unknown,
+        fill: Fill = _nothing,
+        pools: Pools | None = None,
+        images: Images | None = None,
     ) -> None:
         self.loader = Loader()
         self._config = config
         self._repository = repository
-        self._cluster = surroundings.cluster
-        self._store = surroundings.store
-        self._images = images
-        self._filler = Filler(config, surroundings.cluster, surroundings.planning)
+        self._scopes = scopes
+        self._fill = fill
+        self._images = images or AsStated()
         self._render = partial(
-            Renderer().render, owner=owner, adopt=config.adopt, drift=config.drift, drift_rules=config.drift_rules
+            Renderer().render,
+            owner=owner,
+            adopt=config.adopt,
+            drift=config.drift,
+            drift_rules=config.drift_rules,
+            pools=pools or {},
         )
-
-    @property
-    def pending(self) -> Filling:
-        """Newer advice of the planner, that waits for a change of its spec (rule 19)."""
-        return self._filler.pending
 
     async def of(self, snapshot: Snapshot) -> Desired:
-        """What the revision says, and the objects that it makes. Raises ReconcilerError where something is not to be
+        """What the revision says, and the objects that it makes. Raises ReconcilerError where something cannot be
         read."""
-        scopes = await self._cluster.discovery.scopes()
-        specs = await self.loader.load(snapshot, self._repository, namespace=self._config.namespace, scopes=scopes)
-        images = await self._images.of(snapshot, specs)
-        made = (await self._store.load(self._config.name)).made
-        filling = await self._filler.fill(specs, made, images.pinned)
-        # Long where much is new: the loop has others to serve.
-        manifests = await asyncio.to_thread(
-            self._render, specs, filling, pools=self._filler.pools, images=images.pinned
+        specs = await self.loader.load(
+            snapshot, self._repository, namespace=self._config.namespace, scopes=await self._scopes()
         )
+        images = await self._images.of(snapshot, specs)
+        filling = await self._fill(specs, images.pinned)
+        # Long where much is new: the loop has others to serve.
+        manifests = await asyncio.to_thread(self._render, specs, filling, images=images.pinned)
         return Desired(snapshot, specs, manifests, images)

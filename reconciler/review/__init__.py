@@ -1,0 +1,1 @@
+"""What would this merge do? Two revisions, compared before anything happens."""

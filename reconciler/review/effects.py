@@ -1,0 +1,110 @@
+"""What a merge would do: what would happen with the head, less what would happen without it.
+
+One pipeline for both: the rules of a pass decide, for the base and for the head. Beside a live cluster these are two
+previews; without one the cluster is imagined to be as the base says, and only the head is decided.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from reconciler.cluster.cluster import Cluster
+from reconciler.diff.compare import compare
+from reconciler.engine.claims import Claims
+from reconciler.engine.preview import preview
+from reconciler.engine.pruning import Pruner
+from reconciler.engine.schemas import CRD_KIND, Schemas
+from reconciler.engine.surroundings import Desired
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.change import Action, Change
+from reconciler.model.config import SourceConfig
+from reconciler.model.manifest import Manifest, Owner
+from reconciler.model.state import SourceState
+from reconciler.review.imagined import Imagined
+
+_QUIET = frozenset({Action.NONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """`merged` is what the merge would do, in the order of identities; `anyway` what is to happen without it, too:
+    drift, or a base that is not applied yet."""
+
+    merged: tuple[Change, ...]
+    anyway: tuple[Change, ...] = ()
+
+
+async def on_cluster(
+    base: Desired,
+    head: Desired,
+    *,
+    cluster: Cluster,
+    config: SourceConfig,
+    owner: Owner,
+    state: SourceState,
+    messages: Iterable[str] = (),
+) -> Effects:
+    """Beside what the cluster has now. `messages` are those of the commits from what was applied to the head.
+
+    Raises ApiError or TransportError.
+    """
+
+    async def previewed(desired: Desired, said: Iterable[str]) -> dict[Identity, Change]:
+        changes = await preview(
+            desired.snapshot,
+            desired.specs,
+            desired.manifests,
+            cluster=cluster,
+            config=config,
+            owner=owner,
+            state=state,
+            messages=said,
+        )
+        return {change.identity: change for change in changes if change.action not in _QUIET}
+
+    without = await previewed(base, ())
+    with_ = await previewed(head, messages)
+    merged = [change for identity, change in sorted(with_.items()) if not _same(change, without.get(identity))]
+    named = {change.identity for change in merged}
+    return Effects(tuple(merged), tuple(c for identity, c in sorted(without.items()) if identity not in named))
+
+
+def on_base(
+    base: Desired, head: Desired, *, config: SourceConfig, owner: Owner, messages: Iterable[str] = ()
+) -> Effects:
+    """Beside a cluster that is as the base says. `messages` are those of the commits from the base to the head."""
+    schemas = Schemas()
+    for manifest in (*base.manifests.items.values(), *head.manifests.items.values()):
+        if manifest.identity.group_kind == CRD_KIND:
+            schemas.learn(manifest.object)
+    there = Imagined(base.manifests.items, schemas)
+    new = {identity for identity in head.manifests.items if identity not in there}
+    defined = {_defines(head.manifests.items[identity]) for identity in new if identity.group_kind == CRD_KIND}
+    changes = []
+    for identity, manifest in head.manifests.items.items():
+        if identity in new and (why := _unconfirmed(identity, new, defined)):
+            changes.append(Change(identity, Action.UNCONFIRMED, why, manifest=manifest))
+        elif identity in new or base.manifests.items[identity].digest != manifest.digest:
+            change = compare(manifest, there.get(identity), schemas.of(manifest.gvk), owner=owner)
+            if change.action not in _QUIET:
+                changes.append(change)
+    prunes = Pruner(config, owner, there, Claims()).prunes(
+        head.snapshot, head.specs, head.manifests, changes, messages=messages, approved=(), before=None
+    )
+    return Effects(tuple(sorted((*changes, *prunes.changes), key=lambda change: change.identity)))
+
+
+def _unconfirmed(identity: Identity, new: Collection[Identity], defined: Collection[GroupKind]) -> str:
+    """Why nothing can be said of a new object yet (rule 15); "" where it can."""
+    if Identity("", "Namespace", "", identity.namespace) in new:
+        return "its namespace comes with the same commit"
+    return "its kind is not served yet" if identity.group_kind in defined else ""
+
+
+def _defines(crd: Manifest) -> GroupKind:
+    spec = crd.object.get("spec") or {}
+    return GroupKind(str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or ""))
+
+
+def _same(one: Change, other: Change | None) -> bool:
+    """Whether two changes of one object do the same to it."""
+    return other is not None and (one.action, one.fields, one.reason) == (other.action, other.fields, other.reason)

@@ -1,0 +1,58 @@
+"""A cluster that is as the base says: what a plan is compared with where no cluster may be asked.
+
+Objects are imagined as our own apply would have left them, healthy, their Jobs done. Each is made when somebody looks.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.engine.schemas import Schemas
+from reconciler.kube import apply
+from reconciler.kube.names import Identity
+from reconciler.model.change import Live
+from reconciler.model.manifest import MANAGER, Manifest
+
+_TIME: Final = "2000-01-01T00:00:00Z"
+_VERSION: Final = "1"
+
+
+class Imagined:
+    """What the engine's rules ask of a cache, told by the manifests of one source."""
+
+    def __init__(self, manifests: Mapping[Identity, Manifest], schemas: Schemas) -> None:
+        self._manifests = manifests
+        self._schemas = schemas
+
+    def __contains__(self, identity: object) -> bool:
+        return identity in self._manifests
+
+    def marked(self, _source: str) -> list[Identity]:
+        return sorted(self._manifests)
+
+    def get(self, identity: Identity) -> Live | None:
+        manifest = self._manifests.get(identity)
+        if manifest is None:
+            return None
+        schema = self._schemas.of(manifest.gvk)
+        made = apply.apply(
+            None, manifest.object, schema, manager=MANAGER, api_version=manifest.gvk.api_version, time=_TIME
+        ).object
+        metadata = {**made["metadata"], "uid": f"base:{identity}", "resourceVersion": _VERSION, "generation": 1}
+        obj = {**made, "metadata": metadata}
+        if (status := _status(identity.kind, obj.get("spec") or {})) is not None:
+            obj["status"] = status
+        return Live(identity, obj)
+
+
+def _status(kind: str, spec: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of a workload whose roll-out has ended, and of a Job that is done."""
+    if kind in ("Deployment", "StatefulSet"):
+        replicas = spec.get("replicas", 1)
+        counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+        return {"observedGeneration": 1, **dict.fromkeys(counts, replicas)}
+    if kind == "DaemonSet":
+        return {"observedGeneration": 1, "desiredNumberScheduled": 0}
+    if kind == "Job":
+        done = {"type": "Complete", "status": "True", "lastTransitionTime": _TIME}
+        return {"succeeded": 1, "conditions": [done]}
+    return None

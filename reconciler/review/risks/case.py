@@ -1,0 +1,48 @@
+"""What the dangers of a merge are found in."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.model.change import Change
+from reconciler.model.cluster_view import NodeView
+from reconciler.model.manifest import Manifest
+from reconciler.model.review import Risk, RiskCode
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`base` and `head` are what each makes, `changes` what the merge would do.
+
+    `served` says whether a version of a kind is served; None where that is not known. `nodes` are those of the cluster,
+    None where they are not known. `unplaced` says of workloads for which the planner finds no place with the head, and
+    had one with the base, why.
+    """
+
+    base: Mapping[Identity, Manifest]
+    head: Mapping[Identity, Manifest]
+    changes: Sequence[Change]
+    served: Callable[[GroupVersionKind], bool | None] = lambda _gvk: None
+    nodes: Sequence[NodeView] | None = None
+    unplaced: Mapping[Identity, str] = field(default_factory=dict)
+
+    def touched(self) -> Iterator[tuple[Manifest, Object | None]]:
+        """What is new or other than in the base, each with the object of the base."""
+        for identity, manifest in self.head.items():
+            before = self.base.get(identity)
+            if before is None or before.digest != manifest.digest:
+                yield manifest, before.object if before is not None else None
+
+
+def risk(code: RiskCode, manifest: Manifest, message: str) -> Risk:
+    """Of an object that the head states."""
+    return Risk(code, manifest.identity, message, manifest.origin)
+
+
+def some(words: Sequence[str], most: int = 3) -> str:
+    """The first few, and how many more there are."""
+    shown = ", ".join(words[:most])
+    return f"{shown} and {len(words) - most} more" if len(words) > most else shown

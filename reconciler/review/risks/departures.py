@@ -1,0 +1,41 @@
+"""What goes, is made anew, is taken over or will not be applied."""
+
+from collections.abc import Iterator
+
+from reconciler.diff.guard import PRECIOUS
+from reconciler.model.change import Action, Change
+from reconciler.model.review import Risk, RiskCode
+from reconciler.review.risks.case import Case
+
+
+def find(case: Case) -> Iterator[Risk]:
+    """One for each such change."""
+    for change in case.changes:
+        if (found := _of(change)) is not None:
+            code, message = found
+            yield Risk(code, change.identity, message, change.manifest.origin if change.manifest else None)
+
+
+def _of(change: Change) -> tuple[RiskCode, str] | None:
+    precious = change.identity.group_kind in PRECIOUS
+    match change.action:
+        case Action.PRUNE if precious:
+            return RiskCode.DATA_LOSS, "would be deleted, with all that is in it: a commit approves it"
+        case Action.HOLD if change.manifest is None and precious:
+            return (
+                RiskCode.DATA_LOSS,
+                "is no longer stated: once approved it is deleted, with all that is in it",
+            )
+        case Action.HOLD if change.manifest is None:
+            return RiskCode.HELD_PRUNE, change.reason
+        case Action.PRUNE:
+            return RiskCode.DELETION, "would be deleted: no longer in Git"
+        case Action.REPLACE:
+            return RiskCode.REPLACEMENT, f"would be deleted and created anew: {change.reason}"
+        case Action.REFUSE:
+            return RiskCode.REFUSED, f"would not be applied: {change.reason}"
+        case Action.HOLD if change.reason.startswith("exists already"):
+            return RiskCode.REFUSED, f"would not be applied: {change.reason}"
+        case Action.ADOPT:
+            return RiskCode.TAKEOVER, change.reason
+    return None

@@ -1,0 +1,78 @@
+"""Somebody may do more than before: RBAC rules that grow, and subjects that are bound."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from reconciler.model.review import Risk, RiskCode
+from reconciler.review.risks.case import Case, Object, risk, some
+
+_RBAC = "rbac.authorization.k8s.io"
+
+
+class _Grant(NamedTuple):
+    """One verb on one resource (or path); `group` "" for the core and for paths, `name` "*" for all of a resource."""
+
+    group: str
+    resource: str
+    name: str
+    verb: str
+
+    def covers(self, other: "_Grant") -> bool:
+        return all(mine in ("*", its) for mine, its in zip(self, other, strict=True))
+
+    def __str__(self) -> str:
+        what = "everything" if self.resource == "*" else self.resource
+        named = f" {self.name}" if self.name != "*" else ""
+        where = f" of {self.group}" if self.group not in ("", "*") else ""
+        return f"{'do anything with' if self.verb == '*' else self.verb} {what}{named}{where}"
+
+
+def find(case: Case) -> Iterator[Risk]:
+    """Roles whose rules allow what they did not, and bindings of subjects that were not bound."""
+    for manifest, before in case.touched():
+        kind = manifest.identity.kind
+        if manifest.identity.group != _RBAC:
+            continue
+        if kind in ("Role", "ClusterRole"):
+            had = list(_grants(before))
+            wider = [str(g) for g in _grants(manifest.object) if not any(old.covers(g) for old in had)]
+            if wider:
+                yield risk(RiskCode.WIDER_PRIVILEGES, manifest, f"allows more: {some(wider)}")
+        elif kind in ("RoleBinding", "ClusterRoleBinding"):
+            role = _role(manifest.object)
+            known = set(_subjects(before)) if _role(before) == role else ()
+            if bound := [subject for subject in _subjects(manifest.object) if subject not in known]:
+                yield risk(RiskCode.WIDER_PRIVILEGES, manifest, f"{some(bound)} would have {role}")
+
+
+def _grants(role: Object | None) -> Iterator[_Grant]:
+    for rule in _list((role or {}).get("rules")):
+        if not isinstance(rule, dict):
+            continue
+        verbs = _texts(rule.get("verbs"))
+        for path in _texts(rule.get("nonResourceURLs")):
+            yield from (_Grant("", path, "*", verb) for verb in verbs)
+        for group in _texts(rule.get("apiGroups")):
+            for resource in _texts(rule.get("resources")):
+                for name in _texts(rule.get("resourceNames")) or ["*"]:
+                    yield from (_Grant(group, resource, name, verb) for verb in verbs)
+
+
+def _role(binding: Object | None) -> str:
+    role = (binding or {}).get("roleRef") or {}
+    return f"{role.get('kind')} {role.get('name')}"
+
+
+def _subjects(binding: Object | None) -> Iterator[str]:
+    for subject in _list((binding or {}).get("subjects")):
+        if isinstance(subject, dict):
+            space = f"{subject.get('namespace')}/" if subject.get("namespace") else ""
+            yield f"{subject.get('kind')} {space}{subject.get('name')}"
+
+
+def _list(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(each) for each in _list(value)]

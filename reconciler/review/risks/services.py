@@ -1,0 +1,59 @@
+"""A Service whose selector finds no pods: requests to it fail."""
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.manifest import Manifest
+from reconciler.model.review import Risk, RiskCode
+from reconciler.render.podspec import TEMPLATES
+from reconciler.review.risks.case import Case, Object, risk
+
+_SERVICE = GroupKind("", "Service")
+
+
+def find(case: Case) -> Iterator[Risk]:
+    """Services that no pod of the head matches: new ones, changed ones, and those that the base had pods for.
+
+    Pods that somebody else makes are not seen, so an unchanged Service that never had any is left alone.
+    """
+    head, base = _labels(case.head), None
+    for identity, manifest in case.head.items():
+        if identity.group_kind != _SERVICE:
+            continue
+        selector = _selector(manifest.object)
+        if not selector or _found(selector, head.get(identity.namespace, ())):
+            continue
+        before = case.base.get(identity)
+        if before is not None and before.digest == manifest.digest:
+            base = _labels(case.base) if base is None else base
+            if not _found(selector, base.get(identity.namespace, ())):
+                continue
+        wanted = ", ".join(f"{name}={value}" for name, value in sorted(selector.items()))
+        yield risk(RiskCode.SERVICE_WITHOUT_ENDPOINTS, manifest, f"no pods that Git states have {wanted}")
+
+
+def _selector(service: Object) -> Mapping[str, str]:
+    spec = service.get("spec") or {}
+    selector = spec.get("selector")
+    return selector if isinstance(selector, Mapping) and spec.get("type") != "ExternalName" else {}
+
+
+def _found(selector: Mapping[str, str], pods: "list[Mapping[str, str]] | tuple[()]") -> bool:
+    return any(selector.items() <= labels.items() for labels in pods)
+
+
+def _labels(manifests: Mapping[Identity, Manifest]) -> dict[str, list[Mapping[str, str]]]:
+    """The labels of all pods that are stated, by namespace."""
+    found: dict[str, list[Mapping[str, str]]] = {}
+    for identity, manifest in manifests.items():
+        path = TEMPLATES.get(identity.group_kind)
+        if path is None:
+            continue
+        template: object = manifest.object
+        for name in path:
+            template = template.get(name) if isinstance(template, Mapping) else None
+        metadata = template.get("metadata") if isinstance(template, Mapping) else None
+        labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+        if isinstance(labels, Mapping):
+            found.setdefault(identity.namespace, []).append(labels)
+    return found
