@@ -73,6 +73,9 @@ class _Pod:
         return self.owned
 
 
+_NO_POD: Final = _Pod(None, None, ())
+
+
 class _Unread(NamedTuple):
     why: str
 
@@ -250,8 +253,10 @@ class Roster:
         if old is not None and not newer(packed.version, old.version):
             return False
         if isinstance(packed.seen, _Pod):
-            known = old.seen.killed if old is not None and isinstance(old.seen, _Pod) else ()
-            self._kills.extend(each for each in packed.seen.killed if each not in known)
+            known = old.seen if old is not None and isinstance(old.seen, _Pod) else _NO_POD
+            self._kills.extend(each for each in packed.seen.killed if each not in known.killed)
+            if known == packed.seen:
+                packed.seen.owned = known.owned
         shelf[identity] = packed
         return self._moved(old, packed)
 

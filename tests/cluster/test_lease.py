@@ -189,6 +189,67 @@ async def test_a_machine_that_slept_holds_nothing() -> None:
 
 
 @virtual
+async def test_a_time_of_day_that_goes_back_lengthens_no_hold() -> None:
+    group = Group()
+    clock = WrongClock(timedelta())
+    a = Lease(Api(Line(group.sandbox)), "default", "planner", "a", clock=clock)
+    await a.acquire()
+    clock.off = timedelta(hours=-1)
+    await asyncio.sleep(9.9)
+    assert a.held()
+    await asyncio.sleep(0.2)
+    assert not a.held()
+
+
+@virtual
+async def test_a_hold_is_counted_from_before_its_request() -> None:
+    group = Group()
+    _, line = group.contender("a")
+
+    async def slow(request: Request) -> Response | None:
+        await asyncio.sleep(2)
+        return None
+
+    a = Lease(Api(Hooked(line, slow)), "default", "planner", "a", clock=group.clock)
+    await a.acquire()  # looks for 2 s, then writes for 2 s
+    await asyncio.sleep(7.9)
+    assert a.held()
+    await asyncio.sleep(0.2)
+    assert not a.held()
+
+
+@virtual
+async def test_what_was_taken_while_an_answer_was_lost_is_not_ours() -> None:
+    group = Group()
+    a, line = group.contender("a")
+    await a.acquire()
+    line.cut = True
+    with pytest.raises(TransportError):
+        await a.acquire()
+    line.cut = False
+    await group.edit({"spec": {"holderIdentity": "somebody"}})
+    assert a.held(), "nobody has told us"
+    assert not await a.acquire()
+    assert not a.held()
+
+
+@virtual
+async def test_who_is_always_too_late_holds_nothing() -> None:
+    group = Group()
+    a, line = group.contender("a")
+    await a.acquire()
+
+    async def first(request: Request) -> Response | None:
+        if request.method == "PATCH":
+            await group.edit({"metadata": {"annotations": {"at": str(len(line.sent))}}})
+        return None
+
+    line.inner = Hooked(line.inner, first)
+    assert not await a.acquire()
+    assert not a.held()
+
+
+@virtual
 async def test_a_lost_answer_ends_no_hold_and_begins_none() -> None:
     group = Group()
     (a, line), (b, _) = group.contender("a"), group.contender("b")

@@ -1,25 +1,30 @@
 """Nodes and pods, followed: the view is what the server has, and only what matters to a plan is told."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from intercepted import Hooked, refusal
 from virtual import virtual
 
-from reconciler.clock import LoopClock
+from reconciler.clock import LoopClock, SystemClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.paging import ItemMeta
 from reconciler.cluster.roster import BUDGET, NODE, POD, Roster
 from reconciler.http.transport import Request, Response
-from reconciler.kube.names import Identity
+from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Resources
+from reconciler.planner import snapshot
 from reconciler.sandbox.server import Sandbox
 
 GI = 2**30
@@ -86,7 +91,7 @@ class Followed:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.told = 0
+        self.told = self.first = 0  # the first lists apart
         self.cluster = Cluster(Hooked(server.inner, server.answer), clock=server.clock, random=Random(1))
         self.roster = Roster(self.cluster, clock=server.clock, random=Random(2), on_change=self._tell)
 
@@ -115,7 +120,7 @@ async def followed(*forbidden: str, objects: Callable[[Server], Any] | None = No
     running = asyncio.create_task(made.roster.run())
     try:
         await made.roster.settled.wait()
-        await made.news()
+        made.first = await made.news()
         yield made
     finally:
         running.cancel()
@@ -157,6 +162,39 @@ async def test_what_changes_is_in_the_next_view_and_what_does_not_stays() -> Non
         await it.server.call("DELETE", f"{PODS}/web-5d4-x", {"gracePeriodSeconds": 0})
         await it.news()
         assert [each.name for each in it.view().pods] == ["web-5d4-y"]
+
+
+@virtual
+async def test_the_first_lists_are_told_and_empty_ones_are_not() -> None:
+    async with followed(objects=one_of_each) as it:
+        assert 2 <= it.first <= 3, "nodes and pods; the sandbox has priorities of its own"
+    async with followed() as it:
+        assert it.first <= 1
+
+
+@virtual
+async def test_a_pod_that_changes_is_so_with_its_owner_too() -> None:
+    async with followed(objects=one_of_each) as it:
+        assert "team" not in it.view().pods[0].labels
+        await it.server.patch(f"{PODS}/web-5d4-x", {"metadata": {"labels": {"team": "a"}}})
+        assert await it.news() == 1
+        (changed,) = it.view().pods
+        assert (changed.owner, changed.labels["team"]) == (SPEC, "a")
+
+
+@virtual
+async def test_replicas_of_one_template_hold_what_they_share_once() -> None:
+    async with followed(objects=one_of_each) as it:
+        for template in ("5d4", "6e5"):
+            for name in ("1", "2"):
+                another = pod(f"web-{template}-{name}")
+                another["metadata"]["labels"]["pod-template-hash"] = template
+                another["metadata"]["ownerReferences"][0]["name"] = f"web-{template}"
+                await it.server.create(PODS, another)
+        await it.news()
+        labels = {id(each.labels) for each in it.view().pods}
+        assert len(it.view().pods) == 5
+        assert len(labels) == 2
 
 
 @virtual
@@ -385,3 +423,80 @@ async def test_an_api_that_is_not_there_yet_is_waited_for() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await made.cluster.close()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "put", "delete", "lose", "stale", "relist", "view", "view"]),
+        st.sampled_from([(NODE, "a"), (NODE, "b"), (POD, "p"), (POD, "q"), (BUDGET, "one")]),
+        st.integers(0, 3),
+    ),
+    max_size=40,
+)
+
+
+def variant(kind: GroupKind, name: str, number: int) -> dict[str, Any]:
+    """One of four states of an object."""
+    if kind == NODE:
+        return {"apiVersion": "v1", "kind": "Node", **node(name, cpu=str(number or "lots"))}
+    if kind == BUDGET:
+        spec = {"selector": {"matchLabels": {"app": "web"}}}
+        body = {"metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+        return {"apiVersion": "policy/v1", "kind": kind.kind, **body, "status": {"disruptionsAllowed": number}}
+    stated = pod(name, memory=f"{number}Gi")
+    stated["metadata"]["namespace"] = "shop"
+    if number == 2:
+        del stated["spec"]["nodeName"]
+    return {"apiVersion": "v1", "kind": "Pod", **stated, "status": {"phase": "Succeeded" if number == 3 else "Running"}}
+
+
+def test_whatever_happens_the_view_is_that_of_a_snapshot_taken_then() -> None:
+    clock = SystemClock()
+    cluster = Cluster(Sandbox(clock=clock).transport(), clock=clock, random=Random(1))  # nobody is asked
+
+    @given(STEPS)
+    def holds(steps: list[tuple[str, Any, int]]) -> None:
+        followed_by(Roster(cluster, clock=clock, random=Random(1)), steps)
+
+    holds()
+
+
+def followed_by(made: Roster, steps: list[tuple[str, Any, int]]) -> None:
+    """Do what `steps` say, and compare each view with what a snapshot of the same objects has."""
+    there: dict[Identity, tuple[str, dict[str, Any]]] = {}
+    versions = itertools.count(1)
+
+    def put(identity: Identity, version: str, obj: dict[str, Any]) -> None:
+        made.put(identity, held(identity, version, obj))
+
+    def held(identity: Identity, version: str, obj: dict[str, Any]) -> Any:
+        meta = ItemMeta(identity.name, identity.namespace, version)
+        return made.at(identity, version) or made.read(identity, msgspec.Raw(msgspec.json.encode(obj)), meta, "v1")
+
+    for verb, (kind, name), number in [*steps, ("view", (NODE, "a"), 0)]:
+        obj = variant(kind, name, number)
+        identity = Identity.of(obj)
+        if verb == "put":
+            there[identity] = (str(next(versions)), obj)
+            put(identity, *there[identity])
+        elif verb == "delete" and there.pop(identity, None):
+            made.remove(identity, str(next(versions)))
+        elif verb == "stale" and identity in there:
+            put(identity, str(int(there[identity][0]) - 1), obj)
+        elif verb in ("relist", "lose"):
+            if verb == "lose":  # a watch has missed that it is gone
+                there.pop(identity, None)
+            listed = {known: held(known, *state) for known, state in there.items() if known.group_kind == kind}
+            made.replace(kind, "", listed, str(next(versions)))
+        elif verb == "view":
+            seen = made.view({WEB: WEB} if number else {})
+            expected = snapshot.view([state for _, state in there.values()])
+            owned = {pod.name: None if not number else WEB for pod in expected.pods}
+            assert {each.name: each for each in seen.nodes} == {each.name: each for each in expected.nodes}
+            assert {each.name: each for each in seen.pods} == {
+                each.name: replace(each, owner=owned[each.name]) for each in expected.pods
+            }
+            assert len(seen.notes) == len(expected.notes)
+            budget = there.get(Identity("policy", "PodDisruptionBudget", "shop", "one"))
+            allowed = budget[1]["status"]["disruptionsAllowed"] if budget is not None else None
+            assert seen.around.disruptions("shop", {"app": "web"}) == allowed

@@ -37,13 +37,13 @@ def pod(name: str, namespace: str = "shop") -> Identity:
 class Life:
     """One life of the daemon: pods that are known, and what is said of them."""
 
-    def __init__(self, world: "World", interval: float) -> None:
+    def __init__(self, world: "World", interval: float, ours: bool) -> None:
         self.world = world
         self.asked: list[frozenset[str]] = []
         self.kills: list[Killed] = []
         self.said: Callable[[datetime], tuple[Measurement, ...]] = lambda now: (use("web-1", now), use("other-1", now))
         store = HistoryMaps(world.cluster, "default", clock=world.clock)
-        self.ours = True
+        self.ours = ours
         self.measuring = Measuring(
             self,
             self._ask,
@@ -105,8 +105,8 @@ class World:
 
 
 @asynccontextmanager
-async def life(world: World | None = None, *, interval: float = 60) -> AsyncIterator[Life]:
-    lived = Life(world or World(), interval)
+async def life(world: World | None = None, *, interval: float = 60, ours: bool = True) -> AsyncIterator[Life]:
+    lived = Life(world or World(), interval, ours)
     await asyncio.sleep(1)
     try:
         yield lived
@@ -166,12 +166,29 @@ async def test_it_is_written_once_a_minute_at_most_and_by_a_change_only() -> Non
 @virtual
 async def test_a_restart_forgets_nothing() -> None:
     world = World()
-    async with life(world, interval=600) as first:
-        await asyncio.sleep(5 * 3600 + 37)
-        known = first.measuring.usage()
+    async with life(world, interval=10) as first:
+        await asyncio.sleep(600 + 37)
+        known = first.web()
+    store = HistoryMaps(world.cluster, "default", clock=world.clock)
+    assert (await store.read()).usage().containers[SPEC]["web"] == known
     async with life(world) as second:
-        assert second.web().since == known.containers[SPEC]["web"].since
-        assert second.web().cpu == known.containers[SPEC]["web"].cpu
+        assert second.web().since == known.since
+
+
+@virtual
+async def test_who_plans_no_longer_writes_no_longer() -> None:
+    async with life() as it:
+        await asyncio.sleep(300)
+        written, said = it.world.writes, it.said
+
+        def lost(now: datetime) -> tuple[Measurement, ...]:
+            it.ours = False
+            return said(now)
+
+        it.said = lost
+        await asyncio.sleep(300)
+        assert it.world.writes == written
+    assert it.world.writes == written
 
 
 @virtual
@@ -322,10 +339,7 @@ async def test_a_large_history_is_in_pieces_that_fit_and_written_less_often() ->
 @virtual
 async def test_who_does_not_plan_measures_nothing_and_takes_over_what_was_measured() -> None:
     world = World()
-    async with life(world) as first, life(world) as second:
-        second.ours = False
-        await asyncio.sleep(3600)
-        second.asked.clear()
+    async with life(world) as first, life(world, ours=False) as second:
         await asyncio.sleep(3600)
         assert not second.asked
         latest = first.web().latest
