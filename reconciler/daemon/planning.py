@@ -1,9 +1,10 @@
 """The planner of a daemon: what it follows, measures and holds, started and ended together."""
 
 import asyncio
+import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
@@ -19,9 +20,11 @@ from reconciler.engine.histories import HistoryMaps
 from reconciler.engine.measuring import Measuring
 from reconciler.engine.planning import ClusterPlanning, Unmeasured
 from reconciler.model.config import DaemonConfig
-from reconciler.model.planner_config import PlannerConfig
-from reconciler.model.planning_policy import Allocation
+from reconciler.model.planner_config import PlannerConfig, PlannerSettings
+from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.planner import configured
+
+logger = logging.getLogger(__name__)
 
 LEASE: Final = "reconciler-planner"
 _INTERVAL: Final = 300.0  # seconds between two plans where nothing changed
@@ -67,7 +70,7 @@ class DaemonPlanner:
             self.roster,
             self.measuring or Unmeasured(),
             pools=configured.pools(config),
-            policy=lambda wishes: configured.policy(config, wishes).policy,
+            policy=_Wishes(config).policy,
             allocation=Allocation(
                 {name: str(amount) for name, amount in config.defaults.requests.items()},
                 config.headroom,
@@ -96,3 +99,19 @@ async def _running(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Wishes:
+    """Makes the policy, and says what repositories wish for in vain, each once for as long as it lasts."""
+
+    def __init__(self, config: PlannerConfig) -> None:
+        self._config = config
+        self._said: tuple[str, ...] = ()
+
+    def policy(self, wishes: Mapping[str, PlannerSettings]) -> Policy:
+        made, notes = configured.policy(self._config, wishes)
+        for note in notes:
+            if note not in self._said:
+                logger.warning("a wish of a reconciler.yaml does not count: %s", note)
+        self._said = notes
+        return made

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 from memory_repository import MemoryRepository
 from texts import NAMESPACE, deployment
 from virtual import virtual
@@ -87,3 +88,20 @@ async def test_rule_21_of_two_daemons_one_plans_and_the_other_takes_over() -> No
         after = await found(sandbox, desk_path)
         assert after["spec"]["replicas"] == 2
         assert after["spec"]["template"] == before["spec"]["template"], "its pods are not restarted for that"
+
+
+@virtual
+async def test_what_a_repository_wishes_for_in_vain_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    clock = LoopClock()
+    sandbox = Sandbox(clock=clock)
+    source, _ = repository()
+    commit = source.commit({"reconciler.yaml": "planner: {profile: cost}\n"})
+    async with (
+        Simulation(sandbox.transport(), clock=clock, random=Random(3)),
+        daemon(sandbox.transport(), {"shop": source}, planner=PLANNER) as running,
+    ):
+        await running.until(lambda: running.synced(commit))
+        await clock.sleep(1800)
+    said = [record.getMessage() for record in caplog.records if "wish" in record.getMessage()]
+    refused = "shop: profile cost is not among planner.repositories.profiles of the daemon's configuration"
+    assert said == [f"a wish of a reconciler.yaml does not count: {refused}"]
