@@ -14,6 +14,7 @@ from reconciler.cli import (
     demo,
     drift,
     explain,
+    image,
     init,
     plan,
     run,
@@ -73,7 +74,22 @@ def parser() -> _Parser:
     )
     root.add_argument("--version", action="version", version=f"reconciler {__version__}")
     verbs = root.add_subparsers(title="verbs", metavar="VERB", required=False)
-    for module in (demo, init, validate, plan, apply, run, status, drift, explain, control, task, simulate, sandbox):
+    for module in (
+        demo,
+        init,
+        validate,
+        plan,
+        apply,
+        run,
+        status,
+        drift,
+        explain,
+        control,
+        task,
+        image,
+        simulate,
+        sandbox,
+    ):
         module.add(verbs)
     for each in (root, *verbs.choices.values()):
         each.set_defaults(refuse=each.refuse)

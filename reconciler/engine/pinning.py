@@ -107,7 +107,7 @@ class SourceImages:
 
     async def of(self, snapshot: Snapshot, specs: Specs) -> Known:
         """As Images says."""
-        stated = _stated(specs, self._settings.tags)
+        stated = stated_images(specs, self._settings.tags)
         self._tell.revision = snapshot.revision.commit
         if not stated:
             await self._nothing()
@@ -210,7 +210,7 @@ class SourceImages:
         return True
 
 
-def _stated(specs: Specs, tags: Tags) -> list[Stated]:
+def stated_images(specs: Specs, tags: Tags) -> list[Stated]:
     """The Images that have to be looked up, or verified."""
     return [
         Stated(

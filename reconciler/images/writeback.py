@@ -102,8 +102,8 @@ def message(changes: Sequence[Change], trailer: str = "") -> str:
     for one in changes:
         lines += ["", f"{one.key} ({one.after.repository})"]
         if one.before is not None:
-            lines.append(f"  from {_described(one.before)}")
-        lines += [f"  to   {_described(one.after)}", f"  why  it {one.why}"]
+            lines.append(f"  from {described(one.before)}")
+        lines += [f"  to   {described(one.after)}", f"  why  it {one.why}"]
     return "\n".join([*lines, *(["", trailer] if trailer else []), ""])
 
 
@@ -127,5 +127,6 @@ def _tag(locked: Locked) -> str:
     return locked.tag or locked.digest[:_SHORT]
 
 
-def _described(locked: Locked) -> str:
+def described(locked: Locked) -> str:
+    """A tag and the beginning of a digest."""
     return f"{locked.tag} {locked.digest[:_SHORT]}" if locked.tag else locked.digest[:_SHORT]

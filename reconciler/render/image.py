@@ -8,7 +8,9 @@ from reconciler.model.problem import Severity
 from reconciler.model.spec import GROUP, ImageSpec, Specs
 from reconciler.render.refusal import Refusal
 
-_NOBODY: Final = Unknown("nobody has looked it up", "the daemon does")
+_NOBODY: Final = Unknown(
+    "nobody has looked it up", "the daemon does; `reconciler image resolve` shows what it would find"
+)
 
 
 def reference(image: ImageSpec) -> str | Unknown:

@@ -3,6 +3,7 @@
 The same values in give the same values out, but for documents that wait for the digest of an image.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from reconciler.kube.names import Identity
@@ -76,6 +77,15 @@ class Renderer:
         self._settings, self._quarantined = settings, specs.quarantined
         self._renderings, self._last = renderings, manifests
         return manifests
+
+    def users(self) -> Mapping[Identity, list[Identity]]:
+        """The documents that name each Image, of what was rendered last."""
+        found: dict[Identity, list[Identity]] = {}
+        for identity, rendering in self._renderings.items():
+            for image, reference in rendering.read.items():
+                if reference is not None:
+                    found.setdefault(image, []).append(identity)
+        return found
 
 
 def _assemble(specs: Specs, renderings: Renderings, rendered: int) -> Manifests:

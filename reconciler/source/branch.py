@@ -94,12 +94,13 @@ class BranchWriter:
         target, base = _branch(branch), _branch(onto) if onto else ""
         wanted = tuple(normal_path(path) for path in paths)
         end = self._clock.monotonic() + self._deadline
+        who = f"{self._author.name} <{self._author.email}> {int(self._clock.now().timestamp())} +0000"
         pause = _FIRST_PAUSE
         where = f"source {self._config.name}"
         async with self._turn:
             while True:
                 job = GitJob(self._path, self._settings)
-                outcome = await in_thread(job, lambda git: self._once(git, target, base, wanted, edit), where)
+                outcome = await in_thread(job, lambda git: self._once(git, target, base, wanted, edit, who), where)
                 if outcome is not None:
                     return outcome
                 if self._clock.monotonic() + pause > end:
@@ -107,7 +108,7 @@ class BranchWriter:
                 await self._clock.sleep(pause * self._random.uniform(0.2, 1.0))
                 pause = min(_LONGEST_PAUSE, pause * 2.0)
 
-    def _once(self, git: GitJob, target: str, base: str, paths: tuple[str, ...], edit: Edit) -> str | None:
+    def _once(self, git: GitJob, target: str, base: str, paths: tuple[str, ...], edit: Edit, who: str) -> str | None:
         """One try. The commit, "" for no change, None after a race."""
         check_readable(self._config.credentials)
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +121,7 @@ class BranchWriter:
                 change = edit({path: _content(git, tip, path) for path in paths})
                 if change is None:
                     return ""
-                commit = self._make(git, tip, change)
+                commit = self._make(git, tip, change, who)
                 return commit if self._push(git, commit, target) else None
             except Damaged:
                 shutil.rmtree(self._path, ignore_errors=True)  # the next try begins with a new one
@@ -149,8 +150,7 @@ class BranchWriter:
         except GitFailed as error:
             raise explain(error) from None
 
-    def _make(self, git: GitJob, tip: str, change: Commit) -> str:
-        who = f"{self._author.name} <{self._author.email}> {int(self._clock.now().timestamp())} +0000"
+    def _make(self, git: GitJob, tip: str, change: Commit, who: str) -> str:
         message = change.message.encode()
         stream = [f"commit {_NEW}\nauthor {who}\ncommitter {who}\ndata {len(message)}\n".encode(), message]
         stream.append(f"\nfrom {tip}\n".encode())

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from git import Actor, Repo
+from image_programs import builders, docker_registry, open_registry  # noqa: F401
 
 from reconciler.cli.embedded import embedded
 from reconciler.cli.main import main

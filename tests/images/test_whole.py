@@ -6,8 +6,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from git_repository import Repository
 from git_server import GitServer
+from pushed_repository import PushedRepository
 from registry_server import RegistryServer
 from small_images import push_image
 
@@ -32,7 +32,7 @@ from reconciler.source.branch import BranchWriter
 from reconciler.source.repository import GitSource
 
 LOCK = "deploy/images.lock.yaml"
-BASE = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "ln", "-s", "busybox", "/bin/sh"]\n'
+BASE = 'FROM scratch\nCOPY --chmod=755 busybox /bin/busybox\nRUN ["/bin/busybox", "ln", "-s", "busybox", "/bin/sh"]\n'
 
 
 class Counted:
@@ -51,7 +51,6 @@ class Shop:
     """A repository with three images: a base, one on top of it, and one that is followed."""
 
     def __init__(self, folder: Path, busybox: Path, registry: RegistryServer, git: GitServer, session: Session) -> None:
-        self.repository = Repository(folder / "work")
         self.name = registry.name
         self.session = session
         self.registry = Registry(session)
@@ -60,13 +59,8 @@ class Shop:
         self.source = GitSource(config, folder / "cache", clock=LoopClock(), random=Random(1))
         self.branches = BranchWriter(config, folder / "cache", clock=SystemClock(), random=Random(1))
         self.pinner = self.new_pinner()
-        bare = folder / "srv/shop.git"
-        self.repository.write({"base/busybox": busybox.read_bytes()})
-        (self.repository.path / "base/busybox").chmod(0o755)
-        self.commit({"base/Containerfile": BASE, **self.web("1")}, push=False)
-        self.repository.git("clone", "--quiet", "--bare", str(self.repository.path), str(bare))
-        self.repository.git("--git-dir", str(bare), "config", "http.receivepack", "true")
-        self.repository.git("remote", "add", "origin", str(bare))
+        files = {"base/Containerfile": BASE, "base/busybox": busybox.read_bytes(), **self.web("1")}
+        self.repository = PushedRepository(folder / "work", folder / "srv/shop.git", files)
 
     def web(self, word: str) -> dict[str, str | bytes | None]:
         base = self.name("whole/base:latest")
@@ -76,13 +70,6 @@ class Shop:
         """As after a restart of the daemon."""
         clock = SystemClock()
         return Pinner(self.registry, clock, Builds(self.registry, self.builder, clock))
-
-    def commit(self, files: dict[str, str | bytes | None], *, push: bool = True) -> None:
-        if push:
-            self.repository.git("pull", "--quiet", "--rebase", "origin", "main")
-        self.repository.commit(files, "A person's change")
-        if push:
-            self.repository.git("push", "--quiet", "origin", "main")
 
     def images(self, *names: str) -> list[Stated]:
         return [
@@ -156,12 +143,11 @@ async def test_from_a_commit_to_a_lock_and_on(shop: Shop) -> None:
     assert (await shop.settle("redis"))["redis"].reference.digest == old
     assert await shop.write_back("redis")
     assert (await shop.settle("redis"))["redis"].reference == redis.at(tag="7.2.0", digest=new)
-    await asyncio.to_thread(shop.repository.git, "fetch", "--quiet", "origin")
-    subject = shop.repository.git("log", "-1", "--format=%s", "origin/main")
-    assert subject == "images: redis from 7.0.0 to 7.2.0"
+    subjects = await asyncio.to_thread(shop.repository.subjects)
+    assert subjects[0] == "images: redis from 7.0.0 to 7.2.0"
 
     # A commit to the code of one image builds that one, also after a restart; the lock keeps the others.
-    await asyncio.to_thread(shop.commit, shop.web("2"))
+    await asyncio.to_thread(shop.repository.push, shop.web("2"))
     shop.builder.built.clear()
     shop.pinner = shop.new_pinner()
     moved = await shop.settle("base", "web", "redis")
@@ -178,7 +164,7 @@ async def test_from_a_commit_to_a_lock_and_on(shop: Shop) -> None:
     assert shop.builder.built == []
 
     # The code is reverted: the lock of then fits again.
-    await asyncio.to_thread(shop.commit, shop.web("1"))
+    await asyncio.to_thread(shop.repository.push, shop.web("1"))
     assert (await shop.settle("web"))["web"].reference == first["web"].reference
     assert shop.builder.built == []
 
@@ -191,6 +177,6 @@ async def test_from_a_commit_to_a_lock_and_on(shop: Shop) -> None:
     text = (await shop.source.read([found.blob]))[found.blob] if (found := commit.tree.find(LOCK)) else b""
     assert parse(text, LOCK)["Image/shop/redis"].tag == "7.2.0"
     by_hand = text.decode().replace('"7.2.0"', '"7.0.0"').replace(new, old) + "# held: 7.2 is slow\n"
-    await asyncio.to_thread(shop.commit, {LOCK: by_hand})
+    await asyncio.to_thread(shop.repository.push, {LOCK: by_hand})
     assert (await write(changes, shop.branches, branch="main")).commit == ""
     assert (await shop.settle("redis"))["redis"].reference == redis.at(tag="7.0.0", digest=old)
