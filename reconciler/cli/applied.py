@@ -16,11 +16,17 @@ from reconciler.cli.session import Session
 from reconciler.clock import SystemClock
 from reconciler.drift.attribution import Blame, History
 from reconciler.engine.filling import Filler
+from reconciler.engine.image_documents import stated_images, written
+from reconciler.engine.running import running_images
 from reconciler.errors import ConfigError, SourceError, SourceMissing
+from reconciler.images.stated import recovered
 from reconciler.model.config import GitCredentials, SourceConfig
+from reconciler.model.image import Pinned
+from reconciler.model.imaging import Tags
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.snapshot import Snapshot
-from reconciler.model.spec import Specs
+from reconciler.model.spec import ImageSpec, Specs
+from reconciler.render.image import images
 from reconciler.render.render import Renderer
 from reconciler.source.directory import DirectorySource
 from reconciler.source.environment import Settings, environment
@@ -77,11 +83,25 @@ async def as_applied(it: Session, args: argparse.Namespace, source: str, path: s
         snapshot, history, note = await _found(stack, args, config, path, mark.commit)
         specs = await loader.load(snapshot, history, namespace=config.namespace, scopes=await it.scopes())
         owner = it.owner(source, await it.install(make=False))
-        filling = await Filler(config, it.cluster).fill(specs)
+        pinned = await _pinned(it, config, specs)
+        filling = await Filler(config, it.cluster).fill(specs, images=pinned)
         manifests = Renderer().render(
-            specs, filling, owner=owner, adopt=False, drift=config.drift, drift_rules=config.drift_rules
+            specs, filling, owner=owner, adopt=False, drift=config.drift, drift_rules=config.drift_rules, images=pinned
         )
         yield Applied(config, owner, snapshot, specs, manifests, history, loader, note)
+
+
+async def _pinned(it: Session, config: SourceConfig, specs: Specs) -> Pinned | None:
+    """What Images were applied as: what workloads run, where that is what an Image may mean."""
+    stated = stated_images(specs, Tags.PIN)
+    if not stated:
+        return None
+    pinned = dict(images(specs))
+    running = await running_images(it.cluster, it.store, config)
+    for identity, reference in recovered(stated, running, builds=True).items():
+        spec = specs.documents[identity].spec
+        pinned[identity] = written(spec, reference) if isinstance(spec, ImageSpec) else pinned[identity]
+    return pinned
 
 
 def _config(args: argparse.Namespace, source: str, path: str) -> SourceConfig:

@@ -6,6 +6,7 @@ from reconciler.cli.arguments import (
     Verbs,
     at_least_one,
     cluster_flags,
+    images_flag,
     output_flag,
     repository_flags,
     seconds,
@@ -18,6 +19,7 @@ def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("apply", help="make the cluster as a folder says, once", description=__doc__)
     repository_flags(parser)
     source_flags(parser)
+    images_flag(parser)
     parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait until everything is healthy")
     parser.add_argument(
         "--timeout",
@@ -44,7 +46,10 @@ def apply(args: argparse.Namespace) -> int:
 
 
 async def _apply(args: argparse.Namespace) -> int:
+    from functools import partial
+
     from reconciler.cli.folder import FolderRepository, folder_config, overlay_hint, read_folder
+    from reconciler.cli.imaged import FolderLook
     from reconciler.cli.progress import Progress
     from reconciler.cli.session import session
     from reconciler.cli.show import hint
@@ -52,12 +57,14 @@ async def _apply(args: argparse.Namespace) -> int:
     from reconciler.drift.warden import Warden
     from reconciler.engine.claims import Claims
     from reconciler.engine.reconciler import Reconciler
+    from reconciler.engine.running import running_images
     from reconciler.engine.settle import settle
     from reconciler.engine.surroundings import Surroundings
     from reconciler.errors import ConfigError
 
     config = folder_config(args)
     folder, _snapshot = await read_folder(args)
+    repository = FolderRepository(folder)
     async with session(args) as it:
         progress = Progress(args.output)
         install = await it.install(make=True)
@@ -65,7 +72,7 @@ async def _apply(args: argparse.Namespace) -> int:
         owner = it.owner(config.name, install)
         reconciler = Reconciler(
             config,
-            FolderRepository(folder),
+            repository,
             Surroundings(
                 cluster=it.cluster,
                 store=it.store,
@@ -78,6 +85,7 @@ async def _apply(args: argparse.Namespace) -> int:
                 wait_timeout=args.timeout,
             ),
             Warden(config, owner, it.cluster, drifts, clock=it.clock, random=it.random),
+            FolderLook(args, repository, partial(running_images, it.cluster, it.store, config), builds=True),
         )
         await reconciler.poll()
         if await reconciler.suspended():

@@ -95,6 +95,15 @@ def output_flag(parser: argparse.ArgumentParser, *formats: str) -> None:
     )
 
 
+def images_flag(parser: argparse.ArgumentParser) -> None:
+    """Who is asked what Images mean."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="look images up as a daemon with this configuration (default: lock files and what runs say)",
+    )
+
+
 def source_flags(parser: argparse.ArgumentParser) -> None:
     """Under which name the folder's objects are owned: the one that the daemon's configuration gives it."""
     parser.add_argument(

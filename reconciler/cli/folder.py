@@ -3,19 +3,20 @@
 import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from reconciler.engine.images import Known, Running
 from reconciler.errors import ConfigError
 from reconciler.kube.names import GroupKind
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Filling
-from reconciler.model.image import TreeFile
+from reconciler.model.image import Pinned, TreeFile
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Revision, Snapshot
-from reconciler.model.spec import Specs
+from reconciler.model.spec import ImageSpec, Specs
 from reconciler.render.render import Renderer
 from reconciler.source.directory import DirectorySource
 from reconciler.source.repository import Poll
@@ -26,6 +27,16 @@ from reconciler.specs.load import Loader
 class Folder:
     snapshot: Snapshot
     specs: Specs
+    images: Known = field(default_factory=Known)
+
+    @property
+    def pinned(self) -> Pinned | None:
+        """What to render Images as: where nobody knows what one means, as something that is clearly none."""
+        if self.images.pinned is None:
+            return None
+        from reconciler.cli.imaged import stand_ins
+
+        return stand_ins(self.specs, self.images)
 
 
 class FolderRepository:
@@ -89,11 +100,18 @@ def folder_config(args: argparse.Namespace) -> SourceConfig:
     return SourceConfig(name=name, url=args.path, paths=args.paths, namespace=args.namespace, adopt=args.adopt)
 
 
-async def load_folder(args: argparse.Namespace, scopes: Mapping[GroupKind, bool] | None = None) -> Folder:
-    """Read and validate the folder. `scopes` comes from a live cluster where there is one."""
+async def load_folder(
+    args: argparse.Namespace, scopes: Mapping[GroupKind, bool] | None = None, running: Running | None = None
+) -> Folder:
+    """Read and validate the folder. `scopes` and `running` come from a live cluster where there is one."""
     source, snapshot = await read_folder(args)
     specs = await Loader().load(snapshot, source, namespace=args.namespace, scopes=scopes or {})
-    return Folder(snapshot, specs)
+    if not any(isinstance(document.spec, ImageSpec) for document in specs.documents.values()):
+        return Folder(snapshot, specs)
+    from reconciler.cli.imaged import FolderLook
+
+    look = FolderLook(args, FolderRepository(source), running)
+    return Folder(snapshot, specs, await look.of(snapshot, specs))
 
 
 async def read_folder(args: argparse.Namespace) -> tuple[DirectorySource, Snapshot]:
@@ -111,7 +129,9 @@ def rendered(
 ) -> Manifests:
     """What the folder's specs render to, with what was filled in before."""
     owner = Owner(install, source)
-    return Renderer().render(folder.specs, filling, owner=owner, adopt=adopt, drift=DriftMode.HEAL)
+    return Renderer().render(
+        folder.specs, filling, owner=owner, adopt=adopt, drift=DriftMode.HEAL, images=folder.pinned
+    )
 
 
 def overlay_hint(args: argparse.Namespace, problems: Sequence[Problem]) -> str:

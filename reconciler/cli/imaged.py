@@ -2,8 +2,9 @@
 
 import argparse
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,26 +14,31 @@ from typing import Final
 from reconciler.cli.folder import Folder, read_folder
 from reconciler.clock import SystemClock
 from reconciler.daemon.imaging import trust_of
-from reconciler.engine.pinning import stated_images
-from reconciler.errors import ConfigError, ImageMissing
+from reconciler.engine.image_documents import known, stated_images
+from reconciler.engine.images import Known, Running, Trees
+from reconciler.errors import ConfigError, ImageMissing, TransportError
+from reconciler.http.transport import Request, Response, Stream
 from reconciler.images.buildah import Buildah
 from reconciler.images.builder import Builder, Log, Work
-from reconciler.images.builds import Builds
+from reconciler.images.builds import Builds, Said
 from reconciler.images.inputs import Tree
 from reconciler.images.pins import Pinner
 from reconciler.images.push import Pusher
 from reconciler.images.reference import Reference
 from reconciler.images.registry import Registry
 from reconciler.images.session import Session
-from reconciler.images.stated import Commit, Stated
+from reconciler.images.stated import Commit, Pin, Stated, recovered
 from reconciler.kube.names import Identity
-from reconciler.model.image import Registries
-from reconciler.model.imaging import ImagesConfig, Tags
-from reconciler.model.snapshot import Blobs
+from reconciler.model.image import Pinned, Registries, Unknown
+from reconciler.model.imaging import BuildConfig, ImagesConfig, Tags
+from reconciler.model.snapshot import Blobs, Snapshot
+from reconciler.model.spec import ImageSpec, Specs
+from reconciler.render.image import images
 from reconciler.specs.load import Loader
 
 _DEADLINE: Final = 5.0  # seconds of trying again: a person waits
 _BUILDAH_FOLDER: Final = "reconciler-build-"
+_UNKNOWN: Final = "not-known-yet"  # a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,7 @@ class _Unbuilt:
 
 
 @asynccontextmanager
-async def folder_images(
-    args: argparse.Namespace, *, said: Callable[[Reference, str], None] | None = None
-) -> AsyncIterator[FolderImages]:
+async def folder_images(args: argparse.Namespace, *, said: Said | None = None) -> AsyncIterator[FolderImages]:
     """Those of the folder that `args` name; with `said`, which takes the lines of logs, images can be built."""
     settings = images_config(args)
     source, snapshot = await read_folder(args)
@@ -67,12 +71,24 @@ async def folder_images(
     stated = [one for one in stated_images(specs, Tags.PIN) if not args.only or one.identity.name in args.only]
     if missing := sorted(set(args.only or ()) - {one.identity.name for one in stated}):
         raise ConfigError(f"there is no Image {missing[0]} in {args.path}", hint="`reconciler image list` shows them")
-    clock = SystemClock()
-    session = Session(settings.registries, clock, Random(), deadline=_DEADLINE)  # noqa: S311 - jitter
+    async with pinner_of(settings, said=said) as (pinner, registry):
+        commit = Commit(snapshot.source, Tree(await source.tree()), source)
+        yield FolderImages(Folder(snapshot, specs), stated, commit, pinner, registry, Path(args.path))
+
+
+@asynccontextmanager
+async def pinner_of(
+    settings: ImagesConfig | None, *, said: Said | None = None
+) -> AsyncIterator[tuple[Pinner, Registry]]:
+    """What looks Images up as `settings` say; None: without asking any registry, by lock files alone."""
+    clock, random = SystemClock(), Random()  # noqa: S311 - jitter
+    limits = settings.build if settings else BuildConfig()
+    session = Session(Registries(), clock, random, connect=lambda _origin, _ca: _Nobody(), deadline=0.0)
+    if settings is not None:
+        session = Session(settings.registries, clock, random, deadline=_DEADLINE)
     registry = Registry(session)
     with TemporaryDirectory(prefix=_BUILDAH_FOLDER) as folder:
         builder: Builder = Buildah(session, Pusher(session), Path(folder)) if said else _Unbuilt()
-        limits = settings.build
         builds = Builds(
             registry,
             builder,
@@ -82,13 +98,91 @@ async def folder_images(
             quota=limits.disk_bytes,
             said=said or (lambda _target, _line: None),
         )
-        pinner = Pinner(registry, clock, builds, [trust_of(rule) for rule in settings.signatures])
+        trust = [trust_of(rule) for rule in settings.signatures] if settings else []
+        pinner = Pinner(registry, clock, builds, trust)
         try:
-            commit = Commit(snapshot.source, Tree(await source.tree()), source)
-            yield FolderImages(Folder(snapshot, specs), stated, commit, pinner, registry, Path(args.path))
+            yield pinner, registry
         finally:
             await pinner.close()
             await session.close()
+
+
+class FolderLook:
+    """What Images mean, for a command that makes one pass or one plan: one's own Images, where a daemon would look on.
+
+    With `--config` registries are asked and, where `builds`, images are built. Without it lock files say which digest
+    is meant, then what runs in the cluster (`running`) where that may be it.
+    """
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        trees: Trees,
+        running: Running | None = None,
+        *,
+        builds: bool = False,
+    ) -> None:
+        self._settings = images_config(args) if getattr(args, "config", None) else None
+        self._trees = trees
+        self._running = running
+        self._builds = builds
+
+    def join(self, wake: Callable[[], None], suspended: Callable[[], Awaitable[bool]]) -> None:
+        """Nobody is woken: there is one pass."""
+
+    async def of(self, snapshot: Snapshot, specs: Specs) -> Known:
+        """As Images says; what cannot be told is a fault here."""
+        stated = stated_images(specs, self._settings.tags if self._settings else Tags.PIN)
+        if not stated:
+            return Known()
+        commit = Commit(snapshot.source, Tree(await self._trees.tree(snapshot.revision.commit)), self._trees)
+        before = recovered(stated, await self._running() if self._running else (), builds=self._settings is None)
+        said = _show if self._builds and self._settings is not None else None
+        async with pinner_of(self._settings, said=said) as (pinner, _registry):
+            pins = dict(await pinner.settle(stated, commit, before))
+        if self._settings is None:
+            for one in stated:  # that nobody was asked is no news where what runs, or what is stated, will do
+                pin = pins[one.identity]
+                if isinstance(pin, Pin) and one.build is None:
+                    pins[one.identity] = Pin(pin.reference, pin.origin)
+                elif not isinstance(pin, Pin) and one.tag:
+                    del pins[one.identity]
+        found = known(specs, pins)
+        pinned = dict(found.pinned or {})
+        for identity, reference in pinned.items():
+            if isinstance(reference, Unknown):
+                pinned[identity] = reference._replace(fault=True)
+        return Known(pinned, found.problems, found.held)
+
+    async def close(self) -> None:
+        """Nothing is left open."""
+
+
+def stand_ins(specs: Specs, found: Known) -> Pinned:
+    """What is known, and for the rest something to render with that is clearly none."""
+    pinned = found.pinned if found.pinned is not None else images(specs)
+    filled = dict(pinned)
+    for identity, document in specs.documents.items():
+        if isinstance(document.spec, ImageSpec) and isinstance(pinned[identity], Unknown):
+            filled[identity] = f"{document.spec.repository}:{_UNKNOWN}"
+    return filled
+
+
+def _show(target: Reference, line: str) -> None:
+    sys.stderr.write(f"{target.repository.path} | {line}\n")
+
+
+class _Nobody:
+    """A Transport to registries that are not to be asked."""
+
+    async def send(self, request: Request) -> Response:
+        raise TransportError("no usable answer", why="no registry is asked here; --config FILE has some asked")
+
+    def stream(self, request: Request) -> AbstractAsyncContextManager[Stream]:
+        raise TransportError("no registry is asked here")
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def images_config(args: argparse.Namespace) -> ImagesConfig:

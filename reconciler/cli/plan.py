@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from reconciler.cli.arguments import Verbs, cluster_flags, output_flag, repository_flags, source_flags
+from reconciler.cli.arguments import Verbs, cluster_flags, images_flag, output_flag, repository_flags, source_flags
 from reconciler.cli.exits import CHANGES, ERROR, OK
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def add(verbs: Verbs) -> None:
         parser = verbs.add_parser(name, help=short, description=__doc__)
         repository_flags(parser)
         source_flags(parser)
+        images_flag(parser)
         parser.add_argument("--offline", action="store_true", help="ask no cluster, compare with an empty one")
         output_flag(parser, "text", "markdown", "json")
         cluster_flags(parser)
@@ -53,30 +54,34 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
 
 
 async def _changes(args: argparse.Namespace) -> "tuple[Sequence[Change], Sequence[Problem]]":
+    from functools import partial
+
     from reconciler.cli.folder import folder_config, load_folder, rendered, source_name
     from reconciler.engine.filling import Filler
     from reconciler.engine.preview import offline, preview
+    from reconciler.engine.running import running_images
 
     if args.offline:
         folder = await load_folder(args)
         manifests = rendered(folder, source=source_name(args), install="offline", adopt=args.adopt)
-        return offline(manifests), (*folder.specs.problems, *manifests.problems)
+        return offline(manifests), (*folder.specs.problems, *manifests.problems, *folder.images.problems)
 
     from reconciler.cli.session import session
 
     async with session(args) as it:
-        folder = await load_folder(args, await it.scopes())
+        config = folder_config(args)
+        folder = await load_folder(args, await it.scopes(), partial(running_images, it.cluster, it.store, config))
         install = await it.install(make=False)
         source = source_name(args)
-        filling = await Filler(folder_config(args), it.cluster).fill(folder.specs)
+        filling = await Filler(config, it.cluster).fill(folder.specs, images=folder.pinned)
         manifests = rendered(folder, filling, source=source, install=install, adopt=args.adopt)
         changes = await preview(
             folder.snapshot,
             folder.specs,
             manifests,
             cluster=it.cluster,
-            config=folder_config(args),
+            config=config,
             owner=it.owner(source, install),
             state=await it.state(source),
         )
-        return changes, (*folder.specs.problems, *manifests.problems)
+        return changes, (*folder.specs.problems, *manifests.problems, *folder.images.problems)

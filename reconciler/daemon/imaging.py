@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
 from reconciler.clock import Clock
 from reconciler.cluster.cluster import Cluster
+from reconciler.cluster.state import StateStore
 from reconciler.engine import building, pinning
 from reconciler.engine.building import Announced
 from reconciler.engine.images import Trees
 from reconciler.engine.pinning import SourceImages
+from reconciler.engine.running import running_images
 from reconciler.errors import ConfigError, ReconcilerError
 from reconciler.http.transport import Transport
 from reconciler.images import buildah, jobs
@@ -44,9 +47,19 @@ class Imaging:
     """`of` gives each source its Images. Raises ConfigError where a key for signatures cannot be used."""
 
     def __init__(
-        self, config: DaemonConfig, cluster: Cluster, *, clock: Clock, random: Random, emit: Sink, observer: Observer
+        self,
+        config: DaemonConfig,
+        cluster: Cluster,
+        store: StateStore,
+        *,
+        clock: Clock,
+        random: Random,
+        emit: Sink,
+        observer: Observer,
     ) -> None:
         self._config = config
+        self._cluster = cluster
+        self._store = store
         self._clock = clock
         self._random = random
         self._emit = emit
@@ -89,6 +102,7 @@ class Imaging:
             random=self._random,
             emit=self._emit,
             observer=self._observer,
+            running=partial(running_images, self._cluster, self._store, source),
             branches=branches,
         )
         return self._sources[source.name]

@@ -139,7 +139,7 @@ async def keep(
             owner = Owner(install, source.name)
             return Warden(source, owner, cluster, drifts, clock=clock, random=random, full_check=config.full_check)
 
-        imaging = Imaging(config, cluster, clock=clock, random=random, emit=emit, observer=metrics)
+        imaging = Imaging(config, cluster, store, clock=clock, random=random, emit=emit, observer=metrics)
         reconcilers = {
             s.name: Reconciler(s, repositories[s.name], surroundings, warden(s), imaging.of(s, repositories[s.name]))
             for s in config.sources

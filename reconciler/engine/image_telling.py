@@ -41,10 +41,9 @@ class ImageTeller:
     def settled(self, before: Pins, pins: Pins) -> None:
         """What is new between two passes."""
         for identity, pin in pins.items():
-            if isinstance(pin, ImageAwaited):
-                continue
-            if isinstance(pin, ImageError):
-                self.wrong(identity, "", pin)
+            if (error := failure(pin)) is not None:
+                self.wrong(identity, "", error)
+            if not isinstance(pin, Pin) or error is not None:
                 continue
             old = before.get(identity)
             if (identity, "") in self._wrong:
@@ -61,6 +60,12 @@ class ImageTeller:
                 self.wrong(identity, "registry", error)
             else:
                 self.well(identity, "registry", "the registry has it")
+
+
+def failure(pin: Pin | ImageError) -> ImageError | None:
+    """What is wrong with an Image, beside that its answer is awaited; None where nothing is."""
+    error = pin.problem if isinstance(pin, Pin) else pin
+    return None if isinstance(error, ImageAwaited) else error
 
 
 def told(error: ReconcilerError, identity: Identity | None = None) -> str:

@@ -1,14 +1,21 @@
 """What a pass asks about images before it renders, and the answer where nobody looks them up."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reconciler.model.image import Pinned, TreeFile
 from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Blobs, Snapshot
 from reconciler.model.spec import Specs
 from reconciler.model.state import Held
+
+if TYPE_CHECKING:
+    from reconciler.images.reference import Reference
+
+
+Running = Callable[[], Awaitable[Collection["Reference"]]]
+"""Gives what the workloads of a source run now, as far as it has a digest."""
 
 
 class Trees(Blobs, Protocol):

@@ -11,30 +11,30 @@ A source that states no Image costs nothing.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Final, NamedTuple, Protocol
 
 from reconciler.clock import Clock
-from reconciler.engine.image_telling import ImageTeller, told
-from reconciler.engine.images import Known, Trees
-from reconciler.errors import ImageAwaited, ImageError, ImageMissing, ReconcilerError
+from reconciler.engine.image_documents import known, stated_images
+from reconciler.engine.image_telling import ImageTeller, failure
+from reconciler.engine.images import Known, Running, Trees
+from reconciler.errors import ImageError, ImageMissing, ReconcilerError
 from reconciler.images.inputs import Tree
 from reconciler.images.lock import key_of
 from reconciler.images.pins import Pinner
+from reconciler.images.reference import Reference
 from reconciler.images.resolve import Schedule
-from reconciler.images.stated import Commit, Origin, Pin, Pins, Stated
-from reconciler.images.writeback import Branches, Change, message, write
+from reconciler.images.stated import Commit, Origin, Pin, Pins, Stated, may_mean, recovered
+from reconciler.images.writeback import Branches, Change, Outcome, message, write
 from reconciler.kube.names import Identity
 from reconciler.model.config import SourceConfig
 from reconciler.model.event import EventType, Sink
-from reconciler.model.image import LOCK_FILE, TreeFile, Unknown
-from reconciler.model.imaging import ImagesConfig, Tags, WriteBack
-from reconciler.model.problem import Location, Problem, Severity
+from reconciler.model.image import LOCK_FILE, TreeFile
+from reconciler.model.imaging import ImagesConfig, WriteBack
 from reconciler.model.snapshot import Snapshot
-from reconciler.model.spec import ImageSpec, Specs
-from reconciler.model.state import Held
+from reconciler.model.spec import Specs
 
 PATIENCE: Final = 0.1  # seconds that a pass gives those who have the answer at hand
 _SOON: Final = 1.0  # seconds from a new digest to its way to Git: several come together
@@ -63,11 +63,15 @@ class _Latest(NamedTuple):
     @property
     def wrong(self) -> bool:
         """Whether something failed that may be well the next time."""
-        return any(isinstance(pin, ImageError) and not isinstance(pin, ImageAwaited) for pin in self.pins.values())
+        return any(failure(pin) is not None for pin in self.pins.values())
 
 
 class SourceImages:
-    """Those of the source of `config`. `branches` is for what is written back, None where nothing is."""
+    """Those of the source of `config`. `branches` is for what is written back, None where nothing is.
+
+    `running` gives the references that the source's workloads run. It is asked once, at the first pass: a registry
+    that does not answer then does not keep from them what they have.
+    """
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class SourceImages:
         random: Random,
         emit: Sink,
         observer: Observer,
+        running: Running,
         branches: Branches | None = None,
     ) -> None:
         self._wake: Callable[[], None] = lambda: None
@@ -91,6 +96,9 @@ class SourceImages:
         self._clock = clock
         self._random = random
         self._observer = observer
+        self._running = running
+        self._found_running: Collection[Reference] | None = None
+        self._good: dict[Identity, Reference] = {}
         self._branches = branches
         self._tell = ImageTeller(config.name, clock, emit)
         self._latest: _Latest | None = None
@@ -113,7 +121,9 @@ class SourceImages:
             await self._nothing()
             return Known()
         commit = Commit(self._config.name, await self._tree(snapshot, stated), self._trees)
-        pins = await self._pinner.settle(stated, commit, {}, patience=PATIENCE)
+        pins = await self._pinner.settle(stated, commit, await self._in_use(stated), patience=PATIENCE)
+        good = {i: pin.reference for i, pin in pins.items() if isinstance(pin, Pin)}
+        self._good = {**{i: reference for i, reference in self._good.items() if i in pins}, **good}
         before = self._latest.pins if self._latest else {}
         self._latest = _Latest(stated, commit, pins)
         self._tell.settled(before, pins)
@@ -122,7 +132,7 @@ class SourceImages:
             self._found.set()
         if self._looking is None:
             self._looking = asyncio.create_task(self._look_on())
-        return _known(specs, pins)
+        return known(specs, pins)
 
     async def close(self) -> None:
         """End what still runs; builds end with the Pinner."""
@@ -130,6 +140,17 @@ class SourceImages:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
             self._looking = None
+
+    async def _in_use(self, stated: Sequence[Stated]) -> Mapping[Identity, Reference]:
+        """What Images meant until now, where that is still one of the things that they may mean."""
+        if self._found_running is None:
+            self._found_running = await self._running()
+        found = dict(recovered(stated, self._found_running))
+        for one in stated:
+            good = self._good.get(one.identity)
+            if good is not None and may_mean(one, good):
+                found[one.identity] = good
+        return found
 
     async def _nothing(self) -> None:
         """No Image is stated any more."""
@@ -204,60 +225,16 @@ class SourceImages:
             return False
         self._tell.well(None, LOCK_FILE, "digests are written back again")
         if written.commit:
-            ours = [change for change, _outcome in written.outcomes]
+            ours = [change for change, outcome in written.outcomes if outcome is Outcome.WRITTEN]
             place = f"branch {review}" if review else self._config.ref
             self._tell.say(EventType.LOCKED, f"{message(ours).partition(chr(10))[0]}; {written.commit[:12]} on {place}")
         return True
 
 
-def stated_images(specs: Specs, tags: Tags) -> list[Stated]:
-    """The Images that have to be looked up, or verified."""
-    return [
-        Stated(
-            identity,
-            document.origin.path,
-            spec.repository,
-            tag=spec.tag or "",
-            digest=spec.digest or "",
-            follow=spec.follow,
-            build=spec.build,
-        )
-        for identity, document in specs.documents.items()
-        if isinstance(spec := document.spec, ImageSpec) and not (spec.tag and tags is Tags.AS_STATED)
-    ]
-
-
-def _known(specs: Specs, pins: Pins) -> Known:
-    pinned: dict[Identity, str | Unknown] = {}
-    problems: list[Problem] = []
-    held: list[Held] = []
-    for identity, document in specs.documents.items():
-        if not isinstance(spec := document.spec, ImageSpec):
-            continue
-        pin = pins.get(identity)
-        if pin is None:
-            pinned[identity] = f"{spec.repository}:{spec.tag}"
-        elif isinstance(pin, Pin):
-            pinned[identity] = str(pin.reference)
-        else:
-            text = told(pin, identity)
-            pinned[identity] = Unknown(text, pin.hint, fault=False)
-            place = Location(document.origin.path, document.origin.line)
-            subject = f"{identity.kind}/{identity.name}"
-            words = f"{text}; what names it stays as it is"
-            problems.append(
-                Problem(
-                    Severity.WARNING, "image-unknown", place, words, subject=subject, hint=pin.hint, identity=identity
-                )
-            )
-            held.append(Held(identity, "", text, pin.hint))
-    return Known(pinned, tuple(problems), tuple(held))
-
-
 def _state(pin: Pin | ImageError) -> str:
-    if isinstance(pin, Pin):
-        return "pinned"
-    return "awaited" if isinstance(pin, ImageAwaited) else "held"
+    if failure(pin) is not None:
+        return "held"
+    return "pinned" if isinstance(pin, Pin) else "awaited"
 
 
 def _to_write(pin: Pin | ImageError) -> bool:

@@ -1,13 +1,13 @@
 """What a commit states about Images, and what may be said of one without asking anybody. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.errors import ImageAwaited, ImageError, ImageRefused
 from reconciler.images import lock
 from reconciler.images.follow import Selection
-from reconciler.images.inputs import Tree
+from reconciler.images.inputs import PREFIX, Tree
 from reconciler.images.lock import Locked, Locks
 from reconciler.images.reference import Reference, Repository
 from reconciler.kube.names import Identity
@@ -96,6 +96,36 @@ def locked_for(one: Stated, locks: Locks) -> Locked | None:
     if locked is None or not locked.fits(Repository.parse(one.repository)):
         return None
     return locked if not locked.tag or Selection.of(follow_of(one)).accepts(locked.tag) else None
+
+
+def recovered(
+    stated: Iterable[Stated], running: Iterable[Reference], *, builds: bool = False
+) -> Mapping[Identity, Reference]:
+    """What Images meant when they were last applied, from what workloads run: where just one reference fits.
+
+    With `builds` also of those that are built, whatever their inputs were then.
+    """
+    pinned: dict[str, set[Reference]] = {}
+    for reference in running:
+        pinned.setdefault(str(reference.repository), set()).add(reference)
+    found: dict[Identity, Reference] = {}
+    for one in stated:
+        fit = {each for each in pinned.get(whole_name(one), ()) if may_mean(one, each, builds=builds)}
+        if len(fit) == 1:
+            found[one.identity] = fit.pop()
+    return found
+
+
+def may_mean(one: Stated, reference: Reference, *, builds: bool = False) -> bool:
+    """Whether `reference` is what an Image might mean, by its repository and tag."""
+    if str(reference.repository) != whole_name(one) or not reference.tag or not reference.digest:
+        return False
+    if one.build is not None:
+        return builds and reference.tag.startswith(PREFIX)
+    try:
+        return by_tag(one) and Selection.of(follow_of(one)).accepts(reference.tag)
+    except ImageRefused:
+        return False
 
 
 def awaited(one: Stated) -> ImageAwaited:

@@ -116,3 +116,39 @@ def test_a_registry_that_does_not_answer(cli, shop) -> None:
     listed = cli("image", "list", folder)
     assert listed.code == 1
     assert "the registry 127.0.0.1:1 gave no usable answer" in listed.err
+
+
+def test_a_folder_with_a_build_is_valid_and_planned(cli, shop) -> None:
+    """Nobody is asked: what is not known is shown as that, and everything else is checked."""
+    folder = shop({**BUILT, "image.yaml": WEB.format(web="registry.example.com/web")})
+    assert cli("validate", folder).out == "2 documents are valid; 0 errors, 0 warnings\n"
+    planned = cli("plan", folder, "--offline")
+    assert planned.code == 2
+    assert "Deployment/default/web" in planned.out
+    assert "warning: Image/web: " in planned.out
+    assert "no registry is asked here; --config FILE has some asked" in planned.out
+
+
+def test_apply_holds_what_nobody_was_asked_about(cli, shop, api_server: Path) -> None:
+    folder = shop({**BUILT, "image.yaml": WEB.format(web="registry.example.com/web")})
+    applied = cli("apply", folder, "--kubeconfig", api_server, "--state-namespace", "default", "--no-wait")
+    assert applied.code == 1
+    assert "Image/web has no digest yet" in applied.out
+
+
+def test_apply_builds_with_a_configuration(builders: Path, cli, shop, api_server: Path, named, tmp_path: Path) -> None:
+    folder = shop({**BUILT, "image.yaml": WEB.format(web=named("web"))})
+    configuration = tmp_path / "config.yaml"
+    configuration.write_text("sources: [{name: shop, url: /srv/shop}]\n")
+    on = ("--kubeconfig", api_server, "--state-namespace", "default")
+    applied = cli("apply", folder, "--config", configuration, *on, "--no-wait")
+    assert applied.code == 0, applied
+    assert "STEP 2/2" in applied.err
+    # Who plans without asking anybody takes what runs for what is meant.
+    again = cli("plan", folder, *on)
+    assert (again.code, again.err) == (0, ""), again.out
+    drifted = cli("drift", folder, *on)
+    assert drifted.code == 0, drifted
+    (folder / "code/word").write_text("2")
+    asked = cli("plan", folder, "--config", configuration, *on)
+    assert "it has not been built from these inputs" in asked.out

@@ -361,6 +361,18 @@ async def test_an_image_that_is_not_signed_is_held_until_it_is(tmp_path: Path) -
         assert (await it.runs("redis")).endswith(digest)
         assert len(it.world.heard(EventType.PINNED)) == 1
 
+        # A newer one that is not signed: what runs goes on, and its workload may change otherwise.
+        it.shop.put("redis", "7", b"[]")
+        more = image("redis", tag='"7"') + "---\n" + deployment("redis", "redis", "  replicas: 2\n")
+        await it.works(400)
+        assert len(it.world.heard(EventType.IMAGE_HELD)) > 1
+        it.world.repositories["shop"].commit({"redis.yaml": more})
+        await it.works(5)
+        live = await it.world.get("Deployment", "redis", group="apps")
+        assert live is not None
+        assert live["spec"]["replicas"] == 2
+        assert (await it.runs("redis")).endswith(digest)
+
 
 @virtual
 async def test_tags_as_they_are_stated() -> None:
@@ -401,3 +413,27 @@ async def test_a_registry_that_is_down_holds_up_nobody() -> None:
         await it.works(600)
         assert (await it.runs("redis")).startswith("r.example.com/redis:7@")
         assert Counter(event.type for event in it.world.events)[EventType.PINNED] == 1
+
+
+@virtual
+async def test_a_restart_beside_a_registry_that_is_down_keeps_what_runs() -> None:
+    async with imaged() as it:
+        it.shop.put("redis", "7.0.0", b"{}")
+        redis = image("redis", follow='{semver: "^7"}') + "---\n" + deployment("redis", "redis")
+        repository(it, {"redis.yaml": redis})
+        await it.world.sync()
+        await it.works(2)
+        before = await it.runs("redis")
+        it.registries.hosts.clear()
+        await it.restart()
+        it.world.repositories["shop"].commit({"redis.yaml": redis + "  replicas: 2\n"})
+        await it.world.sync()
+        await it.works(90)
+        live = await it.world.get("Deployment", "redis", group="apps")
+        assert live is not None
+        assert (live["spec"]["replicas"], await it.runs("redis")) == (2, before)
+        assert len(it.world.heard(EventType.IMAGE_HELD)) == 1, "and that nothing newer can be told is said"
+        it.world.repositories["shop"].commit({"redis.yaml": redis.replace("^7", "^8")})
+        await it.world.sync()
+        await it.works(5)
+        assert await it.runs("redis") == before, "what no longer fits does not count, and so it is held"

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from world import World, world
 
 from reconciler.engine.building import Announced
 from reconciler.engine.pinning import SourceImages
+from reconciler.engine.running import running_images
 from reconciler.errors import SourceRefused
 from reconciler.images.builds import Builds
 from reconciler.images.pins import Pinner
@@ -112,6 +114,7 @@ class Imaged:
             random=self.world.random,
             emit=self.world.events.append,
             observer=self.counts,
+            running=partial(running_images, self.world.cluster, self.world.store, config),
             branches=branch if self.config.write_back.mode is not WriteBack.OFF else None,
         )
         return self._sources[config.name]
