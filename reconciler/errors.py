@@ -49,6 +49,11 @@ class ReconcilerError(Exception):
         why = f": {self.why}" if self.why else ""
         return f"{where}{self.what}{why}"
 
+    @property
+    def advised(self) -> str:
+        """The error in one line, with the advice."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
     def diagnostics(self) -> Iterator[str]:
         """The error as lines: first what and where, then the cause, then the advice."""
         yield f"{self.where}: {self.what}" if self.where else self.what

@@ -57,6 +57,11 @@ def newer(version: str, than: str) -> bool:
     return version != than
 
 
+def outlived(state: str, gone: str) -> bool:
+    """Whether an object in the state of resourceVersion `state` came after it was gone at `gone`, "" for now."""
+    return gone not in ("", state) and not newer(gone, state)
+
+
 class LiveCache:
     """Live objects by identity, as a cluster's reflectors and our own writes report them.
 
@@ -139,7 +144,7 @@ class LiveCache:
     def remove(self, identity: Identity, version: str = "") -> None:
         """Take an object out that was gone at resourceVersion `version`, unless it has come back since."""
         old = self._objects.get(identity)
-        if old is None or (version and not newer(version, old.version) and version != old.version):
+        if old is None or outlived(old.version, version):
             return
         self._drop(identity, old)
         self._tell(identity, old, None)

@@ -129,7 +129,7 @@ class Lease:
                     await self.acquire()
                     said = ""
                 except ReconcilerError as error:
-                    if (text := f"{error}; {error.hint}" if error.hint else str(error)) != said:
+                    if (text := error.advised) != said:
                         said = text
                         logger.warning("%s is not renewed: %s", self._identity, text)
                 if (held := self.held()) != told:

@@ -16,14 +16,21 @@ import msgspec
 
 from reconciler.clock import Clock
 from reconciler.cluster.api import Api
-from reconciler.cluster.cache import newer
+from reconciler.cluster.cache import newer, outlived
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.paging import ItemMeta
 from reconciler.cluster.watches import Watches
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
+from reconciler.http.retry import pauses
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import Budget, ClusterSeen, NodeView, PodView
 from reconciler.model.reading import (
+    BUDGET,
+    CLAIM,
+    NODE,
+    POD,
+    PRIORITY,
+    VOLUME,
     Object,
     budget_of,
     circumstances,
@@ -39,18 +46,12 @@ from reconciler.model.usage import Killed
 
 T = TypeVar("T")
 
-NODE: Final = GroupKind("", "Node")
-POD: Final = GroupKind("", "Pod")
-PRIORITY: Final = GroupKind("scheduling.k8s.io", "PriorityClass")
-BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
-CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
-VOLUME: Final = GroupKind("", "PersistentVolume")
 NEEDED: Final = (NODE, POD)  # without these nothing can be planned
 KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME)
 
 _KILLS: Final = 1000  # that are remembered until somebody asks
 _COMMON: Final = ("namespace", "requests", "labels", "gpu", "affinities")  # of replicas of one template
-_FIRST_PAUSE: Final = 1.0  # seconds; doubles
+_FIRST_PAUSE: Final = 1.0  # seconds
 _LONGEST_PAUSE: Final = 60.0
 
 logger = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ class Roster:
 
     async def run(self) -> None:
         """Follow until cancelled. What may not be read is logged once, and tried again."""
-        pause = _FIRST_PAUSE
+        backoff = pauses(self._random, _FIRST_PAUSE, _LONGEST_PAUSE)
         try:
             while True:
                 try:
@@ -129,8 +130,7 @@ class Roster:
                     break
                 except ReconcilerError as error:  # discovery failed
                     logger.warning("nodes and pods are not followed yet: %s", error)
-                    await self._clock.sleep(pause * self._random.uniform(0.5, 1.0))
-                    pause = min(_LONGEST_PAUSE, pause * 2)
+                    await self._clock.sleep(next(backoff))
             self._say()
             self.settled.set()
             await asyncio.Event().wait()
@@ -146,7 +146,7 @@ class Roster:
 
     def lacking(self) -> Mapping[GroupKind, str]:
         """Which kinds are not followed at present, and why, in words. The planner does without those not `NEEDED`."""
-        return {kind: _worded(error) for kind, error in self._watches.failing(KINDS).items()}
+        return {kind: error.advised for kind, error in self._watches.failing(KINDS).items()}
 
     def view(self, planned: Mapping[Identity, Identity]) -> ClusterSeen:
         """What is there now.
@@ -263,7 +263,7 @@ class Roster:
     def _remove(self, identity: Identity, version: str) -> bool:
         shelf = self._shelves[identity.group_kind]
         old = shelf.get(identity)
-        if old is None or (version and not newer(version, old.version) and version != old.version):
+        if old is None or outlived(old.version, version):
             return False
         del shelf[identity]
         return self._moved(old, None)
@@ -280,7 +280,3 @@ def _shown(held: _Held | None) -> object:
     """What a view shows of an object."""
     seen = held.seen if held is not None else None
     return None if isinstance(seen, _Pod) and seen.view is None else seen
-
-
-def _worded(error: ReconcilerError) -> str:
-    return f"{error}; {error.hint}" if error.hint else str(error)

@@ -10,6 +10,7 @@ from reconciler.cluster.api import Api
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.errors import ApiError, ReconcilerError
+from reconciler.http.retry import pauses
 from reconciler.model.config import DaemonConfig
 from reconciler.model.event import Event, EventType, Sink
 
@@ -39,7 +40,7 @@ class Start:
 
     async def install(self) -> str:
         """Our install uid, as soon as the cluster can be asked. What is missing is said once, and when it came."""
-        pause = _FIRST_PAUSE
+        backoff = pauses(self._random, _FIRST_PAUSE, _LONGEST_PAUSE)
         said = ""
         while True:
             try:
@@ -47,13 +48,12 @@ class Start:
                 await Api(self._cluster.transport).get("/version", subject="the API server")
                 install = await self._store.install(self._config.install, [s.name for s in self._config.sources])
             except ReconcilerError as error:
-                self._missing = f"{error}; {error.hint}" if error.hint else str(error)
+                self._missing = error.advised
                 if self._missing != said:
                     said = self._missing
                     self._say(EventType.NOT_READY, f"{said}; trying again")
                 asked = error.retry_after if isinstance(error, ApiError) else None
-                await self._clock.sleep((asked or 0) + pause * self._random.uniform(0.5, 1.0))
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                await self._clock.sleep((asked or 0) + next(backoff))
             else:
                 self._say(EventType.READY, f"the cluster answers; this is install {install}")
                 return install

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from reconciler.clock import Clock
 from reconciler.errors import ReconcilerError
+from reconciler.http.retry import pauses
 from reconciler.kube.names import Identity
 from reconciler.model.usage import Killed, Measurement, Usage
 from reconciler.usage.history import History
@@ -16,7 +17,7 @@ from reconciler.usage.history import History
 Ask = Callable[[frozenset[str], datetime], Awaitable[tuple[Measurement, ...]]]
 """What the containers of some namespaces use at a time. Raises UsageError; may answer for more namespaces."""
 
-_FIRST_PAUSE: Final = 1.0  # seconds; doubles
+_FIRST_PAUSE: Final = 1.0  # seconds
 _LONGEST_PAUSE: Final = 60.0
 _GLANCE: Final = 5.0  # seconds
 _LAST_WRITE: Final = 0.5  # seconds: a daemon that ends has five for everything
@@ -116,7 +117,7 @@ class Measuring:
         try:
             found = await self._ask(frozenset(workload.namespace for workload in planned), now)
         except ReconcilerError as error:
-            self._fail(f"{error}; {error.hint}" if error.hint else str(error))
+            self._fail(error.advised)
             return
         self.problem = ""
         for each in found:
@@ -140,14 +141,13 @@ class Measuring:
 
     async def _load(self) -> None:
         """However long it takes: to begin without what was kept would be to overwrite it."""
-        pause = _FIRST_PAUSE
+        backoff = pauses(self._random, _FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             try:
                 self._history = await self._store.read()
             except ReconcilerError as error:
                 self._fail(str(error))
-                await self._clock.sleep(pause * self._random.uniform(0.5, 1.0))
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                await self._clock.sleep(next(backoff))
             else:
                 self._usage, self._unwritten, self.problem = None, False, ""
                 return

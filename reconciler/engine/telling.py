@@ -114,7 +114,7 @@ class Teller:
         """A pass could not be made."""
         if snapshot is not None:
             self._revision = snapshot.revision.commit
-        self._say(EventType.SYNC_FAILED, f"{error}; {error.hint}" if error.hint else str(error))
+        self._say(EventType.SYNC_FAILED, error.advised)
 
 
 def summary(result: SyncResult) -> str:

@@ -1,7 +1,7 @@
 """Trying again: which requests, after which answers, after how long, and until when."""
 
 import email.utils
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from random import Random
@@ -45,14 +45,22 @@ def retry_after(response: Response, now: datetime) -> float | None:
         return None
 
 
+def pauses(random: Random, first: float, longest: float) -> Iterator[float]:
+    """Seconds to wait after each failure, for ever: they double from `first` to `longest`, and up to half is taken off
+    at random so that those who failed together do not return in step."""
+    pause = first
+    while True:
+        yield pause * random.uniform(0.5, 1.0)
+        pause = min(longest, pause * 2)
+
+
 class RetryingTransport:
     """A Transport that tries again on `inner`.
 
     A 429 is tried again for every method: the server did not act on it. A 5xx or a lost connection is tried again
-    only where a repetition does no harm. Pauses grow exponentially, with up to half taken off at random so that
-    clients do not return in step; what Retry-After asks for comes on top. When the next pause would end after
-    `deadline` seconds from the first attempt, the last answer (or error) stands. `lasting` says of a 5xx that it will
-    not get better.
+    only where a repetition does no harm. On top of each of the `pauses` comes what Retry-After asks for. When the next
+    one would end after `deadline` seconds from the first attempt, the last answer (or error) stands. `lasting` says of a
+    5xx that it will not get better.
 
     Streams are passed through: who reads one knows where to resume.
     """
@@ -75,7 +83,7 @@ class RetryingTransport:
     async def send(self, request: Request) -> Response:
         end = self._clock.monotonic() + self._deadline
         again = idempotent(request)
-        backoff = FIRST_PAUSE
+        backoff = pauses(self._random, FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             failure: TransportError | None = None
             asked: float | None = None
@@ -89,13 +97,12 @@ class RetryingTransport:
                 if not self._worth(answer, again):
                     return answer
                 asked = retry_after(answer, self._clock.now())
-            pause = (asked or 0.0) + backoff * self._random.uniform(0.5, 1.0)
+            pause = (asked or 0.0) + next(backoff)
             if self._clock.monotonic() + pause > end:
                 if failure is not None:
                     raise failure
                 return answer
             await self._clock.sleep(pause)
-            backoff = min(LONGEST_PAUSE, backoff * 2)
 
     def stream(self, request: Request) -> AbstractAsyncContextManager[Stream]:
         return self._inner.stream(request)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.kube.pod_requests import Amounts, amount, amounts, requested
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
 from reconciler.model.cluster_view import (
@@ -31,6 +31,13 @@ from reconciler.model.planning import WorkloadNeed
 from reconciler.model.usage import Killed
 
 Object = Mapping[str, Any]
+
+NODE: Final = GroupKind("", "Node")
+POD: Final = GroupKind("", "Pod")
+PRIORITY: Final = GroupKind("scheduling.k8s.io", "PriorityClass")
+BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
+CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
+VOLUME: Final = GroupKind("", "PersistentVolume")
 
 # Whole devices, as their plugins call them. Others are extended resources like any other.
 _GPUS: Final = ("nvidia.com/gpu", "amd.com/gpu")

@@ -12,6 +12,12 @@ from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.cluster_view import Budget, NodeView, PodView
 from reconciler.model.planning import WorkloadNeed
 from reconciler.model.reading import (
+    BUDGET,
+    CLAIM,
+    NODE,
+    POD,
+    PRIORITY,
+    VOLUME,
     budget_of,
     circumstances,
     need,
@@ -24,14 +30,8 @@ from reconciler.model.reading import (
 
 Object = Mapping[str, Any]
 
-_NODE: Final = GroupKind("", "Node")
-_POD: Final = GroupKind("", "Pod")
-_PRIORITY: Final = GroupKind("scheduling.k8s.io", "PriorityClass")
-_BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
-_CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
-_VOLUME: Final = GroupKind("", "PersistentVolume")
 WORKLOADS: Final = frozenset((GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")))
-KINDS: Final = tuple(sorted({_NODE, _POD, _PRIORITY, _BUDGET, _CLAIM, _VOLUME, *WORKLOADS}))
+KINDS: Final = tuple(sorted({NODE, POD, PRIORITY, BUDGET, CLAIM, VOLUME, *WORKLOADS}))
 """What a snapshot has objects of. Of all but nodes and pods it may have none."""
 
 _POD_FIELDS: Final = (
@@ -56,11 +56,11 @@ def trimmed(obj: Object) -> dict[str, Any] | None:
     kind = GroupVersionKind.of(obj).group_kind
     spec, status, metadata = obj.get("spec") or {}, obj.get("status") or {}, obj["metadata"]
     kept: dict[str, Any] = {"metadata": _only(metadata, ("name", "namespace", "labels"))}
-    if kind == _NODE:
+    if kind == NODE:
         kept["spec"] = _only(spec, ("taints", "unschedulable"))
         conditions = [_only(each, ("type", "status")) for each in status.get("conditions") or ()]
         kept["status"] = {**_only(status, ("allocatable",)), "conditions": conditions}
-    elif kind == _POD:
+    elif kind == POD:
         if status.get("phase") in ("Succeeded", "Failed"):
             return None
         fields = ("apiVersion", "kind", "name", "controller")
@@ -72,13 +72,13 @@ def trimmed(obj: Object) -> dict[str, Any] | None:
         kept["spec"] = _only(spec, ("replicas",))
         labels = _only(template.get("metadata") or {}, ("labels",))
         kept["spec"]["template"] = {"metadata": labels, "spec": _pod_spec(template.get("spec") or {}, volumes=True)}
-    elif kind == _PRIORITY:
+    elif kind == PRIORITY:
         kept |= _only(obj, ("value", "globalDefault"))
-    elif kind == _BUDGET:
+    elif kind == BUDGET:
         kept["spec"], kept["status"] = _only(spec, ("selector",)), _only(status, ("disruptionsAllowed",))
-    elif kind == _CLAIM:
+    elif kind == CLAIM:
         kept["spec"] = _only(spec, ("volumeName",))
-    elif kind == _VOLUME:
+    elif kind == VOLUME:
         kept["spec"] = _only(spec, ("nodeAffinity",))
     else:
         raise ValueError(f"a snapshot has no {kind}")
@@ -92,10 +92,10 @@ def view(objects: Iterable[Object]) -> ClusterView:
         by_kind.setdefault(GroupVersionKind.of(obj).group_kind, []).append(obj)
     notes: list[str] = []
     around = circumstances(
-        {obj["metadata"]["name"]: priority_of(obj) for obj in by_kind[_PRIORITY]},
-        _budgets(by_kind[_BUDGET], notes),
-        {Identity.of(obj)[2:]: volume_of(obj) for obj in by_kind[_CLAIM]},
-        {obj["metadata"]["name"]: zones_of(obj) for obj in by_kind[_VOLUME]},
+        {obj["metadata"]["name"]: priority_of(obj) for obj in by_kind[PRIORITY]},
+        _budgets(by_kind[BUDGET], notes),
+        {Identity.of(obj)[2:]: volume_of(obj) for obj in by_kind[CLAIM]},
+        {obj["metadata"]["name"]: zones_of(obj) for obj in by_kind[VOLUME]},
     )
     workloads = {Identity.of(obj): obj for kind in sorted(WORKLOADS) for obj in by_kind[kind]}
     needs = []
@@ -108,12 +108,12 @@ def view(objects: Iterable[Object]) -> ClusterView:
             notes.append(f"{identity} is left out: {error}")
     nodes, pods = [], []
     planned = {each.identity: each.identity for each in needs}
-    for obj in by_kind[_NODE]:
+    for obj in by_kind[NODE]:
         try:
             nodes.append(node_view(obj))
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"Node/{obj['metadata']['name']} is left out: {error}")
-    for obj in by_kind[_POD]:
+    for obj in by_kind[POD]:
         try:
             if (seen := pod_view(obj, planned)) is not None:
                 pods.append(seen)

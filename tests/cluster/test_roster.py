@@ -20,10 +20,11 @@ from virtual import virtual
 from reconciler.clock import LoopClock, SystemClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.paging import ItemMeta
-from reconciler.cluster.roster import BUDGET, NODE, POD, Roster
+from reconciler.cluster.roster import Roster
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Resources
+from reconciler.model.reading import BUDGET, NODE, POD
 from reconciler.planner import snapshot
 from reconciler.sandbox.server import Sandbox
 
