@@ -59,8 +59,8 @@ class RetryingTransport:
 
     A 429 is tried again for every method: the server did not act on it. A 5xx or a lost connection is tried again
     only where a repetition does no harm. On top of each of the `pauses` comes what Retry-After asks for. When the next
-    one would end after `deadline` seconds from the first attempt, the last answer (or error) stands. `lasting` says of a
-    5xx that it will not get better.
+    one would end after `deadline` seconds from the first attempt, the last answer (or error) stands. `lasting` says of
+    a 5xx that it will not get better.
 
     Streams are passed through: who reads one knows where to resume.
     """
