@@ -1,6 +1,6 @@
 """What the planner decided, and why. An empty Plan is the identity: it changes no object."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import fsum
@@ -24,6 +24,11 @@ class Term:
         return self.value * self.weight
 
 
+def total(terms: Iterable[Term]) -> float:
+    """The score that terms make: their exact sum."""
+    return fsum(term.contribution for term in terms)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A pool ("" for nodes of none) in a zone ("" where nodes have none)."""
@@ -45,7 +50,29 @@ class Option:
 
     @property
     def score(self) -> float:
-        return fsum(term.contribution for term in self.terms)
+        return total(self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to reckon how much, with its terms; `what` says in words which, `amount` what comes of it ("460m")."""
+
+    what: str
+    amount: str
+    terms: tuple[Term, ...]
+
+    @property
+    def score(self) -> float:
+        return total(self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How "cpu", "memory" or "replicas" (`subject`) are reckoned: what scored best, and what came next."""
+
+    subject: str
+    chosen: Candidate
+    runner_up: Candidate | None
 
 
 @dataclass(frozen=True, slots=True)

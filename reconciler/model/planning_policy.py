@@ -12,6 +12,7 @@ from reconciler.model.cluster_view import Resources
 class Family(StrEnum):
     SCHEDULING = "f"  # where it fits best
     POLICY = "g"  # what people prefer
+    ALLOCATION = "h"  # how much, and how many
 
 
 class TermName(StrEnum):
@@ -27,11 +28,18 @@ class TermName(StrEnum):
     AFFINITY = "affinity"  # what its preferred affinities ask for
     ZONE = "zone"  # no soft spread constraint is stretched
     SPOT = "spot"  # the pool is not interrupted
+    DEMAND = "demand"  # the share of the past that would have been met
+    HEADROOM = "headroom"  # room for what the past did not show
+    SLACK = "slack"  # little is asked for that nobody uses
+    KILLS = "kills"  # memory rarely runs out
 
+
+_POLICY: Final = frozenset((TermName.AFFINITY, TermName.ZONE, TermName.SPOT))
+_ALLOCATION: Final = frozenset((TermName.DEMAND, TermName.HEADROOM, TermName.SLACK, TermName.KILLS))
 
 FAMILY: Final[Mapping[TermName, Family]] = MappingProxyType(
     {
-        name: Family.POLICY if name in (TermName.AFFINITY, TermName.ZONE, TermName.SPOT) else Family.SCHEDULING
+        name: Family.POLICY if name in _POLICY else Family.ALLOCATION if name in _ALLOCATION else Family.SCHEDULING
         for name in TermName
     }
 )
@@ -47,13 +55,22 @@ _BALANCED: Final = {
     TermName.AFFINITY: 0.2,
     TermName.ZONE: 0.2,
     TermName.SPOT: 0.02,
+    # With these, the ninetieth percentile and the configured headroom score highest, whatever is measured.
+    TermName.DEMAND: 0.4,
+    TermName.HEADROOM: 1.0,
+    TermName.SLACK: 1.0,
+    TermName.KILLS: 0.5,
 }
+_LEAN: Final = {TermName.DEMAND: 0.2, TermName.HEADROOM: 0.1}
+_ROOMY: Final = {TermName.DEMAND: 4.0, TermName.SLACK: 0.5, TermName.KILLS: 8.0}
 
 PROFILES: Final[Mapping[str, Mapping[TermName, float]]] = MappingProxyType(
     {
         "balanced": MappingProxyType(_BALANCED),
-        "cost": MappingProxyType({**_BALANCED, TermName.COST: 0.5, TermName.SPREAD: 0.01, TermName.SPOT: 0.0}),
-        "resilient": MappingProxyType({**_BALANCED, TermName.COST: 0.03, TermName.SPREAD: 0.3, TermName.SPOT: 0.2}),
+        "cost": MappingProxyType({**_BALANCED, **_LEAN, TermName.COST: 0.5, TermName.SPREAD: 0.01, TermName.SPOT: 0.0}),
+        "resilient": MappingProxyType(
+            {**_BALANCED, **_ROOMY, TermName.COST: 0.03, TermName.SPREAD: 0.3, TermName.SPOT: 0.2}
+        ),
     }
 )
 
@@ -67,12 +84,13 @@ class Allocation:
     """What replicas and requests are reckoned with.
 
     `requests` are by resource, for a workload of which too little was measured; `headroom` comes on top of what was, as
-    a part of it; no workload is given more than `max_replicas`.
+    a part of it; no workload is given more than `max_replicas`. A pod that is asked for is there `start` seconds later.
     """
 
     requests: Mapping[str, str] = field(default_factory=dict)
     headroom: float = 0.15
     max_replicas: int = 100
+    start: float = 60.0
 
 
 class WrongPolicy(ValueError):

@@ -99,11 +99,14 @@ class _Workload(_Spec, frozen=True):
 
 
 class Scale(_Spec, frozen=True):
-    """Between `min` and `max` pods. `target` is by resource ("cpu", "memory"): "65%" of the requests, or a quantity."""
+    """Between `min` and `max` pods, by one of two: `target`, by resource ("cpu", "memory"): "65%" of the requests, or a
+    quantity; or `query` (PromQL), of whose value each pod carries `per_replica`. Only then may `min` be 0."""
 
     max: int
-    target: dict[str, str]
+    target: dict[str, str] = {}
     min: int = 1
+    query: str | None = None
+    per_replica: float | None = None
 
 
 class DeploymentSpec(_Workload, frozen=True):

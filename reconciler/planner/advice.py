@@ -6,7 +6,7 @@ Imports numpy and the solver: import this module only when there is something to
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from reconciler.kube.names import Identity
 from reconciler.kube.selector import Operator
@@ -17,7 +17,7 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import SPARES, Allocation, Policy
 from reconciler.model.reading import need
 from reconciler.model.usage import Usage
-from reconciler.planner.allocation import Allotted, allot, spread_over
+from reconciler.planner.allocation import Allotted, Before, allot, requesting, spread_over
 from reconciler.planner.plan import plan
 from reconciler.planner.pools import found
 
@@ -73,16 +73,14 @@ def advised(
             continue
         template = draft.template
         if draft.plannable:
-            allotted[draft.identity] = allot(
-                draft,
-                recorded=each.recorded,
-                usage=usage.containers.get(draft.identity, {}).get(draft.identity.name),
-                spares=spares,
-                rules=allocation,
-                now=now,
-            )
-            template = _requesting(draft, allotted[draft.identity].requests)
+            last = previous.allotted.get(draft.identity)
+            before = Before(each.recorded, running.get(draft.identity, 0), last.outlook if last is not None else None)
+            mine = allot(draft, before, usage, spares=spares, rules=allocation, policy=policy, now=now)
+            allotted[draft.identity] = mine
+            template = requesting(draft, mine.requests)
             open_.append(each)
+            if draft.identity in usage.lacking:
+                notes.append(f"{draft.identity}: {usage.lacking[draft.identity]}")
         count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
         try:
             needs.append(need(draft.identity, count, template, seen.around))
@@ -116,12 +114,13 @@ def _running(seen: ClusterSeen) -> dict[Identity, int]:
 
 
 def _replicas(draft: Draft, allotted: Allotted | None, running: int) -> int:
-    """How many are to have a place: what is stated or planned; of an autoscaler's, those that run."""
+    """How many are to have a place: what is stated or planned; of an autoscaler's, those that run and are to."""
     if draft.replicas is not None:
         return draft.replicas
-    if draft.scale is not None:
-        return min(max(draft.scale.min, running), draft.scale.max)
-    return allotted.replicas or 0 if allotted is not None else 0
+    planned = allotted.replicas or 0 if allotted is not None else 0
+    if draft.scale is not None and draft.scale.query is None:
+        return min(max(draft.scale.min, planned, running), draft.scale.max)
+    return planned
 
 
 def _allowed(need: WorkloadNeed, zones: frozenset[str]) -> frozenset[str]:
@@ -134,19 +133,6 @@ def _allowed(need: WorkloadNeed, zones: frozenset[str]) -> frozenset[str]:
         for value in each.values
     }
     return zones & stated if stated else zones
-
-
-def _requesting(draft: Draft, requests: Mapping[str, str]) -> Mapping[str, Any]:
-    """The template with `requests` in its main container."""
-    spec = draft.template["spec"]
-    containers = []
-    for container in spec["containers"]:
-        if container["name"] == draft.identity.name:
-            resources = container.get("resources") or {}
-            stated = resources.get("requests") or {}
-            container = {**container, "resources": {**resources, "requests": {**requests, **stated}}}
-        containers.append(container)
-    return {**draft.template, "spec": {**spec, "containers": containers}}
 
 
 def _record(

@@ -1,53 +1,105 @@
 """How many and how much: replicas and requests that a spec leaves open, before anything has a place.
 
-Nothing is lowered by what was not measured: where measurements are missing, young or stale, what is requested stays
-(rule 19), and where nothing is, the configuration's default.
+Nothing is lowered by what was not measured: where measurements are missing, young or stale, what is requested and what
+runs stays (rule 19), and where nothing is, the configuration's default.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isnan
 from typing import Any, Final
 
+from reconciler.kube.pod_requests import of_container
 from reconciler.kube.quantity import parse
 from reconciler.model.cluster_view import ZONE, NodeView
 from reconciler.model.filled import Draft, Record
-from reconciler.model.planning_policy import Allocation
-from reconciler.model.usage import ContainerUsage
-from reconciler.planner.requests import Advice, Reason, advise, quantities
+from reconciler.model.plan import Choice
+from reconciler.model.planning_policy import Allocation, Policy
+from reconciler.model.spec import Scale
+from reconciler.model.usage import ContainerUsage, Demand, Usage
+from reconciler.planner.choosing import choose_request, worded
+from reconciler.planner.requests import Advice, Reason, Rule, advise, written
+from reconciler.planner.scaling import Bounds, Outlook, Scaled, scale
 
 _RESOURCES: Final = ("cpu", "memory")
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What there is of a workload: what was filled in, replicas that run, what the last plan looked ahead to."""
+
+    recorded: Record | None = None
+    running: int = 0
+    outlook: Outlook | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Allotted:
-    """For one workload. `requests` are of its main container, for what its spec leaves open; `replicas` None where that
-    is stated. `why` says of each, by name ("replicas", "cpu", "memory"), where it comes from."""
+    """For one workload. `requests` are of its main container, for what its spec leaves open.
+
+    `replicas` are those that there are to be, or the least of them where an autoscaler makes more; None where that is
+    stated, or not known. `why` says of each, by name ("replicas", "cpu", "memory"), where it comes from, `choices` how
+    what was measured was weighed. `outlook` is for the next plan.
+    """
 
     requests: Mapping[str, str]
     replicas: int | None
     why: Mapping[str, str]
+    choices: tuple[Choice, ...] = ()
+    outlook: Outlook | None = None
 
 
 def allot(
-    draft: Draft,
-    *,
-    recorded: Record | None,
-    usage: ContainerUsage | None,
-    spares: int,
-    rules: Allocation,
-    now: datetime,
+    draft: Draft, before: Before, usage: Usage, *, spares: int, rules: Allocation, policy: Policy, now: datetime
 ) -> Allotted:
-    """What `draft` leaves open; `usage` is that of its main container, `recorded` what was filled in before.
+    """What `draft` leaves open.
 
     `spares` is how many replicas its profile would have where nothing else says how many (`spread_over`).
     """
+    used = usage.containers.get(draft.identity, {}).get(draft.identity.name)
+    ways, choices = _weighed(draft, used, rules, policy)
+    free = draft.replicas is None and draft.scale is None
+    demand = usage.demand.get(draft.identity)
+    most = _most(demand) if free else None
+    least = None if most is None else most * (1 + ways["cpu"].headroom) / spares
     why: dict[str, str] = {}
-    requests = _requests(draft, recorded.requests if recorded is not None else {}, usage, rules, now, why)
-    if draft.replicas is not None or draft.scale is not None:
-        return Allotted(requests, None, why)
-    why["replicas"] = f"the profile's {spares}, while nothing says what is asked of it"
-    return Allotted(requests, min(spares, rules.max_replicas), why)
+    recorded = before.recorded
+    requests = _requests(draft, recorded.requests if recorded is not None else {}, used, ways, rules, least, now, why)
+    if draft.replicas is not None:
+        return Allotted(requests, None, why, choices)
+    there = recorded is not None and recorded.asked == draft.hash  # else the pods are about to be made anew
+    cpu = _cpu(requesting(draft, recorded.requests if there and recorded is not None else requests))
+    bounds, carries = _bounds(draft.scale, before, cpu, spares, rules, ways["cpu"].headroom)
+    queried = draft.scale is not None and draft.scale.query is not None
+    scaled = scale(
+        usage.queried.get(draft.identity) if queried else demand,
+        carries,
+        bounds,
+        unit="of what is asked" if queried else "cores",
+        lacking=usage.lacking.get(draft.identity, ""),
+        start=rules.start,
+        policy=policy,
+        now=now,
+        before=before.outlook,
+    )
+    why["replicas"] = _explained(scaled, bounds, free=free, demand=demand)
+    foresight = scaled.outlook.foresight
+    choices += (foresight.choice,) if foresight is not None else ()
+    return Allotted(requests, scaled.replicas, why, choices, scaled.outlook)
+
+
+def requesting(draft: Draft, requests: Mapping[str, str]) -> Mapping[str, Any]:
+    """The template with `requests` in its main container."""
+    spec = draft.template["spec"]
+    containers = []
+    for container in spec["containers"]:
+        if container["name"] == draft.identity.name:
+            resources = container.get("resources") or {}
+            stated = resources.get("requests") or {}
+            container = {**container, "resources": {**resources, "requests": {**requests, **stated}}}
+        containers.append(container)
+    return {**draft.template, "spec": {**spec, "containers": containers}}
 
 
 def spread_over(nodes: Collection[NodeView], wanted: int) -> int:
@@ -58,27 +110,94 @@ def spread_over(nodes: Collection[NodeView], wanted: int) -> int:
     return max(1, min(wanted, len(zones) if len(zones) > 1 else len(there)))
 
 
+def _bounds(
+    stated: Scale | None, before: Before, cpu: float | None, spares: int, rules: Allocation, headroom: float
+) -> tuple[Bounds, float | None]:
+    """Between which numbers, and how much of the demand one replica is to carry; `cpu` is what it requests."""
+    recorded = before.recorded.replicas if before.recorded is not None else None
+    if stated is None:
+        low = min(spares, rules.max_replicas)
+        kept = before.running if recorded is None else recorded
+        return Bounds(low, rules.max_replicas, max(kept, low)), cpu and cpu / (1 + headroom)
+    if stated.query is not None:
+        kept = max(before.running, 1) if recorded is None else recorded
+        return Bounds(stated.min, stated.max, kept, hasty=True), stated.per_replica
+    carries = None
+    target = stated.target.get("cpu", "")
+    if target.endswith("%"):
+        carries = cpu and cpu * float(target.removesuffix("%")) / 100
+    elif target:
+        carries = float(parse(target))
+    return Bounds(stated.min, stated.max, recorded, floor=True), carries
+
+
+def _explained(scaled: Scaled, bounds: Bounds, *, free: bool, demand: Demand | None) -> str:
+    if free and demand is None and scaled.replicas == bounds.low:
+        return f"the profile's {bounds.low}, while nothing says what is asked of it"
+    at = ""
+    if scaled.replicas in (bounds.low, bounds.high) and bounds.low != bounds.high:
+        at = "; no fewer are to be" if scaled.replicas == bounds.low else "; no more are to be"
+    return scaled.why + at
+
+
+def _most(demand: Demand | None) -> float | None:
+    """The highest demand of the past that is known."""
+    return None if demand is None else max((value for value in demand.values if not isnan(value)), default=None)
+
+
+def _cpu(template: Mapping[str, Any]) -> float | None:
+    """Cores that a pod requests; None where its containers request none."""
+    spec = template["spec"]
+    lasting = [each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always"]
+    return sum(of_container(each).get("cpu", 0) for each in (*lasting, *spec["containers"])) / 1000 or None
+
+
+def _weighed(
+    draft: Draft, used: ContainerUsage | None, rules: Allocation, policy: Policy
+) -> tuple[Mapping[str, Rule], tuple[Choice, ...]]:
+    """By which rule each request is reckoned, and how that was found, for those that are open."""
+    ways = dict.fromkeys(_RESOURCES, Rule(headroom=rules.headroom))
+    choices = []
+    for name in _RESOURCES:
+        spread = getattr(used, name, None)
+        if spread is not None:
+            chosen = choose_request(name, spread, rules.headroom, policy)
+            ways[name] = chosen.rule
+            if name not in draft.requests:
+                choices.append(chosen.choice)
+    return ways, tuple(choices)
+
+
 def _requests(
     draft: Draft,
     before: Mapping[str, str],
     usage: ContainerUsage | None,
+    ways: Mapping[str, Rule],
     rules: Allocation,
+    least: float | None,
     now: datetime,
     why: dict[str, str],
 ) -> dict[str, str]:
+    """`least` is what CPU is not lowered below: with less the replicas that there are anyway would not do. The number
+    of replicas follows demand, so their request must not: each would lower the other for ever."""
     open_ = [name for name in _RESOURCES if name not in draft.requests]
     now_ = {name: _amount(before.get(name)) for name in _RESOURCES}
     found: dict[str, Advice] = {}
     if usage is not None:
-        advice = advise(usage, cpu=now_["cpu"], memory=now_["memory"], now=now, headroom=rules.headroom)
+        both = (ways["cpu"], ways["memory"])
+        advice = advise(usage, cpu=now_["cpu"], memory=now_["memory"], now=now, rules=both)
         found = dict(zip(_RESOURCES, advice, strict=True))
     limits = _limits(draft)
     requests: dict[str, str] = {}
     for name in open_:
-        advised = found.get(name)
+        advised, there = found.get(name), now_[name]
         if advised is not None and advised.changes and advised.wanted is not None:
-            requests[name] = _written(name, advised.wanted)
-            why[name] = _measured(name, advised, rules)
+            wanted = advised.wanted
+            why[name] = _measured(name, advised, ways[name])
+            if name == "cpu" and least is not None and there is not None and wanted < min(least, there):
+                wanted = min(least, there)
+                why[name] += "; no less, for replicas follow the demand"
+            requests[name] = written(name, wanted)
         elif name in before:
             requests[name] = before[name]
             why[name] = _KEPT[advised.reason] if advised is not None else "as it was: nothing is measured"
@@ -101,18 +220,13 @@ _KEPT: Final[Mapping[Reason, str]] = {
 }
 
 
-def _measured(name: str, advised: Advice, rules: Allocation) -> str:
-    what = "the 90th percentile" + (" of daily peaks" if name == "memory" else "")
-    text = f"{what} of what is used, and {round(100 * rules.headroom)} % on top"
+def _measured(name: str, advised: Advice, rule: Rule) -> str:
+    text = worded(name, rule)
     if advised.requested is None:
         return text
     side = "below" if advised.reason is Reason.MORE else "above"
     bound = advised.lower if advised.reason is Reason.MORE else advised.upper
-    return f"{text}; {_written(name, advised.requested)} is {side} the bound of {_written(name, bound)}"
-
-
-def _written(name: str, amount: float) -> str:
-    return quantities(amount, 0)["cpu"] if name == "cpu" else quantities(0, amount)["memory"]
+    return f"{text}; {written(name, advised.requested)} is {side} the bound of {written(name, bound)}"
 
 
 def _amount(text: str | None) -> float | None:

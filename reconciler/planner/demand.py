@@ -26,10 +26,22 @@ class Rule(NamedTuple):
     relative: bool
     margin: float
 
+    @property
+    def words(self) -> str:
+        margin = f"times {self.margin:.3g}" if self.relative else f"{self.margin:+.3g}"
+        return f"{self.forecast}, {margin}"
+
     def expected(self, forecast: Array) -> Array:
         """The demand to be ready for."""
         ready: Array = forecast * self.margin if self.relative else forecast + self.margin
         return np.maximum(ready, 0.0)
+
+
+class Trial(NamedTuple):
+    """`cost` is what the rule would have cost in the past: replicas, on average."""
+
+    cost: float
+    rule: Rule
 
 
 class Backtest(NamedTuple):
@@ -67,22 +79,38 @@ def best(
     made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, capacity: float, risk: float
 ) -> Backtest | None:
     """`backtest`, as of the end of step `now` - 1, with forecasts that were made before."""
-    end = now - lag  # the last forecast that can be compared with what came
-    begin = max(0, end - round(_WINDOW / step))
-    if end - begin < _FEWEST:
+    tried = trials(made, demand, now, step, lag, capacity, risk)
+    if not tried:
         return None
+    five_minutes = f"highest of {max(2, round(300 / step))}"
+    autoscaler = next((each.cost for each in tried if each.rule[:2] == (five_minutes, True)), tried[0].cost)
+    cheapest = min(tried, key=lambda each: each.cost)
+    return Backtest(cheapest.rule, cheapest.cost, autoscaler, _window(now, step, lag)[1])
+
+
+def trials(
+    made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, capacity: float, risk: float
+) -> list[Trial]:
+    """Every forecast with either margin, tried on the past; nothing where that is too short to tell. As for `best`."""
+    begin, count = _window(now, step, lag)
+    if count < _FEWEST:
+        return []
     came = demand[begin + lag : now]
     tried = []
     for forecast in made:
-        values = forecast.values[begin:end]
+        values = forecast.values[begin : begin + count]
         for relative in (True, False):
             errors = came / values if relative else came - values
             rule = Rule(forecast.name, relative, _margin(errors, risk))
-            tried.append((float(replicas(rule.expected(values), capacity).mean()), rule))
-    five_minutes = f"highest of {max(2, round(300 / step))}"
-    autoscaler = next((cost for cost, rule in tried if rule.forecast == five_minutes and rule.relative), tried[0][0])
-    cost, rule = min(tried, key=lambda each: each[0])
-    return Backtest(rule, cost, autoscaler, end - begin)
+            tried.append(Trial(float(replicas(rule.expected(values), capacity).mean()), rule))
+    return tried
+
+
+def _window(now: int, step: float, lag: int) -> tuple[int, int]:
+    """The first of the forecasts that can be compared with what came until `now`, and how many there are."""
+    end = now - lag
+    begin = max(0, end - round(_WINDOW / step))
+    return begin, end - begin
 
 
 def _margin(errors: Array, risk: float) -> float:

@@ -1,6 +1,6 @@
 """The score of every node for one workload: what its state says, what its class says, and what is beside it.
 
-Each term is in [0, 1]; the score is Σ weight · term over both families (see `model.planning_policy`).
+Each term is in [0, 1]; the score is Σ weight · term over the families f and g (see `model.planning_policy`).
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ import numpy as np
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.plan import Constraint, Option, Place, Term
 from reconciler.model.planning import Pool, WorkloadNeed
-from reconciler.model.planning_policy import FAMILY, Policy, TermName
+from reconciler.model.planning_policy import FAMILY, Family, Policy, TermName
 from reconciler.planner.grouping import Groups
 from reconciler.planner.intake import Intake, prices
 from reconciler.planner.packing import Nodes
 from reconciler.planner.states import Floats, Ints, Weights
 from reconciler.planner.topology import Topology
 
-ORDER = tuple(TermName)
+ORDER = tuple(name for name in TermName if FAMILY[name] is not Family.ALLOCATION)
 
 
 def state_weights(policy: Policy) -> Weights:

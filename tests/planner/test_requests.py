@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.kube.quantity import parse
 from reconciler.model.usage import ContainerUsage, Spread
-from reconciler.planner.requests import Reason, advise, quantities
+from reconciler.planner.requests import PLAIN, Reason, Rule, advise, quantities
 
 NOW = datetime(2026, 3, 8, tzinfo=UTC)
 MI = 2**20
@@ -58,13 +58,20 @@ def test_what_was_never_measured_is_left_alone() -> None:
 
 
 @given(
-    p50=st.floats(0, 100), more=st.floats(0, 10), most=st.floats(0, 10), days=st.floats(0.05, 99), top=st.floats(0, 1)
+    p50=st.floats(0, 100),
+    more=st.floats(0, 10),
+    most=st.floats(0, 10),
+    days=st.floats(0.05, 99),
+    top=st.floats(0, 1),
+    part=st.sampled_from([0.9, 0.95]),
 )
-def test_advice_that_is_taken_is_advised_no_more(p50: float, more: float, most: float, days: float, top: float) -> None:
+def test_advice_that_is_taken_is_advised_no_more(
+    p50: float, more: float, most: float, days: float, top: float, part: float
+) -> None:
     usage = used(days=days, cpu=Spread(p50, p50 + more, p50 + more + most))
-    first, _ = advise(usage, cpu=None, memory=None, now=NOW, headroom=top)
+    first, _ = advise(usage, cpu=None, memory=None, now=NOW, rules=(Rule(part, top), PLAIN))
     assert first.wanted is not None
-    again, _ = advise(usage, cpu=first.wanted, memory=None, now=NOW, headroom=top)
+    again, _ = advise(usage, cpu=first.wanted, memory=None, now=NOW, rules=(Rule(part, top), PLAIN))
     assert again.reason is Reason.FITS or abs(again.wanted - first.wanted) <= 0.001
 
 
@@ -78,4 +85,4 @@ def test_quantities_are_what_kubernetes_reads(cpu: float, memory: float) -> None
 @pytest.mark.parametrize("headroom", [-0.1, math.nan, math.inf])
 def test_what_is_no_headroom_is_refused(headroom: float) -> None:
     with pytest.raises(ValueError, match="not a headroom"):
-        advise(used(), cpu=None, memory=None, now=NOW, headroom=headroom)
+        advise(used(), cpu=None, memory=None, now=NOW, rules=(Rule(headroom=headroom), PLAIN))

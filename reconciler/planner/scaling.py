@@ -1,0 +1,133 @@
+"""How many replicas: those that demand asks for, now and when they would be there, or those that there are.
+
+What is not measured lowers nothing. A number goes down only after it was not asked for during five minutes, and stays
+while it is within a tenth of what is needed: so does the HorizontalPodAutoscaler.
+https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from reconciler.model.planning_policy import Policy
+from reconciler.model.usage import Demand
+from reconciler.planner.foresight import Foresight, foresee
+
+TOLERANCE: Final = 0.1
+STABILISATION: Final = timedelta(seconds=300)
+_STALE: Final = 2  # steps without a measurement
+_WAKING: Final = 0.5  # of what a replica carries: less than that is no reason to start the first one ahead of demand
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`kept` replicas are there already, or were planned before; None where that is not known.
+
+    A `floor` is a lower limit for somebody else who scales: the forecast alone decides it. `hasty`: even a past that is
+    too short for a forecast may lower the number.
+    """
+
+    low: int
+    high: int
+    kept: int | None
+    floor: bool = False
+    hasty: bool = False
+
+    def within(self, count: int) -> int:
+        return min(max(count, self.low), self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the next plan starts from: numbers that were asked for lately, and what was foreseen."""
+
+    wishes: tuple[tuple[datetime, int], ...] = ()
+    foresight: Foresight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """`replicas` is None where nothing can be said and nothing was."""
+
+    replicas: int | None
+    why: str
+    outlook: Outlook
+
+
+def scale(
+    demand: Demand | None,
+    carries: float | None,
+    bounds: Bounds,
+    *,
+    unit: str,
+    lacking: str,
+    start: float,
+    policy: Policy,
+    now: datetime,
+    before: Outlook | None,
+) -> Scaled:
+    """How many replicas, each of which `carries` so much of `demand`, which is in `unit`s.
+
+    `lacking` says why nothing newer is known of the demand, where that is so. `before` is the outlook of the plan
+    before this one; None where there is none.
+    """
+    kept = None if bounds.kept is None else bounds.within(bounds.kept)
+    earlier = before.foresight if before is not None else None
+    reason = _unknown(demand, carries, lacking, now)
+    if reason or demand is None or carries is None:
+        return Scaled(kept, f"as it was: {reason}", _outlook(kept, now, earlier))
+    foresight = foresee(demand, capacity=carries, start=start, policy=policy, before=earlier)
+    if foresight is None and bounds.floor:
+        return Scaled(kept, "as it was: too little is measured for a forecast", _outlook(kept, now, None))
+    asked = 0.0 if bounds.floor else _now(demand) / carries
+    coming = foresight.expected / carries if foresight is not None else 0.0
+    if asked == 0 and coming < _WAKING and not bounds.floor:
+        coming = 0.0
+    need = max(asked, coming)
+    wish = bounds.within(math.ceil(need - 1e-9))
+    if kept and abs(need / kept - 1) <= TOLERANCE:
+        wish = kept
+    if foresight is None and kept is not None and not bounds.hasty:
+        wish = max(wish, kept)
+    wishes = _lately(before, kept, wish, now)
+    count = wish if kept is None or wish >= kept else min(kept, max(count for _, count in wishes))
+    why = _why(count, wish, asked >= coming, max(asked, coming) * carries, carries, unit, foresight)
+    return Scaled(count, why, Outlook(wishes, foresight))
+
+
+def _unknown(demand: Demand | None, carries: float | None, lacking: str, now: datetime) -> str:
+    """Why demand says nothing; "" where it does."""
+    if demand is None:
+        return lacking or "no demand is measured"
+    if now - demand.latest > (1 + _STALE) * timedelta(seconds=demand.step) or math.isnan(demand.values[-1]):
+        return lacking or f"no demand was measured since {demand.latest:%Y-%m-%d %H:%M} UTC"
+    return "" if carries else "no request of CPU is in force that would say what a replica carries"
+
+
+def _now(demand: Demand) -> float:
+    """The highest of the last step and the one that has begun: five minutes at least."""
+    return max(value for value in demand.values[-2:] if not math.isnan(value))
+
+
+def _lately(before: Outlook | None, kept: int | None, wish: int, now: datetime) -> tuple[tuple[datetime, int], ...]:
+    """What was asked for in the last five minutes."""
+    known = (before or _outlook(kept, now, None)).wishes
+    higher = tuple(each for each in known if now - each[0] < STABILISATION and each[1] > wish)
+    return (*higher, (now, wish))
+
+
+def _outlook(kept: int | None, now: datetime, foresight: Foresight | None) -> Outlook:
+    """Where there is no wish, what there is counts as asked for."""
+    return Outlook(((now, kept),) if kept is not None else (), foresight)
+
+
+def _why(
+    count: int, wish: int, present: bool, demand: float, carries: float, unit: str, foresight: Foresight | None
+) -> str:
+    what = f"{demand:.3g} {unit} {'asked for' if present else 'expected'}, {carries:.3g} of which a replica carries"
+    if foresight is not None and not present:
+        what += f" ({foresight.rule.words})"
+    if count > wish:
+        what += f"; {wish} would do, once that is so for five minutes"
+    return what
