@@ -40,12 +40,13 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
         "template": pod_template(document, spec, resolver, labels, view),
         **_rollout(spec.rollout or Rollout()),
     }
+    scaler = spec.scale if spec.scale is not None and spec.scale.query is None else None
     if spec.scale is not None and view.scaled:
         hint = "leave `scale` out, or that HorizontalPodAutoscaler"
         raise Refusal("two-autoscalers", "spec.scale", "another autoscaler of the source scales it too", hint=hint)
     planned = view.record.replicas if view.record is not None else None
     count = spec.replicas if spec.replicas is not None else planned
-    if count is not None and not view.scaled and spec.scale is None:
+    if count is not None and not view.scaled and scaler is None:
         body["replicas"] = count
     metadata = metadata_of(document.identity, pods, view.record)
     workload = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
@@ -57,8 +58,8 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
     if spec.expose:
         made.append(Part(service(document.identity, spec.expose, pods)))
         made += [Part(obj) for obj in ingresses(document.identity, spec.expose)]
-    if spec.scale is not None:
-        made.append(Part(autoscaler(document.identity, spec.scale, floor=planned)))
+    if scaler is not None:
+        made.append(Part(autoscaler(document.identity, scaler, floor=planned)))
     if _least(spec) >= 2 and not view.guarded:
         made.append(Part(disruption_budget(document.identity, pods)))
     return made

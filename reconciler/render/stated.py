@@ -48,6 +48,7 @@ _JOB: Final = (
 _OBJECTS: Final = {
     "Deployment": (
         ("spec.replicas", "spec.replicas"),
+        ("spec.replicas", "spec.scale"),
         ("spec.strategy.rollingUpdate", "spec.rollout"),
         ("spec.strategy", "spec.rollout"),
         ("spec.progressDeadlineSeconds", "spec.rollout.progressDeadlineSeconds"),

@@ -10,7 +10,7 @@ HINT: Final = "not acted on in this version; leave it out"
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Image": (),
-    "Deployment": ("spec.rollout.onFailure", "spec.scale.perReplica", "spec.scale.query"),
+    "Deployment": ("spec.rollout.onFailure",),
     "Task": ("spec.onSupersede",),
     "config": ("sources[].serviceAccount", "sources[].verification"),
     "repository": ("guard", "review"),

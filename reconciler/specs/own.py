@@ -76,8 +76,11 @@ def _scaling(spec: JSON) -> Iterator[Finding]:
         yield Finding("replicas-and-scale", path, message, "state one: a number, or how it follows the load")
     if scale.get("min", 1) > scale["max"]:
         yield Finding("min-over-max", (*path, "min"), f"min is {scale['min']}, max is {scale['max']}")
+    if scale.get("min") == 0 and "query" not in scale:
+        message = "an autoscaler of Kubernetes keeps one pod at least, for it looks at what pods use"
+        yield Finding("bad-value", (*path, "min"), message, "state 1, or scale by a query")
     requests = (spec.get("resources") or {}).get("requests") or {}
-    for resource, target in sorted(scale["target"].items()):
+    for resource, target in sorted(scale.get("target", {}).items()):
         if target.endswith("%") and resource not in requests:
             message = f"{target} of what? The spec states no request of {resource}"
             hint = f"state resources.requests.{resource}; without it the autoscaler does nothing"

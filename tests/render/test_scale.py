@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.kube.names import Identity
+from reconciler.model.filled import Record
 from reconciler.model.spec import Scale
 from reconciler.render.autoscaler import autoscaler
 
@@ -49,6 +50,19 @@ def test_rule_20_scale_is_an_autoscaler_of_kubernetes(good: Any) -> None:
 
 def test_rule_6_who_scales_owns_the_replicas(good: Any) -> None:
     assert "replicas" not in good(SCALE).spec("Deployment/web")
+
+
+QUERY = WEB + "  scale: {min: 0, max: 9, query: up, perReplica: 3}\n"
+
+
+@pytest.mark.parametrize(("planned", "rendered"), [(None, None), (0, 0), (7, 7)])
+def test_what_a_query_asks_for_is_a_number_of_the_planners(
+    specs: Any, manifests: Any, planned: int | None, rendered: int | None
+) -> None:
+    web = Identity("reconciler.dev", "Deployment", "shop", "web")
+    (made,) = manifests(specs(QUERY), filling={web: Record("", replicas=planned)}).items.values()
+    assert made.identity.kind == "Deployment", "no autoscaler, and no disruption budget"
+    assert made.object["spec"].get("replicas") == rendered
 
 
 def test_one_pod_at_least_needs_no_disruption_budget(good: Any) -> None:
