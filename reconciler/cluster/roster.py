@@ -77,7 +77,8 @@ class _Pod:
 _NO_POD: Final = _Pod(None, None, ())
 
 
-class _Unread(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Unread:
     why: str
 
 
@@ -140,13 +141,18 @@ class Roster:
     @property
     def able(self) -> bool:
         """Whether there is enough to plan with: all nodes and pods were listed, and may still be read."""
-        return all(self._watches.listed(kind) for kind in NEEDED) and not any(
-            isinstance(self._watches.failing((kind,)).get(kind), Forbidden | NotFound) for kind in NEEDED
-        )
+        return all(self._watches.listed(kind) for kind in NEEDED) and not any(kind in NEEDED for kind in self.lacking())
 
     def lacking(self) -> Mapping[GroupKind, str]:
-        """Which kinds are not followed at present, and why, in words. The planner does without those not `NEEDED`."""
-        return {kind: error.advised for kind, error in self._watches.failing(KINDS).items()}
+        """Which kinds cannot be read, and why, in words. The planner does without those not `NEEDED`.
+
+        An API server that does not answer for a while is no lack: what was known counts until it does.
+        """
+        return {
+            kind: error.advised
+            for kind, error in self._watches.failing(KINDS).items()
+            if isinstance(error, Forbidden | NotFound) or not self._watches.listed(kind)
+        }
 
     def view(self, planned: Mapping[Identity, Identity]) -> ClusterSeen:
         """What is there now.
@@ -154,7 +160,8 @@ class Roster:
         `planned` leads from a workload of Kubernetes ("apps", "Deployment", …) to the identity under which it is
         planned: the owner of its pods. Other pods are nobody's. The same value as before where nothing changed.
         """
-        self._say()
+        if self.settled.is_set():
+            self._say()
         if self._seen is not None and planned == self._planned:
             return self._seen
         self._planned = dict(planned)

@@ -21,6 +21,7 @@ from reconciler.clock import LoopClock, SystemClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.paging import ItemMeta
 from reconciler.cluster.roster import Roster
+from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Resources
@@ -64,9 +65,12 @@ class Server:
         self.inner = Sandbox(clock=self.clock).transport()
         self.forbidden: set[str] = set()
         self.asked = 0
+        self.away = False
 
     async def answer(self, request: Request) -> Response | None:
         self.asked += 1
+        if self.away:
+            raise TransportError("no usable answer")
         return refusal(403, "Forbidden") if request.path in self.forbidden else None
 
     async def call(self, method: str, path: str, body: Any = None, content: str = "json") -> Any:
@@ -350,6 +354,33 @@ async def test_an_object_that_makes_no_sense_is_named_and_hides_no_other() -> No
         view = it.view()
         assert len(view.nodes) == 1
         assert view.notes == ("Node/b is left out: not a quantity: 'lots'",)
+
+
+@virtual
+async def test_a_priority_that_makes_no_sense_is_named_too() -> None:
+    async with followed() as it:
+        high = Identity("scheduling.k8s.io", "PriorityClass", "", "high")
+        broken = msgspec.Raw(b'{"metadata": {"name": "high"}, "value": "much"}')
+        it.roster.put(high, it.roster.read(high, broken, META, "scheduling.k8s.io/v1"))
+        (note,) = it.view().notes
+        assert note.startswith("PriorityClass/high is left out: ")
+        assert "high" not in it.view().around.priorities
+
+
+@virtual
+async def test_an_api_server_that_is_away_for_a_while_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with followed(objects=one_of_each) as it:
+        before = it.view()
+        it.server.away = True
+        await asyncio.sleep(1800)
+        assert it.roster.able
+        assert it.view() is before
+        assert not it.roster.lacking()
+        assert "not followed" not in caplog.text
+        it.server.away = False
+        await it.server.create(PODS, pod("web-5d4-y"))
+        await asyncio.sleep(120)
+        assert len(it.view().pods) == 2
 
 
 @virtual
