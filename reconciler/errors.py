@@ -21,6 +21,13 @@
     ├── UsageError             what is used could not be learnt
     │   ├── QueryFailed        the question is wrong, or nobody is there to ask
     │   └── QueryUnanswered    there was no usable answer this time; worth trying again
+    ├── ForgeError             GitHub, GitLab, Gitea or Forgejo did not do what was asked
+    │   ├── ForgeUnreachable   it gave no usable answer, or wants to be left alone; worth trying again
+    │   ├── ForgeDenied        it refuses our token, or what the token allows
+    │   ├── ForgeMissing       it has no such repository, pull request, comment or commit
+    │   └── ForgeRefused       it will never do this
+    ├── WebhookRefused         what came in by a webhook cannot be believed or read
+    ├── SecretUnreadable       a file that should hold a secret does not; it may come yet
     ├── TransportError         no usable HTTP answer: refused, reset, timed out, TLS, garbage
     └── ApiError               a Kubernetes API server answered with a Status
         ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405 · Conflict 409
@@ -149,6 +156,40 @@ class QueryFailed(UsageError):
 
 class QueryUnanswered(UsageError):
     pass
+
+
+class ForgeError(ReconcilerError):
+    """A forge did not do what was asked."""
+
+
+class ForgeUnreachable(ForgeError):
+    """No usable answer, or a request to come later (`retry_after` seconds): try again."""
+
+    def __init__(
+        self, what: str, *, retry_after: float | None = None, where: str = "", why: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.retry_after = retry_after
+
+
+class ForgeDenied(ForgeError):
+    """The forge refuses our token, or what the token allows."""
+
+
+class ForgeMissing(ForgeError):
+    """The forge has no such thing, or hides it from us."""
+
+
+class ForgeRefused(ForgeError):
+    """The forge understood, and will never do this."""
+
+
+class WebhookRefused(ReconcilerError):
+    """What came in by a webhook cannot be believed or read. Nothing was done for it."""
+
+
+class SecretUnreadable(ReconcilerError):
+    """A file that should hold a secret is missing, empty, too large or no text."""
 
 
 class TransportError(ReconcilerError):

@@ -2,13 +2,12 @@
 
 from datetime import datetime
 
-from reconciler.alerts.receivers.posting import Connect
-from reconciler.alerts.receivers.secret import read_secret
 from reconciler.engine.measuring import Ask
-from reconciler.errors import QueryUnanswered, Undelivered
-from reconciler.http.transport import Transport
+from reconciler.errors import QueryUnanswered, SecretUnreadable, Undelivered
+from reconciler.http.transport import Connect, Transport
 from reconciler.model.planner_config import PrometheusUsage, UsageConfig
 from reconciler.model.usage import Measurement
+from reconciler.secret_file import read_secret
 from reconciler.usage import containers, kubernetes
 from reconciler.usage.prometheus import Prometheus
 
@@ -30,7 +29,7 @@ def _of_prometheus(config: PrometheusUsage, connect: Connect) -> Ask:
         try:
             token = read_secret(config.token_file) if config.token_file else ""
             transport = connect(config.url, read_secret(config.ca_file) if config.ca_file else "")
-        except Undelivered as error:
+        except (SecretUnreadable, Undelivered) as error:
             raise QueryUnanswered("the metrics server cannot be asked", where=config.url, why=str(error)) from None
         try:
             return await containers.measure(Prometheus(transport, token=token), namespaces, at)

@@ -4,7 +4,7 @@ A Transport is passed in. `reconciler.http.client` has the real one; the sandbox
 ones that fail on purpose.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -60,3 +60,7 @@ class Transport(Protocol):
     def stream(self, request: Request) -> AbstractAsyncContextManager[Stream]: ...
 
     async def close(self) -> None: ...
+
+
+Connect = Callable[[str, str], Transport]
+"""Gives a transport to a base URL, trusting the certificate authorities of a PEM text ("" for the machine's)."""

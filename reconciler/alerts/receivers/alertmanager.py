@@ -13,9 +13,10 @@ import msgspec
 
 from reconciler.alerts.batch import Item, Phase
 from reconciler.alerts.message import Message
-from reconciler.alerts.receivers.posting import Connect, Poster
+from reconciler.alerts.receivers.posting import Poster
 from reconciler.alerts.words import name_of, state_of
 from reconciler.clock import Clock
+from reconciler.http.transport import Connect
 from reconciler.model.alerting import AlertmanagerReceiver
 
 REFRESH: Final = 60.0  # seconds

@@ -18,11 +18,12 @@ import msgspec
 
 from reconciler.alerts.batch import Item, Phase
 from reconciler.alerts.message import Message
-from reconciler.alerts.receivers.posting import Connect, Poster
+from reconciler.alerts.receivers.posting import Poster
 from reconciler.alerts.receivers.secret import read_secret
 from reconciler.alerts.words import name_of
 from reconciler.clock import Clock
 from reconciler.errors import Undelivered
+from reconciler.http.transport import Connect
 from reconciler.model.alerting import HttpReceiver
 
 _PREFIX = "whsec_"

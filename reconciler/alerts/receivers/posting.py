@@ -1,23 +1,21 @@
 """One POST to a receiver: where to, with which credentials, and what its answer means."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from reconciler.alerts.receivers.secret import read_secret, without
+from reconciler.alerts.receivers.secret import read_secret
 from reconciler.clock import Clock
 from reconciler.errors import Refused, TransportError, Undelivered
 from reconciler.http.retry import retry_after
-from reconciler.http.transport import Request, Response, Transport
+from reconciler.http.transport import Connect, Request, Response, Transport
+from reconciler.secret_file import without
 
 TIMEOUT: Final = 10.0  # seconds for the whole answer
 _PATIENT: Final = (408, 425, 429)  # refusals that are meant for now
 _WORD: Final = 3  # characters of a word of a URL that is no secret
 _EXCERPT: Final = 100  # characters of an answer that are shown
-
-Connect = Callable[[str, str], Transport]
-"""Gives a transport to a base URL, trusting the certificate authorities of a PEM text ("" for the machine's)."""
 
 
 class _Target(NamedTuple):

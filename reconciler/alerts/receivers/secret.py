@@ -1,32 +1,12 @@
-"""Secrets by file: read anew at each use, so that a changed file needs no restart; in nothing that is said."""
+"""A receiver's secrets by file. One that cannot be read now may come yet."""
 
-from pathlib import Path
-from typing import Final
-
-from reconciler.errors import Undelivered
-
-_LARGEST: Final = 64 * 1024  # bytes
+from reconciler import secret_file
+from reconciler.errors import SecretUnreadable, Undelivered
 
 
 def read_secret(path: str) -> str:
-    """The file's text without the white space around it. Raises Undelivered: the file may come yet."""
+    """The secret in the file `path`. Raises Undelivered."""
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise Undelivered(f"{path} is too large for a secret")
-        text = content.decode().strip()
-    except OSError as error:
-        raise Undelivered(f"{path} cannot be read", why=error.strerror or type(error).__name__) from None
-    except UnicodeDecodeError:
-        raise Undelivered(f"{path} is not text") from None
-    if not text:
-        raise Undelivered(f"{path} is empty")
-    return text
-
-
-def without(text: str, *secrets: str) -> str:
-    """`text`, where it repeats one of `secrets`, with a mark in its place."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "…")
-    return text
+        return secret_file.read_secret(path)
+    except SecretUnreadable as error:
+        raise Undelivered(error.what, why=error.why) from None

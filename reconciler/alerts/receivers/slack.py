@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from reconciler.alerts.message import Message
-from reconciler.alerts.receivers.posting import Connect, Poster
+from reconciler.alerts.receivers.posting import Poster
 from reconciler.alerts.receivers.receiver import UNLIMITED
 from reconciler.clock import Clock
+from reconciler.http.transport import Connect
 from reconciler.model.alerting import SlackReceiver, Urgency
 
 _COLORS: Final = {Urgency.INFO: "#439fe0", Urgency.WARNING: "warning", Urgency.CRITICAL: "danger"}

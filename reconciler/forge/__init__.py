@@ -1,0 +1,1 @@
+"""GitHub, GitLab, Gitea and Forgejo: pull requests, comments, commit statuses, approvals, webhooks."""

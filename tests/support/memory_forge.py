@@ -1,0 +1,552 @@
+"""Forges in memory, behind the Transport that ours are. Strict: an unknown request is a failure of the test.
+
+    forge = MemoryForge.of(ForgeKind.GITHUB)                  # or GITLAB, GITEA, FORGEJO
+    forge.repository("shop/specs").pull(7, head="a" * 40)
+    client = open_forge(forge.config(tmp_path), forge.connect, clock, random)
+
+Method, path, query, headers and body are checked by the names that the forges publish. `fault` answers in place of the
+forge where it returns something.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from reconciler.http.transport import Request, Response, Stream
+from reconciler.model.forging import ForgeConfig, ForgeKind
+
+TOKEN = "forge-token-4711"
+ACCOUNT = "reconciler-bot"
+HOST = "forge.example.com"
+
+Fault = Callable[[Request], Response | Exception | None]
+
+
+@dataclass
+class MemoryPull:
+    number: int
+    head: str  # commit
+    base: str = "main"
+    branch: str = "change"
+    author: str = "ada"
+    fork: bool = False
+    fork_deleted: bool = False
+    labels: tuple[str, ...] = ()
+    draft: bool = False
+    state: str = "open"  # open, closed, merged
+    merged_as: str = ""
+    comments: list[dict[str, Any]] = field(default_factory=list)  # id, author, body
+    reviews: list[dict[str, Any]] = field(default_factory=list)  # author, state, commit, dismissed, at
+    versions: list[tuple[str, str]] = field(default_factory=list)  # commit, when
+
+
+@dataclass
+class MemoryRepository:
+    name: str
+    number: int
+    branches: dict[str, str] = field(default_factory=lambda: {"main": "b" * 40})
+    pulls: dict[int, MemoryPull] = field(default_factory=dict)
+    may: dict[str, str] = field(default_factory=dict)  # login → read, write, admin
+    statuses: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)  # (commit, context)
+
+    def pull(self, number: int, **what: Any) -> MemoryPull:
+        made = MemoryPull(number, **{"head": "a" * 40, **what})
+        made.versions.append((made.head, "2026-01-01T00:00:00Z"))
+        self.pulls[number] = made
+        return made
+
+
+class Answer(Exception):
+    """What the forge answers in place of what was asked for."""
+
+    def __init__(self, status: int, message: str = "", **headers: str) -> None:
+        super().__init__(message)
+        body = json.dumps({"message": message}).encode()
+        self.response = Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+class MemoryForge:
+    kind: ClassVar[ForgeKind]
+    base: ClassVar[str] = f"https://{HOST}"
+    api: ClassVar[str]
+
+    def __init__(self, kind: ForgeKind) -> None:
+        self.stated = kind
+        self.repositories: dict[str, MemoryRepository] = {}
+        self.renamed: dict[str, str] = {}
+        self.users: list[str] = [ACCOUNT]
+        self.seen: list[Request] = []
+        self.page = 2  # items of one answer, however many are asked for
+        self.fault: Fault = lambda _request: None
+        self.token = TOKEN
+        self._ids = 100
+
+    @classmethod
+    def of(cls, kind: ForgeKind) -> "MemoryForge":
+        made = {ForgeKind.GITHUB: MemoryGitHub, ForgeKind.GITLAB: MemoryGitLab}.get(kind, MemoryGitea)
+        return made(kind)
+
+    def repository(self, name: str) -> MemoryRepository:
+        made = MemoryRepository(name, 40 + len(self.repositories))
+        self.repositories[name] = made
+        return made
+
+    def rename(self, old: str, new: str) -> None:
+        self.repositories[new] = self.repositories.pop(old)
+        self.renamed[old] = new
+
+    def comment(self, pull: MemoryPull, author: str, body: str) -> int:
+        self._ids += 1
+        pull.comments.append({"id": self._ids, "author": author, "body": body})
+        return self._ids
+
+    def config(self, folder: Path, *repositories: str, **other: Any) -> ForgeConfig:
+        file = folder / "forge-token"
+        file.write_text(f"{TOKEN}\n")
+        names = repositories or tuple(self.repositories)
+        stated = {"name": "forge", "url": f"https://{HOST}", "token_file": str(file), **other}
+        return ForgeConfig(kind=self.stated, repositories=names, **stated)
+
+    def connect(self, base: str, authorities: str) -> "_Connection":
+        assert base == self.base
+        assert authorities == ""
+        return _Connection(self)
+
+    def asked(self, *methods: str) -> list[str]:
+        return [f"{r.method} {r.path.removeprefix(self.api)}" for r in self.seen if not methods or r.method in methods]
+
+    def answer(self, request: Request) -> Response:
+        self.seen.append(request)
+        if (fault := self.fault(request)) is not None:
+            if isinstance(fault, Exception):
+                raise fault
+            return fault
+        assert request.path.startswith(self.api), request.path
+        headers = dict(request.headers)
+        assert headers.pop("user-agent") == "reconciler"
+        if request.body:
+            assert headers.pop("content-type") == "application/json"
+        path, _, query = request.path.removeprefix(self.api).partition("?")
+        assert not query, "only a redirect has a query in its path"
+        try:
+            self.check(headers)
+            for method, pattern, handler in self.routes():
+                if method == request.method and (match := re.fullmatch(pattern, path)):
+                    body = json.loads(request.body) if request.body else None
+                    return handler(match, dict(request.query), body)
+        except Answer as answer:
+            return answer.response
+        raise AssertionError(f"no forge of this kind knows {request.method} {path}")
+
+    def check(self, headers: dict[str, str]) -> None:
+        raise NotImplementedError
+
+    def routes(self) -> list[tuple[str, str, Callable[[re.Match[str], dict[str, str], Any], Response]]]:
+        raise NotImplementedError
+
+    def told(self, items: list[Any], query: dict[str, str], *, size: str = "per_page", paged: bool = True) -> Response:
+        """One page of a list."""
+        if not paged:
+            assert not query, query
+            return ok(items)
+        assert query.pop(size) == "100"
+        number = int(query.pop("page"))
+        assert not query, query
+        shown = items[(number - 1) * self.page : number * self.page]
+        more = len(items) > number * self.page
+        link = (
+            {"link": f'<{self.base}{self.api}/elsewhere?page={number + 1}>; rel="next", <x>; rel="last"'}
+            if more
+            else {}
+        )
+        return ok(shown, **link)
+
+
+def ok(body: Any, status: int = 200, **headers: str) -> Response:
+    return Response(status, headers, json.dumps(body).encode())
+
+
+def taken(query: Mapping[str, str], **wanted: str) -> None:
+    assert dict(query) == wanted
+
+
+def pop(query: dict[str, str], **wanted: str) -> None:
+    for name, value in wanted.items():
+        assert query.pop(name) == value
+
+
+class _Connection:
+    def __init__(self, forge: MemoryForge) -> None:
+        self._forge = forge
+
+    async def send(self, request: Request) -> Response:
+        return self._forge.answer(request)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[Stream]:
+        raise AssertionError("no forge is asked for a stream")
+        yield
+
+    async def close(self) -> None:
+        pass
+
+
+class MemoryRepos(MemoryForge):
+    """What GitHub, Gitea and Forgejo have in common."""
+
+    moved: ClassVar[int]
+    size: ClassVar[str]
+    commit_key: ClassVar[str]
+
+    def routes(self) -> list[Any]:
+        repo = r"/repos/(?P<repo>[\w.-]+/[\w.-]+)"
+        return [
+            ("GET", "/user", lambda _m, q, _b: (taken(q), ok({"login": ACCOUNT}))[1]),
+            ("GET", repo, self._repo),
+            ("GET", repo + r"/pulls/(?P<n>\d+)", self._pull),
+            ("GET", repo + "/pulls", self._pulls),
+            ("GET", repo + r"/branches/(?P<branch>.+)", self._branch),
+            ("GET", repo + r"/issues/(?P<n>\d+)/comments", self._comments),
+            ("POST", repo + r"/issues/(?P<n>\d+)/comments", self._say),
+            ("PATCH", repo + r"/issues/comments/(?P<id>\d+)", self._edit),
+            ("POST", repo + r"/statuses/(?P<sha>[0-9a-f]{40})", self._status),
+            ("GET", repo + r"/pulls/(?P<n>\d+)/reviews", self._reviews),
+            ("GET", repo + r"/collaborators/(?P<who>[\w-]+)/permission", self._permission),
+        ]
+
+    def at(self, match: re.Match[str]) -> MemoryRepository:
+        name = match["repo"]
+        if name in self.renamed:
+            rest = match.string.removeprefix(f"/repos/{name}")
+            raise Answer(self.moved, "Moved", location=f"{self.base}{self.api}/repos/{self.renamed[name]}{rest}")
+        if name not in self.repositories:
+            raise Answer(404, "Not Found")
+        return self.repositories[name]
+
+    def found(self, match: re.Match[str]) -> MemoryPull:
+        try:
+            return self.at(match).pulls[int(match["n"])]
+        except KeyError:
+            raise Answer(404, "Not Found") from None
+
+    def whole(self, repo: MemoryRepository) -> dict[str, Any]:
+        place = f"{HOST}/{repo.name}"
+        return {
+            "id": repo.number,
+            "full_name": repo.name,
+            "clone_url": f"https://{place}.git",
+            "ssh_url": f"git@{HOST}:{repo.name}.git",
+            "html_url": f"https://{place}",
+        }
+
+    def shown(self, repo: MemoryRepository, pull: MemoryPull) -> dict[str, Any]:
+        head = None if pull.fork_deleted else {**self.whole(repo), "id": 999} if pull.fork else self.whole(repo)
+        return {
+            "number": pull.number,
+            "title": f"Change {pull.number}",
+            "state": "open" if pull.state == "open" else "closed",
+            "user": {"login": pull.author},
+            "draft": pull.draft,
+            "base": {"ref": pull.base, "sha": "0" * 40, "repo": self.whole(repo)},
+            "head": {"ref": pull.branch, "sha": pull.head, "repo": head},
+            "labels": [{"name": label} for label in pull.labels],
+            "merged_at": "2026-01-01T00:00:00Z" if pull.state == "merged" else None,
+            "merge_commit_sha": pull.merged_as or "d" * 40,
+            "html_url": f"https://{HOST}/{repo.name}/pull/{pull.number}",
+        }
+
+    def _repo(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        return ok(self.whole(self.at(match)))
+
+    def _pull(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        return ok(self.shown(self.at(match), self.found(match)))
+
+    def _pulls(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        repo = self.at(match)
+        pulls = [p for p in repo.pulls.values() if p.state == "open"]
+        if self.stated is ForgeKind.GITHUB:
+            pop(query, state="open", sort="created", direction="asc")
+            base = query.pop("base")
+            pulls = [p for p in pulls if p.base == base]
+        else:
+            pop(query, state="open", sort="oldest")
+        return self.told([self.shown(repo, pull) for pull in pulls], query, size=self.size)
+
+    def _branch(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        commit = self.at(match).branches.get(unquote(match["branch"]))
+        if commit is None:
+            raise Answer(404, "Branch not found")
+        return ok({"name": match["branch"], "commit": {self.commit_key: commit}})
+
+    def _comments(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        pull = self.found(match)
+        items = [{"id": c["id"], "body": c["body"], "user": {"login": c["author"]}} for c in pull.comments]
+        return self.told(items, query, paged=self.stated is ForgeKind.GITHUB)
+
+    def _say(self, match: Any, query: Any, body: Any) -> Response:
+        pull = self.found(match)
+        taken(query)
+        assert set(body) == {"body"}
+        if len(body["body"]) > 65_536:
+            raise Answer(422, "Body is too long (maximum is 65536 characters)")
+        made = self.comment(pull, ACCOUNT, body["body"])
+        return ok({"id": made, "body": body["body"], "user": {"login": ACCOUNT}}, 201)
+
+    def _edit(self, match: Any, query: Any, body: Any) -> Response:
+        taken(query)
+        assert set(body) == {"body"}
+        for pull in self.at(match).pulls.values():
+            for comment in pull.comments:
+                if comment["id"] == int(match["id"]):
+                    comment["body"] = body["body"]
+                    return ok({"id": comment["id"], "body": body["body"], "user": {"login": ACCOUNT}})
+        raise Answer(404, "Not Found")
+
+    def _status(self, match: Any, query: Any, body: dict[str, str]) -> Response:
+        taken(query)
+        assert {"state", "context", "description"} <= set(body) <= {"state", "context", "description", "target_url"}
+        assert body["state"] in ("pending", "success", "failure", "error")
+        assert len(body["description"]) <= 140
+        self.at(match).statuses[match["sha"], body["context"]] = body
+        return ok({"id": 1, "state": body["state"]}, 201)
+
+    def _reviews(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        items = [
+            {
+                "user": {"login": review["author"]},
+                "state": self.review(review["state"]),
+                "commit_id": review.get("commit", "a" * 40),
+                "dismissed": review.get("dismissed", False),
+            }
+            for review in self.found(match).reviews
+        ]
+        return self.told(items, query, size=self.size)
+
+    def _permission(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        repo = self.at(match)
+        if match["who"] not in repo.may:
+            raise Answer(404, f"{match['who']} is not a user")
+        return ok({"permission": repo.may[match["who"]], "user": {"login": match["who"]}})
+
+    def review(self, state: str) -> str:
+        raise NotImplementedError
+
+
+class MemoryGitHub(MemoryRepos):
+    """`config` states an Enterprise Server unless the test says otherwise: its API has a path."""
+
+    api = "/api/v3"
+    moved = 301
+    size = "per_page"
+    commit_key = "sha"
+
+    def check(self, headers: dict[str, str]) -> None:
+        assert set(headers) == {"accept", "authorization", "x-github-api-version"}
+        assert headers["accept"] == "application/vnd.github+json"
+        assert headers["x-github-api-version"] == "2022-11-28"
+        if headers["authorization"] != f"Bearer {self.token}":
+            raise Answer(401, "Bad credentials")
+
+    def review(self, state: str) -> str:
+        return {"approve": "APPROVED", "refuse": "CHANGES_REQUESTED", "dismiss": "DISMISSED"}.get(state, "COMMENTED")
+
+
+class MemoryGitea(MemoryRepos):
+    api = "/api/v1"
+    moved = 307
+    size = "limit"
+    commit_key = "id"
+
+    def check(self, headers: dict[str, str]) -> None:
+        assert set(headers) == {"accept", "authorization"}
+        assert headers["accept"] == "application/json"
+        if headers["authorization"] != f"token {self.token}":
+            raise Answer(401, "invalid username, password or token")
+
+    def review(self, state: str) -> str:
+        return {"approve": "APPROVED", "refuse": "REQUEST_CHANGES", "dismiss": "APPROVED"}.get(state, "COMMENT")
+
+
+class MemoryGitLab(MemoryForge):
+    api = "/api/v4"
+
+    def check(self, headers: dict[str, str]) -> None:
+        assert set(headers) == {"accept", "private-token"}
+        if headers["private-token"] != self.token:
+            raise Answer(401, "401 Unauthorized")
+
+    def routes(self) -> list[Any]:
+        project = r"/projects/(?P<id>[^/]+)"
+        merge = project + r"/merge_requests/(?P<n>\d+)"
+        return [
+            ("GET", "/user", lambda _m, q, _b: (taken(q), ok({"id": 1, "username": ACCOUNT}))[1]),
+            ("GET", "/users", self._users),
+            ("GET", project, self._project),
+            ("GET", merge, self._merge),
+            ("GET", project + "/merge_requests", self._merges),
+            ("GET", project + r"/repository/branches/(?P<branch>[^/]+)", self._branch),
+            ("GET", merge + "/notes", self._notes),
+            ("POST", merge + "/notes", self._say),
+            ("PUT", merge + r"/notes/(?P<note>\d+)", self._edit),
+            ("POST", project + r"/statuses/(?P<sha>[0-9a-f]{40})", self._status),
+            ("GET", project + r"/repository/commits/(?P<sha>[0-9a-f]{40})/statuses", self._statuses),
+            ("GET", merge + "/approvals", self._approvals),
+            ("GET", merge + "/versions", self._versions),
+            ("GET", project + r"/members/all/(?P<user>\d+)", self._member),
+        ]
+
+    def at(self, match: re.Match[str]) -> MemoryRepository:
+        name = unquote(match["id"])
+        if name in self.renamed:
+            number = self.repositories[self.renamed[name]].number
+            raise Answer(301, location=f"{self.base}{self.api}/projects/{number}")
+        for repo in self.repositories.values():
+            if name in (repo.name, str(repo.number)):
+                return repo
+        raise Answer(404, "404 Project Not Found")
+
+    def found(self, match: re.Match[str]) -> MemoryPull:
+        try:
+            return self.at(match).pulls[int(match["n"])]
+        except KeyError:
+            raise Answer(404, "404 Not found") from None
+
+    def shown(self, repo: MemoryRepository, pull: MemoryPull, *, whole: bool = True) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "id": 1000 + pull.number,
+            "iid": pull.number,
+            "title": f"Change {pull.number}",
+            "state": {"open": "opened"}.get(pull.state, pull.state),
+            "target_branch": pull.base,
+            "source_branch": pull.branch,
+            "target_project_id": repo.number,
+            "source_project_id": None if pull.fork_deleted else 999 if pull.fork else repo.number,
+            "sha": pull.head,
+            "author": {"id": 5, "username": pull.author},
+            "draft": pull.draft,
+            "labels": list(pull.labels),
+            "merge_commit_sha": pull.merged_as or None,
+            "squash_commit_sha": None,
+            "web_url": f"https://{HOST}/{repo.name}/-/merge_requests/{pull.number}",
+        }
+        refs = {"base_sha": "1" * 40, "start_sha": "0" * 40, "head_sha": pull.head}
+        return {**made, "diff_refs": refs} if whole else made
+
+    def _users(self, _match: Any, query: dict[str, str], _body: Any) -> Response:
+        name = query.pop("username")
+        taken(query)
+        return ok([{"id": self.users.index(name) + 1, "username": name}] if name in self.users else [])
+
+    def _project(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        repo = self.at(match)
+        return ok(
+            {
+                "id": repo.number,
+                "path_with_namespace": repo.name,
+                "http_url_to_repo": f"https://{HOST}/{repo.name}.git",
+                "ssh_url_to_repo": f"git@{HOST}:{repo.name}.git",
+                "web_url": f"https://{HOST}/{repo.name}",
+            }
+        )
+
+    def _merge(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        return ok(self.shown(self.at(match), self.found(match)))
+
+    def _merges(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        repo = self.at(match)
+        base = query.pop("target_branch")
+        pop(query, state="opened", order_by="created_at", sort="asc")
+        pulls = [p for p in repo.pulls.values() if p.state == "open" and p.base == base]
+        return self.told([self.shown(repo, p, whole=False) for p in pulls], query)
+
+    def _branch(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        commit = self.at(match).branches.get(unquote(match["branch"]))
+        if commit is None:
+            raise Answer(404, "404 Branch Not Found")
+        return ok({"name": match["branch"], "commit": {"id": commit}})
+
+    def _notes(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        pop(query, order_by="created_at", sort="asc")
+        pull = self.found(match)
+        notes = [_note(c["id"], c["author"], c["body"]) for c in pull.comments]
+        notes += [
+            _note(1, r["author"], "approved this merge request", at=r.get("at", "2026-01-01T12:00:00Z"), system=True)
+            for r in pull.reviews
+            if r["state"] == "approve"
+        ]
+        return self.told(notes, query)
+
+    def _say(self, match: Any, query: Any, body: Any) -> Response:
+        taken(query)
+        assert set(body) == {"body"}
+        assert len(body["body"]) <= 1_000_000
+        return ok(_note(self.comment(self.found(match), ACCOUNT, body["body"]), ACCOUNT, body["body"]), 201)
+
+    def _edit(self, match: Any, query: Any, body: Any) -> Response:
+        taken(query)
+        assert set(body) == {"body"}
+        for comment in self.found(match).comments:
+            if comment["id"] == int(match["note"]):
+                comment["body"] = body["body"]
+                return ok(_note(comment["id"], ACCOUNT, body["body"]))
+        raise Answer(404, "404 Not found")
+
+    def _status(self, match: Any, query: Any, body: dict[str, str]) -> Response:
+        taken(query)
+        assert {"state", "name", "description"} <= set(body) <= {"state", "name", "description", "target_url"}
+        assert body["state"] in ("pending", "running", "success", "failed", "canceled")
+        assert len(body["description"]) <= 255
+        statuses = self.at(match).statuses
+        key = (match["sha"], body["name"])
+        if body["state"] == "pending" and statuses.get(key, {}).get("state") == "pending":
+            raise Answer(
+                400, 'Cannot transition status via :enqueue from :pending (Reason(s): Status cannot "enqueue")'
+            )
+        statuses[key] = body
+        return ok({"id": 1, "name": body["name"], "status": body["state"]}, 201)
+
+    def _statuses(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        name = query.pop("name")
+        taken(query)
+        found = self.at(match).statuses.get((match["sha"], name))
+        return ok([{"id": 1, "name": name, "status": found["state"]}] if found else [])
+
+    def _approvals(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        standing: dict[str, None] = {}
+        for review in self.found(match).reviews:
+            if review["state"] == "approve":
+                standing[review["author"]] = None
+            elif review["state"] == "dismiss":
+                standing.pop(review["author"], None)
+        return ok({"approved_by": [{"user": {"id": 5, "username": login}} for login in standing]})
+
+    def _versions(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        versions = [
+            {"id": at, "head_commit_sha": commit, "created_at": when}
+            for at, (commit, when) in enumerate(self.found(match).versions)
+        ]
+        return self.told(versions[::-1], query)
+
+    def _member(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        level = self.at(match).may.get(self.users[int(match["user"]) - 1])
+        if level is None:
+            raise Answer(404, "404 Not found")
+        return ok({"id": int(match["user"]), "access_level": {"read": 20, "write": 30, "admin": 50}[level]})
+
+
+def _note(number: int, author: str, body: str, at: str = "2026-01-01T00:00:00Z", *, system: bool = False) -> Any:
+    return {"id": number, "body": body, "author": {"id": 5, "username": author}, "system": system, "created_at": at}
