@@ -52,7 +52,7 @@ class Approval:
     commit: str
 
 
-class Verdict(StrEnum):
+class CommitState(StrEnum):
     """The state of a commit, in words of our own."""
 
     PENDING = "pending"
@@ -65,7 +65,7 @@ class Verdict(StrEnum):
 class CommitStatus:
     """`context` names the check: a later status of the same context replaces the earlier one."""
 
-    verdict: Verdict
+    state: CommitState
     context: str
     description: str  # one line; what is beyond `DESCRIPTION` characters is cut
     url: str = ""

@@ -14,13 +14,13 @@ import msgspec
 
 from reconciler.clock import Clock
 from reconciler.errors import ForgeMissing, ForgeRefused
-from reconciler.forge.forge import Approval, Comment, CommitStatus, Pull, PullState, Verdict, short
+from reconciler.forge.forge import Approval, Comment, CommitState, CommitStatus, Pull, PullState, short
 from reconciler.forge.session import Session
 from reconciler.http.transport import Connect
 from reconciler.model.forging import ForgeConfig
 
 _DEVELOPER: Final = 30  # the lowest access level that may push
-_STATES: Final = {Verdict.FAILURE: "failed", Verdict.ERROR: "failed"}
+_STATES: Final = {CommitState.FAILURE: "failed", CommitState.ERROR: "failed"}
 _CANNOT: Final = "Cannot transition status"
 _APPROVED: Final = "approved this merge request"  # how a note of the system begins
 
@@ -157,7 +157,7 @@ class GitLab:
     async def state(self, repository: str, commit: str, status: CommitStatus) -> None:
         """GitLab refuses `pending` where a commit is pending already: then there is nothing to do."""
         path = f"{await self._path(repository)}/statuses/{commit}"
-        state = _STATES.get(status.verdict, status.verdict.value)
+        state = _STATES.get(status.state, status.state.value)
         body = {"state": state, "name": status.context, "description": short(status.description)}
         if status.url:
             body["target_url"] = status.url

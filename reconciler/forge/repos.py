@@ -147,7 +147,7 @@ class ReposForge:
         await self.session.send("PATCH", path, {"body": text}, _Anything)
 
     async def state(self, repository: str, commit: str, status: CommitStatus) -> None:
-        body = {"state": status.verdict.value, "context": status.context, "description": short(status.description)}
+        body = {"state": status.state.value, "context": status.context, "description": short(status.description)}
         if status.url:
             body["target_url"] = status.url
         await self.session.send("POST", f"{path_of(repository)}/statuses/{commit}", body, _Anything)

@@ -17,7 +17,7 @@ from reconciler.errors import (
     ForgeUnreachable,
     TransportError,
 )
-from reconciler.forge.forge import Approval, CommitStatus, Forge, PullState, Verdict
+from reconciler.forge.forge import Approval, CommitState, CommitStatus, Forge, PullState
 from reconciler.forge.github import api_of
 from reconciler.forge.open import open_forge
 from reconciler.http.transport import Request, Response
@@ -112,9 +112,9 @@ async def test_comments_over_pages_and_written_and_edited(
 @virtual
 async def test_a_status_replaces_the_earlier_one(repo: MemoryRepository, client: Client, forge: MemoryForge) -> None:
     forge_ = client()
-    for verdict in (Verdict.PENDING, Verdict.PENDING, Verdict.FAILURE):
-        text = f"the plan is\n {verdict} " + "x" * 200
-        await forge_.state(REPO, HEAD, CommitStatus(verdict, "reconciler/shop", text, "https://r.example.com/x"))
+    for state in (CommitState.PENDING, CommitState.PENDING, CommitState.FAILURE):
+        text = f"the plan is\n {state} " + "x" * 200
+        await forge_.state(REPO, HEAD, CommitStatus(state, "reconciler/shop", text, "https://r.example.com/x"))
     (status,) = repo.statuses.values()
     assert status["state"] == ("failed" if forge.stated is ForgeKind.GITLAB else "failure")
     assert status["description"].startswith("the plan is failure xxx")
