@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ from reconciler.sandbox.store import HISTORY, Store
 from reconciler.sandbox.verbs import create, delete, finalize, patch, pods, read, reviews, scale, update, watch, write
 from reconciler.sandbox.verbs.call import Call, refuse
 
+T = TypeVar("T")
 Value = dict[str, Any]
 Handler = Callable[[Call], Response]
 
@@ -110,22 +111,7 @@ class Sandbox:
 
     def answer(self, request: Request) -> Response:
         """The same without a coroutine: nothing here waits."""
-        accept = content.Accept(content.JSON)
-        try:
-            if request.path == "/openapi/v2" and PROTOBUF in request.headers.get("accept", ""):
-                return self._documents.answer(request)
-            accept = content.accept(request.headers.get("accept", ""))
-            route = parse(request.path)
-            if route is None:
-                return self._elsewhere(request, accept)
-            if not self._core.registry.serves(route.group, route.version):
-                return _NOWHERE
-            call = self._call(request, route, accept)
-            if request.method == "GET" and watch.wanted(call):
-                raise bad_request("a watch is a stream")
-            return self._handler(call)(call)
-        except Refusal as refusal:
-            return refuse(refusal, accept)
+        return self._routed(request, self._whole)
 
     def is_stream(self, request: Request) -> bool:
         """Whether a request is to be answered by `stream`."""
@@ -139,7 +125,7 @@ class Sandbox:
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[Stream]:
         """Answer a request line by line: a watch, or any other as the lines of its body."""
-        started = self._start(request)
+        started = self._routed(request, self._opened)
         if isinstance(started, Response):
             yield Lines(started.status, started.headers, _lines_of(started.body))
             return
@@ -150,7 +136,22 @@ class Sandbox:
             started.close()
             self._watches.discard(started)
 
-    def _start(self, request: Request) -> "Response | watch.Watch":
+    def _whole(self, call: Call) -> Response:
+        if call.request.method == "GET" and watch.wanted(call):
+            raise bad_request("a watch is a stream")
+        return self._handler(call)(call)
+
+    def _opened(self, call: Call) -> Response | watch.Watch:
+        if call.request.method != "GET" or not watch.wanted(call):
+            return self._handler(call)(call)
+        if call.route.subresource or "watch" not in call.kind.resource.verbs:
+            raise method_not_allowed()
+        found = watch.Watch(call)
+        self._watches.add(found)
+        return found
+
+    def _routed(self, request: Request, then: Callable[[Call], T]) -> Response | T:
+        """What `then` makes of a request for objects; every other request is answered here."""
         accept = content.Accept(content.JSON)
         try:
             if request.path == "/openapi/v2" and PROTOBUF in request.headers.get("accept", ""):
@@ -161,16 +162,9 @@ class Sandbox:
                 return self._elsewhere(request, accept)
             if not self._core.registry.serves(route.group, route.version):
                 return _NOWHERE
-            call = self._call(request, route, accept)
-            if request.method != "GET" or not watch.wanted(call):
-                return self._handler(call)(call)
-            if route.subresource or "watch" not in call.kind.resource.verbs:
-                raise method_not_allowed()
-            found = watch.Watch(call)
+            return then(self._call(request, route, accept))
         except Refusal as refusal:
             return refuse(refusal, accept)
-        self._watches.add(found)
-        return found
 
     def close(self) -> None:
         """End all watches."""
