@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from certificates import self_signed
 from loopback import served
 
 from reconciler.errors import TransportError
@@ -270,3 +273,38 @@ async def test_an_answer_longer_than_wanted_is_no_answer() -> None:
         assert len((await client.send(Request("GET", "/", limit=100_000))).body) == 100_000
         with pytest.raises(TransportError, match="more than 99,999 bytes"):
             await client.send(Request("GET", "/", limit=99_999))
+
+
+async def test_a_request_that_was_given_up_leaves_no_connection_behind(tmp_path: Path) -> None:
+    """The server never does its part of a polite end of TLS."""
+    pair = self_signed(tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def serve(listener: socket.socket) -> bool:
+        """Take one request, and say whether the client's connection ends, not only its half of TLS."""
+        peer = context.wrap_socket(listener.accept()[0], server_side=True)
+        peer.recv(4096)
+        loop.call_soon_threadsafe(asked.set)
+        with socket.socket(fileno=peer.detach()) as plain:
+            plain.settimeout(5)
+            try:
+                while plain.recv(4096):  # words of TLS
+                    pass
+            except ConnectionResetError:
+                return True
+            except TimeoutError:
+                return False
+            return True
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(asyncio.to_thread(serve, listener))
+        trusting = ssl.create_default_context(cafile=str(pair.certificate))
+        async with transport(f"https://127.0.0.1:{listener.getsockname()[1]}", ssl=trusting) as client:
+            request = asyncio.create_task(client.send(Request("GET", "/")))
+            await asked.wait()
+            request.cancel()
+            await asyncio.gather(request, return_exceptions=True)
+        assert await serving
