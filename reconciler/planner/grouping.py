@@ -1,7 +1,12 @@
-"""Nodes into classes and workloads into shapes, as arrays: the planner decides over groups, not over names."""
+"""Nodes into classes and workloads into shapes, as arrays: the planner decides over groups, not over names.
 
-from collections.abc import Sequence
+Classes, places and shapes are numbered by what they are, never by who came first, so that a node or a workload that
+comes or goes leaves all other numbers in their order.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,6 +22,25 @@ MEMORY = "memory"
 EPHEMERAL = "ephemeral-storage"
 PODS = "pods"
 
+Key = tuple[Any, ...]  # of one sort for each use, so that keys compare
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """The keys of single nodes and needs, by `id` (see `intake.Known`); they hold for the same resources and labels.
+
+    Equal keys are one object, which `shared` finds, so that they can be told apart without comparing them.
+    """
+
+    resources: tuple[str, ...]
+    labels: tuple[str, ...]
+    nodes: Mapping[int, tuple[NodeView, int, Key]]  # a node made safe, its pool, its class
+    needs: Mapping[int, tuple[WorkloadNeed, Key, Key]]  # a need made safe, what it asks for, where it may go
+    shared: Mapping[Key, Key]
+
+
+NOTHING_KEYED: Final = Keyed((), (), {}, {}, {})
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:
@@ -25,8 +49,9 @@ class Groups:
     `kinds` is the class of each node, `shape_of` the shape of each workload, `places` and `place_of` where each
     node is.
 
-    `refusals` (classes × workloads) say why not; None where it may. `eligible` (classes × workloads) are the nodes over
-    which a topology spread is counted: those that selectors and affinity allow, whatever their taints.
+    `admission_of` each workload is a column of `refusals` (columns × classes), which say why not; None where it may.
+    `eligible` (columns × classes) are the nodes over which a topology spread is counted: those that selectors and
+    affinity allow, whatever their taints; `stays` (columns × classes) those where a replica that is there may stay.
     """
 
     resources: tuple[str, ...]
@@ -34,49 +59,69 @@ class Groups:
     shapes: Shapes
     kinds: Ints
     shape_of: Ints
+    admission_of: Ints
     refusals: tuple[tuple[Constraint | None, ...], ...]
     eligible: Bools
+    stays: Bools
     places: tuple[Place, ...]
     place_of: Ints
-    members: tuple[NodeView, ...]  # one node of each class
+    members: tuple[NodeView, ...]  # the first node of each class
+    keyed: Keyed
+
+    def refusal(self, workload: int, kind: int) -> Constraint | None:
+        return self.refusals[int(self.admission_of[workload])][kind]
 
 
-def group(intake: Intake) -> Groups:
+def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
     """Nodes that no workload can tell apart, and workloads that ask for the same of the same nodes."""
-    resources = _resources(intake)
-    keys = _label_keys(intake)
-    kinds: dict[object, int] = {}
-    members: list[NodeView] = []
-    pool_of_kind: list[str] = []
-    capacity: list[list[int]] = []
-    of_node = []
-    places: dict[Place, int] = {}
-    place_of = []
+    resources, labels = _resources(intake), _label_keys(intake)
+    known = keyed if (keyed.resources, keyed.labels) == (resources, labels) else NOTHING_KEYED
+    shared = dict(known.shared)
+    pools = [pool.name for pool in intake.pools]
+    nodes = {}
     for node, pool in zip(intake.nodes, intake.of_pool, strict=True):
-        amounts = amounts_of(node.allocatable, resources)
-        amounts[resources.index(PODS)] = node.pods
-        name = intake.pools[pool].name if pool >= 0 else ""
-        labels = tuple((key, node.labels[key]) for key in keys if key in node.labels)
-        known = (
-            (name, zone(node), labels, node.taints, tuple(amounts)),
-            (node.gpus, node.gpu_model, node.ready and node.schedulable, node.name in intake.grown),
-        )
-        kind = kinds.setdefault(known, len(kinds))
-        if kind == len(members):
-            members.append(node)
-            pool_of_kind.append(name)
-            capacity.append(amounts)
-        of_node.append(kind)
-        place_of.append(places.setdefault(Place(name, zone(node)), len(places)))
-    refusals, eligible = _admitted(intake.needs, members, pool_of_kind)
-    shapes, shape_of = _shapes(intake, resources, refusals, len(members))
+        found = known.nodes.get(id(node))
+        if found is None or found[1] != pool:
+            key = _class_key(node, pools[pool] if pool >= 0 else "", resources, labels, node.name in intake.grown)
+            found = node, pool, shared.setdefault(key, key)
+        nodes[id(node)] = found
+    keys = {id(key): key for _, _, key in nodes.values()}
+    class_keys = sorted(keys.values())
+    numbers = {id(key): number for number, key in enumerate(class_keys)}
+    kinds = np.array([numbers[id(key)] for _, _, key in nodes.values()], np.int64)
+    firsts = np.unique(kinds, return_index=True)[1].tolist()
+    members = tuple(intake.nodes[first] for first in firsts)
+    class_places = [Place(key[0], key[1]) for key in class_keys]
+    places = tuple(sorted(set(class_places)))
+    capacity = [key[4] for key in class_keys]
     classes = Classes(
         np.array(capacity, np.int64).reshape(len(members), len(resources)),
         np.array([member.gpus for member in members], np.int64),
     )
+    needs = {}
+    for need in intake.needs:
+        asked = known.needs.get(id(need))
+        if asked is None:
+            ask, admission = _ask_key(need, resources), _admission_key(need)
+            asked = need, shared.setdefault(ask, ask), shared.setdefault(admission, admission)
+        needs[id(need)] = asked
+    asks, admissions = ({id(asked[n]): asked[n] for asked in needs.values()} for n in (1, 2))
+    models = {id(key): need for need, _, key in reversed(needs.values())}  # the first need of each column
+    columns = {key: number for number, key in enumerate(models)}
+    admission_of = np.array([columns[id(key)] for _, _, key in needs.values()], np.int64)
+    refusals = tuple(
+        tuple(refusal(need, member, key[0]) for member, key in zip(members, class_keys, strict=True))
+        for need in models.values()
+    )
+    size = (len(columns), len(members))
+    eligible = [[selected(need, member.labels) for member in members] for need in models.values()]
+    stays = [[each in (None, Constraint.READY) for each in refused] for refused in refusals]
+    shapes, shape_of = _shapes(intake, [ask for _, ask, _ in needs.values()], admission_of, refusals, classes)
     return Groups(
-        resources, classes, shapes, np.array(of_node, np.int64), shape_of, refusals, eligible, tuple(places),
-        np.array(place_of, np.int64), tuple(members),
+        resources, classes, shapes, kinds, shape_of, admission_of, refusals,
+        np.array(eligible, np.bool_).reshape(size), np.array(stays, np.bool_).reshape(size), places,
+        np.array([places.index(place) for place in class_places], np.int64)[kinds], members,
+        Keyed(resources, labels, nodes, needs, {key: key for each in (keys, asks, admissions) for key in each.values()}),
     )  # fmt: skip
 
 
@@ -93,7 +138,7 @@ def _resources(intake: Intake) -> tuple[str, ...]:
     return (CPU, MEMORY, PODS, *ephemeral, *sorted(extended))
 
 
-def _label_keys(intake: Intake) -> list[str]:
+def _label_keys(intake: Intake) -> tuple[str, ...]:
     """Labels that some workload looks at; a hostname makes every node a class of its own, so only where it is named."""
     keys: set[str] = set()
     for need in intake.needs:
@@ -102,51 +147,56 @@ def _label_keys(intake: Intake) -> list[str]:
         keys.update(requirement.key for _, term in need.preferred for requirement in term)
         keys.update(spread.topology_key for spread in need.spreads if spread.topology_key != HOSTNAME)
         keys.update(term.topology_key for term in need.affinities if term.topology_key != HOSTNAME)
-    return sorted(keys)
+    return tuple(sorted(keys))
 
 
-def _admitted(
-    needs: Sequence[WorkloadNeed], members: Sequence[NodeView], pools: Sequence[str]
-) -> tuple[tuple[tuple[Constraint | None, ...], ...], Bools]:
-    known: dict[object, tuple[tuple[Constraint | None, ...], list[bool]]] = {}
-    columns = []
-    for need in needs:
-        models = need.gpu.models if need.gpu.count else frozenset()
-        key = (
-            need.pool, need.zones, need.volume_zones, tuple(sorted(need.node_selector.items())), need.node_affinity,
-            need.tolerations, models,
-        )  # fmt: skip
-        if key not in known:
-            answers = tuple(refusal(need, member, pool) for member, pool in zip(members, pools, strict=True))
-            known[key] = answers, [selected(need, member.labels) for member in members]
-        columns.append(known[key])
-    refusals = tuple(tuple(column[0][kind] for column in columns) for kind in range(len(members)))
-    eligible = np.array([column[1] for column in columns], np.bool_).reshape(len(needs), len(members)).T
-    return refusals, eligible
+def _class_key(node: NodeView, pool: str, resources: Sequence[str], labels: Sequence[str], grown: bool) -> Key:  # noqa: FBT001
+    amounts = amounts_of(node.allocatable, resources)
+    amounts[resources.index(PODS)] = node.pods
+    seen = tuple((key, node.labels[key]) for key in labels if key in node.labels)
+    taints = tuple((taint.key, taint.value, taint.effect.value) for taint in node.taints)
+    up = node.ready and node.schedulable
+    return (pool, zone(node), seen, taints, tuple(amounts), node.gpus, node.gpu_model, up, grown)
+
+
+def _ask_key(need: WorkloadNeed, resources: Sequence[str]) -> Key:
+    amounts = amounts_of(need.requests, resources)
+    amounts[resources.index(PODS)] = 1
+    return (tuple(amounts), *((need.gpu.count, need.gpu.milli) if need.gpu.count else (0, 0)))
+
+
+def _admission_key(need: WorkloadNeed) -> Key:
+    models = need.gpu.models if need.gpu.count else frozenset()
+    return (
+        need.pool, need.zones, need.volume_zones, tuple(sorted(need.node_selector.items())), need.node_affinity,
+        need.tolerations, models,
+    )  # fmt: skip
 
 
 def _shapes(
     intake: Intake,
-    resources: tuple[str, ...],
-    refusals: tuple[tuple[Constraint | None, ...], ...],
-    kinds: int,
+    asks: Sequence[Key],
+    admission_of: Ints,
+    refusals: Sequence[Sequence[Constraint | None]],
+    classes: Classes,
 ) -> tuple[Shapes, Ints]:
-    numbers: dict[object, int] = {}
-    rows: list[tuple[list[int], int, int, list[bool]]] = []
-    of_workload = []
-    for index, need in enumerate(intake.needs):
-        amounts = amounts_of(need.requests, resources)
-        amounts[resources.index(PODS)] = 1
-        refused = need.identity in intake.refused
-        allowed = [not refused and refusals[kind][index] is None for kind in range(kinds)]
-        count, milli = (need.gpu.count, need.gpu.milli) if need.gpu.count else (0, 0)
-        number = numbers.setdefault((tuple(amounts), count, milli, tuple(allowed), need.priority), len(numbers))
-        if number == len(rows):
-            rows.append((amounts, count, milli, allowed))
-        of_workload.append(number)
+    kinds, resources = classes.capacity.shape
+    allowed = [tuple(each is None for each in refused) for refused in refusals]
+    nowhere = (False,) * kinds
+    drafts = [
+        (id(ask), -1 if need.identity in intake.refused else column, need.priority)
+        for need, ask, column in zip(intake.needs, asks, admission_of.tolist(), strict=True)
+    ]
+    by_id = {id(ask): ask for ask in asks}
+    keys = {
+        draft: (*by_id[draft[0]], allowed[draft[1]] if draft[1] >= 0 else nowhere, draft[2]) for draft in set(drafts)
+    }
+    rows = sorted(set(keys.values()))
+    numbers = {key: number for number, key in enumerate(rows)}
+    of_draft = {draft: numbers[key] for draft, key in keys.items()}
     return Shapes(
-        np.array([row[0] for row in rows], np.int64).reshape(len(rows), len(resources)),
+        np.array([row[0] for row in rows], np.int64).reshape(len(rows), resources),
         np.array([row[1] for row in rows], np.int64),
         np.array([row[2] for row in rows], np.int64),
         np.array([row[3] for row in rows], np.bool_).reshape(len(rows), kinds).T,
-    ), np.array(of_workload, np.int64)
+    ), np.array([of_draft[draft] for draft in drafts], np.int64)

@@ -6,6 +6,7 @@ A doubtful number is never guessed: the workload is left where it is or without 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from reconciler.kube.names import Identity
@@ -21,63 +22,76 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What was worked out for single inputs, by the `id` of each, which it holds so that no other gets that id.
+
+    Handed from plan to plan, so that what did not change is not looked at again. Without it the same comes out.
+    """
+
+    nodes: Mapping[int, tuple[NodeView, NodeView, str]]  # as it came, made safe, and a note on it
+    needs: Mapping[int, tuple[WorkloadNeed, WorkloadNeed, str, str]]  # and what is wrong with it
+
+
+NOTHING_KNOWN: Final = Known({}, {})
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """`refused` says why a workload cannot be planned as it is stated. `of_pool` is each node's pool, by index."""
 
     nodes: tuple[NodeView, ...]
+    at: Mapping[str, int]  # name → index
     of_pool: tuple[int, ...]  # -1 where no pool matches
     grown: frozenset[str]  # nodes that do not exist yet
     pools: tuple[Pool, ...]
-    running: tuple[PodView, ...]
+    running: tuple[PodView, ...]  # those with GPUs in order
     needs: tuple[WorkloadNeed, ...]
     refused: Mapping[Identity, str]
     notes: tuple[str, ...]
+    known: Known
 
 
 def take_in(
-    nodes: Iterable[NodeView], running: Iterable[PodView], workloads: Iterable[WorkloadNeed], pools: Iterable[Pool]
+    nodes: Iterable[NodeView],
+    running: Iterable[PodView],
+    workloads: Iterable[WorkloadNeed],
+    pools: Iterable[Pool],
+    known: Known = NOTHING_KNOWN,
 ) -> Intake:
     """Sorted by name, duplicates and impossible amounts dealt with."""
     notes: list[str] = []
-    known = _distinct(sorted(pools, key=lambda pool: pool.name), lambda pool: pool.name, "pool", notes)
-    clean = [_node(node, notes) for node in sorted(nodes, key=lambda node: node.name)]
-    existing = _distinct(clean, lambda node: node.name, "node", notes)
-    grown = [node for pool in known for node in _growth(pool, notes)]
-    every = tuple(sorted([*existing, *grown], key=lambda node: node.name))
-    refused: dict[Identity, str] = {}
-    needs = []
-    for need in _distinct(
-        sorted(workloads, key=lambda need: need.identity), lambda need: str(need.identity), "workload", notes
-    ):
-        wrong = _wrong(need)
-        if wrong:
-            refused[need.identity] = wrong
-            need = replace(need, replicas=max(_whole(need.replicas), 0), requests=Resources(), gpu=Gpu())
-        elif need.replicas > MOST_REPLICAS:
-            notes.append(f"{need.identity}: {need.replicas} replicas are taken as {MOST_REPLICAS}")
-            need = replace(need, replicas=MOST_REPLICAS)
-        needs.append(need)
-    priced = any(pool.price is not None for pool in known)
-    for pool in known:
+    sorted_pools = _distinct(sorted(pools, key=attrgetter("name")), attrgetter("name"), "pool", notes)
+    safe_nodes = [known.nodes.get(id(node)) or _node(node) for node in sorted(nodes, key=attrgetter("name"))]
+    notes += [note for _, _, note in safe_nodes if note]
+    existing = _distinct([safe for _, safe, _ in safe_nodes], attrgetter("name"), "node", notes)
+    grown = [node for pool in sorted_pools for node in _growth(pool, notes)]
+    every = tuple(sorted([*existing, *grown], key=attrgetter("name")))
+    safe_needs = [
+        known.needs.get(id(need)) or _need(need) for need in sorted(workloads, key=attrgetter("identity"))
+    ]
+    needs = _distinct(safe_needs, lambda each: each[1].identity, "workload", notes)
+    refused = {need.identity: wrong for _, need, wrong, _ in needs if wrong}
+    notes += [note for _, _, _, note in needs if note]
+    priced = any(pool.price is not None for pool in sorted_pools)
+    for pool in sorted_pools:
         if pool.price is not None and not (isfinite(pool.price) and pool.price >= 0):
             notes.append(f"pool {pool.name}: the price {pool.price} is no price: taken as unknown")
         elif pool.price is None and priced:
             notes.append(f"pool {pool.name} has no price: taken as the middle of the others")
-    names = {node.name for node in every}
-    pods = sorted(running, key=lambda pod: (pod.namespace, pod.name))
-    lost = sum(pod.node not in names for pod in pods)
-    if lost:
-        notes.append(f"{lost} pods are on nodes that are not there: taken as gone")
-    return Intake(
-        every,
-        tuple(_pool(node, known) for node in every),
-        frozenset(node.name for node in grown),
-        tuple(known),
-        tuple(replace(pod, requests=_amounts(pod.requests)) for pod in pods if pod.node in names),
-        tuple(needs),
-        refused,
-        tuple(notes),
+    at = {node.name: index for index, node in enumerate(every)}
+    pods = tuple(running)
+    there = [pod for pod in pods if pod.node in at and not pod.gpu.count]
+    # Which devices are taken may depend on who comes first; everything else is a sum.
+    there += sorted(
+        (pod for pod in pods if pod.gpu.count and pod.node in at), key=lambda pod: (pod.namespace, pod.name)
     )
+    if len(there) < len(pods):
+        notes.append(f"{len(pods) - len(there)} pods are on nodes that are not there: taken as gone")
+    return Intake(
+        every, at, _pools(every, sorted_pools), frozenset(node.name for node in grown), tuple(sorted_pools),
+        tuple(there), tuple([need for _, need, _, _ in needs]), refused, tuple(notes),
+        Known({id(each[0]): each for each in safe_nodes}, {id(each[0]): each for each in safe_needs}),
+    )  # fmt: skip
 
 
 def prices(pools: Sequence[Pool]) -> list[float]:
@@ -89,9 +103,11 @@ def prices(pools: Sequence[Pool]) -> list[float]:
     ]
 
 
-def _distinct(items: Iterable[_Item], key: Callable[[_Item], str], what: str, notes: list[str]) -> list[_Item]:
+def _distinct(items: list[_Item], key: Callable[[_Item], object], what: str, notes: list[str]) -> list[_Item]:
     """The first of each; the others are noted."""
-    found: dict[str, _Item] = {}
+    if len(set(map(key, items))) == len(items):
+        return items
+    found: dict[object, _Item] = {}
     notes.extend(
         f"{what} {key(item)} is stated twice: the first counts"
         for item in items
@@ -100,15 +116,25 @@ def _distinct(items: Iterable[_Item], key: Callable[[_Item], str], what: str, no
     return list(found.values())
 
 
-def _pool(node: NodeView, pools: Sequence[Pool]) -> int:
-    """The first pool whose labels the node carries; a pool without labels takes every node that is left."""
-    matching = [
-        index
-        for index, pool in enumerate(pools)
-        if all(node.labels.get(key) == value for key, value in pool.node_selector.items())
-    ]
-    # The most particular one, so that a pool for "the rest" may be named anything.
-    return min(matching, key=lambda index: (-len(pools[index].node_selector), index)) if matching else -1
+def _pools(nodes: Sequence[NodeView], pools: Sequence[Pool]) -> tuple[int, ...]:
+    """The pool of each node, whose labels it carries; a pool without labels takes every node that is left.
+
+    The most particular one, so that a pool for "the rest" may be named anything.
+    """
+    keys = sorted({key for pool in pools for key in pool.node_selector})
+    order = sorted(range(len(pools)), key=lambda index: (-len(pools[index].node_selector), index))
+    answers: dict[tuple[str | None, ...], int] = {}
+    found = []
+    for node in nodes:
+        values = tuple([node.labels.get(key) for key in keys])
+        answer = answers.get(values)
+        if answer is None:
+            labels = dict(zip(keys, values, strict=True))
+            answer = answers[values] = next(
+                (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items())), -1
+            )
+        found.append(answer)
+    return tuple(found)
 
 
 def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:
@@ -120,17 +146,34 @@ def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:
     for number in range(min(max(pool.growth, 0), 10_000)):
         name = f"{pool.name}+{number:04}"
         labels = {**pool.template.labels, **pool.node_selector, HOSTNAME: name}
-        found.append(_node(replace(pool.template, name=name, labels=labels, ready=True, schedulable=True), notes))
+        _, node, note = _node(replace(pool.template, name=name, labels=labels, ready=True, schedulable=True))
+        notes += [note] if note else []
+        found.append(node)
     return found
 
 
-def _node(node: NodeView, notes: list[str]) -> NodeView:
-    allocatable = _amounts(node.allocatable)
-    if allocatable != node.allocatable:
-        notes.append(f"node {node.name}: an amount that cannot be is taken as none")
-    gpus = min(max(node.gpus, 0), MOST_DEVICES)
+def _node(node: NodeView) -> tuple[NodeView, NodeView, str]:
+    """The node, the node made safe, and what is to be noted."""
+    allocatable = safe_amounts(node.allocatable)
+    odd = allocatable != node.allocatable
+    gpus, pods = min(max(node.gpus, 0), MOST_DEVICES), max(node.pods, 0)
     labels = node.labels if HOSTNAME in node.labels else {**node.labels, HOSTNAME: node.name}
-    return replace(node, allocatable=allocatable, gpus=gpus, pods=max(node.pods, 0), labels=labels)
+    safe = NodeView(
+        node.name, allocatable, labels, node.taints, pods, gpus, node.gpu_model, node.ready, node.schedulable
+    )
+    return node, safe, f"node {node.name}: an amount that cannot be is taken as none" if odd else ""
+
+
+def _need(need: WorkloadNeed) -> tuple[WorkloadNeed, WorkloadNeed, str, str]:
+    """The need, the need made safe, what is wrong with it, and what is to be noted."""
+    wrong = _wrong(need)
+    if wrong:
+        replicas = max(_whole(need.replicas), 0)
+        return need, replace(need, replicas=replicas, requests=Resources(), gpu=Gpu()), wrong, ""
+    if need.replicas > MOST_REPLICAS:
+        note = f"{need.identity}: {need.replicas} replicas are taken as {MOST_REPLICAS}"
+        return need, replace(need, replicas=MOST_REPLICAS), "", note
+    return need, need, "", ""
 
 
 def _wrong(need: WorkloadNeed) -> str:
@@ -152,7 +195,7 @@ def _whole(amount: float) -> int:
     return int(amount) if isfinite(amount) and abs(amount) <= MOST_REPLICAS else 0
 
 
-def _amounts(resources: Resources) -> Resources:
+def safe_amounts(resources: Resources) -> Resources:
     """Each from nothing to `MOST`; what is no number is none."""
 
     def safe(amount: float) -> int:

@@ -1,86 +1,214 @@
-"""What stays: running replicas and those that the plan before had found a place for."""
+"""What stays: running replicas and those that the plan before had found a place for.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+Where a node still has room for all that was there, all of it stays at once. Only what lies on other nodes, or comes
+under a limit, or holds a GPU, is looked at one by one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import PodView
-from reconciler.model.plan import Constraint
+from reconciler.planner.grouping import Groups
+from reconciler.planner.holdings import Standing, standing
 from reconciler.planner.intake import Intake
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
-from reconciler.planner.states import Ints
+from reconciler.planner.states import Bools, Ints
+
+_NONE: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """Pods of the workloads that are planned: by workload and node how many, and the devices that they are known to
+    hold."""
+
+    counts: Mapping[tuple[int, int], int]
+    devices: Mapping[tuple[int, int], list[tuple[int, ...]]]
+
+
+@dataclass(slots=True)
 class Kept:
-    """By workload: replicas by node that run there, those that ran or were planned there, and those of them that could
-    not stay and so are homeless."""
+    """`homes` are rows of replicas that ran or were planned, `running` of which so many run. By workload and node,
+    `homeless` are those of them that could not stay."""
 
-    running: list[Ints]
-    homes: list[Ints]
-    homeless: list[Ints]
+    homes: Standing
+    running: Ints
+    homeless: dict[int, dict[int, int]] = field(default_factory=dict)
+
+    def running_of(self, workload: int) -> Mapping[int, int]:
+        rows = slice(int(self.homes.starts[workload]), int(self.homes.starts[workload + 1]))
+        pairs = zip(self.homes.nodes[rows].tolist(), self.running[rows].tolist(), strict=True)
+        return {node: count for node, count in pairs if count}
+
+    def homes_of(self, workload: int) -> Mapping[int, int]:
+        nodes, counts = self.homes.of(workload)
+        return dict(zip(nodes.tolist(), counts.tolist(), strict=True))
+
+    def homeless_of(self, workload: int) -> Mapping[int, int]:
+        return self.homeless.get(workload, _NONE)
 
 
-def own_pods(intake: Intake) -> tuple[list[tuple[int, PodView, int]], list[tuple[PodView, int]]]:
-    """Pods of the workloads that are planned, as (workload, pod, node), and all others."""
+def own_pods(intake: Intake) -> tuple[Own, list[tuple[PodView, int]]]:
+    """Pods of the workloads that are planned, and all others with their nodes."""
     numbers = {need.identity: number for number, need in enumerate(intake.needs)}
-    at = {node.name: index for index, node in enumerate(intake.nodes)}
-    ours, others = [], []
+    counts: dict[tuple[int, int], int] = {}
+    devices: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+    others = []
     for pod in intake.running:
-        node = at[pod.node]
+        node = intake.at[pod.node]
         if not intake.nodes[node].ready:
             continue  # lost with its node: its room comes back with the node, not before
-        if pod.owner is not None and pod.owner in numbers:
-            ours.append((numbers[pod.owner], pod, node))
-        else:
+        workload = -1 if pod.owner is None else numbers.get(pod.owner, -1)
+        if workload < 0:
             others.append((pod, node))
-    return ours, others
+            continue
+        counts[workload, node] = counts.get((workload, node), 0) + 1
+        if pod.gpu.count:
+            devices.setdefault((workload, node), []).append(pod.devices)
+    return Own(counts, devices), others
 
 
-def keep(ledger: Ledger, ours: list[tuple[int, PodView, int]], before: Mapping[Identity, Mapping[str, int]]) -> Kept:
-    """Enters what may stay into the ledger: the running first, then what was planned; never more than is asked for."""
-    intake, count = ledger.intake, len(ledger.intake.nodes)
-    at = {node.name: index for index, node in enumerate(intake.nodes)}
-    running = [np.zeros(count, np.int64) for _ in intake.needs]
-    devices: dict[tuple[int, int], list[tuple[int, ...]]] = {}
-    for workload, pod, node in ours:
-        running[workload][node] += 1
-        devices.setdefault((workload, node), []).append(pod.devices)
-    homes = [counts.copy() for counts in running]
+def planned(intake: Intake, before: Mapping[Identity, Mapping[str, int]]) -> Standing:
+    """What the plan before had found, on nodes that are still there and ready."""
+    nodes: list[int] = []
+    counts: list[int] = []
+    lengths = [0] * len(intake.needs)
     for workload, need in enumerate(intake.needs):
-        for name, planned in before.get(need.identity, {}).items():
-            if name in at and intake.nodes[at[name]].ready:
-                homes[workload][at[name]] = max(homes[workload][at[name]], planned)
-    homeless = [counts.copy() for counts in homes]
-    for first in (True, False):  # what runs goes before what was only planned
-        for workload in sorted(range(len(intake.needs)), key=lambda w: (-intake.needs[w].priority, w)):
-            source = running[workload] if first else homes[workload]
-            left: dict[int, int] = {}
-            for node in sorted(np.flatnonzero(source).tolist(), key=lambda n: (int(source[n]), intake.nodes[n].name)):
-                here = len(ledger.slots[workload].get(node, ()))
-                if int(source[node]) <= here:
-                    continue
-                if _plain(ledger, workload):
-                    homeless[workload][node] -= _all_stay(ledger, workload, node, int(source[node]) - here)
-                    continue
-                left[node] = int(source[node]) - here
-            # Turn by turn over the nodes: a spread lets nobody in while its domains fill one after another.
-            while left:
-                waiting = sum(left.values())
-                for node in list(left):
-                    number = len(ledger.slots[workload].get(node, ()))
-                    known = devices.get((workload, node), [])
-                    wanted = known[number] if number < len(known) else ()
-                    if _stays(ledger, workload, node, wanted, runs=first):
-                        homeless[workload][node] -= 1
-                        left[node] -= 1
-                left = {node: count for node, count in left.items() if count}
-                if sum(left.values()) == waiting:
-                    break
-    return Kept(running, homes, homeless)
+        found = before.get(need.identity)
+        if found:
+            lengths[workload] = len(found)
+            nodes += [intake.at.get(name, -1) for name in found]
+            counts += found.values()
+    ready = np.array([*(node.ready for node in intake.nodes), False], np.bool_)
+    places, amounts = np.array(nodes, np.int64), np.array(counts, np.int64)
+    workloads = np.repeat(np.arange(len(lengths)), lengths)
+    there = (amounts > 0) & ready[places]
+    return standing(workloads[there], places[there], amounts[there], len(lengths))
+
+
+def homes(own: Own, planned: Standing, nodes: int) -> Kept:
+    """What ran or was planned, sorted by workload and node; nothing of it is kept yet."""
+    total, width = len(planned.starts) - 1, max(nodes, 1)
+    running = np.array([(w * width + node, count) for (w, node), count in own.counts.items()], np.int64).reshape(-1, 2)
+    keys = np.concatenate([planned.workloads() * width + planned.nodes, running[:, 0]])
+    rows, inverse = np.unique(keys, return_inverse=True)
+    runs, plans = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    split = len(planned.nodes)
+    plans[inverse[:split]] = planned.counts
+    runs[inverse[split:]] = running[:, 1]
+    return Kept(standing(rows // width, rows % width, np.maximum(runs, plans), total), runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Workloads under a quota, and nodes under a limit: there one replica matters to another."""
+
+    workloads: Bools
+    nodes: Bools
+
+
+def at_once(intake: Intake, groups: Groups, kept: Kept, free: Ints, limits: Limits) -> Bools:
+    """The rows of `kept.homes` that may stay without a closer look, `free` (nodes × resources) being what is left."""
+    rows, total = kept.homes, len(intake.needs)
+    if not len(rows.nodes):
+        return np.zeros(0, np.bool_)
+    workloads, shapes = rows.workloads(), groups.shapes
+    asked = np.array([need.replicas for need in intake.needs], np.int64)
+    refused = np.array([need.identity in intake.refused for need in intake.needs], np.bool_)
+    homes_of = np.bincount(workloads, weights=rows.counts, minlength=total)
+    plain = (homes_of <= asked) & ~refused & (shapes.count[groups.shape_of] == 0) & ~limits.workloads
+    admitted = groups.stays[groups.admission_of[workloads], groups.kinds[rows.nodes]] & ~refused[workloads]
+    used = np.zeros(free.shape)
+    request = shapes.request[groups.shape_of[workloads]].astype(np.float64) * (rows.counts * admitted)[:, None]
+    for resource in range(free.shape[1]):
+        # Sums of whole numbers below 2^53: their order does not matter.
+        used[:, resource] = np.bincount(rows.nodes, weights=request[:, resource], minlength=len(free))
+    roomy = (used <= free).all(axis=1) & ~limits.nodes
+    found: Bools = plain[workloads] & admitted & roomy[rows.nodes]
+    return found
+
+
+def settle(ledger: Ledger, own: Own, kept: Kept, stayed: Bools) -> None:
+    """Looks closer at the rows that have not `stayed` at once, which are in the ledger already; then at the rules.
+
+    What runs goes first, then what was planned; never more stay than are asked for.
+    """
+    rows, workloads = kept.homes, kept.homes.workloads()
+    left: dict[int, dict[int, tuple[int, int]]] = {}
+    for row in np.flatnonzero(~stayed).tolist():
+        workload, node = int(workloads[row]), int(rows.nodes[row])
+        left.setdefault(workload, {})[node] = int(kept.running[row]), int(rows.counts[row])
+    needs = ledger.intake.needs
+    for first in (True, False):
+        for workload in sorted(left, key=lambda w: (-needs[w].priority, w)):
+            wanted = {node: runs if first else home for node, (runs, home) in left[workload].items()}
+            _stay(ledger, own, workload, wanted, runs=first)
+    planned_only = np.flatnonzero(stayed & (rows.counts > kept.running))
+    bound = np.array([ledger.topology.ruled(workload) for workload in range(len(needs))], np.bool_)
+    again = _broken(ledger, kept, planned_only[bound[workloads[planned_only]]])
+    for workload in {*left, *again}:
+        now = ledger.held(workload)
+        homeless = {node: count - now.get(node, 0) for node, count in kept.homes_of(workload).items()}
+        if any(homeless.values()):
+            kept.homeless[workload] = {node: count for node, count in homeless.items() if count > 0}
+
+
+def _broken(ledger: Ledger, kept: Kept, rows: Ints) -> list[int]:
+    """Workloads that were planned where a rule among replicas no longer lets them be: they come in again one by one.
+
+    Rules decide where one may start, not whether it stays (`IgnoredDuringExecution`): what runs is not concerned.
+    """
+    workloads = kept.homes.workloads()[rows]
+    needs, found = ledger.intake.needs, []
+    open_ = {w: rows[workloads == w] for w in sorted(set(workloads.tolist()), key=lambda w: (-needs[w].priority, w))}
+    changed = True
+    while changed:  # who goes may have been what another must be with
+        changed = False
+        for workload, of_workload in list(open_.items()):
+            nodes = kept.homes.nodes[of_workload]
+            if not ledger.topology.broken(workload, nodes):
+                continue
+            del open_[workload]
+            found.append(workload)
+            surplus = kept.homes.counts[of_workload] - kept.running[of_workload]
+            ledger.enter_many(workload, nodes, -surplus)
+            wanted = dict(zip(nodes.tolist(), kept.homes.counts[of_workload].tolist(), strict=True))
+            _stay(ledger, _NO_PODS, workload, wanted, runs=False)
+            changed = True
+    return found
+
+
+_NO_PODS = Own({}, {})
+
+
+def _stay(ledger: Ledger, own: Own, workload: int, wanted: Mapping[int, int], *, runs: bool) -> None:
+    """Enters what may stay of the replicas that are `wanted` on each node and not there yet."""
+    names = ledger.intake.nodes
+    left: dict[int, int] = {}
+    for node in sorted(wanted, key=lambda n: (wanted[n], names[n].name)):
+        missing = wanted[node] - ledger.held(workload).get(node, 0)
+        if missing <= 0:
+            continue
+        if _plain(ledger, workload):
+            _all_stay(ledger, workload, node, missing)
+        else:
+            left[node] = missing
+    # Turn by turn over the nodes: a spread lets nobody in while its domains fill one after another.
+    while left:
+        waiting = sum(left.values())
+        for node in list(left):
+            number = ledger.held(workload).get(node, 0)
+            known = own.devices.get((workload, node), [])
+            devices = known[number] if number < len(known) else ()
+            if _stays(ledger, workload, node, devices, runs=runs):
+                left[node] -= 1
+        left = {node: count for node, count in left.items() if count}
+        if sum(left.values()) == waiting:
+            break
 
 
 def _plain(ledger: Ledger, workload: int) -> bool:
@@ -92,31 +220,26 @@ def _plain(ledger: Ledger, workload: int) -> bool:
     return not (limited or ledger.groups.shapes.count[shape] or ledger.topology.constrained(workload))
 
 
-def _all_stay(ledger: Ledger, workload: int, node: int, count: int) -> int:
-    """Enters as many of them as fit and are wanted; how many."""
+def _all_stay(ledger: Ledger, workload: int, node: int, count: int) -> None:
+    """Enters as many of them as fit and are wanted."""
     groups, need = ledger.groups, ledger.intake.needs[workload]
     kind, shape = int(groups.kinds[node]), int(groups.shape_of[workload])
-    if need.identity in ledger.intake.refused or groups.refusals[kind][workload] not in (None, Constraint.READY):
-        return 0
+    if need.identity in ledger.intake.refused or not groups.stays[groups.admission_of[workload], kind]:
+        return
     free, request = ledger.nodes.states.free[ledger.nodes.number[node]], groups.shapes.request[shape]
     room = min(int(left) // int(asked) for left, asked in zip(free, request, strict=True) if asked)
     staying = max(min(count, room, need.replicas - ledger.count(workload)), 0)
     if staying:
-        ledger.enter_many(workload, node, staying)
-    return staying
+        ledger.enter_many(workload, np.array([node]), np.array([staying]))
 
 
 def _stays(ledger: Ledger, workload: int, node: int, devices: tuple[int, ...], *, runs: bool) -> bool:
-    """Enters one replica where it is, if it is still wanted, may be there and fits.
-
-    Rules among replicas decide where one may start, not whether it stays (`IgnoredDuringExecution`).
-    """
+    """Enters one replica where it is, if it is still wanted, may be there and fits."""
     groups, need = ledger.groups, ledger.intake.needs[workload]
     if need.identity in ledger.intake.refused or ledger.count(workload) >= need.replicas:
         return False
     kind, shape = int(groups.kinds[node]), int(groups.shape_of[workload])
-    refusal = groups.refusals[kind][workload]
-    if refusal not in (None, Constraint.READY) or not (runs or ledger.allows(workload, node)):
+    if not groups.stays[groups.admission_of[workload], kind] or not (runs or ledger.allows(workload, node)):
         return False
     slot = _slot(ledger, shape, node, devices)
     if slot is None:
@@ -125,7 +248,7 @@ def _stays(ledger: Ledger, workload: int, node: int, devices: tuple[int, ...], *
     return True
 
 
-def _slot(ledger: Ledger, shape: int, node: int, wanted: tuple[int, ...]) -> Slot | None:
+def _slot(ledger: Ledger, shape: int, node: int, wanted: Sequence[int]) -> Slot | None:
     """Room on the node, on the devices that it is known to hold if they are free; None where there is none.
 
     A cordoned node is not `allowed`, so room is looked at here and not by score.

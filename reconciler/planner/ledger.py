@@ -1,24 +1,38 @@
 """Where every replica is while a plan is made: one book that keeps nodes, topology, pool limits and quotas in step."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from reconciler.model.planning_policy import Policy
 from reconciler.planner.grouping import PODS, Groups, amounts_of
+from reconciler.planner.holdings import Holdings
 from reconciler.planner.intake import Intake
 from reconciler.planner.packing import Nodes, Slot
-from reconciler.planner.states import Bools, Ints
+from reconciler.planner.states import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
 
 _ENDLESS = 1 << 60
 
 
 class Ledger:
-    """Slots by workload and node. Every change goes through `enter` and `strike`."""
+    """Every change goes through `enter`, `enter_many` and `strike`."""
 
-    def __init__(self, intake: Intake, groups: Groups, nodes: Nodes, topology: Topology, policy: Policy) -> None:
+    def __init__(
+        self, intake: Intake, groups: Groups, nodes: Nodes, topology: Topology, holdings: Holdings, policy: Policy
+    ) -> None:
         self.intake, self.groups, self.nodes, self.topology = intake, groups, nodes, topology
-        self.slots: list[dict[int, list[Slot]]] = [{} for _ in intake.needs]
-        self._counts = [0] * len(intake.needs)
+        self.holdings = holdings
+        begin = holdings.standing()
+        workloads = begin.workloads()
+        self.counts: Ints = np.zeros(len(intake.needs), np.int64)
+        np.add.at(self.counts, workloads, begin.counts)
+        self.placed: Ints = np.zeros(groups.shapes.allowed.shape, np.int64)  # by class and shape
+        np.add.at(self.placed, (groups.kinds[begin.nodes], groups.shape_of[workloads]), begin.counts)
+        self.demand: Floats = np.zeros(len(groups.shapes.request))  # replicas of each shape that are asked for
+        np.add.at(self.demand, groups.shape_of, [need.replicas for need in intake.needs])
+        self.queues: dict[str, list[tuple[int, Ints]]] = {}  # see `placing`
+        self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
         self._limits = [amounts_of(pool.limits, groups.resources) if pool.limits else None for pool in intake.pools]
         self._quotas = {space: amounts_of(quota, groups.resources) for space, quota in sorted(policy.quotas.items())}
@@ -27,13 +41,22 @@ class Ledger:
         self._pods = groups.resources.index(PODS)
 
     def count(self, workload: int) -> int:
-        return self._counts[workload]
+        return int(self.counts[workload])
+
+    def held(self, workload: int) -> Mapping[int, int]:
+        """Replicas of the workload by node."""
+        return self.holdings.of(workload)
+
+    def slots(self, workload: int, node: int) -> list[Slot]:
+        """What its replicas on the node hold, the first that came first."""
+        devices = self._devices.get((workload, node))
+        return [Slot(node, each) for each in devices or [0] * self.holdings.of(workload).get(node, 0)]
 
     def on_nodes(self, workload: int) -> Ints:
         """Replicas of the workload on each node. The caller may change it."""
         counts = np.zeros(len(self.intake.nodes), np.int64)
-        for node, slots in self.slots[workload].items():
-            counts[node] = len(slots)
+        nodes, held = self.holdings.arrays(workload)
+        counts[nodes] = held
         return counts
 
     def fits(self, workload: int, node: int) -> bool:
@@ -50,23 +73,24 @@ class Ledger:
         """One replica more. `held`: its room was taken already (`Nodes.put`)."""
         if not held:
             self.nodes.hold(int(self.groups.shape_of[workload]), slot)
-        self.slots[workload].setdefault(slot.node, []).append(slot)
-        self._change(workload, slot.node, 1)
+        if slot.devices:
+            self._devices.setdefault((workload, slot.node), []).append(slot.devices)
+        self._change(workload, np.array([slot.node]), np.ones(1, np.int64))
 
-    def enter_many(self, workload: int, node: int, count: int) -> None:
-        """Several replicas that use no GPU."""
-        self.nodes.fill(int(self.groups.shape_of[workload]), node, count)
-        self.slots[workload].setdefault(node, []).extend([Slot(node, 0)] * count)
-        self._change(workload, node, count)
+    def enter_many(self, workload: int, nodes: Ints, counts: Ints) -> None:
+        """Several replicas that use no GPU onto each of these nodes; fewer where a count is negative."""
+        self.nodes.fill(int(self.groups.shape_of[workload]), nodes, counts)
+        self._change(workload, nodes, counts)
 
     def strike(self, workload: int, slot: Slot) -> None:
         """One replica less."""
-        self.nodes.free(int(self.groups.shape_of[workload]), slot)
-        slots = self.slots[workload][slot.node]
-        slots.remove(slot)
-        if not slots:
-            del self.slots[workload][slot.node]
-        self._change(workload, slot.node, -1)
+        self.nodes.free_again(int(self.groups.shape_of[workload]), slot)
+        if slot.devices:
+            devices = self._devices[workload, slot.node]
+            devices.remove(slot.devices)
+            if not devices:
+                del self._devices[workload, slot.node]
+        self._change(workload, np.array([slot.node]), -np.ones(1, np.int64))
 
     def open_pools(self, workload: int) -> Bools | None:
         """Nodes whose pool's limit leaves room for one replica; None where no pool has a limit."""
@@ -112,12 +136,17 @@ class Ledger:
             default=_ENDLESS,
         )
 
-    def _change(self, workload: int, node: int, count: int) -> None:
-        request = count * self.groups.shapes.request[self.groups.shape_of[workload]]
-        self._counts[workload] += count
-        self.topology.add(workload, node, count)
-        pool, space = int(self._pool_of[node]), self.intake.needs[workload].identity.namespace
-        if pool >= 0:
-            self._in_pool[pool] += request
+    def _change(self, workload: int, nodes: Ints, counts: Ints) -> None:
+        shape = int(self.groups.shape_of[workload])
+        total = int(counts.sum())
+        self.counts[workload] += total
+        np.add.at(self.placed[:, shape], self.groups.kinds[nodes], counts)
+        for node, count in zip(nodes.tolist(), counts.tolist(), strict=True):
+            self.holdings.add(workload, node, count)
+        self.topology.add(workload, nodes, counts)
+        request, space = self.groups.shapes.request[shape], self.intake.needs[workload].identity.namespace
+        if any(self._limits):
+            pools = self._pool_of[nodes]
+            np.add.at(self._in_pool, pools[pools >= 0], counts[pools >= 0][:, None] * request)
         if space in self._in_space:
-            self._in_space[space] += request
+            self._in_space[space] += total * request

@@ -37,9 +37,22 @@ class Nodes:
 
     def __init__(self, states: States, kinds: Ints) -> None:
         self.states, self.kinds = states, kinds
-        empty = [states.empty(kind) for kind in range(len(states.classes.gpus))]
-        self.number: NDArray[np.int32] = np.array([empty[kind] for kind in kinds], np.int32)
-        self.devices: list[list[int]] = [[DEVICE] * int(states.classes.gpus[kind]) for kind in kinds]
+        self.devices: list[list[int]] = [[DEVICE] * int(count) for count in states.classes.gpus[kinds]]
+        self.number: NDArray[np.int32] = np.zeros(len(kinds), np.int32)
+        self.settle(states.classes.capacity[kinds])
+
+    def settle(self, free: Ints) -> None:
+        """So much is free of each node's resources (nodes × resources), beside what its devices say."""
+        devices = np.zeros((len(self.kinds), self.states.width), np.int64)
+        for node in np.flatnonzero(self.states.classes.gpus[self.kinds]).tolist():
+            devices[node, : len(self.devices[node])] = sorted(self.devices[node], reverse=True)
+        self.number = self.states.numbers(self.kinds, free, devices)
+
+    @property
+    def free(self) -> Ints:
+        """What is free of each node's resources (nodes × resources)."""
+        free: Ints = self.states.free[self.number]
+        return free
 
     def put(self, shape: int, node: int) -> Slot:
         """One replica onto a node where it fits, on the devices that score best. No score may be asked-for stale."""
@@ -47,7 +60,7 @@ class Nodes:
         devices, chosen = self.devices[node], []
         if count == 1:
             self.states.score(shape, self.number[node : node + 1])
-            level = int(self.states.levels[shape, self.number[node]])
+            level = self.states.level(shape, int(self.number[node]))
             chosen = [devices.index(level)]
         elif count > 1:
             enough = [number for number, free in enumerate(devices) if free >= milli]
@@ -60,23 +73,20 @@ class Nodes:
         """A replica onto exactly these devices."""
         self._change(shape, slot, -1)
 
-    def free(self, shape: int, slot: Slot) -> None:
+    def free_again(self, shape: int, slot: Slot) -> None:
         """Take a replica away again."""
         self._change(shape, slot, 1)
 
-    def fill(self, shape: int, node: int, count: int) -> None:
-        """Several replicas that use no GPU, at once."""
-        row = self.number[node]
-        left = self.states.free[row] - count * self.states.shapes.request[shape]
-        self.number[node] = self.states.number(int(self.kinds[node]), left, self.devices[node])
+    def fill(self, shape: int, nodes: Ints, counts: Ints) -> None:
+        """Several replicas that use no GPU onto each of some nodes, at once; fewer where a count is negative."""
+        rows = self.number[nodes]
+        left = self.states.free[rows] - counts[:, None] * self.states.shapes.request[shape]
+        self.number[nodes] = self.states.numbers(self.kinds[nodes], left, self.states.devices[rows])
 
-    def reserve(self, node: int, request: Ints, devices: Sequence[int], milli: int) -> None:
-        """Room that somebody else has: never less than nothing is left."""
-        row = self.number[node]
+    def reserve(self, node: int, devices: Sequence[int], milli: int) -> None:
+        """Shares of devices that somebody else has, before the nodes are settled: never less than nothing is left."""
         for device in devices:
             self.devices[node][device] = max(self.devices[node][device] - milli, 0)
-        left = np.maximum(self.states.free[row] - request, 0)
-        self.number[node] = self.states.number(int(self.kinds[node]), left, self.devices[node])
 
     def emptiest(self, node: int, count: int, milli: int) -> list[int]:
         """Devices that somebody else's pod most likely has: those with the most free."""
@@ -104,10 +114,10 @@ class Nodes:
 class Scarcity:
     """What filling a class with a shape takes from those who can go nowhere else: (shapes × classes), in [0, 1]."""
 
-    def __init__(self, classes: Classes, shapes: Shapes, kinds: Ints) -> None:
+    def __init__(self, classes: Classes, shapes: Shapes, nodes: Ints) -> None:
+        """`nodes` is how many there are of each class."""
         self._shapes, self._classes = shapes, classes
         self._size = sizes(classes, shapes)
-        nodes = np.bincount(kinds, minlength=len(classes.gpus))
         self._program = PoolProgram(classes, shapes, nodes, levels=())
         gpus = bool(shapes.count.any() and classes.gpus.any())
         room = (classes.gpus if gpus else classes.capacity[:, 0]) * nodes
@@ -156,7 +166,7 @@ class Packer:
     def __init__(self, classes: Classes, shapes: Shapes, kinds: Ints, weights: Weights, scarcity: float) -> None:
         self.states = States(classes, shapes, weights)
         self.nodes = Nodes(self.states, kinds)
-        self.scarcity = Scarcity(classes, shapes, kinds)
+        self.scarcity = Scarcity(classes, shapes, np.bincount(kinds, minlength=len(classes.gpus)))
         self._weight = scarcity
         self._size = sizes(classes, shapes)
         self._room = self.nodes.room()

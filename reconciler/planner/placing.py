@@ -4,7 +4,7 @@ In the order of priority, then what has the fewest nodes to go to, then the larg
 replica by replica; the others in steps, so that thousands of replicas cost few evaluations.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,13 +19,13 @@ EXPLAINED = 2  # decisions made of one workload
 MANY = 8  # from so many missing replicas on, a workload is placed in waves
 
 
-def order(ledger: Ledger, sizes: Sequence[float]) -> list[int]:
-    """Workloads in the order in which they are placed."""
+def order(ledger: Ledger, workloads: Iterable[int], sizes: Sequence[float]) -> list[int]:
+    """Of some workloads, the order in which they are placed."""
     needs, groups = ledger.intake.needs, ledger.groups
     per_kind = np.bincount(groups.kinds, minlength=len(groups.members))
     choice = per_kind @ groups.shapes.allowed
     return sorted(
-        range(len(needs)),
+        workloads,
         key=lambda workload: (
             -needs[workload].priority,
             not ledger.topology.constrained(workload),
@@ -36,19 +36,19 @@ def order(ledger: Ledger, sizes: Sequence[float]) -> list[int]:
     )
 
 
-def place(ledger: Ledger, scorer: Scorer, workload: int, homes: Ints) -> list[Decision]:
+def place(ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, int]) -> list[Decision]:
     """Places what the workload still lacks, as far as there is room; says why for each new place.
 
-    `homes` counts, by node, replicas that were there and are not now: going back there is worth its stickiness.
+    `homeless` counts, by node, replicas that were there and are not now: going back there is worth its stickiness.
     """
     need, shape = ledger.intake.needs[workload], int(ledger.groups.shape_of[workload])
     missing = min(need.replicas - ledger.count(workload), ledger.quota_left(workload))
     decisions: list[Decision] = []
     explained: set[Place] = set()
-    here = ledger.on_nodes(workload)
+    here, homes = ledger.on_nodes(workload), dict(homeless)
     gpu = int(ledger.groups.shapes.count[shape]) > 0
-    while missing >= MANY and not gpu and not homes.any():
-        placed, made = wave(ledger, scorer, workload, missing, here, homes)
+    while missing >= MANY and not gpu and not homes:
+        placed, made = wave(ledger, scorer, workload, missing, here)
         decisions += [decision for decision in made if decision.chosen.place not in explained][:EXPLAINED]
         explained.update(decision.chosen.place for decision in made)
         missing -= placed
@@ -73,21 +73,21 @@ def place(ledger: Ledger, scorer: Scorer, workload: int, homes: Ints) -> list[De
             room = int(ledger.nodes.states.capacity(shape, ledger.nodes.number[node : node + 1].astype(np.int64))[0])
             most = max(1, need.replicas // STEPS)
             step = max(min(missing, room, most, ledger.limit_left(workload, node)), 1)
-        if homes[node] > 0:
-            step = min(step, int(homes[node]))
+        if homes.get(node):
+            step = min(step, homes[node])
+            homes[node] -= step
         if gpu:
             for _ in range(step):
                 ledger.enter(workload, ledger.nodes.put(shape, node), held=True)
         else:
-            ledger.enter_many(workload, node, step)
+            ledger.enter_many(workload, np.array([node]), np.array([step]))
         here[node] += step
-        homes[node] = max(homes[node] - step, 0)
         missing -= step
     return decisions
 
 
 def wave(
-    ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints, homes: Ints
+    ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
 ) -> tuple[int, list[Decision]]:
     """Places many replicas by one look at the nodes: how many, and why there. None where its rules are not simple.
 
@@ -97,88 +97,101 @@ def wave(
     rules, limited = ledger.topology.simple(workload), ledger.open_pools(workload) is not None
     if rules is None or limited:
         return 0, []
-    shape, groups = int(ledger.groups.shape_of[workload]), ledger.groups
+    shape = int(ledger.groups.shape_of[workload])
     replicas = ledger.intake.needs[workload].replicas
-    score = scorer.scores(workload, here, homes)
-    states, inverse = np.unique(ledger.nodes.number, return_inverse=True)
-    room = np.minimum(
-        ledger.nodes.states.capacity(shape, states.astype(np.int64))[inverse.reshape(-1)],
-        1 if rules.alone else max(1, replicas // STEPS),
-    )
-    room[score == -np.inf] = 0
+    score = scorer.scores(workload, here, {})
     for constraint, part in ledger.topology.parts(workload):
         if constraint is not Constraint.SPREAD:  # that says only where the next one may be: its counts are kept below
-            room[~part] = 0
-    if rules.domain is not None:
-        room[rules.domain < 0] = 0
-    order = np.flatnonzero(room > 0)
-    order = order[np.argsort(-score[order], kind="stable")]
-    if not len(order):
-        return 0, []
-    queues = _queues(groups.place_of[order], order, rules.domain)
-    left = {key: int(room[nodes].sum()) for key, nodes in queues.items()}
-    wanted = _turns(queues, left, score, rules, scorer.spread_weight() / (2 * replicas), missing)
-    first = sorted(wanted, key=lambda key: (-float(score[queues[key][0]]), key))
+            score[~part] = -np.inf
+    queues = _queues(ledger, rules.key, rules.domain)
+    best = np.array([score[nodes].max() for _, nodes in queues])
+    most = 1 if rules.alone else max(1, replicas // STEPS)
+    rooms = [
+        _rooms(ledger, shape, nodes, score, most) if best[number] > -np.inf else None
+        for number, (_, nodes) in enumerate(queues)
+    ]
+    left = [0 if room is None else int(room.sum()) for room in rooms]
+    domains = [domain for domain, _ in queues]
+    wanted = _turns(best.tolist(), left, domains, rules, scorer.spread_weight() / (2 * replicas), missing)
+    first = sorted((number for number, count in enumerate(wanted) if count), key=lambda n: (-float(best[n]), n))
     decisions: list[Decision] = []
-    for key in first:
-        nodes = queues[key]
+    for number in first:
+        nodes, room, count = queues[number][1], rooms[number], wanted[number]
+        order = _best(score[nodes], room, count)
+        ends = np.cumsum(room[order])
+        last = int(np.searchsorted(ends, count))
+        nodes, counts = nodes[order[: last + 1]], room[order[: last + 1]]
+        counts[-1] -= int(ends[last]) - count
         if len(decisions) < EXPLAINED:
-            now = scorer.scores(workload, here, homes) if decisions else score  # the others are beside it by now
-            decisions.append(_decision(ledger, scorer, workload, int(nodes[0]), now, here, homes))
-        ends = np.cumsum(room[nodes])
-        last = int(np.searchsorted(ends, wanted[key]))
-        counts = room[nodes[: last + 1]].copy()
-        counts[-1] -= int(ends[last]) - wanted[key]
-        for node, count in zip(nodes[: last + 1].tolist(), counts.tolist(), strict=True):
-            ledger.enter_many(workload, node, count)
-            here[node] += count
-    return sum(wanted.values()), decisions
+            now = scorer.scores(workload, here, {}) if decisions else score  # the others are beside it by now
+            decisions.append(_decision(ledger, scorer, workload, int(nodes[0]), now, here, {}))
+        ledger.enter_many(workload, nodes, counts)
+        here[nodes] += counts
+    return sum(wanted), decisions
 
 
-def _queues(place_of: Ints, order: Ints, domain: Ints | None) -> dict[tuple[int, int], Ints]:
-    """The nodes by place and domain of the spread, each from the best downwards."""
-    domains = np.zeros(len(order), np.int64) if domain is None else domain[order]
-    keys = place_of * (int(domains.max()) + 1) + domains
-    queues = {}
-    for key in np.unique(keys).tolist():
-        nodes = order[keys == key]
-        queues[(int(place_of[keys == key][0]), int(domains[keys == key][0]))] = nodes
-    return queues
+def _rooms(ledger: Ledger, shape: int, nodes: Ints, score: Floats, most: int) -> Ints:
+    """How many replicas each of the nodes takes, up to `most`."""
+    room = np.zeros(len(nodes), np.int64)
+    open_ = np.flatnonzero(score[nodes] > -np.inf)
+    capacity = ledger.nodes.states.capacity(shape, ledger.nodes.number[nodes[open_]].astype(np.int64))
+    room[open_] = np.minimum(capacity, most)
+    return room
+
+
+def _best(score: Floats, room: Ints, count: int) -> Ints:
+    """Nodes from the best downwards, the first of equals first: at least as many as take `count` replicas."""
+    open_ = np.flatnonzero(room)
+    if len(open_) > count:  # each takes at least one
+        least = np.partition(score[open_], len(open_) - count)[len(open_) - count]
+        open_ = open_[score[open_] >= least]
+    order: Ints = open_[np.argsort(-score[open_], kind="stable")]
+    return order
+
+
+def _queues(ledger: Ledger, key: str, domain: Ints | None) -> list[tuple[int, Ints]]:
+    """The nodes of each place and domain of the spread, with that domain."""
+    known = ledger.queues.get(key)
+    if known is None:
+        place_of = ledger.groups.place_of
+        domains = np.zeros(len(place_of), np.int64) if domain is None else domain
+        keys = place_of * (int(domains.max(initial=0)) + 1) + domains
+        keys[domains < 0] = -1
+        order = np.argsort(keys, kind="stable")
+        firsts = np.unique(keys[order], return_index=True)[1]
+        known = [
+            (int(domains[nodes[0]]), nodes) for nodes in np.split(order, firsts[1:]) if len(nodes) and keys[nodes[0]] >= 0
+        ]
+        ledger.queues[key] = known
+    return known
 
 
 def _turns(
-    queues: Mapping[tuple[int, int], Ints],
-    left: dict[tuple[int, int], int],
-    score: Floats,
-    rules: Simple,
-    price: float,
-    missing: int,
-) -> dict[tuple[int, int], int]:
+    best: list[float], left: list[int], domains: list[int], rules: Simple, price: float, missing: int
+) -> list[int]:
     """How many replicas each queue takes, one after another."""
-    best = {key: float(score[nodes[0]]) for key, nodes in queues.items()}
     counts = {} if rules.count is None else dict(enumerate(rules.count.tolist()))
     counted = [] if rules.counted is None else rules.counted.tolist()
-    wanted: dict[tuple[int, int], int] = {}
-    keys = sorted(queues)
+    wanted = [0] * len(best)
     for _ in range(missing):
         least = min((counts[domain] for domain in counted), default=0)
-        chosen, highest = None, -np.inf
-        for key in keys:
-            if left[key] and best[key] > highest and (not counts or counts[key[1]] + 1 - least <= rules.skew):
-                chosen, highest = key, best[key]
-        if chosen is None:
+        chosen, highest = -1, -np.inf
+        for number, value in enumerate(best):
+            if value > highest and left[number] and (not counts or counts[domains[number]] + 1 - least <= rules.skew):
+                chosen, highest = number, value
+        if chosen < 0:
             break
-        wanted[chosen] = wanted.get(chosen, 0) + 1
+        wanted[chosen] += 1
         left[chosen] -= 1
         best[chosen] -= price
         if counts:
-            counts[chosen[1]] += 1
+            counts[domains[chosen]] += 1
     return wanted
 
 
 def _decision(
     ledger: Ledger, scorer: Scorer, workload: int, node: int, score: Floats,
-    here: Ints, homes: Ints,
+    here: Ints, homes: Mapping[int, int],
 ) -> Decision:  # fmt: skip
     """The choice beside the best node in another place; without one, beside the next best node."""
     places = ledger.groups.place_of
@@ -187,9 +200,8 @@ def _decision(
         others = score.copy()
         others[node] = -np.inf
     second = int(others.argmax())
-    chosen = scorer.option(workload, node, here, homes)
     if others[second] == -np.inf:
-        return Decision(chosen, None)
-    runner_up = scorer.option(workload, second, here, homes)
+        return Decision(scorer.options(workload, [node], here, homes)[0], None)
+    chosen, runner_up = scorer.options(workload, [node, second], here, homes)
     # In a wave the places take turns, so that another may look better again; it is no runner-up then.
     return Decision(chosen, runner_up if runner_up.score <= chosen.score else None)

@@ -44,6 +44,35 @@ class Solution:
     reduced: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Classes that differ in nothing that the program knows, as one: `of` each class, its number here."""
+
+    classes: Classes
+    shapes: Shapes
+    nodes: Ints
+    of: Ints
+
+    def sums(self, rows: Floats) -> Floats:
+        """Of numbers by class (classes × anything), those by class here."""
+        found: Floats = np.zeros((len(self.nodes), rows.shape[1]))
+        np.add.at(found, self.of, rows)
+        return found
+
+
+def merged(classes: Classes, shapes: Shapes, kinds: Ints) -> Merged:
+    """Such as differ in their zone or in labels that change nothing."""
+    table = np.column_stack([classes.capacity, classes.gpus, shapes.allowed])
+    _, first, of = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    of = of.reshape(-1)
+    return Merged(
+        Classes(classes.capacity[first], classes.gpus[first]),
+        Shapes(shapes.request, shapes.count, shapes.milli, shapes.allowed[first]),
+        np.bincount(of[kinds], minlength=len(first)),
+        of,
+    )
+
+
 def dual_feasible(amount: Ints, whole: int, level: int) -> Floats:
     """u^(level) of amount / whole, in exact whole numbers until the last division."""
     scaled = (level + 1) * amount

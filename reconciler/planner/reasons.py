@@ -58,15 +58,15 @@ def _refused(ledger: Ledger, workload: int, need: WorkloadNeed) -> tuple[Constra
     groups = ledger.groups
     per_kind = np.bincount(groups.kinds, minlength=len(groups.members))
     counts: Counter[Constraint] = Counter()
-    for kind, of_kind in enumerate(groups.refusals):
-        refusal = of_kind[workload]
+    refusals = groups.refusals[int(groups.admission_of[workload])]
+    for kind, refusal in enumerate(refusals):
         if refusal is not None:
             counts[refusal] += int(per_kind[kind])
     constraint = max(counts, key=list(Constraint).index)
     member = next(
         member
-        for member, of_kind in zip(groups.members, groups.refusals, strict=True)
-        if of_kind[workload] is constraint
+        for member, refusal in zip(groups.members, refusals, strict=True)
+        if refusal is constraint
     )
     said = ", ".join(f"{count} by {refusal.value}" for refusal, count in sorted(counts.items()))
     reason = f"of {len(ledger.intake.nodes)} nodes none may be used: {said}"

@@ -9,6 +9,7 @@ from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
 from reconciler.planner.search import Ask, Piece, Places, Room, Search
+from reconciler.planner.states import Bools
 
 MOST_WAITING = 2000  # what waits beyond this waits for nodes, not for a better packing
 
@@ -27,19 +28,9 @@ def rescue(ledger: Ledger, kept: Kept, worth: list[float], policy: Policy) -> in
     pieces: list[Piece] = []
     owner: list[int] = []
     slots: list[Slot | None] = []
+    open_ = np.array([not ledger.limited(node) for node in range(len(ledger.intake.nodes))], np.bool_)
     for workload in free:
-        shape = int(ledger.groups.shape_of[workload])
-        for node, held in sorted(ledger.slots[workload].items()):
-            if ledger.limited(node) or not ledger.groups.shapes.allowed[ledger.groups.kinds[node], shape]:
-                continue
-            fixed = 0 if ledger.intake.needs[workload].movable else int(kept.running[workload][node])
-            at_home = int(kept.homes[workload][node])
-            for number, slot in enumerate(held[fixed:], fixed):
-                home = node if number < at_home else -1
-                price = policy.move_price if home >= 0 else 0.0
-                pieces.append(Piece(shape, worth[workload], home, price, workload))
-                owner.append(workload)
-                slots.append(slot)
+        _place_pieces(ledger, kept, workload, worth[workload], policy, open_, pieces, owner, slots)
     left = MOST_WAITING
     for workload, count in waiting:
         for _ in range(min(count, left)):
@@ -48,7 +39,7 @@ def rescue(ledger: Ledger, kept: Kept, worth: list[float], policy: Policy) -> in
             slots.append(None)
         left -= min(count, left)
     places = Places([slot.node if slot else -1 for slot in slots], [slot.devices if slot else 0 for slot in slots])
-    rooms = _rooms(ledger, pieces, slots)
+    rooms = _rooms(ledger, pieces, slots, open_)
     budgets = [
         policy.move_budget if need.disruptions is None else max(need.disruptions, 0) for need in ledger.intake.needs
     ]
@@ -74,6 +65,27 @@ def _takes_part(ledger: Ledger, workload: int) -> bool:
     return need.identity not in ledger.intake.refused and not ledger.topology.constrained(workload)
 
 
+def _place_pieces(
+    ledger: Ledger, kept: Kept, workload: int, worth: float, policy: Policy, open_: Bools,
+    pieces: list[Piece], owner: list[int], slots: list[Slot | None],
+) -> None:  # fmt: skip
+    """The replicas of the workload that have a place and may leave it."""
+    shape = int(ledger.groups.shape_of[workload])
+    allowed = ledger.groups.shapes.allowed[ledger.groups.kinds, shape]
+    movable = ledger.intake.needs[workload].movable
+    running, homes = kept.running_of(workload), kept.homes_of(workload)
+    for node in sorted(ledger.held(workload)):
+        if not open_[node] or not allowed[node]:
+            continue
+        fixed = 0 if movable else running.get(node, 0)
+        at_home = homes.get(node, 0)
+        for number, slot in enumerate(ledger.slots(workload, node)[fixed:], fixed):
+            home = node if number < at_home else -1
+            pieces.append(Piece(shape, worth, home, policy.move_price if home >= 0 else 0.0, workload))
+            owner.append(workload)
+            slots.append(slot)
+
+
 def _asks(ledger: Ledger) -> list[Ask]:
     shapes = ledger.groups.shapes
     return [
@@ -87,10 +99,10 @@ def _asks(ledger: Ledger) -> list[Ask]:
     ]
 
 
-def _rooms(ledger: Ledger, pieces: list[Piece], slots: list[Slot | None]) -> list[Room]:
-    """The nodes without the pieces; one in a pool with a limit is of no class, so that nothing goes there."""
+def _rooms(ledger: Ledger, pieces: list[Piece], slots: list[Slot | None], open_: Bools) -> list[Room]:
+    """The nodes without the pieces; one that takes no part is of no class, so that nothing goes there."""
     nodes, shapes = ledger.nodes, ledger.groups.shapes
-    free = nodes.states.free[nodes.number].copy()
+    free = nodes.free
     devices = [list(left) for left in nodes.devices]
     for piece, slot in zip(pieces, slots, strict=True):
         if slot is not None:
@@ -100,9 +112,6 @@ def _rooms(ledger: Ledger, pieces: list[Piece], slots: list[Slot | None]) -> lis
                     devices[slot.node][device] += int(shapes.milli[piece.shape])
     capacity = ledger.groups.classes.capacity[nodes.kinds].tolist()
     return [
-        Room(
-            -1 if ledger.limited(node) else int(kind), tuple(free[node].tolist()), tuple(capacity[node]),
-            tuple(devices[node]),
-        )
-        for node, kind in enumerate(nodes.kinds)
-    ]  # fmt: skip
+        Room(int(kind) if open_[node] else -1, tuple(left), tuple(capacity[node]), tuple(devices[node]))
+        for node, (kind, left) in enumerate(zip(nodes.kinds.tolist(), free.tolist(), strict=True))
+    ]

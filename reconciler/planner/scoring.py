@@ -3,7 +3,7 @@
 Each term is in [0, 1]; the score is Σ weight · term over the families f and g (see `model.planning_policy`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -26,45 +26,71 @@ def state_weights(policy: Policy) -> Weights:
 
 
 class Scorer:
-    """Scores and explains. `homes` (workloads × nodes, sparse) are the replicas that are there already."""
+    """Scores and explains. `homes` say where replicas were that are not there now, `here` (one number a node) where
+    replicas of the workload are."""
 
     def __init__(self, intake: Intake, groups: Groups, nodes: Nodes, topology: Topology, policy: Policy) -> None:
         self._intake, self._groups, self._nodes, self._topology = intake, groups, nodes, topology
         self._weight = {name: policy.weight(name) for name in ORDER}
-        count = len(intake.nodes)
-        self._cost, self._calm = _pool_terms(intake)
-        self.scarcity = np.ones((len(groups.shapes.request), len(groups.classes.gpus)))
-        self._fixed = self._weight[TermName.COST] * self._cost
+        self._cost, self._calm = _pool_terms(intake, groups)
+        self._scarcity: Floats | None = None  # by shape and class; nothing is scarce until that is said
+        self._pools = self._weight[TermName.COST] * self._cost + self._weight[TermName.SPOT] * self._calm
+        self._fixed: tuple[int, Floats] = (-1, self._pools)
         self._preferred: dict[int, Floats | None] = {}
-        self._ones = np.ones(count)
 
-    def scores(self, workload: int, here: Ints, homes: Ints) -> Floats:
-        """Of one replica more on each node, minus infinity where it does not fit; `here` are the replicas beside it on
-        each node, `homes` those which each node had and has not got back."""
+    def foresee(self, scarcity: Floats) -> None:
+        """What is scarce: a term for each shape and class."""
+        self._scarcity, self._fixed = scarcity, (-1, self._pools)
+
+    def scores(self, workload: int, here: Ints, homes: Mapping[int, int]) -> Floats:
+        """Of one replica more on each node, minus infinity where it does not fit. What is the same for all nodes is
+        left out."""
         shape = int(self._groups.shape_of[workload])
-        score = self._nodes.states.score(shape, self._nodes.number) + self._fixed
-        for name, values in self._by_node(workload, here, homes, slice(None)):
-            if name is not TermName.COST:
-                score = score + self._weight[name] * values
+        score = self._nodes.states.score(shape, self._nodes.number) + self._of_shape(shape)
+        beside = self._beside(workload, here)
+        if beside is not None:
+            score += self._weight[TermName.SPREAD] * beside
+        for node, count in homes.items():
+            score[node] += self._weight[TermName.STICKINESS] if count > 0 else 0.0
+        affinity = self._affinity(workload, self._intake.needs[workload])
+        if affinity is not None:
+            score += self._weight[TermName.AFFINITY] * affinity
+        zone = self._topology.preference(workload, Constraint.SPREAD)
+        if zone is not None:
+            score += self._weight[TermName.ZONE] * zone
         return score
 
-    def option(self, workload: int, node: int, here: Ints, homes: Ints) -> Option:
-        """The candidate in full, with each of its terms."""
+    def options(self, workload: int, nodes: Sequence[int], here: Ints, homes: Mapping[int, int]) -> list[Option]:
+        """Candidates in full, with each of their terms; on each node the replica must fit."""
         shape, states = int(self._groups.shape_of[workload]), self._nodes.states
-        number = self._nodes.number[node : node + 1]
-        scored = states.terms(shape, number.astype(np.int64))
-        best = int(states.total(scored).argmax())
-        values = {
-            TermName.FIT: float(scored.fit[best]),
-            TermName.BALANCE: float(scored.balance[best]),
-            TermName.FRAGMENTATION: float(scored.fragmentation[best]),
-        }
-        for name, of_node in self._by_node(workload, here, homes, slice(node, node + 1)):
-            values[name] = float(of_node[0])
-        terms = tuple(
-            Term(name, FAMILY[name], values[name], self._weight[name]) for name in ORDER if self._weight[name]
-        )
-        return Option(self.place(node), self._intake.nodes[node].name, terms)
+        at = np.array(nodes, np.int64)
+        scored = states.terms(shape, self._nodes.number[at].astype(np.int64))
+        total = states.total(scored)
+        affinity = self._affinity(workload, self._intake.needs[workload])
+        zone = self._topology.preference(workload, Constraint.SPREAD)
+        beside = self._beside(workload, here)
+        found = []
+        for index, node in enumerate(nodes):
+            own = np.flatnonzero(scored.owner == index)
+            best = int(own[total[own].argmax()])
+            scarcity = 1.0 if self._scarcity is None else float(self._scarcity[shape, self._groups.kinds[node]])
+            values = {
+                TermName.FIT: float(scored.fit[best]),
+                TermName.BALANCE: float(scored.balance[best]),
+                TermName.FRAGMENTATION: float(scored.fragmentation[best]),
+                TermName.SCARCITY: scarcity,
+                TermName.COST: float(self._cost[node]),
+                TermName.SPREAD: 1.0 if beside is None else float(beside[node]),
+                TermName.STICKINESS: float(homes.get(node, 0) > 0),
+                TermName.AFFINITY: 1.0 if affinity is None else float(affinity[node]),
+                TermName.ZONE: 1.0 if zone is None else float(zone[node]),
+                TermName.SPOT: float(self._calm[node]),
+            }
+            terms = tuple(
+                Term(name, FAMILY[name], values[name], self._weight[name]) for name in ORDER if self._weight[name]
+            )
+            found.append(Option(self.place(node), self._intake.nodes[node].name, terms))
+        return found
 
     def spread_weight(self) -> float:
         return self._weight[TermName.SPREAD]
@@ -72,27 +98,26 @@ class Scorer:
     def place(self, node: int) -> Place:
         return self._groups.places[int(self._groups.place_of[node])]
 
-    def _by_node(self, workload: int, here: Ints, homes: Ints, at: slice) -> list[tuple[TermName, Floats]]:
-        """The terms that a state does not decide, of the nodes `at`."""
-        groups = self._groups
-        shape = int(groups.shape_of[workload])
-        need = self._intake.needs[workload]
-        replicas = max(need.replicas, 1)
-        where = groups.place_of[at]
-        beside = here[at].astype(np.float64)
-        if here.any():
-            beside += np.bincount(groups.place_of, weights=here, minlength=len(groups.places))[where]
-        affinity = self._affinity(workload, need)
-        zone = self._topology.preference(workload, Constraint.SPREAD)
-        return [
-            (TermName.SCARCITY, self.scarcity[shape][groups.kinds[at]]),
-            (TermName.COST, self._cost[at]),
-            (TermName.SPREAD, np.clip(1 - beside / (2 * replicas), 0, 1)),
-            (TermName.STICKINESS, (homes[at] > 0).astype(np.float64)),
-            (TermName.AFFINITY, (affinity if affinity is not None else self._ones)[at]),
-            (TermName.ZONE, (zone if zone is not None else self._ones)[at]),
-            (TermName.SPOT, self._calm[at]),
-        ]
+    def _of_shape(self, shape: int) -> Floats:
+        """What the class and the pool of each node are worth to the shape. Shapes come one after another."""
+        if self._fixed[0] != shape:
+            fixed = self._pools
+            if self._scarcity is not None:
+                fixed = fixed + (self._weight[TermName.SCARCITY] * self._scarcity[shape])[self._groups.kinds]
+            self._fixed = shape, fixed
+        return self._fixed[1]
+
+    def _beside(self, workload: int, here: Ints) -> Floats | None:
+        """1 where no replica of the workload is near, less for each on the node and in its place; None where there are
+        none anywhere."""
+        held = np.flatnonzero(here)
+        if not len(held):
+            return None
+        replicas, groups = max(self._intake.needs[workload].replicas, 1), self._groups
+        near = np.bincount(groups.place_of[held], weights=here[held], minlength=len(groups.places))[groups.place_of]
+        near += here
+        beside: Floats = np.clip(1 - near / (2 * replicas), 0, 1)
+        return beside
 
     def _affinity(self, workload: int, need: WorkloadNeed) -> Floats | None:
         """Preferred node affinity by weight, preferred pod affinity beside it."""
@@ -118,17 +143,18 @@ def _preferred(need: WorkloadNeed, members: Sequence[NodeView], kinds: Ints) -> 
     return share
 
 
-def _pool_terms(intake: Intake) -> tuple[Floats, Floats]:
+def _pool_terms(intake: Intake, groups: Groups) -> tuple[Floats, Floats]:
     """Cost and calm of each node's pool. Room that would have to be bought first is the dearest."""
     known = prices(intake.pools)
+    pools = [intake.of_pool[intake.at[member.name]] for member in groups.members]
     units = [  # of one core and hour: a large node is dearer, but no worse
-        known[pool] / max(node.allocatable.cpu, 1) if pool >= 0 else -1.0
-        for node, pool in zip(intake.nodes, intake.of_pool, strict=True)
+        known[pool] / max(member.allocatable.cpu, 1) if pool >= 0 else -1.0
+        for member, pool in zip(groups.members, pools, strict=True)
     ]
     most = max(units, default=0.0)
     cost, calm = [], []
-    for node, pool, unit in zip(intake.nodes, intake.of_pool, units, strict=True):
+    for member, pool, unit in zip(groups.members, pools, units, strict=True):
         of: Pool | None = intake.pools[pool] if pool >= 0 else None
-        cost.append(0.0 if node.name in intake.grown else 1 - max(unit, 0.0) / most / 2 if most > 0 else 1.0)
+        cost.append(0.0 if member.name in intake.grown else 1 - max(unit, 0.0) / most / 2 if most > 0 else 1.0)
         calm.append(0.0 if of is not None and of.spot else 1.0)
-    return np.array(cost, np.float64), np.array(calm, np.float64)
+    return np.array(cost, np.float64)[groups.kinds], np.array(calm, np.float64)[groups.kinds]

@@ -21,8 +21,6 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 DEVICE: Final = 1000  # thousandths of a whole GPU
-UNKNOWN: Final = -3
-IMPOSSIBLE: Final = -1
 WHOLE_NODE: Final = -2  # no single device was chosen: none was asked for, or several
 _FIRST: Final = 1024
 
@@ -75,8 +73,8 @@ class Scored:
 
 
 class States:
-    """The states seen so far and, per shape, the score in each: `scores[shape][state]`, minus infinity where it does
-    not fit, and NaN where nobody asked yet."""
+    """The states seen so far and, per shape that was asked for, the score in each: minus infinity where it does not
+    fit, and NaN where nobody asked yet."""
 
     def __init__(self, classes: Classes, shapes: Shapes, weights: Weights) -> None:
         self.classes, self.shapes, self._weights = classes, shapes, weights
@@ -87,15 +85,14 @@ class States:
         self.kind = np.zeros(_FIRST, np.int64)
         self._fragments = np.zeros(_FIRST)
         self._numbers: dict[bytes, int] = {}
-        count = len(shapes.request)
-        self.scores = np.full((count, _FIRST), np.nan)
-        self.levels = np.full((count, _FIRST), WHOLE_NODE, np.int16)
+        self._scores: dict[int, Floats] = {}
+        self._levels: dict[int, NDArray[np.int16]] = {}
         peak = np.maximum(classes.capacity.max(axis=0, initial=0), 1)
         share = 0.25 if classes.gpus.any() else 0.5
         self._room = np.zeros(classes.capacity.shape[1])
         self._room[:2] = share / peak[:2]  # cpu and memory; best fit looks at no other resource
         self._room_gpu = 0.5 / (self.width * DEVICE)
-        self.expect(np.zeros(count, np.int64))
+        self.expect(np.zeros(len(shapes.request), np.int64))
 
     def expect(self, demand: Ints) -> None:
         """Measure fragmentation against replicas of each shape in these numbers. What was scored is forgotten."""
@@ -111,7 +108,8 @@ class States:
         self._fragments[: self.size] = self._fragmented(
             self.free[: self.size], self.devices[: self.size], self.kind[: self.size]
         )
-        self.scores[:] = np.nan
+        self._scores.clear()
+        self._levels.clear()
 
     def number(self, kind: int, free: Ints, devices: list[int]) -> int:
         """The number of the state that looks like this."""
@@ -130,18 +128,41 @@ class States:
         self.size += 1
         return new
 
-    def empty(self, kind: int) -> int:
-        """The number of an empty node of this class."""
-        return self.number(kind, self.classes.capacity[kind], [DEVICE] * int(self.classes.gpus[kind]))
+    def numbers(self, kinds: Ints, free: Ints, devices: Ints) -> NDArray[np.int32]:
+        """The same for many nodes at once; `devices` (nodes × width) are sorted, falling."""
+        table = np.ascontiguousarray(np.column_stack([kinds, free, devices]), np.int64)
+        data, size = table.tobytes(), table.shape[1] * table.itemsize
+        keys = [data[start : start + size] for start in range(0, len(data), size)]
+        known, fresh = self._numbers, []
+        found = []
+        for row, key in enumerate(keys):
+            number = known.get(key)
+            if number is None:
+                number = known[key] = self.size + len(fresh)
+                fresh.append(row)
+            found.append(number)
+        if fresh:
+            while self.size + len(fresh) > len(self.free):
+                self._grow()
+            new = slice(self.size, self.size + len(fresh))
+            self.free[new], self.devices[new], self.kind[new] = free[fresh], devices[fresh], kinds[fresh]
+            self._fragments[new] = self._fragmented(self.free[new], self.devices[new], self.kind[new])
+            self.size += len(fresh)
+        return np.array(found, np.int32)
 
     def score(self, shape: int, nodes: NDArray[np.int32]) -> Floats:
         """The score of the shape on nodes in these states; minus infinity where it does not fit."""
-        row: Floats = self.scores[shape][nodes]
-        unknown = np.isnan(row)
+        row = self._row(shape)
+        score: Floats = row[nodes]
+        unknown = np.isnan(score)
         if unknown.any():
             self._evaluate(shape, np.unique(nodes[unknown]))
-            row = self.scores[shape][nodes]
-        return row
+            score = row[nodes]
+        return score
+
+    def level(self, shape: int, state: int) -> int:
+        """What the device that was chosen has free, for a shape of one device; its score was asked for before."""
+        return int(self._levels[shape][state])
 
     def capacity(self, shape: int, states: Ints) -> Ints:
         """How many replicas of the shape fit, one by one, into nodes in these states."""
@@ -204,9 +225,27 @@ class States:
         totals = self.total(scored)
         best = np.full(len(states), -np.inf)
         np.maximum.at(best, scored.owner, totals)
-        self.scores[shape, states] = best
+        self._scores[shape][states] = best
+        if int(self.shapes.count[shape]) != 1:
+            return
         winners = np.flatnonzero(totals == best[scored.owner])[::-1]  # of equals, the first is written last
-        self.levels[shape, states[scored.owner[winners]]] = scored.level[winners]
+        self._levels[shape][states[scored.owner[winners]]] = scored.level[winners]
+
+    def _row(self, shape: int) -> Floats:
+        """The scores of one shape, with room for every state."""
+        row = self._scores.get(shape)
+        if row is None or len(row) < self.size:
+            old = 0 if row is None else len(row)
+            grown = np.full(len(self.free), np.nan)
+            if row is not None:
+                grown[:old] = row
+            row = self._scores[shape] = grown
+            if int(self.shapes.count[shape]) == 1:
+                levels = np.full(len(self.free), WHOLE_NODE, np.int16)
+                if old:
+                    levels[:old] = self._levels[shape]
+                self._levels[shape] = levels
+        return row
 
     def _single(self, owner: Ints, devices: Ints, milli: int) -> tuple[Ints, Ints, Ints]:
         """One candidate for each different amount that a device of the node has free."""
@@ -251,5 +290,3 @@ class States:
         self.devices = np.concatenate([self.devices, spare[1]])
         self.kind = np.concatenate([self.kind, spare[2]])
         self._fragments = np.concatenate([self._fragments, np.zeros_like(self._fragments)])
-        self.scores = np.concatenate([self.scores, np.full_like(self.scores, np.nan)], axis=1)
-        self.levels = np.concatenate([self.levels, np.full_like(self.levels, WHOLE_NODE)], axis=1)

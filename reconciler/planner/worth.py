@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from reconciler.model.planning import WorkloadNeed
+from reconciler.planner.grouping import Groups
 from reconciler.planner.ledger import Ledger
-from reconciler.planner.packing import Nodes
-from reconciler.planner.pool_lp import PoolProgram
-from reconciler.planner.states import DEVICE, Floats
+from reconciler.planner.pool_lp import PoolProgram, merged
+from reconciler.planner.states import DEVICE, Floats, Ints
 
 STEP = 10.0  # how many times as much one replica of a priority is worth as one of the next lower
 MOST_STEPS = 6
@@ -32,29 +32,23 @@ def bound(ledger: Ledger, taken: Floats, worth: Sequence[float]) -> float:
     """
     groups = ledger.groups
     shapes = groups.shapes
-    demand, value = np.zeros(len(shapes.request)), np.zeros(len(shapes.request))
-    outside = 0.0
-    for workload, need in enumerate(ledger.intake.needs):
-        shape = int(groups.shape_of[workload])
-        elsewhere = sum(
-            len(slots)
-            for node, slots in ledger.slots[workload].items()
-            if not shapes.allowed[groups.kinds[node], shape]
-        )
-        outside += worth[workload] * elsewhere
-        demand[shape] += max(need.replicas - elsewhere, 0)
-        value[shape] = worth[workload]
-    nodes = np.bincount(groups.kinds, minlength=len(groups.members))
-    program = PoolProgram(groups.classes, shapes, nodes, BOUND_LEVELS)
-    return program.solve(demand, value, taken=taken).objective + outside
+    value = np.zeros(len(shapes.request))
+    value[groups.shape_of] = worth
+    elsewhere = (ledger.placed * ~shapes.allowed).sum(axis=0)
+    demand = ledger.demand - elsewhere
+    alike = merged(groups.classes, shapes, groups.kinds)
+    program = PoolProgram(alike.classes, alike.shapes, alike.nodes, BOUND_LEVELS)
+    return program.solve(demand, value, taken=alike.sums(taken)).objective + float(elsewhere @ value)
 
 
-def taken(nodes: Nodes) -> Floats:
-    """What is not free, by class: (classes × resources and a last column for GPUs), in nodes and in devices."""
-    classes, states = nodes.states.classes, nodes.states
-    used = classes.capacity[nodes.kinds] - states.free[nodes.number]
-    devices = classes.gpus[nodes.kinds] * DEVICE - states.devices[nodes.number].sum(axis=1)
-    rows = np.column_stack([used / np.maximum(classes.capacity[nodes.kinds], 1), devices / DEVICE])
-    total = np.zeros((len(classes.gpus), rows.shape[1]))
-    np.add.at(total, nodes.kinds, rows)
-    return total
+def taken(groups: Groups, free: Ints, devices: Sequence[Sequence[int]]) -> Floats:
+    """What others have, by class: (classes × resources and a last column for GPUs), in nodes and in devices. `free`
+    (nodes × resources) and `devices`, by node, are what they leave."""
+    classes, kinds = groups.classes, groups.kinds
+    used = (classes.capacity[kinds] - free).astype(np.float64)
+    gpus = [DEVICE * len(each) - sum(each) for each in devices]
+    rows = np.column_stack([used, np.array(gpus, np.float64)])
+    # Sums of whole numbers below 2^53, so that their order does not matter; divided only then.
+    total = np.column_stack([np.bincount(kinds, column, len(classes.gpus)) for column in rows.T])
+    shares: Floats = total / np.column_stack([np.maximum(classes.capacity, 1), np.full(len(classes.gpus), DEVICE)])
+    return shares

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.planner.grouping import group
+from reconciler.planner.holdings import Holdings, standing
 from reconciler.planner.intake import take_in
 from reconciler.planner.keeping import own_pods
 from reconciler.planner.topology import Topology
+
+NONE = np.zeros(0, np.int64)
 
 
 @examples(60)
@@ -20,10 +23,13 @@ def test_one_node_is_admitted_as_the_mask_says(question: Question, data: st.Data
     if not intake.nodes or not intake.needs:
         return
     _, others = own_pods(intake)
-    topology = Topology(intake.nodes, intake.needs, others, groups.eligible[groups.kinds].T)
+    holdings = Holdings(standing(NONE, NONE, NONE, len(intake.needs)))
+    topology = Topology(intake.nodes, intake.needs, others, groups, holdings)
     workload, node = st.integers(0, len(intake.needs) - 1), st.integers(0, len(intake.nodes) - 1)
     for _ in range(data.draw(st.integers(0, 5))):
-        topology.add(data.draw(workload), data.draw(node), 1)
+        where, who = data.draw(node), data.draw(workload)
+        holdings.add(who, where, 1)
+        topology.add(who, np.array([where]), np.array([1]))
     for number in range(len(intake.needs)):
         mask = topology.mask(number)
         whole = np.ones(len(intake.nodes), np.bool_) if mask is None else mask

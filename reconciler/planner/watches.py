@@ -1,0 +1,146 @@
+"""Pods that rules among replicas look at, counted by the domains of a node label.
+
+A count is worked out when somebody asks for it, from where replicas are, and kept from then on: most of thousands of
+rules concern nobody who is to be placed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reconciler.kube.selector import LabelSelector, Operator
+from reconciler.model.cluster_view import NodeView
+from reconciler.planner.holdings import Holdings
+from reconciler.planner.states import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Pods of one namespace that a selector matches, counted by the domains of one label."""
+
+    key: str
+    namespace: str
+    selector: LabelSelector
+
+
+@dataclass(slots=True)
+class _Tally:
+    """`domain` of each node, -1 where it has none; the workloads and the nodes of others' pods that count."""
+
+    domain: Ints
+    size: int
+    workloads: list[int]
+    foreign: list[int]
+    counts: Ints | None = None
+
+    def add(self, nodes: Ints, counts: Ints) -> None:
+        if self.counts is not None:
+            domains = self.domain[nodes]
+            known = domains >= 0
+            np.add.at(self.counts, domains[known], counts[known])
+
+    def read(self, holdings: Holdings) -> Ints:
+        if self.counts is None:
+            self.counts = np.zeros(self.size, np.int64)
+            for workload in self.workloads:
+                self.add(*holdings.arrays(workload))
+            self.add(np.array(self.foreign, np.int64), np.ones(len(self.foreign), np.int64))
+        return self.counts
+
+
+class Watches:
+    """Numbered as they are first asked for; all of them before any pod is `attend`ed to."""
+
+    def __init__(self, nodes: Sequence[NodeView], holdings: Holdings) -> None:
+        self._nodes, self._holdings = nodes, holdings
+        self._numbers: dict[Watch, int] = {}
+        self._keys: list[str] = []
+        self._domains: dict[str, tuple[Ints, int]] = {}
+        self._matching: list[_Tally] = []
+        self._away: list[_Tally] = []  # replicas that keep those away
+        self._selectors: dict[str, _Selectors] = {}
+
+    def number(self, watch: Watch) -> int:
+        number = self._numbers.setdefault(watch, len(self._numbers))
+        if number == len(self._keys):
+            self._keys.append(watch.key)
+            domain, size = self._of_key(watch.key)
+            self._matching.append(_Tally(domain, size, [], []))
+            self._away.append(_Tally(domain, size, [], []))
+            self._selectors.setdefault(watch.namespace, _Selectors()).add(number, watch.selector)
+        return number
+
+    def attend(self, namespace: str, labels: Mapping[str, str]) -> list[int]:
+        """The watches that such a pod counts for."""
+        selectors = self._selectors.get(namespace)
+        return selectors.matching(labels) if selectors else []
+
+    def concern(self, workload: int, counted: Iterable[int], away: Iterable[int]) -> None:
+        """Replicas of the workload count for the ones, and keep away what the others watch."""
+        for watch in counted:
+            self._matching[watch].workloads.append(workload)
+        for watch in away:
+            self._away[watch].workloads.append(workload)
+
+    def foreign(self, node: int, counted: Iterable[int], away: Iterable[int]) -> None:
+        """A pod that is not ours is on the node."""
+        for watch in counted:
+            self._matching[watch].foreign.append(node)
+        for watch in away:
+            self._away[watch].foreign.append(node)
+
+    def key(self, watch: int) -> str:
+        return self._keys[watch]
+
+    def domain(self, watch: int) -> Ints:
+        return self._matching[watch].domain
+
+    def counts(self, watch: int) -> Ints:
+        """Pods by domain."""
+        return self._matching[watch].read(self._holdings)
+
+    def away(self, watch: int) -> Ints | None:
+        """By domain, those that keep away what is watched; None where there are none."""
+        tally = self._away[watch]
+        if not tally.workloads and not tally.foreign:
+            return None
+        counts = tally.read(self._holdings)
+        return counts if counts.any() else None
+
+    def add(self, counted: Iterable[int], away: Iterable[int], nodes: Ints, counts: Ints) -> None:
+        """So many more pods on these nodes."""
+        for watch in counted:
+            self._matching[watch].add(nodes, counts)
+        for watch in away:
+            self._away[watch].add(nodes, counts)
+
+    def _of_key(self, key: str) -> tuple[Ints, int]:
+        """The domain of each node, numbered by name, and how many there are."""
+        found = self._domains.get(key)
+        if found is None:
+            names = [node.labels.get(key) for node in self._nodes]
+            values = {name: number for number, name in enumerate(sorted({name for name in names if name is not None}))}
+            domain = np.array([-1 if name is None else values[name] for name in names], np.int64)
+            found = self._domains[key] = domain, len(values)
+        return found
+
+
+class _Selectors:
+    """Selectors of one namespace, found by a label that they ask for, so that few are tried."""
+
+    def __init__(self) -> None:
+        self._by_label: dict[tuple[str, str], list[tuple[int, LabelSelector]]] = {}
+        self._others: list[tuple[int, LabelSelector]] = []
+
+    def add(self, number: int, selector: LabelSelector) -> None:
+        first = next((each for each in selector.requirements if each.operator is Operator.IN), None)
+        if first is None:
+            self._others.append((number, selector))
+        else:
+            for value in first.values:
+                self._by_label.setdefault((first.key, value), []).append((number, selector))
+
+    def matching(self, labels: Mapping[str, str]) -> list[int]:
+        tried = [self._others, *(self._by_label.get(label, ()) for label in labels.items())]
+        return sorted(number for each in tried for number, selector in each if selector.matches(labels))
