@@ -66,9 +66,7 @@ def take_in(
     existing = _distinct([safe for _, safe, _ in safe_nodes], attrgetter("name"), "node", notes)
     grown = [node for pool in sorted_pools for node in _growth(pool, notes)]
     every = tuple(sorted([*existing, *grown], key=attrgetter("name")))
-    safe_needs = [
-        known.needs.get(id(need)) or _need(need) for need in sorted(workloads, key=attrgetter("identity"))
-    ]
+    safe_needs = [known.needs.get(id(need)) or _need(need) for need in sorted(workloads, key=attrgetter("identity"))]
     needs = _distinct(safe_needs, lambda each: each[1].identity, "workload", notes)
     refused = {need.identity: wrong for _, need, wrong, _ in needs if wrong}
     notes += [note for _, _, _, note in needs if note]

@@ -29,8 +29,12 @@ class Ledger:
         np.add.at(self.counts, workloads, begin.counts)
         self.placed: Ints = np.zeros(groups.shapes.allowed.shape, np.int64)  # by class and shape
         np.add.at(self.placed, (groups.kinds[begin.nodes], groups.shape_of[workloads]), begin.counts)
+        self.asked: Ints = np.array([need.replicas for need in intake.needs], np.int64)
         self.demand: Floats = np.zeros(len(groups.shapes.request))  # replicas of each shape that are asked for
-        np.add.at(self.demand, groups.shape_of, [need.replicas for need in intake.needs])
+        np.add.at(self.demand, groups.shape_of, self.asked)
+        self.asks = _asks(groups)
+        self._free: list[Ints] | None = None  # of each resource, by node; None where it has changed
+        self._rooms: dict[int, Bools] = {}
         self.queues: dict[str, list[tuple[int, Ints]]] = {}  # see `placing`
         self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
@@ -39,6 +43,14 @@ class Ledger:
         self._in_pool = np.zeros((len(intake.pools), len(groups.resources)), np.int64)
         self._in_space = {space: np.zeros(len(groups.resources), np.int64) for space in self._quotas}
         self._pods = groups.resources.index(PODS)
+
+    def lacking(self) -> list[int]:
+        """Workloads of which replicas have no place."""
+        found: list[int] = np.flatnonzero(self.counts < self.asked).tolist()
+        return found
+
+    def missing(self, workload: int) -> int:
+        return int(self.asked[workload] - self.counts[workload])
 
     def count(self, workload: int) -> int:
         return int(self.counts[workload])
@@ -63,6 +75,23 @@ class Ledger:
         """Whether there is room for one more replica, whatever the topology says."""
         shape = int(self.groups.shape_of[workload])
         return bool(self.nodes.states.capacity(shape, self.nodes.number[node : node + 1].astype(np.int64))[0] > 0)
+
+    def room(self, shape: int) -> Bools:
+        """Nodes with room for one more replica, whatever the topology says. The caller must not change it."""
+        ask, shapes, nodes = int(self.asks[shape]), self.groups.shapes, self.nodes
+        if self._free is None:
+            free = nodes.free
+            self._free = [np.ascontiguousarray(free[:, resource]) for resource in range(free.shape[1])]
+            self._rooms.clear()
+        room = self._rooms.get(ask)
+        if room is None:
+            room = self._rooms[ask] = shapes.allowed[self.groups.kinds, shape]
+            for left, asked in zip(self._free, shapes.request[shape].tolist(), strict=True):
+                if asked:
+                    room &= left >= asked
+            if count := int(shapes.count[shape]):
+                room &= nodes.with_free(int(shapes.milli[shape])) >= count
+        return room
 
     def allows(self, workload: int, node: int) -> bool:
         """Whether topology, limit and quota let one more replica in there."""
@@ -119,9 +148,11 @@ class Ledger:
         request = self.groups.shapes.request[self.groups.shape_of[workload]]
         return self._left(self._quotas[space], self._in_space[space], request)
 
-    def limited(self, node: int) -> bool:
-        pool = int(self._pool_of[node])
-        return pool >= 0 and self._limits[pool] is not None
+    @property
+    def limited(self) -> Bools:
+        """Nodes in a pool with a limit."""
+        limited: Bools = np.array([*(limit is not None for limit in self._limits), False], np.bool_)[self._pool_of]
+        return limited
 
     def _left(self, limit: list[int] | None, used: Ints, request: Ints) -> int:
         """An amount of zero in a limit means none was stated."""
@@ -138,6 +169,7 @@ class Ledger:
 
     def _change(self, workload: int, nodes: Ints, counts: Ints) -> None:
         shape = int(self.groups.shape_of[workload])
+        self._free = None
         total = int(counts.sum())
         self.counts[workload] += total
         np.add.at(self.placed[:, shape], self.groups.kinds[nodes], counts)
@@ -150,3 +182,11 @@ class Ledger:
             np.add.at(self._in_pool, pools[pools >= 0], counts[pools >= 0][:, None] * request)
         if space in self._in_space:
             self._in_space[space] += total * request
+
+
+def _asks(groups: Groups) -> Ints:
+    """A number for each shape: the same for those that differ in their priority alone."""
+    shapes = groups.shapes
+    table = np.column_stack([shapes.request, shapes.count, shapes.milli, shapes.allowed.T])
+    found: Ints = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
+    return found

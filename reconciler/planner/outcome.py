@@ -7,7 +7,7 @@ from reconciler.model.plan import Decision, Move, Place, Plan, Share
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
-from reconciler.planner.reasons import unplaced
+from reconciler.planner.reasons import Reasons
 from reconciler.planner.scoring import Scorer
 
 
@@ -21,6 +21,7 @@ def told(
     why: dict[Identity, tuple[Decision, ...]] = {}
     waiting = {}
     moves: list[Move] = []
+    reasons = Reasons(ledger)
     for workload, need in enumerate(ledger.intake.needs):
         nodes, held = ledger.holdings.arrays(workload)
         counts = dict(zip(nodes.tolist(), held.tolist(), strict=True))
@@ -30,7 +31,7 @@ def told(
         placements[need.identity] = tuple(Share(where, count) for where, count in sorted(shares.items()))
         assignment[need.identity] = {names[node]: count for node, count in counts.items()}
         why[need.identity] = _explained(ledger, scorer, workload, decisions.get(workload, []), shares, previous)
-        if (lack := unplaced(ledger, workload)) is not None:
+        if (lack := reasons.unplaced(workload)) is not None:
             waiting[need.identity] = lack
         moves += _moves(need, kept.running_of(workload), counts, names)
     return Plan(

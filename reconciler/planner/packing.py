@@ -54,6 +54,11 @@ class Nodes:
         free: Ints = self.states.free[self.number]
         return free
 
+    def with_free(self, milli: int) -> Ints:
+        """How many devices of each node have so much free."""
+        enough: Ints = (self.states.devices >= milli).sum(axis=1)[self.number]
+        return enough
+
     def put(self, shape: int, node: int) -> Slot:
         """One replica onto a node where it fits, on the devices that score best. No score may be asked-for stale."""
         count, milli = int(self.states.shapes.count[shape]), int(self.states.shapes.milli[shape])

@@ -45,6 +45,8 @@ def place(ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, 
     missing = min(need.replicas - ledger.count(workload), ledger.quota_left(workload))
     decisions: list[Decision] = []
     explained: set[Place] = set()
+    if missing <= 0 or not ledger.room(shape).any():
+        return decisions
     here, homes = ledger.on_nodes(workload), dict(homeless)
     gpu = int(ledger.groups.shapes.count[shape]) > 0
     while missing >= MANY and not gpu and not homes:
@@ -86,9 +88,7 @@ def place(ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, 
     return decisions
 
 
-def wave(
-    ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
-) -> tuple[int, list[Decision]]:
+def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints) -> tuple[int, list[Decision]]:
     """Places many replicas by one look at the nodes: how many, and why there. None where its rules are not simple.
 
     Replicas go to places in turn, each time to that whose best node scores best less what was put there meanwhile, and
@@ -160,7 +160,9 @@ def _queues(ledger: Ledger, key: str, domain: Ints | None) -> list[tuple[int, In
         order = np.argsort(keys, kind="stable")
         firsts = np.unique(keys[order], return_index=True)[1]
         known = [
-            (int(domains[nodes[0]]), nodes) for nodes in np.split(order, firsts[1:]) if len(nodes) and keys[nodes[0]] >= 0
+            (int(domains[nodes[0]]), nodes)
+            for nodes in np.split(order, firsts[1:])
+            if len(nodes) and keys[nodes[0]] >= 0
         ]
         ledger.queues[key] = known
     return known

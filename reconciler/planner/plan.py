@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import NodeView, PodView
 from reconciler.model.plan import IDENTITY, Decision, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
@@ -25,7 +24,7 @@ from reconciler.planner.outcome import told
 from reconciler.planner.packing import Nodes, Scarcity, sizes
 from reconciler.planner.placing import order, place
 from reconciler.planner.pool_lp import merged
-from reconciler.planner.rescue import rescue
+from reconciler.planner.rescue import rescue, rounds
 from reconciler.planner.scoring import Scorer, state_weights
 from reconciler.planner.states import Floats, Ints, States
 from reconciler.planner.topology import Topology
@@ -53,13 +52,16 @@ def plan(
     worths = worth.weights(intake.needs)
     scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, policy)
     decisions: dict[int, list[Decision]] = {}
-    lacking = [number for number in _lacking(ledger) if intake.needs[number].identity not in intake.refused]
-    if lacking:
+    if any(ledger.room(int(groups.shape_of[number])).any() for number in ledger.lacking()):
         _foresee(ledger, scorer, policy)
-    for workload in order(ledger, lacking, sizes(groups.classes, groups.shapes).tolist()):
-        decisions[workload] = place(ledger, scorer, workload, kept.homeless_of(workload))
-    if _waiting(ledger) != {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}:
-        rescue(ledger, kept, worths, policy)  # else the search before had no answer for them either
+    _place(ledger, scorer, kept, decisions)
+    before = {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}
+    waiting = {intake.needs[number].identity: ledger.missing(number) for number in ledger.lacking()}
+    if waiting != before:  # else the search before had no answer for them either
+        more = sum(max(count - before.get(identity, 0), 0) for identity, count in waiting.items())
+        most = rounds(policy, len(intake.nodes), more, first=not previous.assignment)
+        rescue(ledger, kept, worths, policy, most, before)
+        _place(ledger, scorer, kept, decisions)  # where it made room
     value = float(ledger.counts @ np.array(worths, np.float64))
     return told(ledger, scorer, kept, decisions, previous, value, max(worth.bound(ledger, taken, worths), value))
 
@@ -115,16 +117,13 @@ def _limits(intake: Intake, policy: Policy) -> Limits:
     )
 
 
-def _lacking(ledger: Ledger) -> list[int]:
-    """Workloads of which replicas have no place."""
-    asked = np.array([need.replicas for need in ledger.intake.needs], np.int64)
-    return np.flatnonzero(ledger.counts < asked).tolist()
-
-
-def _waiting(ledger: Ledger) -> dict[Identity, int]:
-    """Replicas without a place, by workload."""
-    needs = ledger.intake.needs
-    return {needs[number].identity: needs[number].replicas - ledger.count(number) for number in _lacking(ledger)}
+def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list[Decision]]) -> None:
+    """What lacks a place, as far as there is room."""
+    groups = ledger.groups
+    open_ = [number for number in ledger.lacking() if ledger.intake.needs[number].identity not in ledger.intake.refused]
+    for workload in order(ledger, open_, sizes(groups.classes, groups.shapes).tolist()):
+        made = place(ledger, scorer, workload, kept.homeless_of(workload))
+        decisions.setdefault(workload, []).extend(made)
 
 
 def _foresee(ledger: Ledger, scorer: Scorer, policy: Policy) -> None:

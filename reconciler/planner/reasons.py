@@ -16,41 +16,75 @@ from reconciler.plural import counted
 _MEBI = 1 << 20
 
 
-def unplaced(ledger: Ledger, workload: int) -> Unplaced | None:
-    """Of what the workload lacks in the ledger as it stands; None where it lacks nothing."""
-    need = ledger.intake.needs[workload]
-    missing = need.replicas - ledger.count(workload)
-    if missing <= 0 and need.identity not in ledger.intake.refused:
-        return None
-    constraint, reason, fix = _why(ledger, workload, need)
-    return Unplaced(max(missing, 0), constraint, reason, fix)
+class Reasons:
+    """Of what workloads lack in the ledger as it stands; it must not change meanwhile."""
 
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        free = ledger.nodes.free
+        self._free = [np.ascontiguousarray(free[:, resource]) for resource in range(free.shape[1])]
+        self._full: dict[int, tuple[Constraint, str, str]] = {}  # by what is asked for
 
-def _why(ledger: Ledger, workload: int, need: WorkloadNeed) -> tuple[Constraint, str, str]:
-    groups = ledger.groups
-    if need.identity in ledger.intake.refused:
-        return Constraint.INPUT, ledger.intake.refused[need.identity], "state an amount that a node can have"
-    if not ledger.intake.nodes:
-        return Constraint.NO_NODES, "there are no nodes", "add a node, or a pool that may grow"
-    shape = int(groups.shape_of[workload])
-    allowed: Bools = groups.shapes.allowed[groups.kinds, shape]
-    if not allowed.any():
-        return _refused(ledger, workload, need)
-    large = _large(ledger, shape)
-    if not (allowed & large).any():
-        return _too_large(ledger, shape, allowed)
-    if ledger.quota_left(workload) <= 0:
-        space = need.identity.namespace
-        return Constraint.QUOTA, f"the quota of namespace {space} is used up", f"raise the quota of {space}"
-    room = ledger.nodes.states.capacity(shape, ledger.nodes.number.astype(np.int64)) > 0
-    if not room.any():
-        return _full(ledger, shape, allowed & large)
-    pools = ledger.open_pools(workload)
-    if pools is not None and not (room & pools).any():
-        names = sorted({groups.places[place].pool for place in groups.place_of[room]})
-        reason = f"only pool {', '.join(names)} has room, and its limit is reached"
-        return Constraint.LIMIT, reason, f"raise the limit of pool {names[0]}"
-    return _ruled_out(ledger, workload, room)
+    def unplaced(self, workload: int) -> Unplaced | None:
+        """None where it lacks nothing."""
+        need = self._ledger.intake.needs[workload]
+        missing = need.replicas - self._ledger.count(workload)
+        if missing <= 0 and need.identity not in self._ledger.intake.refused:
+            return None
+        constraint, reason, fix = self._why(workload, need)
+        return Unplaced(max(missing, 0), constraint, reason, fix)
+
+    def _why(self, workload: int, need: WorkloadNeed) -> tuple[Constraint, str, str]:
+        ledger, groups = self._ledger, self._ledger.groups
+        if need.identity in ledger.intake.refused:
+            return Constraint.INPUT, ledger.intake.refused[need.identity], "state an amount that a node can have"
+        if not ledger.intake.nodes:
+            return Constraint.NO_NODES, "there are no nodes", "add a node, or a pool that may grow"
+        shape = int(groups.shape_of[workload])
+        known = self._full.get(int(ledger.asks[shape]))
+        if known is not None and ledger.quota_left(workload) > 0:
+            return known
+        allowed: Bools = groups.shapes.allowed[groups.kinds, shape]
+        if not allowed.any():
+            return _refused(ledger, workload, need)
+        large = _large(ledger, shape)
+        if not (allowed & large).any():
+            return _too_large(ledger, shape, allowed)
+        if ledger.quota_left(workload) <= 0:
+            space = need.identity.namespace
+            return Constraint.QUOTA, f"the quota of namespace {space} is used up", f"raise the quota of {space}"
+        room = ledger.room(shape)
+        if not room.any():
+            found = self._full[int(ledger.asks[shape])] = self._nearest(shape, allowed & large)
+            return found
+        pools = ledger.open_pools(workload)
+        if pools is not None and not (room & pools).any():
+            names = sorted({groups.places[place].pool for place in groups.place_of[room]})
+            reason = f"only pool {', '.join(names)} has room, and its limit is reached"
+            return Constraint.LIMIT, reason, f"raise the limit of pool {names[0]}"
+        return _ruled_out(ledger, workload, room)
+
+    def _nearest(self, shape: int, usable: Bools) -> tuple[Constraint, str, str]:
+        """All are full: the node that lacks least, in shares of what is asked for, the first of equals."""
+        ledger, shapes = self._ledger, self._ledger.groups.shapes
+        request, count, milli = shapes.request[shape], int(shapes.count[shape]), int(shapes.milli[shape])
+        short = np.where(usable, 0.0, np.inf)
+        for free, asked in zip(self._free, request.tolist(), strict=True):
+            if asked:
+                short += np.maximum(asked - free, 0) / asked
+        if count:
+            short += np.maximum(count - ledger.nodes.with_free(milli), 0) / count
+        node = int(short.argmin())
+        enough = int(ledger.nodes.with_free(milli)[node]) if count else 0
+        lacks = _lacks(np.array([free[node] for free in self._free]), request, enough, count)
+        name, short_of = ledger.intake.nodes[node].name, _spelled(ledger, lacks)
+        share = "" if milli in (0, DEVICE) else f" ({milli} thousandths each)"
+        return (
+            Constraint.CAPACITY,
+            f"all {int(usable.sum())} nodes that it may use are too full; {name} comes nearest and lacks"
+            f" {short_of}{share}",
+            f"free {short_of} on {name}, ask for as much less, or add a node like it",
+        )
 
 
 def _refused(ledger: Ledger, workload: int, need: WorkloadNeed) -> tuple[Constraint, str, str]:
@@ -63,11 +97,7 @@ def _refused(ledger: Ledger, workload: int, need: WorkloadNeed) -> tuple[Constra
         if refusal is not None:
             counts[refusal] += int(per_kind[kind])
     constraint = max(counts, key=list(Constraint).index)
-    member = next(
-        member
-        for member, refusal in zip(groups.members, refusals, strict=True)
-        if refusal is constraint
-    )
+    member = next(member for member, refusal in zip(groups.members, refusals, strict=True) if refusal is constraint)
     said = ", ".join(f"{count} by {refusal.value}" for refusal, count in sorted(counts.items()))
     reason = f"of {len(ledger.intake.nodes)} nodes none may be used: {said}"
     return constraint, reason, _opening(constraint, need, member)
@@ -110,28 +140,6 @@ def _too_large(ledger: Ledger, shape: int, allowed: Bools) -> tuple[Constraint, 
         Constraint.SIZE,
         f"no node that it may use is large enough: even an empty {member.name} lacks {short}",
         f"ask for {short} less, or add nodes that have as much more than {member.name}",
-    )
-
-
-def _full(ledger: Ledger, shape: int, usable: Bools) -> tuple[Constraint, str, str]:
-    """The node that lacks least, in shares of what is asked for."""
-    groups, nodes = ledger.groups, ledger.nodes
-    request, count = groups.shapes.request[shape], int(groups.shapes.count[shape])
-    milli = int(groups.shapes.milli[shape])
-    best, found = np.inf, (0, np.zeros(1, np.int64))
-    for number in np.unique(nodes.number[usable]):
-        enough = int((nodes.states.devices[number] >= milli).sum()) if count else 0
-        lacks = _lacks(nodes.states.free[number], request, enough, count)
-        short = sum(_shares(lacks, request, count))
-        if short < best:
-            best, found = short, (int(number), lacks)
-    node = int(np.flatnonzero((nodes.number == found[0]) & usable)[0])
-    name, short_of = ledger.intake.nodes[node].name, _spelled(ledger, found[1])
-    share = "" if milli in (0, DEVICE) else f" ({milli} thousandths each)"
-    return (
-        Constraint.CAPACITY,
-        f"all {int(usable.sum())} nodes that it may use are too full; {name} comes nearest and lacks {short_of}{share}",
-        f"free {short_of} on {name}, ask for as much less, or add a node like it",
     )
 
 

@@ -1,10 +1,13 @@
 """When replicas wait: search for a packing that has room for them, at the price of a few moves."""
 
+from collections.abc import Mapping
 from random import Random
 
 import numpy as np
 
+from reconciler.kube.names import Identity
 from reconciler.model.planning_policy import Policy
+from reconciler.planner.holdings import Standing
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
@@ -12,52 +15,78 @@ from reconciler.planner.search import Ask, Piece, Places, Room, Search
 from reconciler.planner.states import Bools
 
 MOST_WAITING = 2000  # what waits beyond this waits for nodes, not for a better packing
+SMALL = 500  # nodes up to which a change is searched for as thoroughly as a whole plan
+EACH = 8  # rounds beyond that for each replica more that waits
 
 
-def rescue(ledger: Ledger, kept: Kept, worth: list[float], policy: Policy) -> int:
-    """Moves and places what the search finds; how many rounds it took.
+def rounds(policy: Policy, nodes: int, more: int, *, first: bool) -> int:
+    """How long to search when `more` replicas wait than before, or none was planned before (`first`).
+
+    In a large cluster a change is a small part, and the next plan comes soon.
+    """
+    if first or nodes <= SMALL:
+        return policy.iterations
+    return min(policy.iterations, max(EACH * more, policy.iterations * SMALL // nodes))
+
+
+def rescue(
+    ledger: Ledger, kept: Kept, worth: list[float], policy: Policy, most: int, before: Mapping[Identity, int]
+) -> None:
+    """Moves and places what the search finds in at most so many rounds. What waited `before` already comes last.
 
     Only replicas that no rule among replicas concerns take part, and none in a pool with a limit: those checks are not
-    the search's. A running replica takes part where its workload is movable.
+    the search's. A running replica takes part where its workload is movable. Of many nodes only so many take part as
+    there are rounds: those that lack least, and others by chance.
     """
-    free = [workload for workload in range(len(worth)) if _takes_part(ledger, workload)]
-    waiting = [(workload, ledger.intake.needs[workload].replicas - ledger.count(workload)) for workload in free]
-    waiting = [(workload, count) for workload, count in waiting if count > 0 and ledger.quota_left(workload) >= count]
-    if not waiting or not policy.iterations:
-        return 0
+    random = Random(policy.seed)  # noqa: S311 - no secret hangs on it
+    needs = ledger.intake.needs
+    waiting: list[tuple[bool, float, int]] = []
+    for workload in ledger.lacking():
+        count = ledger.missing(workload)
+        if _takes_part(ledger, workload) and ledger.quota_left(workload) >= count:
+            fresh = max(count - before.get(needs[workload].identity, 0), 0)
+            waiting += [(False, -worth[workload], workload)] * fresh
+            waiting += [(True, -worth[workload], workload)] * (count - fresh)
+    if not waiting or not most:
+        return
+    waiting = sorted(waiting)[:MOST_WAITING]
+    open_ = _open(ledger, most, sorted({workload for _, _, workload in waiting}), random)
+    nodes = np.flatnonzero(open_).tolist()
+    local = {node: number for number, node in enumerate(nodes)}  # the search numbers only those that take part
     pieces: list[Piece] = []
     owner: list[int] = []
     slots: list[Slot | None] = []
-    open_ = np.array([not ledger.limited(node) for node in range(len(ledger.intake.nodes))], np.bool_)
-    for workload in free:
-        _place_pieces(ledger, kept, workload, worth[workload], policy, open_, pieces, owner, slots)
-    left = MOST_WAITING
-    for workload, count in waiting:
-        for _ in range(min(count, left)):
-            pieces.append(Piece(int(ledger.groups.shape_of[workload]), worth[workload], group=workload))
+    for workload, here in _on(ledger.holdings.standing(), open_):
+        if not _takes_part(ledger, workload):
+            continue
+        for slot, at_home in _leaving(ledger, kept, workload, here):
+            home, price = (local[slot.node], policy.move_price) if at_home else (-1, 0.0)
+            pieces.append(Piece(int(ledger.groups.shape_of[workload]), worth[workload], home, price, workload))
             owner.append(workload)
-            slots.append(None)
-        left -= min(count, left)
-    places = Places([slot.node if slot else -1 for slot in slots], [slot.devices if slot else 0 for slot in slots])
-    rooms = _rooms(ledger, pieces, slots, open_)
-    budgets = [
-        policy.move_budget if need.disruptions is None else max(need.disruptions, 0) for need in ledger.intake.needs
-    ]
+            slots.append(slot)
+    rooms = _rooms(ledger, nodes, [(owner[piece], slot) for piece, slot in enumerate(slots) if slot])
+    for _, _, workload in waiting:
+        pieces.append(Piece(int(ledger.groups.shape_of[workload]), worth[workload], group=workload))
+        owner.append(workload)
+        slots.append(None)
+    places = Places(
+        [local[slot.node] if slot else -1 for slot in slots], [slot.devices if slot else 0 for slot in slots]
+    )
+    budgets = [policy.move_budget if need.disruptions is None else max(need.disruptions, 0) for need in needs]
     search = Search(_asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets)
-    outcome = search.run(policy.iterations, Random(policy.seed))  # noqa: S311 - no secret hangs on it
-    changed = [
-        piece
-        for piece, slot in enumerate(slots)
-        if (places.node[piece], places.devices[piece]) != ((slot.node, slot.devices) if slot else (-1, 0))
-        and (slot is not None or places.node[piece] >= 0)
-    ]
+    search.run(most, random)
+    found = zip(places.node, places.devices, strict=True)
+    _carry_out(ledger, owner, slots, [Slot(nodes[node], held) if node >= 0 else None for node, held in found])
+
+
+def _carry_out(ledger: Ledger, owner: list[int], before: list[Slot | None], after: list[Slot | None]) -> None:
+    changed = [piece for piece, slot in enumerate(before) if after[piece] != slot]
     for piece in changed:
-        if (before := slots[piece]) is not None:
-            ledger.strike(owner[piece], before)
+        if (slot := before[piece]) is not None:
+            ledger.strike(owner[piece], slot)
     for piece in changed:
-        if places.node[piece] >= 0:
-            ledger.enter(owner[piece], Slot(places.node[piece], places.devices[piece]))
-    return outcome.rounds
+        if (slot := after[piece]) is not None:
+            ledger.enter(owner[piece], slot)
 
 
 def _takes_part(ledger: Ledger, workload: int) -> bool:
@@ -65,25 +94,49 @@ def _takes_part(ledger: Ledger, workload: int) -> bool:
     return need.identity not in ledger.intake.refused and not ledger.topology.constrained(workload)
 
 
-def _place_pieces(
-    ledger: Ledger, kept: Kept, workload: int, worth: float, policy: Policy, open_: Bools,
-    pieces: list[Piece], owner: list[int], slots: list[Slot | None],
-) -> None:  # fmt: skip
-    """The replicas of the workload that have a place and may leave it."""
+def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bools:
+    """The nodes that take part."""
+    groups, free = ledger.groups, ledger.nodes.free
+    open_: Bools = ~ledger.limited
+    shapes = {int(ledger.asks[groups.shape_of[workload]]): int(groups.shape_of[workload]) for workload in waiting}
+    usable = open_ & groups.shapes.allowed[:, sorted(shapes.values())].any(axis=1)[groups.kinds]
+    if int(usable.sum()) <= most:
+        return open_
+    found = np.zeros(len(free), np.bool_)
+    numbers = np.flatnonzero(usable).tolist()
+    found[random.sample(numbers, most // 2)] = True
+    share = -(-(most - most // 2) // len(shapes))
+    for shape in shapes.values():
+        request = groups.shapes.request[shape]
+        lacks = (np.maximum(request - free, 0) / np.maximum(request, 1)).sum(axis=1)
+        lacks[~(usable & groups.shapes.allowed[groups.kinds, shape])] = np.inf
+        nearest = np.argsort(lacks, kind="stable")[:share]
+        found[nearest[lacks[nearest] < np.inf]] = True
+    return found
+
+
+def _on(standing: Standing, open_: Bools) -> list[tuple[int, list[int]]]:
+    """The workloads with replicas on these nodes, and on which."""
+    rows = np.flatnonzero(open_[standing.nodes])
+    workloads = standing.workloads()[rows]
+    firsts = np.unique(workloads, return_index=True)[1]
+    parts = np.split(rows, firsts[1:]) if len(rows) else []
+    return [(int(workloads[first]), standing.nodes[part].tolist()) for first, part in zip(firsts, parts, strict=True)]
+
+
+def _leaving(ledger: Ledger, kept: Kept, workload: int, nodes: list[int]) -> list[tuple[Slot, bool]]:
+    """The replicas of the workload on these nodes that may leave them, and whether they were there before."""
     shape = int(ledger.groups.shape_of[workload])
-    allowed = ledger.groups.shapes.allowed[ledger.groups.kinds, shape]
+    allowed, kinds = ledger.groups.shapes.allowed, ledger.groups.kinds
     movable = ledger.intake.needs[workload].movable
     running, homes = kept.running_of(workload), kept.homes_of(workload)
-    for node in sorted(ledger.held(workload)):
-        if not open_[node] or not allowed[node]:
-            continue
-        fixed = 0 if movable else running.get(node, 0)
-        at_home = homes.get(node, 0)
-        for number, slot in enumerate(ledger.slots(workload, node)[fixed:], fixed):
-            home = node if number < at_home else -1
-            pieces.append(Piece(shape, worth, home, policy.move_price if home >= 0 else 0.0, workload))
-            owner.append(workload)
-            slots.append(slot)
+    found = []
+    for node in nodes:
+        if allowed[kinds[node], shape]:
+            fixed, at_home = 0 if movable else running.get(node, 0), homes.get(node, 0)
+            slots = ledger.slots(workload, node)
+            found += [(slot, number < at_home) for number, slot in enumerate(slots) if number >= fixed]
+    return found
 
 
 def _asks(ledger: Ledger) -> list[Ask]:
@@ -99,19 +152,21 @@ def _asks(ledger: Ledger) -> list[Ask]:
     ]
 
 
-def _rooms(ledger: Ledger, pieces: list[Piece], slots: list[Slot | None], open_: Bools) -> list[Room]:
-    """The nodes without the pieces; one that takes no part is of no class, so that nothing goes there."""
-    nodes, shapes = ledger.nodes, ledger.groups.shapes
+def _rooms(ledger: Ledger, numbers: list[int], leaving: list[tuple[int, Slot]]) -> list[Room]:
+    """These nodes without the replicas that may leave them."""
+    nodes, groups = ledger.nodes, ledger.groups
     free = nodes.free
-    devices = [list(left) for left in nodes.devices]
-    for piece, slot in zip(pieces, slots, strict=True):
-        if slot is not None:
-            free[slot.node] += shapes.request[piece.shape]
-            for device in range(len(devices[slot.node])):
-                if slot.devices >> device & 1:
-                    devices[slot.node][device] += int(shapes.milli[piece.shape])
-    capacity = ledger.groups.classes.capacity[nodes.kinds].tolist()
+    devices = {node: list(nodes.devices[node]) for node in numbers}
+    for workload, slot in leaving:
+        shape = int(groups.shape_of[workload])
+        free[slot.node] += groups.shapes.request[shape]
+        held = devices[slot.node]
+        for device in range(len(held)):
+            if slot.devices >> device & 1:
+                held[device] += int(groups.shapes.milli[shape])
+    kinds = nodes.kinds[numbers]
+    capacity = groups.classes.capacity[kinds].tolist()
     return [
-        Room(int(kind) if open_[node] else -1, tuple(left), tuple(capacity[node]), tuple(devices[node]))
-        for node, (kind, left) in enumerate(zip(nodes.kinds.tolist(), free.tolist(), strict=True))
+        Room(kind, tuple(left), tuple(whole), tuple(devices[node]))
+        for node, kind, left, whole in zip(numbers, kinds.tolist(), free[numbers].tolist(), capacity, strict=True)
     ]

@@ -111,7 +111,9 @@ class Topology:
         if spread.domains is None or not spread.matches or len(spread.domains) > MOST_DOMAINS:
             return None
         counts = watches.counts(spread.watch).copy()
-        return Simple(bool(alone), watches.key(spread.watch), watches.domain(spread.watch), counts, spread.domains, spread.skew)
+        return Simple(
+            bool(alone), watches.key(spread.watch), watches.domain(spread.watch), counts, spread.domains, spread.skew
+        )
 
     def mask(self, workload: int) -> Bools | None:
         """Nodes that the hard rules leave for one replica more; None where they leave all."""
