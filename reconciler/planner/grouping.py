@@ -34,7 +34,7 @@ class Keyed:
 
     resources: tuple[str, ...]
     labels: tuple[str, ...]
-    nodes: Mapping[int, tuple[NodeView, int, Key]]  # a node made safe, its pool, its class
+    nodes: Mapping[int, tuple[NodeView, str, Key]]  # a node made safe, its pool, its class
     needs: Mapping[int, tuple[WorkloadNeed, Key, Key]]  # a need made safe, what it asks for, where it may go
     shared: Mapping[Key, Key]
 
@@ -77,12 +77,12 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
     resources, labels = _resources(intake), _label_keys(intake)
     known = keyed if (keyed.resources, keyed.labels) == (resources, labels) else NOTHING_KEYED
     shared = dict(known.shared)
-    pools = [pool.name for pool in intake.pools]
+    pools = [*(pool.name for pool in intake.pools), ""]
     nodes = {}
-    for node, pool in zip(intake.nodes, intake.of_pool, strict=True):
-        found = known.nodes.get(id(node))
+    for node, number in zip(intake.nodes, intake.of_pool, strict=True):
+        found, pool = known.nodes.get(id(node)), pools[number]
         if found is None or found[1] != pool:
-            key = _class_key(node, pools[pool] if pool >= 0 else "", resources, labels, node.name in intake.grown)
+            key = _class_key(node, pool, node.name in intake.grown, resources, labels)
             found = node, pool, shared.setdefault(key, key)
         nodes[id(node)] = found
     keys = {id(key): key for _, _, key in nodes.values()}
@@ -105,10 +105,10 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
             ask, admission = _ask_key(need, resources), _admission_key(need)
             asked = need, shared.setdefault(ask, ask), shared.setdefault(admission, admission)
         needs[id(need)] = asked
-    asks, admissions = ({id(asked[n]): asked[n] for asked in needs.values()} for n in (1, 2))
     models = {id(key): need for need, _, key in reversed(needs.values())}  # the first need of each column
     columns = {key: number for number, key in enumerate(models)}
     admission_of = np.array([columns[id(key)] for _, _, key in needs.values()], np.int64)
+    used = {**keys, **{id(key): key for _, *both in needs.values() for key in both}}
     refusals = tuple(
         tuple(refusal(need, member, key[0]) for member, key in zip(members, class_keys, strict=True))
         for need in models.values()
@@ -121,7 +121,7 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
         resources, classes, shapes, kinds, shape_of, admission_of, refusals,
         np.array(eligible, np.bool_).reshape(size), np.array(stays, np.bool_).reshape(size), places,
         np.array([places.index(place) for place in class_places], np.int64)[kinds], members,
-        Keyed(resources, labels, nodes, needs, {key: key for each in (keys, asks, admissions) for key in each.values()}),
+        Keyed(resources, labels, nodes, needs, {key: key for key in used.values()}),
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def _label_keys(intake: Intake) -> tuple[str, ...]:
     return tuple(sorted(keys))
 
 
-def _class_key(node: NodeView, pool: str, resources: Sequence[str], labels: Sequence[str], grown: bool) -> Key:  # noqa: FBT001
+def _class_key(node: NodeView, pool: str, grown: bool, resources: Sequence[str], labels: Sequence[str]) -> Key:
     amounts = amounts_of(node.allocatable, resources)
     amounts[resources.index(PODS)] = node.pods
     seen = tuple((key, node.labels[key]) for key in labels if key in node.labels)

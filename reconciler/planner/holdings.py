@@ -26,6 +26,12 @@ class Standing:
         found: Ints = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
         return found
 
+    def totals(self) -> Ints:
+        """Replicas of each workload."""
+        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.counts)])
+        found: Ints = np.diff(sums[self.starts])
+        return found
+
     def where(self, rows: Bools) -> "Standing":
         """Only these rows."""
         return standing(self.workloads()[rows], self.nodes[rows], self.counts[rows], len(self.starts) - 1)
@@ -41,18 +47,19 @@ class Holdings:
     """Begins as it stood; a workload that changes is opened."""
 
     def __init__(self, begin: Standing) -> None:
-        self._begin = begin
+        self.begin = begin
         self._open: dict[int, dict[int, int]] = {}
 
-    def opened(self, workload: int) -> bool:
-        """Whether anything changed."""
-        return workload in self._open
+    @property
+    def opened(self) -> list[int]:
+        """Workloads of which anything changed."""
+        return list(self._open)
 
     def of(self, workload: int) -> Mapping[int, int]:
         """Replicas by node."""
         found = self._open.get(workload)
         if found is None:
-            nodes, counts = self._begin.of(workload)
+            nodes, counts = self.begin.of(workload)
             return dict(zip(nodes.tolist(), counts.tolist(), strict=True))
         return found
 
@@ -60,7 +67,7 @@ class Holdings:
         """The same as arrays, in the order of the nodes."""
         found = self._open.get(workload)
         if found is None:
-            return self._begin.of(workload)
+            return self.begin.of(workload)
         nodes = sorted(found)
         return np.array(nodes, np.int64), np.array([found[node] for node in nodes], np.int64)
 
@@ -77,11 +84,17 @@ class Holdings:
 
     def standing(self) -> Standing:
         """As it is now."""
-        total = len(self._begin.starts) - 1
-        parts = [self.arrays(workload) for workload in range(total)]
-        starts = np.zeros(total + 1, np.int64)
-        np.cumsum([len(nodes) for nodes, _ in parts], out=starts[1:])
-        if not parts:
-            return self._begin
-        nodes, counts = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Standing(starts, nodes, counts)
+        if not self._open:
+            return self.begin
+        total = len(self.begin.starts) - 1
+        closed = np.ones(total, np.bool_)
+        closed[list(self._open)] = False
+        workloads = self.begin.workloads()
+        rows = closed[workloads]
+        parts = [self.arrays(workload) for workload in self._open]
+        lengths = [len(nodes) for nodes, _ in parts]
+        workloads = np.concatenate([workloads[rows], np.repeat(list(self._open), lengths)])
+        nodes = np.concatenate([self.begin.nodes[rows], *(nodes for nodes, _ in parts)])
+        counts = np.concatenate([self.begin.counts[rows], *(counts for _, counts in parts)])
+        order = np.argsort(workloads, kind="stable")
+        return standing(workloads[order], nodes[order], counts[order], total)

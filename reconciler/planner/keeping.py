@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import PodView
 from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Standing, standing
@@ -70,24 +69,6 @@ def own_pods(intake: Intake) -> tuple[Own, list[tuple[PodView, int]]]:
         if pod.gpu.count:
             devices.setdefault((workload, node), []).append(pod.devices)
     return Own(counts, devices), others
-
-
-def planned(intake: Intake, before: Mapping[Identity, Mapping[str, int]]) -> Standing:
-    """What the plan before had found, on nodes that are still there and ready."""
-    nodes: list[int] = []
-    counts: list[int] = []
-    lengths = [0] * len(intake.needs)
-    for workload, need in enumerate(intake.needs):
-        found = before.get(need.identity)
-        if found:
-            lengths[workload] = len(found)
-            nodes += [intake.at.get(name, -1) for name in found]
-            counts += found.values()
-    ready = np.array([*(node.ready for node in intake.nodes), False], np.bool_)
-    places, amounts = np.array(nodes, np.int64), np.array(counts, np.int64)
-    workloads = np.repeat(np.arange(len(lengths)), lengths)
-    there = (amounts > 0) & ready[places]
-    return standing(workloads[there], places[there], amounts[there], len(lengths))
 
 
 def homes(own: Own, planned: Standing, nodes: int) -> Kept:

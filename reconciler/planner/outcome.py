@@ -2,77 +2,96 @@
 
 from collections.abc import Mapping
 
-from reconciler.kube.names import Identity
 from reconciler.model.plan import Decision, Move, Place, Plan, Share
-from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.reasons import Reasons
 from reconciler.planner.scoring import Scorer
+from reconciler.planner.states import Bools
 
 
-def told(
-    ledger: Ledger, scorer: Scorer, kept: Kept, decisions: Mapping[int, list[Decision]], previous: Plan, value: float,
-    bound: float,
-) -> Plan:  # fmt: skip
-    names = [node.name for node in ledger.intake.nodes]
-    placements: dict[Identity, tuple[Share, ...]] = {}
-    assignment: dict[Identity, dict[str, int]] = {}
-    why: dict[Identity, tuple[Decision, ...]] = {}
-    waiting = {}
-    moves: list[Move] = []
-    reasons = Reasons(ledger)
-    for workload, need in enumerate(ledger.intake.needs):
-        nodes, held = ledger.holdings.arrays(workload)
-        counts = dict(zip(nodes.tolist(), held.tolist(), strict=True))
+class Outcome:
+    """Of workloads that are `unchanged` the plan before tells the same, so that its words are taken."""
+
+    def __init__(self, ledger: Ledger, scorer: Scorer, kept: Kept, previous: Plan, unchanged: Bools) -> None:
+        self._ledger, self._scorer, self._kept, self._previous = ledger, scorer, kept, previous
+        self._unchanged = unchanged.tolist()
+        self._names = [node.name for node in ledger.intake.nodes]
+
+    def told(self, decisions: Mapping[int, list[Decision]], value: float, bound: float) -> Plan:
+        needs, previous, reasons = self._ledger.intake.needs, self._previous, Reasons(self._ledger)
+        placements, assignment, why, waiting = {}, {}, {}, {}
+        moves: list[Move] = []
+        touched = {*self._kept.homeless, *self._ledger.holdings.opened}
+        for workload, need in enumerate(needs):
+            made, name = decisions.get(workload, []), need.identity
+            if self._unchanged[workload]:
+                shares, nodes = previous.placements[name], previous.assignment[name]
+            else:
+                shares, nodes = self._shares(workload)
+            known = previous.decisions.get(name, ())
+            if not self._unchanged[workload] or made or not known:
+                known = self._explained(workload, made, shares, known)
+            placements[name], assignment[name], why[name] = shares, nodes, known
+            if (lack := reasons.unplaced(workload)) is not None:
+                waiting[name] = lack
+            if workload in touched:
+                moves += self._moves(workload)
+        return Plan(
+            placements=placements,
+            assignment=assignment,
+            decisions=why,
+            unplaced=waiting,
+            moves=tuple(moves),
+            value=value,
+            bound=bound,
+            notes=self._ledger.intake.notes,
+        )
+
+    def _shares(self, workload: int) -> tuple[tuple[Share, ...], dict[str, int]]:
+        """Where its replicas are, by place and by node."""
+        nodes, counts = self._ledger.holdings.arrays(workload)
+        held = dict(zip(nodes.tolist(), counts.tolist(), strict=True))
         shares: dict[Place, int] = {}
-        for node, count in counts.items():
-            shares[scorer.place(node)] = shares.get(scorer.place(node), 0) + count
-        placements[need.identity] = tuple(Share(where, count) for where, count in sorted(shares.items()))
-        assignment[need.identity] = {names[node]: count for node, count in counts.items()}
-        why[need.identity] = _explained(ledger, scorer, workload, decisions.get(workload, []), shares, previous)
-        if (lack := reasons.unplaced(workload)) is not None:
-            waiting[need.identity] = lack
-        moves += _moves(need, kept.running_of(workload), counts, names)
-    return Plan(
-        placements=placements,
-        assignment=assignment,
-        decisions=why,
-        unplaced=waiting,
-        moves=tuple(moves),
-        value=value,
-        bound=bound,
-        notes=ledger.intake.notes,
-    )
+        for node, count in held.items():
+            where = self._scorer.place(node)
+            shares[where] = shares.get(where, 0) + count
+        by_node = {self._names[node]: count for node, count in held.items()}
+        return tuple(Share(where, count) for where, count in sorted(shares.items())), by_node
 
+    def _explained(
+        self, workload: int, made: list[Decision], shares: tuple[Share, ...], before: tuple[Decision, ...]
+    ) -> tuple[Decision, ...]:
+        """Decisions for its places: made now, or by the plan before; where there are none, told by how one looks."""
+        known = {decision.chosen.place: decision for decision in made}
+        for decision in before:
+            known.setdefault(decision.chosen.place, decision)
+        if not known and shares:
+            known = self._looked_at(workload, shares)
+        return tuple(known[share.place] for share in shares if share.place in known)
 
-def _explained(
-    ledger: Ledger, scorer: Scorer, workload: int, made: list[Decision], shares: Mapping[Place, int], previous: Plan
-) -> tuple[Decision, ...]:
-    """Decisions for its places: made now, or by the plan before; if there is none, told by how one place looks now."""
-    known = {decision.chosen.place: decision for decision in made}
-    for decision in previous.decisions.get(ledger.intake.needs[workload].identity, ()):
-        known.setdefault(decision.chosen.place, decision)
-    found = []
-    for where in sorted(shares):
-        if where not in known and not known:
-            node = next(node for node in sorted(ledger.held(workload)) if scorer.place(node) == where)
+    def _looked_at(self, workload: int, shares: tuple[Share, ...]) -> dict[Place, Decision]:
+        """The first place in which its last replica could be chosen again."""
+        ledger, scorer = self._ledger, self._scorer
+        for share in shares:
+            node = next(node for node in sorted(ledger.held(workload)) if scorer.place(node) == share.place)
             slot = ledger.slots(workload, node)[-1]
             ledger.strike(workload, slot)
             here = ledger.on_nodes(workload)
-            if ledger.fits(workload, node):
-                known[where] = Decision(scorer.options(workload, [node], here, {node: 1})[0], None)
+            fits = ledger.fits(workload, node)
+            chosen = scorer.options(workload, [node], here, {node: 1}) if fits else []
             ledger.enter(workload, slot)
-        if where in known:
-            found.append(known[where])
-    return tuple(found)
+            if chosen:
+                return {share.place: Decision(chosen[0], None)}
+        return {}
 
-
-def _moves(need: WorkloadNeed, running: Mapping[int, int], counts: Mapping[int, int], names: list[str]) -> list[Move]:
-    """Running replicas that are to be elsewhere, paired with where replicas come that did not run there."""
-    leaving = [node for node, count in sorted(running.items()) for _ in range(count - counts.get(node, 0))]
-    surplus = max(sum(running.values()) - need.replicas, 0)  # fewer are asked for: they end, they do not move
-    leaving = leaving[surplus:]
-    coming = [node for node, count in counts.items() for _ in range(count - running.get(node, 0))]
-    targets = [names[node] for node in coming] + [""] * len(leaving)
-    return [Move(need.identity, names[node], target) for node, target in zip(leaving, targets, strict=False)]
+    def _moves(self, workload: int) -> list[Move]:
+        """Running replicas that are to be elsewhere, paired with where replicas come that did not run there."""
+        need, names = self._ledger.intake.needs[workload], self._names
+        running, counts = self._kept.running_of(workload), self._ledger.held(workload)
+        leaving = [node for node, count in sorted(running.items()) for _ in range(count - counts.get(node, 0))]
+        surplus = max(sum(running.values()) - need.replicas, 0)  # fewer are asked for: they end, they do not move
+        leaving = leaving[surplus:]
+        coming = [node for node, count in sorted(counts.items()) for _ in range(count - running.get(node, 0))]
+        targets = [names[node] for node in coming] + [""] * len(leaving)
+        return [Move(need.identity, names[node], target) for node, target in zip(leaving, targets, strict=False)]

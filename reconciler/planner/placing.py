@@ -106,11 +106,8 @@ def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
     queues = _queues(ledger, rules.key, rules.domain)
     best = np.array([score[nodes].max() for _, nodes in queues])
     most = 1 if rules.alone else max(1, replicas // STEPS)
-    rooms = [
-        _rooms(ledger, shape, nodes, score, most) if best[number] > -np.inf else None
-        for number, (_, nodes) in enumerate(queues)
-    ]
-    left = [0 if room is None else int(room.sum()) for room in rooms]
+    rooms = [_rooms(ledger, shape, nodes, score, most) for _, nodes in queues]
+    left = [int(room.sum()) for room in rooms]
     domains = [domain for domain, _ in queues]
     wanted = _turns(best.tolist(), left, domains, rules, scorer.spread_weight() / (2 * replicas), missing)
     first = sorted((number for number, count in enumerate(wanted) if count), key=lambda n: (-float(best[n]), n))
@@ -134,6 +131,8 @@ def _rooms(ledger: Ledger, shape: int, nodes: Ints, score: Floats, most: int) ->
     """How many replicas each of the nodes takes, up to `most`."""
     room = np.zeros(len(nodes), np.int64)
     open_ = np.flatnonzero(score[nodes] > -np.inf)
+    if not len(open_):
+        return room
     capacity = ledger.nodes.states.capacity(shape, ledger.nodes.number[nodes[open_]].astype(np.int64))
     room[open_] = np.minimum(capacity, most)
     return room

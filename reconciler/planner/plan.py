@@ -6,6 +6,7 @@ Imports numpy and the solver: import this module only when there is something to
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,12 +16,13 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy, TermName
 from reconciler.model.usage import Usage
 from reconciler.planner import worth
+from reconciler.planner.book import Book, book_of, planned, unchanged
 from reconciler.planner.grouping import Groups, amounts_of, group
-from reconciler.planner.holdings import Holdings
+from reconciler.planner.holdings import Holdings, Standing
 from reconciler.planner.intake import Intake, safe_amounts, take_in
-from reconciler.planner.keeping import Kept, Limits, at_once, homes, own_pods, planned, settle
+from reconciler.planner.keeping import Kept, Limits, at_once, homes, own_pods, settle
 from reconciler.planner.ledger import Ledger
-from reconciler.planner.outcome import told
+from reconciler.planner.outcome import Outcome
 from reconciler.planner.packing import Nodes, Scarcity, sizes
 from reconciler.planner.placing import order, place
 from reconciler.planner.pool_lp import merged
@@ -44,36 +46,46 @@ def plan(
     What runs and what `previous` had found stays where it may; more room never places less than before. The order of
     the inputs changes nothing, and the same input gives the same bytes. It never fails on what it is given: what cannot
     be meant is noted or left without a place.
+
+    `previous` counts with its `assignment`, `decisions` and `unplaced`. Its `book` saves work where inputs are the very
+    objects that they were; with or without it the same bytes come out.
     """
     policy = policy or Policy()
-    intake = take_in(nodes, running, workloads, pools)
-    groups = group(intake)
-    ledger, kept, taken = _opened(intake, groups, policy, previous)
+    book = book_of(previous)
+    intake = take_in(nodes, running, workloads, pools, book.known)
+    groups = group(intake, book.keyed)
+    before = planned(intake, book, previous.assignment)
+    ledger, kept, taken = _opened(intake, groups, policy, before)
     worths = worth.weights(intake.needs)
     scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, policy)
     decisions: dict[int, list[Decision]] = {}
     if any(ledger.room(int(groups.shape_of[number])).any() for number in ledger.lacking()):
         _foresee(ledger, scorer, policy)
     _place(ledger, scorer, kept, decisions)
-    before = {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}
+    waited = {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}
     waiting = {intake.needs[number].identity: ledger.missing(number) for number in ledger.lacking()}
-    if waiting != before:  # else the search before had no answer for them either
-        more = sum(max(count - before.get(identity, 0), 0) for identity, count in waiting.items())
+    if waiting != waited:  # else the search before had no answer for them either
+        more = sum(max(count - waited.get(identity, 0), 0) for identity, count in waiting.items())
         most = rounds(policy, len(intake.nodes), more, first=not previous.assignment)
-        rescue(ledger, kept, worths, policy, most, before)
+        rescue(ledger, kept, worths, policy, most, waited)
         _place(ledger, scorer, kept, decisions)  # where it made room
     value = float(ledger.counts @ np.array(worths, np.float64))
-    return told(ledger, scorer, kept, decisions, previous, value, max(worth.bound(ledger, taken, worths), value))
+    same = unchanged(intake, groups.keyed, book, before, kept.homes, ledger.holdings)
+    now = ledger.holdings.standing()
+    outcome = Outcome(ledger, scorer, kept, previous, same)
+    found = outcome.told(decisions, value, max(worth.bound(ledger, taken, worths), value))
+    identities = tuple(need.identity for need in intake.needs)
+    return replace(found, book=Book(intake.known, groups.keyed, identities, intake.at, found.assignment, now))
 
 
-def _opened(intake: Intake, groups: Groups, policy: Policy, previous: Plan) -> tuple[Ledger, Kept, Floats]:
+def _opened(intake: Intake, groups: Groups, policy: Policy, before: Standing) -> tuple[Ledger, Kept, Floats]:
     """The book with everybody's pods in it that stay, what was kept, and what others have taken."""
     states = States(groups.classes, groups.shapes, state_weights(policy))
     nodes = Nodes(states, groups.kinds)
     own, others = own_pods(intake)
     free = _left_by_others(groups, nodes, others)
     taken = worth.taken(groups, free, nodes.devices)
-    kept = homes(own, planned(intake, previous.assignment), len(intake.nodes))
+    kept = homes(own, before, len(intake.nodes))
     rows = at_once(intake, groups, kept, free, _limits(intake, policy))
     holdings = Holdings(kept.homes.where(rows))
     stayed = holdings.standing()

@@ -79,10 +79,12 @@ class Reasons:
         lacks = _lacks(np.array([free[node] for free in self._free]), request, enough, count)
         name, short_of = ledger.intake.nodes[node].name, _spelled(ledger, lacks)
         share = "" if milli in (0, DEVICE) else f" ({milli} thousandths each)"
+        reason = (
+            f"all {int(usable.sum())} nodes that it may use are too full; {name} comes nearest and lacks {short_of}"
+        )
         return (
             Constraint.CAPACITY,
-            f"all {int(usable.sum())} nodes that it may use are too full; {name} comes nearest and lacks"
-            f" {short_of}{share}",
+            f"{reason}{share}",
             f"free {short_of} on {name}, ask for as much less, or add a node like it",
         )
 

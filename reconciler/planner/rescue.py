@@ -49,7 +49,8 @@ def rescue(
             waiting += [(True, -worth[workload], workload)] * (count - fresh)
     if not waiting or not most:
         return
-    waiting = sorted(waiting)[:MOST_WAITING]
+    waiting = [each for each in sorted(waiting) if not each[0]] or sorted(waiting)
+    waiting = waiting[:MOST_WAITING]
     open_ = _open(ledger, most, sorted({workload for _, _, workload in waiting}), random)
     nodes = np.flatnonzero(open_).tolist()
     local = {node: number for number, node in enumerate(nodes)}  # the search numbers only those that take part
@@ -99,7 +100,7 @@ def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bool
     groups, free = ledger.groups, ledger.nodes.free
     open_: Bools = ~ledger.limited
     shapes = {int(ledger.asks[groups.shape_of[workload]]): int(groups.shape_of[workload]) for workload in waiting}
-    usable = open_ & groups.shapes.allowed[:, sorted(shapes.values())].any(axis=1)[groups.kinds]
+    usable: Bools = open_ & groups.shapes.allowed[:, sorted(shapes.values())].any(axis=1)[groups.kinds]
     if int(usable.sum()) <= most:
         return open_
     found = np.zeros(len(free), np.bool_)

@@ -133,7 +133,8 @@ class States:
         table = np.ascontiguousarray(np.column_stack([kinds, free, devices]), np.int64)
         data, size = table.tobytes(), table.shape[1] * table.itemsize
         keys = [data[start : start + size] for start in range(0, len(data), size)]
-        known, fresh = self._numbers, []
+        known = self._numbers
+        fresh: list[int] = []
         found = []
         for row, key in enumerate(keys):
             number = known.get(key)

@@ -1,0 +1,80 @@
+"""What a plan hands to the next one beside itself: what was worked out for single inputs, and its numbers.
+
+It makes the next plan quicker and never other: without it the same comes out, byte for byte.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reconciler.kube.names import Identity
+from reconciler.model.plan import Plan
+from reconciler.planner.grouping import NOTHING_KEYED, Keyed
+from reconciler.planner.holdings import Holdings, Standing, standing
+from reconciler.planner.intake import NOTHING_KNOWN, Intake, Known
+from reconciler.planner.states import Bools
+
+_NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """`standing` is the `assignment` of its plan, over `identities` and the `nodes` as they were, made safe."""
+
+    known: Known
+    keyed: Keyed
+    identities: tuple[Identity, ...]
+    nodes: Mapping[str, int]
+    assignment: Mapping[Identity, Mapping[str, int]]
+    standing: Standing
+
+
+EMPTY = Book(NOTHING_KNOWN, NOTHING_KEYED, (), {}, {}, Standing(np.zeros(1, np.int64), _NOTHING, _NOTHING))
+
+
+def book_of(plan: Plan) -> Book:
+    """The book of a plan; an empty one where it has none, or one that is not about its assignment."""
+    book = plan.book
+    return book if isinstance(book, Book) and book.assignment is plan.assignment else EMPTY
+
+
+def planned(intake: Intake, book: Book, before: Mapping[Identity, Mapping[str, int]]) -> Standing:
+    """What the plan before had found, on nodes that are still there and ready."""
+    ready = np.array([*(node.ready for node in intake.nodes), False], np.bool_)
+    total = len(intake.needs)
+    if book.assignment is before:
+        numbers = {need.identity: number for number, need in enumerate(intake.needs)}
+        now = np.array([numbers.get(identity, -1) for identity in book.identities], np.int64)
+        where = np.array([intake.at.get(name, -1) for name in book.nodes], np.int64)
+        workloads, nodes, counts = book.standing.workloads(), book.standing.nodes, book.standing.counts
+        workloads, nodes = now[workloads], where[nodes]
+        there = (workloads >= 0) & ready[nodes]
+        return standing(workloads[there], nodes[there], counts[there], total)
+    found = [before.get(need.identity, {}) for need in intake.needs]
+    nodes = np.array([intake.at.get(name, -1) for of_workload in found for name in of_workload], np.int64)
+    counts = np.array([count for of_workload in found for count in of_workload.values()], np.int64)
+    workloads = np.repeat(np.arange(total), [len(of_workload) for of_workload in found])
+    there = (counts > 0) & ready[nodes]
+    return standing(workloads[there], nodes[there], counts[there], total)
+
+
+def unchanged(
+    intake: Intake, keyed: Keyed, book: Book, planned: Standing, homes: Standing, holdings: Holdings
+) -> Bools:
+    """By workload, whether its replicas are just where the plan before had them, on nodes that are as they were.
+
+    `planned` is what is left of that plan, `homes` that and what runs, `holdings` where they are now.
+    """
+    numbers = {identity: number for number, identity in enumerate(book.identities)}
+    before = np.array([numbers.get(need.identity, -1) for need in intake.needs], np.int64)
+    lengths, totals = np.append(np.diff(book.standing.starts), -1), np.append(book.standing.totals(), -1)
+    begin = holdings.begin
+    same: Bools = np.diff(planned.starts) == lengths[before]
+    same &= np.diff(homes.starts) == lengths[before]
+    same &= np.diff(begin.starts) == lengths[before]
+    same &= begin.totals() == totals[before]
+    same[holdings.opened] = False
+    known = np.array([book.keyed.nodes.get(id(node)) is keyed.nodes[id(node)] for node in intake.nodes], np.bool_)
+    same[begin.workloads()[~known[begin.nodes]]] = False
+    return same
