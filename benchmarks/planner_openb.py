@@ -152,6 +152,7 @@ def greedy(trace: Trace, order: list[int], states: States) -> tuple[dict[int, fl
     """The best state for each, and nothing else: FGD or BestFit, as the states weigh."""
     states.expect(np.bincount(trace.pods, minlength=len(trace.shapes.count)))
     nodes, reader, slots = Nodes(states, trace.kinds), Reader(trace), []
+    nodes.settle(trace.classes.capacity[trace.kinds])
     for shape in order:
         score = states.score(shape, nodes.number)
         node = int(score.argmax())

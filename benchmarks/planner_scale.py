@@ -49,8 +49,9 @@ def cluster(count: int, random: Random) -> list[NodeView]:
         cpu, memory = random.choice(SIZES)
         pool = random.choices(["general", "spot", "batch"], [6, 3, 1])[0]
         taints = (Taint("dedicated", "batch"),) if pool == "batch" else ()
-        labels = {ZONE: "abc"[number % 3], "pool": pool}
-        nodes.append(NodeView(f"node-{number:05}", Resources(cpu, memory * GIBI), labels, taints))
+        name = f"node-{number:05}"
+        labels = {ZONE: "abc"[number % 3], HOSTNAME: name, "pool": pool}
+        nodes.append(NodeView(name, Resources(cpu, memory * GIBI), labels, taints))
     return nodes
 
 

@@ -133,21 +133,22 @@ def amounts_of(amount: Resources, resources: Sequence[str]) -> list[int]:
 
 def _resources(intake: Intake) -> tuple[str, ...]:
     """Only what some workload asks for: the rest cannot bind."""
-    extended = {name for need in intake.needs for name, amount in need.requests.extended if amount}
-    ephemeral = [EPHEMERAL] if any(need.requests.ephemeral for need in intake.needs) else []
+    requests = [need.requests for need in intake.needs]
+    extended = {name for request in requests if request.extended for name, amount in request.extended if amount}
+    ephemeral = [EPHEMERAL] if any(request.ephemeral for request in requests) else []
     return (CPU, MEMORY, PODS, *ephemeral, *sorted(extended))
 
 
 def _label_keys(intake: Intake) -> tuple[str, ...]:
     """Labels that some workload looks at; a hostname makes every node a class of its own, so only where it is named."""
-    keys: set[str] = set()
+    named, domains = set[str](), set[str]()
     for need in intake.needs:
-        keys.update(need.node_selector)
-        keys.update(requirement.key for term in need.node_affinity for requirement in term)
-        keys.update(requirement.key for _, term in need.preferred for requirement in term)
-        keys.update(spread.topology_key for spread in need.spreads if spread.topology_key != HOSTNAME)
-        keys.update(term.topology_key for term in need.affinities if term.topology_key != HOSTNAME)
-    return tuple(sorted(keys))
+        named.update(need.node_selector)
+        for terms in (need.node_affinity, [term for _, term in need.preferred]):
+            named.update([requirement.key for term in terms for requirement in term])
+        for rules in (need.spreads, need.affinities):
+            domains.update([rule.topology_key for rule in rules])
+    return tuple(sorted(named | (domains - {HOSTNAME})))
 
 
 def _class_key(node: NodeView, pool: str, grown: bool, resources: Sequence[str], labels: Sequence[str]) -> Key:

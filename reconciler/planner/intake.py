@@ -121,18 +121,13 @@ def _pools(nodes: Sequence[NodeView], pools: Sequence[Pool]) -> tuple[int, ...]:
     """
     keys = sorted({key for pool in pools for key in pool.node_selector})
     order = sorted(range(len(pools)), key=lambda index: (-len(pools[index].node_selector), index))
-    answers: dict[tuple[str | None, ...], int] = {}
-    found = []
-    for node in nodes:
-        values = tuple([node.labels.get(key) for key in keys])
-        answer = answers.get(values)
-        if answer is None:
-            labels = dict(zip(keys, values, strict=True))
-            answer = answers[values] = next(
-                (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items())), -1
-            )
-        found.append(answer)
-    return tuple(found)
+    rows = list(zip(*([node.labels.get(key) for node in nodes] for key in keys), strict=True)) or [()] * len(nodes)
+    answers = {}
+    for row in set(rows):
+        labels = dict(zip(keys, row, strict=True))
+        fitting = (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items()))
+        answers[row] = next(fitting, -1)
+    return tuple([answers[row] for row in rows])
 
 
 def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:
@@ -156,6 +151,8 @@ def _node(node: NodeView) -> tuple[NodeView, NodeView, str]:
     odd = allocatable != node.allocatable
     gpus, pods = min(max(node.gpus, 0), MOST_DEVICES), max(node.pods, 0)
     labels = node.labels if HOSTNAME in node.labels else {**node.labels, HOSTNAME: node.name}
+    if not odd and gpus == node.gpus and pods == node.pods and labels is node.labels:
+        return node, node, ""
     safe = NodeView(
         node.name, allocatable, labels, node.taints, pods, gpus, node.gpu_model, node.ready, node.schedulable
     )

@@ -129,8 +129,11 @@ def settle(ledger: Ledger, own: Own, kept: Kept, stayed: Bools) -> None:
             wanted = {node: runs if first else home for node, (runs, home) in left[workload].items()}
             _stay(ledger, own, workload, wanted, runs=first)
     planned_only = np.flatnonzero(stayed & (rows.counts > kept.running))
-    bound = np.array([ledger.topology.ruled(workload) for workload in range(len(needs))], np.bool_)
-    again = _broken(ledger, kept, planned_only[bound[workloads[planned_only]]])
+    again: list[int] = []
+    if len(planned_only):
+        sound = ledger.topology.sound(ledger.holdings.standing())
+        ruled = [ledger.topology.ruled(workload) and workload not in sound for workload in range(len(needs))]
+        again = _broken(ledger, kept, planned_only[np.array(ruled, np.bool_)[workloads[planned_only]]])
     for workload in {*left, *again}:
         now = ledger.held(workload)
         homeless = {node: count - now.get(node, 0) for node, count in kept.homes_of(workload).items()}

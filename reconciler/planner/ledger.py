@@ -33,8 +33,8 @@ class Ledger:
         self.demand: Floats = np.zeros(len(groups.shapes.request))  # replicas of each shape that are asked for
         np.add.at(self.demand, groups.shape_of, self.asked)
         self.asks = _asks(groups)
-        self._free: list[Ints] | None = None  # of each resource, by node; None where it has changed
-        self._rooms: dict[int, Bools] = {}
+        self._changes: list[Ints] = []  # nodes, as they changed
+        self._rooms: dict[int, tuple[int, Bools]] = {}  # by what is asked for; after so many changes
         self.queues: dict[str, list[tuple[int, Ints]]] = {}  # see `placing`
         self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
@@ -78,19 +78,16 @@ class Ledger:
 
     def room(self, shape: int) -> Bools:
         """Nodes with room for one more replica, whatever the topology says. The caller must not change it."""
-        ask, shapes, nodes = int(self.asks[shape]), self.groups.shapes, self.nodes
-        if self._free is None:
-            free = nodes.free
-            self._free = [np.ascontiguousarray(free[:, resource]) for resource in range(free.shape[1])]
-            self._rooms.clear()
-        room = self._rooms.get(ask)
+        ask, nodes = int(self.asks[shape]), np.arange(len(self.intake.nodes))
+        seen, room = self._rooms.get(ask, (0, None))
         if room is None:
-            room = self._rooms[ask] = shapes.allowed[self.groups.kinds, shape]
-            for left, asked in zip(self._free, shapes.request[shape].tolist(), strict=True):
-                if asked:
-                    room &= left >= asked
-            if count := int(shapes.count[shape]):
-                room &= nodes.with_free(int(shapes.milli[shape])) >= count
+            room = np.zeros(len(nodes), np.bool_)
+        elif seen == len(self._changes):
+            return room
+        else:
+            nodes = np.concatenate(self._changes[seen:])
+        room[nodes] = self.nodes.states.fits(shape, self.nodes.number[nodes])
+        self._rooms[ask] = len(self._changes), room
         return room
 
     def allows(self, workload: int, node: int) -> bool:
@@ -169,7 +166,7 @@ class Ledger:
 
     def _change(self, workload: int, nodes: Ints, counts: Ints) -> None:
         shape = int(self.groups.shape_of[workload])
-        self._free = None
+        self._changes.append(nodes)
         total = int(counts.sum())
         self.counts[workload] += total
         np.add.at(self.placed[:, shape], self.groups.kinds[nodes], counts)

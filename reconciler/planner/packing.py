@@ -33,13 +33,12 @@ class Slot:
 
 
 class Nodes:
-    """The nodes' states, and the devices of each, which states do not tell apart."""
+    """The nodes' states, once they are settled, and the devices of each, which states do not tell apart."""
 
     def __init__(self, states: States, kinds: Ints) -> None:
         self.states, self.kinds = states, kinds
-        self.devices: list[list[int]] = [[DEVICE] * int(count) for count in states.classes.gpus[kinds]]
+        self.devices: list[list[int]] = [[DEVICE] * count for count in states.classes.gpus[kinds].tolist()]
         self.number: NDArray[np.int32] = np.zeros(len(kinds), np.int32)
-        self.settle(states.classes.capacity[kinds])
 
     def settle(self, free: Ints) -> None:
         """So much is free of each node's resources (nodes × resources), beside what its devices say."""
@@ -119,11 +118,11 @@ class Nodes:
 class Scarcity:
     """What filling a class with a shape takes from those who can go nowhere else: (shapes × classes), in [0, 1]."""
 
-    def __init__(self, classes: Classes, shapes: Shapes, nodes: Ints) -> None:
-        """`nodes` is how many there are of each class."""
+    def __init__(self, classes: Classes, shapes: Shapes, nodes: Ints, *, once: bool = False) -> None:
+        """`nodes` is how many there are of each class; `once`: it is asked once."""
         self._shapes, self._classes = shapes, classes
         self._size = sizes(classes, shapes)
-        self._program = PoolProgram(classes, shapes, nodes, levels=())
+        self._program = PoolProgram(classes, shapes, nodes, levels=(), once=once)
         gpus = bool(shapes.count.any() and classes.gpus.any())
         room = (classes.gpus if gpus else classes.capacity[:, 0]) * nodes
         self._fitting = fitting(classes, shapes)
@@ -171,6 +170,7 @@ class Packer:
     def __init__(self, classes: Classes, shapes: Shapes, kinds: Ints, weights: Weights, scarcity: float) -> None:
         self.states = States(classes, shapes, weights)
         self.nodes = Nodes(self.states, kinds)
+        self.nodes.settle(classes.capacity[kinds])
         self.scarcity = Scarcity(classes, shapes, np.bincount(kinds, minlength=len(classes.gpus)))
         self._weight = scarcity
         self._size = sizes(classes, shapes)

@@ -132,7 +132,8 @@ def _limits(intake: Intake, policy: Policy) -> Limits:
 def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list[Decision]]) -> None:
     """What lacks a place, as far as there is room."""
     groups = ledger.groups
-    open_ = [number for number in ledger.lacking() if ledger.intake.needs[number].identity not in ledger.intake.refused]
+    shapes = {shape: bool(ledger.room(shape).any()) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
+    open_ = [number for number in ledger.lacking() if shapes[int(groups.shape_of[number])]]
     for workload in order(ledger, open_, sizes(groups.classes, groups.shapes).tolist()):
         made = place(ledger, scorer, workload, kept.homeless_of(workload))
         decisions.setdefault(workload, []).extend(made)
@@ -144,7 +145,7 @@ def _foresee(ledger: Ledger, scorer: Scorer, policy: Policy) -> None:
     if not policy.weight(TermName.SCARCITY) or not len(groups.members) or not len(groups.shapes.request):
         return
     alike = merged(groups.classes, groups.shapes, groups.kinds)
-    scarcity = Scarcity(alike.classes, alike.shapes, alike.nodes)
+    scarcity = Scarcity(alike.classes, alike.shapes, alike.nodes, once=True)
     if not scarcity.matters:
         return
     scarcity.expect(ledger.demand, ledger.nodes.room(), alike.sums(ledger.placed.astype(np.float64)))

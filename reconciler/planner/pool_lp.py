@@ -20,6 +20,7 @@ import numpy as np
 from reconciler.planner.states import DEVICE, Bools, Classes, Floats, Ints, Shapes
 
 LEVELS: Final = range(1, 9)
+_PRIMAL: Final = 4  # no flow at all is feasible: the primal simplex begins there
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,19 @@ class PoolProgram:
     """One program, solved again and again with other demands. Single-threaded simplex: the same input, the same
     vertex."""
 
-    def __init__(self, classes: Classes, shapes: Shapes, nodes: Ints, levels: Sequence[int] = LEVELS) -> None:
+    def __init__(
+        self, classes: Classes, shapes: Shapes, nodes: Ints, levels: Sequence[int] = LEVELS, *, once: bool = False
+    ) -> None:
+        """`once`: it is not solved again, so the way that is quickest from nothing is taken."""
         self._shapes, self.nodes = shapes, nodes
         self._pairs = fitting(classes, shapes)
         self._shape, self._kind = np.nonzero(self._pairs)
         self._rows = [row for row in rows(classes, shapes, levels) if self._matters(row)]
         self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 1)):
+        options: list[tuple[str, bool | int | str]] = [("output_flag", False), ("threads", 1), ("random_seed", 1)]
+        if once:
+            options += [("presolve", "off"), ("simplex_strategy", _PRIMAL)]
+        for option, value in options:
             self._solver.setOptionValue(option, value)
         self._load()
 

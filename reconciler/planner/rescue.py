@@ -100,7 +100,8 @@ def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bool
     groups, free = ledger.groups, ledger.nodes.free
     open_: Bools = ~ledger.limited
     shapes = {int(ledger.asks[groups.shape_of[workload]]): int(groups.shape_of[workload]) for workload in waiting}
-    usable: Bools = open_ & groups.shapes.allowed[:, sorted(shapes.values())].any(axis=1)[groups.kinds]
+    kinds: Bools = groups.shapes.allowed[:, sorted(shapes.values())].any(axis=1)
+    usable: Bools = (kinds[groups.kinds] * open_).astype(np.bool_)
     if int(usable.sum()) <= most:
         return open_
     found = np.zeros(len(free), np.bool_)
@@ -142,14 +143,15 @@ def _leaving(ledger: Ledger, kept: Kept, workload: int, nodes: list[int]) -> lis
 
 def _asks(ledger: Ledger) -> list[Ask]:
     shapes = ledger.groups.shapes
+    columns = shapes.request, shapes.count, shapes.milli, shapes.allowed.T
     return [
         Ask(
-            tuple((resource, int(amount)) for resource, amount in enumerate(shapes.request[shape]) if amount),
-            int(shapes.count[shape]),
-            int(shapes.milli[shape]),
-            frozenset(np.flatnonzero(shapes.allowed[:, shape]).tolist()),
+            tuple((resource, amount) for resource, amount in enumerate(request) if amount),
+            count,
+            milli,
+            frozenset(kind for kind, may in enumerate(allowed) if may),
         )
-        for shape in range(len(shapes.request))
+        for request, count, milli, allowed in zip(*(column.tolist() for column in columns), strict=True)
     ]
 
 

@@ -32,6 +32,8 @@ class Scorer:
     def __init__(self, intake: Intake, groups: Groups, nodes: Nodes, topology: Topology, policy: Policy) -> None:
         self._intake, self._groups, self._nodes, self._topology = intake, groups, nodes, topology
         self._weight = {name: policy.weight(name) for name in ORDER}
+        self._order = [name for name in ORDER if self._weight[name]]
+        self._terms: dict[tuple[TermName, float], Term] = {}
         self._cost, self._calm = _pool_terms(intake, groups)
         self._scarcity: Floats | None = None  # by shape and class; nothing is scarce until that is said
         self._pools = self._weight[TermName.COST] * self._cost + self._weight[TermName.SPOT] * self._calm
@@ -86,11 +88,16 @@ class Scorer:
                 TermName.ZONE: 1.0 if zone is None else float(zone[node]),
                 TermName.SPOT: float(self._calm[node]),
             }
-            terms = tuple(
-                Term(name, FAMILY[name], values[name], self._weight[name]) for name in ORDER if self._weight[name]
-            )
+            terms = tuple([self._term(name, values[name]) for name in self._order])
             found.append(Option(self.place(node), self._intake.nodes[node].name, terms))
         return found
+
+    def _term(self, name: TermName, value: float) -> Term:
+        """One object for equal terms: most are 0 or 1, and a plan has tens of thousands."""
+        term = self._terms.get((name, value))
+        if term is None:
+            term = self._terms[name, value] = Term(name, FAMILY[name], value, self._weight[name])
+        return term
 
     def spread_weight(self) -> float:
         return self._weight[TermName.SPREAD]

@@ -181,6 +181,17 @@ class States:
         fitting: Ints = np.maximum(room, 0)
         return fitting
 
+    def fits(self, shape: int, states: NDArray[np.int32]) -> Bools:
+        """Whether one replica of the shape fits nodes in these states."""
+        fits: Bools = self.shapes.allowed[self.kind[states], shape]
+        free = self.free[states]
+        for resource, asked in enumerate(self.shapes.request[shape].tolist()):
+            if asked:
+                fits &= free[:, resource] >= asked
+        if count := int(self.shapes.count[shape]):
+            fits &= (self.devices[states] >= int(self.shapes.milli[shape])).sum(axis=1) >= count
+        return fits
+
     def terms(self, shape: int, states: Ints) -> Scored:
         """The terms of every way to place one replica into nodes in these states, where it fits."""
         shapes = self.shapes

@@ -14,7 +14,7 @@ from reconciler.model.cluster_view import HOSTNAME, NodeView, PodAffinity, PodVi
 from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.grouping import Groups
-from reconciler.planner.holdings import Holdings
+from reconciler.planner.holdings import Holdings, Standing
 from reconciler.planner.states import Bools, Floats, Ints
 from reconciler.planner.watches import Watch, Watches
 
@@ -141,6 +141,46 @@ class Topology:
             if away is not None and (_at(away, self._watches.domain(watch)[nodes]) > own.count(watch)).any():
                 return True
         return False
+
+    def sound(self, standing: Standing) -> set[int]:
+        """Workloads of which no replica is `broken`, all being as it stands: only the usual ones, all at a look.
+
+        Those whose rules concern nobody else: one a node, or one spread.
+        """
+        alone, spread = [], dict[tuple[str, int], list[tuple[int, _Rule]]]()
+        for workload, rules in enumerate(self._rules):
+            if len(rules) != 1 or not all(self._watches.private(watch, workload) for watch in self._counted[workload]):
+                continue
+            (rule,) = rules
+            if not rule.matches or not rule.hard:
+                continue
+            key = self._watches.key(rule.watch)
+            if rule.constraint is Constraint.ANTI_AFFINITY and self._watches.size(rule.watch) == self._size:
+                alone.append(workload)
+            elif rule.constraint is Constraint.SPREAD:
+                spread.setdefault((key, int(self._groups.admission_of[workload])), []).append((workload, rule))
+        total = len(self._rules)
+        workloads = standing.workloads()
+        most = np.zeros(total, np.int64)
+        np.maximum.at(most, workloads, standing.counts)
+        found = {workload for workload in alone if most[workload] <= 1}
+        for of_key in spread.values():
+            numbers, (first, *_) = np.full(total, -1, np.int64), [rule for _, rule in of_key]
+            numbers[[workload for workload, _ in of_key]] = np.arange(len(of_key))
+            rows = np.flatnonzero(numbers[workloads] >= 0)
+            domain = self._watches.domain(first.watch)[standing.nodes[rows]]
+            size = self._watches.size(first.watch)
+            counts = np.zeros((len(of_key), size + 1), np.int64)
+            np.add.at(counts, (numbers[workloads[rows]], domain), standing.counts[rows])  # -1 is the last
+            if first.domains is None or not len(first.domains):
+                continue
+            skew = counts[:, :size].max(axis=1) - counts[:, first.domains].min(axis=1)
+            found |= {
+                w
+                for (w, rule), over, lost in zip(of_key, skew, counts[:, -1], strict=True)
+                if over <= rule.skew and not lost
+            }
+        return found
 
     def parts(self, workload: int) -> list[tuple[Constraint, Bools]]:
         """The same, rule by rule."""

@@ -90,8 +90,21 @@ class Watches:
         for watch in away:
             self._away[watch].foreign.append(node)
 
+    def private(self, watch: int, workload: int) -> bool:
+        """Whether nobody but replicas of the workload counts for it, or keeps away what it watches."""
+        counted, away = self._matching[watch], self._away[watch]
+        return (
+            counted.workloads == [workload]
+            and set(away.workloads) <= {workload}
+            and not (counted.foreign or away.foreign)
+        )
+
     def key(self, watch: int) -> str:
         return self._keys[watch]
+
+    def size(self, watch: int) -> int:
+        """How many domains there are."""
+        return self._matching[watch].size
 
     def domain(self, watch: int) -> Ints:
         return self._matching[watch].domain
@@ -120,7 +133,8 @@ class Watches:
         found = self._domains.get(key)
         if found is None:
             names = [node.labels.get(key) for node in self._nodes]
-            values = {name: number for number, name in enumerate(sorted({name for name in names if name is not None}))}
+            present = dict.fromkeys(name for name in names if name is not None)  # in order already, mostly
+            values = {name: number for number, name in enumerate(sorted(present))}
             domain = np.array([-1 if name is None else values[name] for name in names], np.int64)
             found = self._domains[key] = domain, len(values)
         return found

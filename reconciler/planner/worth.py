@@ -37,7 +37,7 @@ def bound(ledger: Ledger, taken: Floats, worth: Sequence[float]) -> float:
     elsewhere = (ledger.placed * ~shapes.allowed).sum(axis=0)
     demand = ledger.demand - elsewhere
     alike = merged(groups.classes, shapes, groups.kinds)
-    program = PoolProgram(alike.classes, alike.shapes, alike.nodes, BOUND_LEVELS)
+    program = PoolProgram(alike.classes, alike.shapes, alike.nodes, BOUND_LEVELS, once=True)
     return program.solve(demand, value, taken=alike.sums(taken)).objective + float(elsewhere @ value)
 
 
@@ -46,8 +46,10 @@ def taken(groups: Groups, free: Ints, devices: Sequence[Sequence[int]]) -> Float
     (nodes × resources) and `devices`, by node, are what they leave."""
     classes, kinds = groups.classes, groups.kinds
     used = (classes.capacity[kinds] - free).astype(np.float64)
-    gpus = [DEVICE * len(each) - sum(each) for each in devices]
-    rows = np.column_stack([used, np.array(gpus, np.float64)])
+    gpus = np.zeros(len(kinds))
+    for node in np.flatnonzero(classes.gpus[kinds]).tolist():
+        gpus[node] = DEVICE * len(devices[node]) - sum(devices[node])
+    rows = np.column_stack([used, gpus])
     # Sums of whole numbers below 2^53, so that their order does not matter; divided only then.
     total = np.column_stack([np.bincount(kinds, column, len(classes.gpus)) for column in rows.T])
     shares: Floats = total / np.column_stack([np.maximum(classes.capacity, 1), np.full(len(classes.gpus), DEVICE)])
