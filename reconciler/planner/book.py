@@ -13,7 +13,7 @@ from reconciler.model.plan import Plan
 from reconciler.planner.grouping import NOTHING_KEYED, Keyed
 from reconciler.planner.holdings import Holdings, Standing, standing
 from reconciler.planner.intake import NOTHING_KNOWN, Intake, Known
-from reconciler.planner.states import Bools
+from reconciler.planner.states import Bools, Ints
 
 _NOTHING = np.zeros(0, np.int64)
 
@@ -59,12 +59,11 @@ def planned(intake: Intake, book: Book, before: Mapping[Identity, Mapping[str, i
     return standing(workloads[there], nodes[there], counts[there], total)
 
 
-def unchanged(
-    intake: Intake, keyed: Keyed, book: Book, planned: Standing, homes: Standing, holdings: Holdings
-) -> Bools:
+def unchanged(intake: Intake, fresh: Ints, book: Book, planned: Standing, homes: Standing, holdings: Holdings) -> Bools:
     """By workload, whether its replicas are just where the plan before had them, on nodes that are as they were.
 
-    `planned` is what is left of that plan, `homes` that and what runs, `holdings` where they are now.
+    `fresh` are the nodes that are not; `planned` is what is left of that plan, `homes` that and what runs,
+    `holdings` where they are now.
     """
     numbers = {identity: number for number, identity in enumerate(book.identities)}
     before = np.array([numbers.get(need.identity, -1) for need in intake.needs], np.int64)
@@ -75,6 +74,7 @@ def unchanged(
     same &= np.diff(begin.starts) == lengths[before]
     same &= begin.totals() == totals[before]
     same[holdings.opened] = False
-    known = np.array([book.keyed.nodes.get(id(node)) is keyed.nodes[id(node)] for node in intake.nodes], np.bool_)
-    same[begin.workloads()[~known[begin.nodes]]] = False
+    changed = np.zeros(len(intake.nodes), np.bool_)
+    changed[fresh] = True
+    same[begin.workloads()[changed[begin.nodes]]] = False
     return same

@@ -26,12 +26,23 @@ Key = tuple[Any, ...]  # of one sort for each use, so that keys compare
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What a workload looks at in a node: scarce resources, and labels."""
+
+    ephemeral: bool
+    extended: frozenset[str]
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Keyed:
     """The keys of single nodes and needs, by `id` (see `intake.Known`); they hold for the same resources and labels.
+    `looks` hold for any.
 
     Equal keys are one object, which `shared` finds, so that they can be told apart without comparing them.
     """
 
+    looks: Mapping[int, tuple[WorkloadNeed, Look]]
     resources: tuple[str, ...]
     labels: tuple[str, ...]
     nodes: Mapping[int, tuple[NodeView, str, Key]]  # a node made safe, its pool, its class
@@ -39,7 +50,7 @@ class Keyed:
     shared: Mapping[Key, Key]
 
 
-NOTHING_KEYED: Final = Keyed((), (), {}, {}, {})
+NOTHING_KEYED: Final = Keyed({}, (), (), {}, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,7 @@ class Groups:
     place_of: Ints
     members: tuple[NodeView, ...]  # the first node of each class
     keyed: Keyed
+    fresh: Ints  # nodes that were not keyed before, or otherwise
 
     def refusal(self, workload: int, kind: int) -> Constraint | None:
         return self.refusals[int(self.admission_of[workload])][kind]
@@ -74,16 +86,30 @@ class Groups:
 
 def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
     """Nodes that no workload can tell apart, and workloads that ask for the same of the same nodes."""
-    resources, labels = _resources(intake), _label_keys(intake)
+    alike: dict[Look, Look] = {}
+    looks = {}
+    for need in intake.needs:
+        seen = keyed.looks.get(id(need))
+        if seen is None:
+            look = _look(need)
+            seen = need, alike.setdefault(look, look)
+        looks[id(need)] = seen
+    distinct = set({id(look): look for _, look in looks.values()}.values())
+    extended = sorted(frozenset[str]().union(*(look.extended for look in distinct)))
+    ephemeral = [EPHEMERAL] if any(look.ephemeral for look in distinct) else []
+    resources = (CPU, MEMORY, PODS, *ephemeral, *extended)  # only what some workload asks for: the rest cannot bind
+    labels = tuple(sorted(frozenset[str]().union(*(look.labels for look in distinct))))
     known = keyed if (keyed.resources, keyed.labels) == (resources, labels) else NOTHING_KEYED
     shared = dict(known.shared)
     pools = [*(pool.name for pool in intake.pools), ""]
-    nodes = {}
+    nodes: dict[int, tuple[NodeView, str, Key]] = {}
+    fresh: list[int] = []
     for node, number in zip(intake.nodes, intake.of_pool, strict=True):
         found, pool = known.nodes.get(id(node)), pools[number]
         if found is None or found[1] != pool:
             key = _class_key(node, pool, node.name in intake.grown, resources, labels)
             found = node, pool, shared.setdefault(key, key)
+            fresh.append(len(nodes))
         nodes[id(node)] = found
     keys = {id(key): key for _, _, key in nodes.values()}
     class_keys = sorted(keys.values())
@@ -121,7 +147,8 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
         resources, classes, shapes, kinds, shape_of, admission_of, refusals,
         np.array(eligible, np.bool_).reshape(size), np.array(stays, np.bool_).reshape(size), places,
         np.array([places.index(place) for place in class_places], np.int64)[kinds], members,
-        Keyed(resources, labels, nodes, needs, {key: key for key in used.values()}),
+        Keyed(looks, resources, labels, nodes, needs, {key: key for key in used.values()}),
+        np.array(fresh, np.int64),
     )  # fmt: skip
 
 
@@ -131,24 +158,14 @@ def amounts_of(amount: Resources, resources: Sequence[str]) -> list[int]:
     return [known.get(name, 0) for name in resources]
 
 
-def _resources(intake: Intake) -> tuple[str, ...]:
-    """Only what some workload asks for: the rest cannot bind."""
-    requests = [need.requests for need in intake.needs]
-    extended = {name for request in requests if request.extended for name, amount in request.extended if amount}
-    ephemeral = [EPHEMERAL] if any(request.ephemeral for request in requests) else []
-    return (CPU, MEMORY, PODS, *ephemeral, *sorted(extended))
-
-
-def _label_keys(intake: Intake) -> tuple[str, ...]:
-    """Labels that some workload looks at; a hostname makes every node a class of its own, so only where it is named."""
-    named, domains = set[str](), set[str]()
-    for need in intake.needs:
-        named.update(need.node_selector)
-        for terms in (need.node_affinity, [term for _, term in need.preferred]):
-            named.update([requirement.key for term in terms for requirement in term])
-        for rules in (need.spreads, need.affinities):
-            domains.update([rule.topology_key for rule in rules])
-    return tuple(sorted(named | (domains - {HOSTNAME})))
+def _look(need: WorkloadNeed) -> Look:
+    """What the workload looks at. A hostname makes every node a class of its own, so only where it is named."""
+    named = set(need.node_selector)
+    for terms in (need.node_affinity, [term for _, term in need.preferred]):
+        named.update([requirement.key for term in terms for requirement in term])
+    domains = {rule.topology_key for rules in (need.spreads, need.affinities) for rule in rules} - {HOSTNAME}
+    extended = frozenset(name for name, amount in need.requests.extended if amount)
+    return Look(need.requests.ephemeral > 0, extended, frozenset(named | domains))
 
 
 def _class_key(node: NodeView, pool: str, grown: bool, resources: Sequence[str], labels: Sequence[str]) -> Key:

@@ -65,7 +65,7 @@ def take_in(
     notes += [note for _, _, note in safe_nodes if note]
     existing = _distinct([safe for _, safe, _ in safe_nodes], attrgetter("name"), "node", notes)
     grown = [node for pool in sorted_pools for node in _growth(pool, notes)]
-    every = tuple(sorted([*existing, *grown], key=attrgetter("name")))
+    every = tuple(sorted([*existing, *grown], key=attrgetter("name")) if grown else existing)
     safe_needs = [known.needs.get(id(need)) or _need(need) for need in sorted(workloads, key=attrgetter("identity"))]
     needs = _distinct(safe_needs, lambda each: each[1].identity, "workload", notes)
     refused = {need.identity: wrong for _, need, wrong, _ in needs if wrong}
@@ -121,13 +121,17 @@ def _pools(nodes: Sequence[NodeView], pools: Sequence[Pool]) -> tuple[int, ...]:
     """
     keys = sorted({key for pool in pools for key in pool.node_selector})
     order = sorted(range(len(pools)), key=lambda index: (-len(pools[index].node_selector), index))
-    rows = list(zip(*([node.labels.get(key) for node in nodes] for key in keys), strict=True)) or [()] * len(nodes)
-    answers = {}
-    for row in set(rows):
-        labels = dict(zip(keys, row, strict=True))
-        fitting = (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items()))
-        answers[row] = next(fitting, -1)
-    return tuple([answers[row] for row in rows])
+    answers: dict[tuple[str | None, ...], int] = {}
+    found = []
+    columns = [[node.labels.get(key) for node in nodes] for key in keys]
+    for row in zip(*columns, strict=True) if keys else [()] * len(nodes):
+        answer = answers.get(row)
+        if answer is None:
+            labels = dict(zip(keys, row, strict=True))
+            fitting = (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items()))
+            answer = answers[row] = next(fitting, -1)
+        found.append(answer)
+    return tuple(found)
 
 
 def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:

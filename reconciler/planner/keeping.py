@@ -6,6 +6,7 @@ under a limit, or holds a GPU, is looked at one by one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Own:
     devices: Mapping[tuple[int, int], list[tuple[int, ...]]]
 
 
-@dataclass(slots=True)
+@dataclass
 class Kept:
     """`homes` are rows of replicas that ran or were planned, `running` of which so many run. By workload and node,
     `homeless` are those of them that could not stay."""
@@ -38,7 +39,13 @@ class Kept:
     running: Ints
     homeless: dict[int, dict[int, int]] = field(default_factory=dict)
 
+    @cached_property
+    def anything_runs(self) -> bool:
+        return bool(self.running.any())
+
     def running_of(self, workload: int) -> Mapping[int, int]:
+        if not self.anything_runs:
+            return _NONE
         rows = slice(int(self.homes.starts[workload]), int(self.homes.starts[workload + 1]))
         pairs = zip(self.homes.nodes[rows].tolist(), self.running[rows].tolist(), strict=True)
         return {node: count for node, count in pairs if count}

@@ -78,15 +78,16 @@ class Ledger:
 
     def room(self, shape: int) -> Bools:
         """Nodes with room for one more replica, whatever the topology says. The caller must not change it."""
-        ask, nodes = int(self.asks[shape]), np.arange(len(self.intake.nodes))
-        seen, room = self._rooms.get(ask, (0, None))
-        if room is None:
-            room = np.zeros(len(nodes), np.bool_)
-        elif seen == len(self._changes):
-            return room
+        ask, states = int(self.asks[shape]), self.nodes.states
+        known = self._rooms.get(ask)
+        if known is None:
+            room: Bools = states.fits(shape, np.arange(states.size, dtype=np.int32))[self.nodes.number]
         else:
+            seen, room = known
+            if seen == len(self._changes):
+                return room
             nodes = np.concatenate(self._changes[seen:])
-        room[nodes] = self.nodes.states.fits(shape, self.nodes.number[nodes])
+            room[nodes] = states.fits(shape, self.nodes.number[nodes])
         self._rooms[ask] = len(self._changes), room
         return room
 

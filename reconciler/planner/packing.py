@@ -37,7 +37,9 @@ class Nodes:
 
     def __init__(self, states: States, kinds: Ints) -> None:
         self.states, self.kinds = states, kinds
-        self.devices: list[list[int]] = [[DEVICE] * count for count in states.classes.gpus[kinds].tolist()]
+        nothing: list[int] = []  # shared: it cannot change, and there may be thousands
+        gpus = states.classes.gpus[kinds].tolist()
+        self.devices: list[list[int]] = [[DEVICE] * count if count else nothing for count in gpus]
         self.number: NDArray[np.int32] = np.zeros(len(kinds), np.int32)
 
     def settle(self, free: Ints) -> None:

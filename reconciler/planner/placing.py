@@ -57,7 +57,7 @@ def place(ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, 
         if not placed:
             break
     while missing > 0:
-        score = scorer.scores(workload, here, homes)
+        score = scorer.scores(workload, ledger.room(shape), here, homes)
         mask, pools = ledger.topology.mask(workload), ledger.open_pools(workload)
         if mask is not None:
             score[~mask] = -np.inf
@@ -99,7 +99,7 @@ def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
         return 0, []
     shape = int(ledger.groups.shape_of[workload])
     replicas = ledger.intake.needs[workload].replicas
-    score = scorer.scores(workload, here, {})
+    score = scorer.scores(workload, ledger.room(shape), here, {})
     for constraint, part in ledger.topology.parts(workload):
         if constraint is not Constraint.SPREAD:  # that says only where the next one may be: its counts are kept below
             score[~part] = -np.inf
@@ -120,7 +120,9 @@ def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
         nodes, counts = nodes[order[: last + 1]], room[order[: last + 1]]
         counts[-1] -= int(ends[last]) - count
         if len(decisions) < EXPLAINED:
-            now = scorer.scores(workload, here, {}) if decisions else score  # the others are beside it by now
+            now = (
+                scorer.scores(workload, ledger.room(shape), here, {}) if decisions else score
+            )  # the others are beside it by now
             decisions.append(_decision(ledger, scorer, workload, int(nodes[0]), now, here, {}))
         ledger.enter_many(workload, nodes, counts)
         here[nodes] += counts

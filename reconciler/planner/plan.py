@@ -70,7 +70,7 @@ def plan(
         rescue(ledger, kept, worths, policy, most, waited)
         _place(ledger, scorer, kept, decisions)  # where it made room
     value = float(ledger.counts @ np.array(worths, np.float64))
-    same = unchanged(intake, groups.keyed, book, before, kept.homes, ledger.holdings)
+    same = unchanged(intake, groups.fresh, book, before, kept.homes, ledger.holdings)
     now = ledger.holdings.standing()
     outcome = Outcome(ledger, scorer, kept, previous, same)
     found = outcome.told(decisions, value, max(worth.bound(ledger, taken, worths), value))

@@ -36,14 +36,14 @@ class Reasons:
 
     def _why(self, workload: int, need: WorkloadNeed) -> tuple[Constraint, str, str]:
         ledger, groups = self._ledger, self._ledger.groups
-        if need.identity in ledger.intake.refused:
-            return Constraint.INPUT, ledger.intake.refused[need.identity], "state an amount that a node can have"
-        if not ledger.intake.nodes:
-            return Constraint.NO_NODES, "there are no nodes", "add a node, or a pool that may grow"
         shape = int(groups.shape_of[workload])
         known = self._full.get(int(ledger.asks[shape]))
         if known is not None and ledger.quota_left(workload) > 0:
             return known
+        if need.identity in ledger.intake.refused:
+            return Constraint.INPUT, ledger.intake.refused[need.identity], "state an amount that a node can have"
+        if not ledger.intake.nodes:
+            return Constraint.NO_NODES, "there are no nodes", "add a node, or a pool that may grow"
         allowed: Bools = groups.shapes.allowed[groups.kinds, shape]
         if not allowed.any():
             return _refused(ledger, workload, need)

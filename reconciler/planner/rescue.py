@@ -100,8 +100,8 @@ def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bool
     groups, free = ledger.groups, ledger.nodes.free
     open_: Bools = ~ledger.limited
     shapes = {int(ledger.asks[groups.shape_of[workload]]): int(groups.shape_of[workload]) for workload in waiting}
-    kinds: Bools = groups.shapes.allowed[:, sorted(shapes.values())].any(axis=1)
-    usable: Bools = (kinds[groups.kinds] * open_).astype(np.bool_)
+    usable: Bools = np.isin(groups.kinds, np.nonzero(groups.shapes.allowed[:, sorted(shapes.values())])[0])
+    usable &= open_
     if int(usable.sum()) <= most:
         return open_
     found = np.zeros(len(free), np.bool_)

@@ -14,7 +14,7 @@ from reconciler.model.planning_policy import FAMILY, Family, Policy, TermName
 from reconciler.planner.grouping import Groups
 from reconciler.planner.intake import Intake, prices
 from reconciler.planner.packing import Nodes
-from reconciler.planner.states import Floats, Ints, Weights
+from reconciler.planner.states import Bools, Floats, Ints, Weights
 from reconciler.planner.topology import Topology
 
 ORDER = tuple(name for name in TermName if FAMILY[name] is not Family.ALLOCATION)
@@ -44,11 +44,12 @@ class Scorer:
         """What is scarce: a term for each shape and class."""
         self._scarcity, self._fixed = scarcity, (-1, self._pools)
 
-    def scores(self, workload: int, here: Ints, homes: Mapping[int, int]) -> Floats:
-        """Of one replica more on each node, minus infinity where it does not fit. What is the same for all nodes is
-        left out."""
-        shape = int(self._groups.shape_of[workload])
-        score = self._nodes.states.score(shape, self._nodes.number) + self._of_shape(shape)
+    def scores(self, workload: int, room: Bools, here: Ints, homes: Mapping[int, int]) -> Floats:
+        """Of one replica more on each node, minus infinity where it does not fit: where `room` says that there is none.
+        What is the same for all nodes is left out."""
+        shape, score = int(self._groups.shape_of[workload]), np.full(len(room), -np.inf)
+        nodes = np.flatnonzero(room)
+        score[nodes] = self._nodes.states.score(shape, self._nodes.number[nodes]) + self._of_shape(shape)[nodes]
         beside = self._beside(workload, here)
         if beside is not None:
             score += self._weight[TermName.SPREAD] * beside

@@ -270,7 +270,9 @@ class Search:
     def _affordable(self, put: list[tuple[int, int, int]]) -> bool:
         """Whether no budget of moves is exceeded."""
         self._shift(put, 1)
-        if self._moves >= 0 and all(budget >= 0 for budget in self._budgets):
+        if self._moves >= 0 and (
+            not self._budgets or all(self._budgets[self._pieces[p].group] >= 0 for p, _, _ in put)
+        ):
             return True
         self._shift(put, -1)
         return False

@@ -60,7 +60,7 @@ class Topology:
     ) -> None:
         """`foreign` are pods that we do not plan, with their nodes; `holdings` say where our replicas are."""
         self._size, self._groups = len(nodes), groups
-        self._watches = Watches(nodes, holdings)
+        self._watches = Watches(nodes, groups, holdings)
         self._spread_over: dict[tuple[str, int], Ints] = {}
         self._rules = [self._rules_of(need, index) for index, need in enumerate(needs)]
         others = [(pod, node, self._keeping_away(pod.namespace, pod.affinities)) for pod, node in foreign]

@@ -11,6 +11,7 @@ import numpy as np
 
 from reconciler.kube.selector import LabelSelector, Operator
 from reconciler.model.cluster_view import NodeView
+from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Holdings
 from reconciler.planner.states import Ints
 
@@ -52,8 +53,8 @@ class _Tally:
 class Watches:
     """Numbered as they are first asked for; all of them before any pod is `attend`ed to."""
 
-    def __init__(self, nodes: Sequence[NodeView], holdings: Holdings) -> None:
-        self._nodes, self._holdings = nodes, holdings
+    def __init__(self, nodes: Sequence[NodeView], groups: Groups, holdings: Holdings) -> None:
+        self._nodes, self._groups, self._holdings = nodes, groups, holdings
         self._numbers: dict[Watch, int] = {}
         self._keys: list[str] = []
         self._domains: dict[str, tuple[Ints, int]] = {}
@@ -132,12 +133,22 @@ class Watches:
         """The domain of each node, numbered by name, and how many there are."""
         found = self._domains.get(key)
         if found is None:
-            names = [node.labels.get(key) for node in self._nodes]
-            present = dict.fromkeys(name for name in names if name is not None)  # in order already, mostly
-            values = {name: number for number, name in enumerate(sorted(present))}
-            domain = np.array([-1 if name is None else values[name] for name in names], np.int64)
-            found = self._domains[key] = domain, len(values)
+            if key in self._groups.keyed.labels:  # nodes of one class agree on it
+                domain, size = _domains([member.labels.get(key) for member in self._groups.members])
+                found = domain[self._groups.kinds], size
+            else:
+                found = _domains([node.labels.get(key) for node in self._nodes])
+            self._domains[key] = found
         return found
+
+
+def _domains(names: list[str | None]) -> tuple[Ints, int]:
+    """The number of each name, -1 where there is none, and how many there are."""
+    ordered: list[str] = sorted(dict.fromkeys([name for name in names if name is not None]))
+    if ordered == names:
+        return np.arange(len(names)), len(names)
+    values = {name: number for number, name in enumerate(ordered)}
+    return np.array([-1 if name is None else values[name] for name in names], np.int64), len(values)
 
 
 class _Selectors:
