@@ -1,13 +1,17 @@
 """A plan for 2,000 workloads with about 100,000 replicas on 10,000 nodes: seconds, memory, and how near to the bound.
 
-    python benchmarks/planner_scale.py [--workloads 2000] [--replicas 100000] [--nodes 10000] [--loads 0.9 1 1.1]
+    python benchmarks/planner_scale.py [--workloads 2000] [--nodes 10000] [--loads 0.9 1 1.1] [--running] [--sizes]
 
 The cluster is made from a seed: three sizes of nodes in three zones, a spot pool and a tainted one; workloads with one
-replica a node, hard zone spread, tolerations, a stated pool, and three priorities. Demand is so much of the scarcer of
-cpu and memory of all nodes, also of those that most may not use. `of_bound` is Σ priority weight × replicas placed over
-the linear bound, at the worst load; beside it, how many replicas have no place. `incremental_ms` is the plan again
-after one node was lost, from the plan before. Processor time, so that a busy machine shows the same. The last line is
-JSON.
+replica a node, hard zone spread, tolerations, a stated pool, and three priorities; half a core to eight for a replica,
+so that ten of them to a node are a full load. Demand is so much of the scarcer of cpu and memory of all nodes, also of
+those that most may not use; so some replicas have no place at any of these loads.
+
+`full_s` is a plan from nothing. `incremental_ms` is a plan from the plan before after one workload has changed its
+replicas, or after one node was lost: the median of five changes of each sort, the worse of the two sorts. `of_bound` is
+Σ priority weight × replicas placed over the linear bound. All at the worst load; in processor time, so that a busy
+machine shows nearly the same. With `--running` the replicas of the plan before run; with `--sizes` a tenth of it and
+twice as much follow. The last line is JSON.
 """
 
 import argparse
@@ -17,6 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from statistics import median
 
 from reconciler.kube.names import Identity
 from reconciler.kube.selector import LabelSelector
@@ -25,6 +30,7 @@ from reconciler.model.cluster_view import (
     ZONE,
     NodeView,
     PodAffinity,
+    PodView,
     Resources,
     Taint,
     Toleration,
@@ -35,6 +41,8 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.planner.plan import plan
 
 GIBI = 1 << 30
+REPLICAS_A_NODE = 10
+CHANGES = 5
 SIZES = ((16_000, 64), (32_000, 128), (64_000, 256))  # cpu, and memory in gibibytes
 POOLS = (
     Pool("general", {"pool": "general"}, 1.0),
@@ -59,7 +67,7 @@ def workloads(count: int, replicas: int, random: Random) -> list[WorkloadNeed]:
     found = []
     for number in range(count):
         name = f"workload-{number:04}"
-        cpu = random.choice([250, 500, 1000, 2000, 4000, 8000])
+        cpu = random.choice([500, 1000, 2000, 4000, 6000, 8000])
         selector = LabelSelector.of({"matchLabels": {"app": name}})
         need = WorkloadNeed(
             Identity("reconciler.dev", "Deployment", f"team-{number % 50}", name),
@@ -90,45 +98,101 @@ def loaded(needs: Sequence[WorkloadNeed], nodes: Sequence[NodeView], load: float
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    plan: Plan
-    seconds: float
+class Cluster:
+    nodes: list[NodeView]
+    pods: list[PodView]
+    needs: list[WorkloadNeed]
 
 
-def timed(nodes: Sequence[NodeView], needs: Sequence[WorkloadNeed], previous: Plan) -> Timed:
+def carried_out(needs: Sequence[WorkloadNeed], found: Plan) -> list[PodView]:
+    """A pod for each replica that has a node."""
+    return [
+        PodView(
+            need.identity.namespace, f"{need.identity.name}-{node}-{n}", node, need.requests, need.identity, need.labels
+        )
+        for need in needs
+        for node, count in found.assignment[need.identity].items()
+        for n in range(count)
+    ]
+
+
+def changed(cluster: Cluster, number: int) -> Cluster:
+    """One workload wants a fifth more replicas, or less where the number is odd."""
+    at = (7919 * (number + 1)) % len(cluster.needs)
+    need = cluster.needs[at]
+    more = max(1, need.replicas // 5)
+    other = replace(need, replicas=max(0, need.replicas + (-more if number % 2 else more)))
+    return replace(cluster, needs=[*cluster.needs[:at], other, *cluster.needs[at + 1 :]])
+
+
+def lost(cluster: Cluster, number: int) -> Cluster:
+    """One node is gone, with what ran there."""
+    at = (7919 * (number + 1)) % len(cluster.nodes)
+    name = cluster.nodes[at].name
+    nodes = cluster.nodes[:at] + cluster.nodes[at + 1 :]
+    return replace(cluster, nodes=nodes, pods=[pod for pod in cluster.pods if pod.node != name])
+
+
+def timed(cluster: Cluster, previous: Plan) -> tuple[Plan, float]:
     started = time.process_time()
-    found = plan(nodes, [], needs, pools=POOLS, previous=previous)
-    return Timed(found, time.process_time() - started)
+    found = plan(cluster.nodes, cluster.pods, cluster.needs, pools=POOLS, previous=previous)
+    return found, time.process_time() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    full: float
+    node: float
+    workload: float
+    of_bound: float
+
+
+def measured(nodes: list[NodeView], needs: list[WorkloadNeed], load: float, *, running: bool) -> Measured:
+    asked = Cluster(nodes, [], loaded(needs, nodes, load))
+    first, full = timed(asked, Plan())
+    if running:
+        asked = replace(asked, pods=carried_out(asked.needs, first))
+        first, _ = timed(asked, first)
+    node, workload = (
+        median([timed(change(asked, number), first)[1] for number in range(CHANGES)]) for change in (lost, changed)
+    )
+    replicas = sum(need.replicas for need in asked.needs)
+    lacking = sum(lack.count for lack in first.unplaced.values())
+    found = Measured(full, 1000 * node, 1000 * workload, first.value / first.bound)
+    print(
+        f"{len(nodes):6} nodes, {len(needs):5} workloads, load {load:.2f}: {replicas:6} replicas, {lacking:5} without a"
+        f" place, {full:5.2f} s, {found.of_bound:.4f} of the bound; after a lost node {found.node:4.0f} ms, after a"
+        f" changed workload {found.workload:4.0f} ms",
+        flush=True,
+    )
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workloads", type=int, default=2000)
-    parser.add_argument("--replicas", type=int, default=100_000)
     parser.add_argument("--nodes", type=int, default=10_000)
     parser.add_argument("--loads", type=float, nargs="+", default=[0.9, 1.0, 1.1])
+    parser.add_argument("--running", action="store_true")
+    parser.add_argument("--sizes", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    random = Random(options.seed)
-    nodes = cluster(options.nodes, random)
-    needs = workloads(options.workloads, options.replicas, random)
-    full, again, of_bound = [], [], []
-    for load in options.loads:
-        asked = loaded(needs, nodes, load)
-        first = timed(nodes, asked, Plan())
-        second = timed(nodes[1:], asked, first.plan)
-        replicas = sum(need.replicas for need in asked)
-        lacking = sum(lack.count for lack in first.plan.unplaced.values())
-        full.append(first.seconds)
-        again.append(1000 * second.seconds)
-        of_bound.append(first.plan.value / first.plan.bound)
-        print(
-            f"load {load:.2f}: {replicas} replicas, {lacking} without a place, {first.seconds:.2f} s,"
-            f" {of_bound[-1]:.4f} of the bound, again {again[-1]:.0f} ms",
-            flush=True,
-        )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    line = {"full_s": max(full), "incremental_ms": max(again), "rss_mb": peak, "of_bound": min(of_bound)}
+
+    def at(factor: float, loads: Sequence[float]) -> list[Measured]:
+        random = Random(options.seed)
+        nodes = cluster(int(options.nodes * factor), random)
+        needs = workloads(int(options.workloads * factor), REPLICAS_A_NODE * len(nodes), random)
+        return [measured(nodes, needs, load, running=options.running) for load in loads]
+
+    found = at(1, options.loads)
+    line = {
+        "full_s": max(each.full for each in found),
+        "incremental_ms": max(max(each.node, each.workload) for each in found),
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "of_bound": min(each.of_bound for each in found),
+    }
+    for factor in (0.1, 2) if options.sizes else ():
+        at(factor, [1.0])
     print(json.dumps({name: round(value, 4) for name, value in line.items()}))
 
 

@@ -49,6 +49,7 @@ class Holdings:
     def __init__(self, begin: Standing) -> None:
         self.begin = begin
         self._open: dict[int, dict[int, int]] = {}
+        self._read: dict[int, dict[int, int]] = {}
 
     @property
     def opened(self) -> list[int]:
@@ -57,10 +58,10 @@ class Holdings:
 
     def of(self, workload: int) -> Mapping[int, int]:
         """Replicas by node."""
-        found = self._open.get(workload)
+        found = self._open.get(workload, self._read.get(workload))
         if found is None:
             nodes, counts = self.begin.of(workload)
-            return dict(zip(nodes.tolist(), counts.tolist(), strict=True))
+            found = self._read[workload] = dict(zip(nodes.tolist(), counts.tolist(), strict=True))
         return found
 
     def arrays(self, workload: int) -> tuple[Ints, Ints]:
@@ -76,6 +77,7 @@ class Holdings:
         found = self._open.get(workload)
         if found is None:
             found = self._open[workload] = dict(self.of(workload))
+            del self._read[workload]
         now = found.get(node, 0) + count
         if now:
             found[node] = now

@@ -15,7 +15,7 @@ from reconciler.planner.search import Ask, Piece, Places, Room, Search
 from reconciler.planner.states import Bools
 
 MOST_WAITING = 2000  # what waits beyond this waits for nodes, not for a better packing
-SMALL = 500  # nodes up to which a change is searched for as thoroughly as a whole plan
+SMALL = 200  # nodes up to which a change is searched for as thoroughly as a whole plan
 EACH = 8  # rounds beyond that for each replica more that waits
 
 
@@ -32,7 +32,8 @@ def rounds(policy: Policy, nodes: int, more: int, *, first: bool) -> int:
 def rescue(
     ledger: Ledger, kept: Kept, worth: list[float], policy: Policy, most: int, before: Mapping[Identity, int]
 ) -> None:
-    """Moves and places what the search finds in at most so many rounds. What waited `before` already comes last.
+    """Moves and places what the search finds in at most so many rounds. What waited `before` already is only looked at
+    where nothing else waits.
 
     Only replicas that no rule among replicas concerns take part, and none in a pool with a limit: those checks are not
     the search's. A running replica takes part where its workload is movable. Of many nodes only so many take part as
@@ -40,18 +41,10 @@ def rescue(
     """
     random = Random(policy.seed)  # noqa: S311 - no secret hangs on it
     needs = ledger.intake.needs
-    waiting: list[tuple[bool, float, int]] = []
-    for workload in ledger.lacking():
-        count = ledger.missing(workload)
-        if _takes_part(ledger, workload) and ledger.quota_left(workload) >= count:
-            fresh = max(count - before.get(needs[workload].identity, 0), 0)
-            waiting += [(False, -worth[workload], workload)] * fresh
-            waiting += [(True, -worth[workload], workload)] * (count - fresh)
+    waiting = _waiting(ledger, worth, before) or _waiting(ledger, worth, {})
     if not waiting or not most:
         return
-    waiting = [each for each in sorted(waiting) if not each[0]] or sorted(waiting)
-    waiting = waiting[:MOST_WAITING]
-    open_ = _open(ledger, most, sorted({workload for _, _, workload in waiting}), random)
+    open_ = _open(ledger, most, sorted(set(waiting)), random)
     nodes = np.flatnonzero(open_).tolist()
     local = {node: number for number, node in enumerate(nodes)}  # the search numbers only those that take part
     pieces: list[Piece] = []
@@ -66,7 +59,7 @@ def rescue(
             owner.append(workload)
             slots.append(slot)
     rooms = _rooms(ledger, nodes, [(owner[piece], slot) for piece, slot in enumerate(slots) if slot])
-    for _, _, workload in waiting:
+    for workload in waiting:
         pieces.append(Piece(int(ledger.groups.shape_of[workload]), worth[workload], group=workload))
         owner.append(workload)
         slots.append(None)
@@ -78,6 +71,16 @@ def rescue(
     search.run(most, random)
     found = zip(places.node, places.devices, strict=True)
     _carry_out(ledger, owner, slots, [Slot(nodes[node], held) if node >= 0 else None for node, held in found])
+
+
+def _waiting(ledger: Ledger, worth: list[float], before: Mapping[Identity, int]) -> list[int]:
+    """The workload of each replica that waits and did not before, what is worth most first."""
+    needs, found = ledger.intake.needs, []
+    for workload in ledger.lacking():
+        fresh = ledger.missing(workload) - before.get(needs[workload].identity, 0)
+        if fresh > 0 and _takes_part(ledger, workload) and ledger.quota_left(workload) >= ledger.missing(workload):
+            found.append((-worth[workload], workload, fresh))
+    return [workload for _, workload, fresh in sorted(found) for _ in range(fresh)][:MOST_WAITING]
 
 
 def _carry_out(ledger: Ledger, owner: list[int], before: list[Slot | None], after: list[Slot | None]) -> None:
