@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from reconciler.model.cluster_view import PodView
+from reconciler.model.plan import Constraint
 from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Standing, standing
 from reconciler.planner.intake import Intake
@@ -109,14 +110,16 @@ def at_once(intake: Intake, groups: Groups, kept: Kept, free: Ints, limits: Limi
     refused = np.array([need.identity in intake.refused for need in intake.needs], np.bool_)
     homes_of = np.bincount(workloads, weights=rows.counts, minlength=total)
     plain = (homes_of <= asked) & ~refused & (shapes.count[groups.shape_of] == 0) & ~limits.workloads
-    admitted = groups.stays[groups.admission_of[workloads], groups.kinds[rows.nodes]] & ~refused[workloads]
+    kinds = groups.kinds[rows.nodes]
+    admitted = groups.stays[groups.admission_of[workloads], kinds] & ~refused[workloads]
+    open_ = groups.shapes.allowed[kinds, groups.shape_of[workloads]] | (rows.counts == kept.running)
     used = np.zeros(free.shape)
     request = shapes.request[groups.shape_of[workloads]].astype(np.float64) * (rows.counts * admitted)[:, None]
     for resource in range(free.shape[1]):
         # Sums of whole numbers below 2^53: their order does not matter.
         used[:, resource] = np.bincount(rows.nodes, weights=request[:, resource], minlength=len(free))
     roomy = (used <= free).all(axis=1) & ~limits.nodes
-    found: Bools = plain[workloads] & admitted & roomy[rows.nodes]
+    found: Bools = plain[workloads] & admitted & open_ & roomy[rows.nodes]
     return found
 
 
@@ -185,7 +188,7 @@ def _stay(ledger: Ledger, own: Own, workload: int, wanted: Mapping[int, int], *,
         if missing <= 0:
             continue
         if _plain(ledger, workload):
-            _all_stay(ledger, workload, node, missing)
+            _all_stay(ledger, workload, node, missing, runs=runs)
         else:
             left[node] = missing
     # Turn by turn over the nodes: a spread lets nobody in while its domains fill one after another.
@@ -211,11 +214,20 @@ def _plain(ledger: Ledger, workload: int) -> bool:
     return not (limited or ledger.groups.shapes.count[shape] or ledger.topology.constrained(workload))
 
 
-def _all_stay(ledger: Ledger, workload: int, node: int, count: int) -> None:
+def _admitted(ledger: Ledger, workload: int, node: int, *, runs: bool) -> bool:
+    """Whether it may be there: what was only planned may not come to a node that takes nothing new."""
+    groups = ledger.groups
+    if ledger.intake.needs[workload].identity in ledger.intake.refused:
+        return False
+    refusal = groups.refusal(workload, int(groups.kinds[node]))
+    return refusal is None or (runs and refusal is Constraint.READY)
+
+
+def _all_stay(ledger: Ledger, workload: int, node: int, count: int, *, runs: bool) -> None:
     """Enters as many of them as fit and are wanted."""
     groups, need = ledger.groups, ledger.intake.needs[workload]
-    kind, shape = int(groups.kinds[node]), int(groups.shape_of[workload])
-    if need.identity in ledger.intake.refused or not groups.stays[groups.admission_of[workload], kind]:
+    shape = int(groups.shape_of[workload])
+    if not _admitted(ledger, workload, node, runs=runs):
         return
     free, request = ledger.nodes.states.free[ledger.nodes.number[node]], groups.shapes.request[shape]
     room = min(int(left) // int(asked) for left, asked in zip(free, request, strict=True) if asked)
@@ -227,12 +239,11 @@ def _all_stay(ledger: Ledger, workload: int, node: int, count: int) -> None:
 def _stays(ledger: Ledger, workload: int, node: int, devices: tuple[int, ...], *, runs: bool) -> bool:
     """Enters one replica where it is, if it is still wanted, may be there and fits."""
     groups, need = ledger.groups, ledger.intake.needs[workload]
-    if need.identity in ledger.intake.refused or ledger.count(workload) >= need.replicas:
+    if ledger.count(workload) >= need.replicas or not _admitted(ledger, workload, node, runs=runs):
         return False
-    kind, shape = int(groups.kinds[node]), int(groups.shape_of[workload])
-    if not groups.stays[groups.admission_of[workload], kind] or not (runs or ledger.allows(workload, node)):
+    if not (runs or ledger.allows(workload, node)):
         return False
-    slot = _slot(ledger, shape, node, devices)
+    slot = _slot(ledger, int(groups.shape_of[workload]), node, devices)
     if slot is None:
         return False
     ledger.enter(workload, slot)

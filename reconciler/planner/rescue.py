@@ -108,15 +108,18 @@ def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bool
     if int(usable.sum()) <= most:
         return open_
     found = np.zeros(len(free), np.bool_)
-    numbers = np.flatnonzero(usable).tolist()
-    found[random.sample(numbers, most // 2)] = True
+    found[random.sample(np.flatnonzero(usable).tolist(), most // 2)] = True
     share = -(-(most - most // 2) // len(shapes))
     for shape in shapes.values():
+        nodes = np.flatnonzero(usable & groups.shapes.allowed[groups.kinds, shape])
         request = groups.shapes.request[shape]
-        lacks = (np.maximum(request - free, 0) / np.maximum(request, 1)).sum(axis=1)
-        lacks[~(usable & groups.shapes.allowed[groups.kinds, shape])] = np.inf
-        nearest = np.argsort(lacks, kind="stable")[:share]
-        found[nearest[lacks[nearest] < np.inf]] = True
+        lacks = np.zeros(len(nodes))
+        for resource in np.flatnonzero(request).tolist():
+            lacks += np.maximum(request[resource] - free[nodes, resource], 0) / request[resource]
+        if len(nodes) > share:
+            few = np.flatnonzero(lacks <= np.partition(lacks, share)[share])
+            nodes, lacks = nodes[few], lacks[few]
+        found[nodes[np.argsort(lacks, kind="stable")[:share]]] = True
     return found
 
 
