@@ -16,7 +16,7 @@ from reconciler.planner.states import Bools
 
 MOST_WAITING = 2000  # what waits beyond this waits for nodes, not for a better packing
 SMALL = 200  # nodes up to which a change is searched for as thoroughly as a whole plan
-EACH = 8  # rounds beyond that for each replica more that waits
+EACH = 4  # rounds beyond that for each replica more that waits
 
 
 def rounds(policy: Policy, nodes: int, more: int, *, first: bool) -> int:
