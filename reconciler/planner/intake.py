@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import HOSTNAME, Gpu, NodeView, PodView, Resources
@@ -21,6 +21,15 @@ DEVICE: Final = 1000
 _Item = TypeVar("_Item")
 
 
+class Checked(NamedTuple, Generic[_Item]):
+    """An input as it `came` and made `safe`, what is `wrong` with it, and a `note` on that."""
+
+    came: _Item
+    safe: _Item
+    wrong: str = ""
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What was worked out for single inputs, by the `id` of each, which it holds so that no other gets that id.
@@ -28,8 +37,8 @@ class Known:
     Handed from plan to plan, so that what did not change is not looked at again. Without it the same comes out.
     """
 
-    nodes: Mapping[int, tuple[NodeView, NodeView, str]]  # as it came, made safe, and a note on it
-    needs: Mapping[int, tuple[WorkloadNeed, WorkloadNeed, str, str]]  # and what is wrong with it
+    nodes: Mapping[int, Checked[NodeView]]
+    needs: Mapping[int, Checked[WorkloadNeed]]
 
 
 NOTHING_KNOWN: Final = Known({}, {})
@@ -61,15 +70,16 @@ def take_in(
     """Sorted by name, duplicates and impossible amounts dealt with."""
     notes: list[str] = []
     sorted_pools = _distinct(sorted(pools, key=attrgetter("name")), attrgetter("name"), "pool", notes)
-    safe_nodes = [known.nodes.get(id(node)) or _node(node) for node in sorted(nodes, key=attrgetter("name"))]
-    notes += [note for _, _, note in safe_nodes if note]
-    existing = _distinct([safe for _, safe, _ in safe_nodes], attrgetter("name"), "node", notes)
+    checked_nodes = _checked(sorted(nodes, key=attrgetter("name")), known.nodes, attrgetter("name"), _node)
+    notes += [each.note for each in checked_nodes if each.note]
+    existing = _distinct([each.safe for each in checked_nodes], attrgetter("name"), "node", notes)
     grown = [node for pool in sorted_pools for node in _growth(pool, notes)]
     every = tuple(sorted([*existing, *grown], key=attrgetter("name")) if grown else existing)
-    safe_needs = [known.needs.get(id(need)) or _need(need) for need in sorted(workloads, key=attrgetter("identity"))]
-    needs = _distinct(safe_needs, lambda each: each[1].identity, "workload", notes)
-    refused = {need.identity: wrong for _, need, wrong, _ in needs if wrong}
-    notes += [note for _, _, _, note in needs if note]
+    identity = attrgetter("identity")
+    checked_needs = _checked(sorted(workloads, key=identity), known.needs, identity, _need)
+    needs = _distinct(checked_needs, lambda each: each.safe.identity, "workload", notes)
+    refused = {each.safe.identity: each.wrong for each in needs if each.wrong}
+    notes += [each.note for each in needs if each.note]
     priced = any(pool.price is not None for pool in sorted_pools)
     for pool in sorted_pools:
         if pool.price is not None and not (isfinite(pool.price) and pool.price >= 0):
@@ -87,8 +97,8 @@ def take_in(
         notes.append(f"{len(pods) - len(there)} pods are on nodes that are not there: taken as gone")
     return Intake(
         every, at, _pools(every, sorted_pools), frozenset(node.name for node in grown), tuple(sorted_pools),
-        tuple(there), tuple([need for _, need, _, _ in needs]), refused, tuple(notes),
-        Known({id(each[0]): each for each in safe_nodes}, {id(each[0]): each for each in safe_needs}),
+        tuple(there), tuple([each.safe for each in needs]), refused, tuple(notes),
+        Known({id(each.came): each for each in checked_nodes}, {id(each.came): each for each in checked_needs}),
     )  # fmt: skip
 
 
@@ -143,36 +153,54 @@ def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:
     for number in range(min(max(pool.growth, 0), 10_000)):
         name = f"{pool.name}+{number:04}"
         labels = {**pool.template.labels, **pool.node_selector, HOSTNAME: name}
-        _, node, note = _node(replace(pool.template, name=name, labels=labels, ready=True, schedulable=True))
-        notes += [note] if note else []
-        found.append(node)
+        checked = _node(replace(pool.template, name=name, labels=labels, ready=True, schedulable=True))
+        notes += [checked.note] if checked.note else []
+        found.append(checked.safe)
     return found
 
 
-def _node(node: NodeView) -> tuple[NodeView, NodeView, str]:
-    """The node, the node made safe, and what is to be noted."""
+def _checked(
+    items: Iterable[_Item],
+    known: Mapping[int, Checked[_Item]],
+    name: Callable[[_Item], object],
+    check: Callable[[_Item], Checked[_Item]],
+) -> list[Checked[_Item]]:
+    """Each checked; what is the very object that it was, or equal to it, is not checked again."""
+    found: list[Checked[_Item]] = []
+    by_name: dict[object, Checked[_Item]] = {}
+    for item in items:
+        before = known.get(id(item))
+        if before is None:
+            by_name = by_name or {name(each.came): each for each in known.values()}
+            before = by_name.get(name(item))
+            before = before._replace(came=item) if before is not None and before.came == item else check(item)
+        found.append(before)
+    return found
+
+
+def _node(node: NodeView) -> Checked[NodeView]:
     allocatable = safe_amounts(node.allocatable)
     odd = allocatable != node.allocatable
     gpus, pods = min(max(node.gpus, 0), MOST_DEVICES), max(node.pods, 0)
     labels = node.labels if HOSTNAME in node.labels else {**node.labels, HOSTNAME: node.name}
     if not odd and gpus == node.gpus and pods == node.pods and labels is node.labels:
-        return node, node, ""
+        return Checked(node, node)
     safe = NodeView(
         node.name, allocatable, labels, node.taints, pods, gpus, node.gpu_model, node.ready, node.schedulable
     )
-    return node, safe, f"node {node.name}: an amount that cannot be is taken as none" if odd else ""
+    note = f"node {node.name}: an amount that cannot be is taken as none" if odd else ""
+    return Checked(node, safe, note=note)
 
 
-def _need(need: WorkloadNeed) -> tuple[WorkloadNeed, WorkloadNeed, str, str]:
-    """The need, the need made safe, what is wrong with it, and what is to be noted."""
+def _need(need: WorkloadNeed) -> Checked[WorkloadNeed]:
     wrong = _wrong(need)
     if wrong:
         replicas = max(_whole(need.replicas), 0)
-        return need, replace(need, replicas=replicas, requests=Resources(), gpu=Gpu()), wrong, ""
+        return Checked(need, replace(need, replicas=replicas, requests=Resources(), gpu=Gpu()), wrong)
     if need.replicas > MOST_REPLICAS:
         note = f"{need.identity}: {need.replicas} replicas are taken as {MOST_REPLICAS}"
-        return need, replace(need, replicas=MOST_REPLICAS), "", note
-    return need, need, "", ""
+        return Checked(need, replace(need, replicas=MOST_REPLICAS), note=note)
+    return Checked(need, need)
 
 
 def _wrong(need: WorkloadNeed) -> str:

@@ -1,5 +1,6 @@
 """A plan from the plan before: its book saves work and decides nothing."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 from amount import examples
@@ -64,14 +65,16 @@ def needs_changed(draw: st.DrawFn, needs: tuple[WorkloadNeed, ...]) -> tuple[Wor
             ]
         )
     )
-    more = draw(mostly((), (replace(need, identity=identity("a-new-one"), labels={"app": "a-new-one"}),)))
-    return tuple(each for each in (*(n if n is not need else other for n in needs), *more) if each is not None)
+    found = tuple(each for each in (n if n is not need else other for n in needs) if each is not None)
+    new = replace(need, identity=identity("a-new-one"), labels={"app": "a-new-one"})
+    known = any(each.identity == new.identity for each in found)
+    return found if known or not draw(mostly(False, True)) else (*found, new)
 
 
 @st.composite
 def changed(draw: st.DrawFn, question: Question, before: Plan) -> Question:
     """What is asked next: most of it the very objects that it was."""
-    what = draw(st.sampled_from(["nodes", "needs", "carried out", "pools", "both"]))
+    what = draw(st.sampled_from(["nodes", "needs", "carried out", "pools", "both", "made anew"]))
     if what in ("nodes", "both"):
         question = replace(question, nodes=draw(nodes_changed(question.nodes)))
     if what in ("needs", "both"):
@@ -79,6 +82,8 @@ def changed(draw: st.DrawFn, question: Question, before: Plan) -> Question:
     if what == "carried out":
         others = tuple(pod for pod in question.running if pod.owner is None)
         question = replace(question, running=(*others, *replicas(question, before)))
+    if what == "made anew":
+        question = deepcopy(question)
     if what == "pools":
         question = replace(question, pools=(Pool("other", {"pool": "gpu"}), *question.pools[1:]))
     names = {node.name for node in question.nodes}
