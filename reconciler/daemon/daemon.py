@@ -179,6 +179,10 @@ class Daemon:
         self._reconcilers[source].ask()
         self._soon(Key(Verb.SYNC, source), 0)
 
+    def poll(self, source: str) -> None:
+        """Have a source polled at once; after the poll that runs, if one does. From a callback."""
+        self._soon(Key(Verb.POLL, source), 0)
+
     def _told(self, source: str) -> None:
         if (reconciler := self._reconcilers.get(source)) is None:
             return

@@ -1,14 +1,20 @@
-"""/healthz, /readyz, /metrics and the status page over HTTP."""
+"""/healthz, /readyz, /metrics, webhooks and the status page over HTTP."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import hdrs, web
 from prometheus_client.exposition import choose_encoder
 
 from reconciler.daemon.metrics import Metrics
-from reconciler.daemon.page.routes import StatusPage
 from reconciler.errors import ConfigError
+
+
+class Part(Protocol):
+    """Something else that is served: the status page, the webhooks."""
+
+    def add_to(self, app: web.Application) -> None: ...
 
 
 def split_address(listen: str) -> tuple[str, int]:
@@ -21,7 +27,7 @@ def split_address(listen: str) -> tuple[str, int]:
 
 @asynccontextmanager
 async def endpoints(
-    listen: str, metrics: Metrics, waiting_for: Callable[[], list[str]], page: StatusPage | None
+    listen: str, metrics: Metrics, waiting_for: Callable[[], list[str]], parts: Sequence[Part] = ()
 ) -> AsyncIterator[str]:
     """Serve until the context ends; yields the URL. `waiting_for` names what is not ready yet, in words."""
 
@@ -40,9 +46,10 @@ async def endpoints(
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)])
-    if page is not None:
-        page.add_to(app)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    for part in parts:
+        part.add_to(app)
+    # Bodies stay as they came: what is signed is that, and nobody unpacks what a stranger packed.
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1, auto_decompress=False)
     await runner.setup()
     try:
         host, port = split_address(listen)

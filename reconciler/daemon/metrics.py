@@ -115,6 +115,12 @@ class Metrics:
         self._deliveries = Counter(
             "reconciler_alert_deliveries", "Messages to a receiver.", ["receiver", "result"], registry=self.registry
         )
+        self._hooks = Counter(
+            "reconciler_webhook_deliveries",
+            "What came of what forges sent.",
+            ["webhook", "result"],
+            registry=self.registry,
+        )
         self._receivers: set[str] = set()
         self._alerts = Gauge(
             "reconciler_alert_queue_depth",
@@ -215,3 +221,7 @@ class Metrics:
             for result in Result:
                 self._deliveries.labels(receiver, result.value)
         self._alerts.labels(receiver).set(depth)
+
+    def hooked(self, webhook: str, result: str) -> None:
+        """One delivery to a webhook; `result` is one of reconciler.daemon.webhooks.RESULTS."""
+        self._hooks.labels(webhook, result).inc()

@@ -25,8 +25,10 @@ from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.routes import StatusPage
 from reconciler.daemon.page.view import DaemonView, Knowledge
 from reconciler.daemon.planning import planning_of
+from reconciler.daemon.pushes import Pushes
 from reconciler.daemon.start import Start, unless
 from reconciler.daemon.triggers import ScheduledTriggers, Triggers
+from reconciler.daemon.webhooks import Webhooks
 from reconciler.drift.attribution import Authorship, GitAttribution, Stated
 from reconciler.drift.drifts import Drifts
 from reconciler.drift.warden import Warden
@@ -112,7 +114,10 @@ async def keep(
         page = StatusPage(view, Access(config.status_page.token_file, clock), clock)
     followers = (lambda: page.feed.clients) if page else (lambda: 0)
     metrics.measure(Levels(view.overall, lambda: len(cluster.failing()), followers))
-    async with endpoints(config.listen, metrics, lambda: waiting_for(), page) as url, alerts:
+    pushes = Pushes(config.sources)
+    webhooks = Webhooks(config.webhooks, clock, pushes.take, metrics.hooked)
+    parts = (webhooks, page) if page is not None else (webhooks,)
+    async with endpoints(config.listen, metrics, lambda: waiting_for(), parts) as url, alerts:
         ready(url)
         install = await unless(stop, start.install())
         if install is None:
@@ -158,7 +163,7 @@ async def keep(
             metrics=metrics,
             passed=lambda result: None if result.superseded else alerts.passed(result.source),
         )
-        waiting_for = daemon.waiting_for
+        waiting_for, pushes.poll = daemon.waiting_for, daemon.poll
         following = asyncio.create_task(healths.follow())
         try:
             async with planner.working() if planner is not None else nullcontext():

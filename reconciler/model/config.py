@@ -3,6 +3,7 @@
 import msgspec
 
 from reconciler.model.alerting import AlertsConfig
+from reconciler.model.forging import ForgeConfig, WebhookConfig
 from reconciler.model.imaging import ImagesConfig
 from reconciler.model.manifest import DriftMode
 from reconciler.model.planner_config import PlannerConfig
@@ -94,6 +95,8 @@ class DaemonConfig(_Config, frozen=True):
     cache_dir: str = "/var/cache/reconciler"
     listen: str = "0.0.0.0:8080"  # in a container the probes come from outside
     status_page: StatusPage = StatusPage()
+    webhooks: tuple[WebhookConfig, ...] = ()
+    forges: tuple[ForgeConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
     planner: PlannerConfig | None = None  # without it nothing is planned
     images: ImagesConfig = ImagesConfig()

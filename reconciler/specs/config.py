@@ -12,7 +12,7 @@ from reconciler.errors import ConfigError
 from reconciler.model.config import DaemonConfig
 from reconciler.model.duration import seconds
 from reconciler.model.problem import Location, Problem, Severity
-from reconciler.specs import config_alerts, config_images, config_planner
+from reconciler.specs import config_alerts, config_forges, config_images, config_planner
 from reconciler.specs.fault import Fault
 from reconciler.specs.finding import Finding, dotted, shown
 from reconciler.specs.limits import Limits
@@ -108,6 +108,7 @@ def _beyond(value: Mapping[str, JSON]) -> Iterator[Finding]:
         for number, window in enumerate(source.get("maintenance", ())):
             yield from _window(window, ("sources", at, "maintenance", number))
     yield from config_alerts.beyond(value.get("alerts", {}), names)
+    yield from config_forges.beyond(value)
     yield from config_planner.beyond(value.get("planner", {}))
     yield from config_images.beyond(value.get("images", {}))
     if isinstance(pause := value.get("fullCheck"), str) and not 60 <= seconds(pause) <= _DAY:

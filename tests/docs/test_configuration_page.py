@@ -26,6 +26,7 @@ from reconciler.model.config import (
     StatusPage,
 )
 from reconciler.model.duration import seconds
+from reconciler.model.forging import ForgeConfig, WebhookConfig
 from reconciler.model.image import JobSettings, Registries, RegistryHost
 from reconciler.model.imaging import BuildConfig, ImagesConfig, SignatureRule, WriteBackConfig
 from reconciler.model.planner_config import (
@@ -50,6 +51,8 @@ POOL = PLANNER["pools"]["items"]["properties"]
 PARTS = {
     "The daemon": (2, schema("config")["properties"], DaemonConfig),
     "`statusPage`": (3, schema("config")["properties"]["statusPage"]["properties"], StatusPage),
+    "`webhooks`": (3, schema("config")["properties"]["webhooks"]["items"]["properties"], WebhookConfig),
+    "`forges`": (3, schema("config")["properties"]["forges"]["items"]["properties"], ForgeConfig),
     "A source": (2, SOURCE, SourceConfig),
     "`credentials`": (3, SOURCE["credentials"]["properties"], GitCredentials),
     "`limits`": (3, SOURCE["limits"]["properties"], GitLimits),
@@ -124,6 +127,8 @@ def test_the_whole_example_states_every_field(page):
     stated = {name for source in whole["sources"] for name in source}
     assert stated == set(SOURCE)
     assert set(whole["statusPage"]) == set(PARTS["`statusPage`"][1])
+    for part in ("webhooks", "forges"):
+        assert set(whole[part][0]) == set(PARTS[f"`{part}`"][1])
     for part in ("credentials", "limits", "guard"):
         assert {name for source in whole["sources"] for name in source.get(part, ())} == set(SOURCE[part]["properties"])
     images = whole["images"]

@@ -12,6 +12,7 @@ from reconciler.cluster.traffic import RequestKind
 from reconciler.daemon.levels import Levels
 from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.page.status import Overall, SourceStatus, Standing
+from reconciler.daemon.webhooks import RESULTS
 from reconciler.model.drift import DriftKind, DriftState
 from reconciler.model.event import Event, EventType
 from reconciler.model.health import Status
@@ -33,6 +34,8 @@ def scraped():
     metrics.measure(Levels(lambda: Overall(NOW, "0", sources=(source,)), lambda: 0, lambda: 0))
     metrics.looked("shop", ok=True)
     metrics.built("built", 1.0)
+    for result in RESULTS:
+        metrics.hooked("hub", result)
     for result in ("delivered", "failed", "refused", "expired"):
         metrics.delivered("team", result)
     metrics.alerting("team", 0)

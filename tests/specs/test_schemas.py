@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.model import alerting, config, image, imaging, planner_config, rules, spec
+from reconciler.model import alerting, config, forging, image, imaging, planner_config, rules, spec
 from reconciler.specs import later
 from reconciler.specs.schemas import KINDS, acceptor, resolved, schema, structure, validator
 
@@ -28,6 +28,8 @@ STRUCTS = [
     ("Task", "spec.placement", spec.Placement),
     ("config", "", config.DaemonConfig),
     ("config", "statusPage", config.StatusPage),
+    ("config", "webhooks[]", forging.WebhookConfig),
+    ("config", "forges[]", forging.ForgeConfig),
     ("config", "alerts", alerting.AlertsConfig),
     ("config", "alerts.receivers[]", alerting.ReceiverConfig),
     ("config", "alerts.receivers[].slack", alerting.SlackReceiver),
@@ -107,7 +109,7 @@ def test_every_struct_is_compared() -> None:
     bases = {spec.ObjectSpec}
     found = {
         struct
-        for module in (spec, config, alerting, image, imaging, planner_config, rules)
+        for module in (spec, config, alerting, forging, image, imaging, planner_config, rules)
         for name, struct in vars(module).items()
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and not name.startswith("_")
     }

@@ -77,7 +77,7 @@ async def served(
     application: web.Application, *, tls: ssl.SSLContext | None = None, patience: float = 1.0
 ) -> AsyncIterator[str]:
     """Serve `application` on this loop; its URL. In the end its connections have `patience` seconds to finish."""
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=patience)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=patience, auto_decompress=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
