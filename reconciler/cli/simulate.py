@@ -103,13 +103,15 @@ def simulate(args: argparse.Namespace) -> int:
     every replica has a place, 2: some have none, 1: something is wrong."""
     import json
     from dataclasses import replace
+    from datetime import UTC, datetime
 
     from reconciler.cli.show import out
     from reconciler.errors import ConfigError
     from reconciler.model.planning_policy import WrongPolicy
+    from reconciler.planner import words
     from reconciler.planner.configured import policy
     from reconciler.planner.plan import plan
-    from reconciler.planner.report import document, explained, text
+    from reconciler.planner.report import shown
 
     config = _config(args.config)
     view, pools = _asked(args, config)
@@ -121,18 +123,17 @@ def simulate(args: argparse.Namespace) -> int:
         what, _, hint = str(error).partition("; hint: ")
         raise ConfigError(what, hint=hint) from None
     found = plan(view.nodes, view.pods, view.needs, None, pools, asked)
+    planned = shown(found, view, pools, made=datetime.now(UTC), profile=asked.profile)
     if args.explain:
-        named = [i for i in found.decisions if str(i).lower() == args.explain.lower()]
-        if not named:
+        named = next((each for each in planned.workloads if each.document.lower() == args.explain.lower()), None)
+        if named is None:
             raise ConfigError(f"there is no workload {args.explain}", hint="such as Deployment/shop/web")
-        for decision in found.decisions[named[0]]:
-            out("\n".join(explained(decision)))
-        if lack := found.unplaced.get(named[0]):
-            out(f"no place for {lack.count}: {lack.reason}\n  hint: {lack.fix}")
+        out("\n".join(words.workload(named)))
     elif args.output == "json":
-        out(json.dumps(document(found, view), indent=2))
+        moves = [{"workload": str(m.identity), "from": m.origin, "to": m.target or None} for m in found.moves]
+        out(json.dumps({**words.document(planned), "moves": moves}, indent=2))
     else:
-        out(text(found, view, pools))
+        out(words.text(planned))
     return CHANGES if found.unplaced else OK
 
 

@@ -12,6 +12,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import HOSTNAME, Gpu, NodeView, PodView, Resources
 from reconciler.model.planning import Pool, WorkloadNeed
+from reconciler.planner.pools import pools_of
 
 MOST: Final = 1 << 50  # a petabyte, a trillion cores: what is more is not meant
 MOST_REPLICAS: Final = 1_000_000
@@ -96,7 +97,7 @@ def take_in(
     if len(there) < len(pods):
         notes.append(f"{len(pods) - len(there)} pods are on nodes that are not there: taken as gone")
     return Intake(
-        every, at, _pools(every, sorted_pools), frozenset(node.name for node in grown), tuple(sorted_pools),
+        every, at, pools_of(every, sorted_pools), frozenset(node.name for node in grown), tuple(sorted_pools),
         tuple(there), tuple([each.safe for each in needs]), refused, tuple(notes),
         Known({id(each.came): each for each in checked_nodes}, {id(each.came): each for each in checked_needs}),
     )  # fmt: skip
@@ -122,26 +123,6 @@ def _distinct(items: list[_Item], key: Callable[[_Item], object], what: str, not
         if found.setdefault(key(item), item) is not item
     )
     return list(found.values())
-
-
-def _pools(nodes: Sequence[NodeView], pools: Sequence[Pool]) -> tuple[int, ...]:
-    """The pool of each node, whose labels it carries; a pool without labels takes every node that is left.
-
-    The most particular one, so that a pool for "the rest" may be named anything.
-    """
-    keys = sorted({key for pool in pools for key in pool.node_selector})
-    order = sorted(range(len(pools)), key=lambda index: (-len(pools[index].node_selector), index))
-    answers: dict[tuple[str | None, ...], int] = {}
-    found = []
-    columns = [[node.labels.get(key) for node in nodes] for key in keys]
-    for row in zip(*columns, strict=True) if keys else [()] * len(nodes):
-        answer = answers.get(row)
-        if answer is None:
-            labels = dict(zip(keys, row, strict=True))
-            fitting = (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items()))
-            answer = answers[row] = next(fitting, -1)
-        found.append(answer)
-    return tuple(found)
 
 
 def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:

@@ -1,6 +1,6 @@
 """Which pools there are, where nobody says: the labels that clouds and autoscalers put on the nodes of one group."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from reconciler.model.cluster_view import NodeView
@@ -34,3 +34,25 @@ def found(nodes: Iterable[NodeView]) -> tuple[Pool, ...]:
         pools.setdefault(name, Pool(name, {label: name}))
         spot[name] = spot.get(name, True) and any(node.labels.get(key) == value for key, value in _SPOT)
     return tuple(Pool(pool.name, pool.node_selector, spot=spot[name]) for name, pool in sorted(pools.items()))
+
+
+def pools_of(nodes: Sequence[NodeView], pools: Sequence[Pool]) -> tuple[int, ...]:
+    """The number of the pool of each node, whose labels it carries, -1 where there is none.
+
+    A pool without labels takes every node that is left.
+
+    The most particular one, so that a pool for "the rest" may be named anything.
+    """
+    keys = sorted({key for pool in pools for key in pool.node_selector})
+    order = sorted(range(len(pools)), key=lambda index: (-len(pools[index].node_selector), index))
+    answers: dict[tuple[str | None, ...], int] = {}
+    found = []
+    columns = [[node.labels.get(key) for node in nodes] for key in keys]
+    for row in zip(*columns, strict=True) if keys else [()] * len(nodes):
+        answer = answers.get(row)
+        if answer is None:
+            labels = dict(zip(keys, row, strict=True))
+            fitting = (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items()))
+            answer = answers[row] = next(fitting, -1)
+        found.append(answer)
+    return tuple(found)

@@ -1,0 +1,141 @@
+"""What was planned, for people to read, and in the JSON of `reconciler simulate`. Imports no arrays and no solver."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from reconciler.model.planned import Candidate, Choice, PlannedCluster, PlannedWorkload, Share, Template, Waiting
+from reconciler.plural import counted
+
+
+def text(plan: PlannedCluster) -> str:
+    """For a terminal: the sum, a row for each workload, and what has no place with the way to give it one."""
+    asked = sum(each.replicas for each in plan.workloads)
+    head = [counted(plan.nodes, "node"), counted(plan.zones, "zone"), counted(plan.pools, "pool")]
+    placed = f"{plan.unplaced} without a place" if plan.unplaced else "all have a place"
+    lines = [f"{', '.join(head)}; {counted(len(plan.workloads), 'workload')} of {counted(asked, 'replica')}: {placed}"]
+    lines += [f"{name} requested: {_use(share)}" for name, share in plan.requested.items()]
+    if plan.workloads:
+        lines += ["", *_table(plan)]
+    for each in plan.workloads:
+        if each.unplaced is not None:
+            lines += ["", *unplaced(each.unplaced, f" of {each.document}")]
+    if plan.moves:
+        lines += ["", f"{counted(plan.moves, 'running replica')} would be better elsewhere"]
+    lines += [f"note: {note}" for note in plan.notes]
+    return "\n".join([*lines, "", f"placed value {quality(plan)}"])
+
+
+def quality(plan: PlannedCluster) -> str:
+    """How good it is, and how good it could be at best."""
+    return f"{plan.value:g} of at most {plan.bound:g} (gap {percent(plan.gap)})"
+
+
+def unplaced(waiting: Waiting, whose: str = "") -> list[str]:
+    """Why, and what would help."""
+    return [
+        f"no place for {counted(waiting.replicas, 'replica')}{whose}, because {waiting.reason}",
+        f"  hint: {waiting.fix}",
+    ]
+
+
+def workload(planned: PlannedWorkload) -> list[str]:
+    """All that was decided about one workload, and why."""
+    lines = [f"{counted(planned.replicas, 'replica')} planned, {places(planned)}"]
+    lines += amounts(planned)
+    if planned.unplaced is not None:
+        lines += unplaced(planned.unplaced)
+    if planned.template is not None:
+        lines.append(f"on record in its pod template: {_template(planned.template)}")
+    if planned.pending is not None:
+        lines.append(f"waits for the next roll-out: {_template(planned.pending)}")
+    for choice in planned.choices:
+        lines += explained(choice)
+    return lines
+
+
+def amounts(planned: PlannedWorkload) -> list[str]:
+    """Each number that was chosen, with its reason."""
+    return [f"{name} {each.amount}: {each.why}" for name, each in planned.amounts.items()]
+
+
+def places(planned: PlannedWorkload) -> str:
+    """ "general/a 2, general/b 1"."""
+    return ", ".join(f"{each} {each.replicas}" for each in planned.places) or "nowhere"
+
+
+def explained(choice: Choice) -> list[str]:
+    """Why something was chosen: its terms and those of the next best, which add up to the scores."""
+    chosen, other = choice.chosen, choice.runner_up
+    lines = [f"{chosen}: {chosen.score:.4f}" + (f", next best {other}: {other.score:.4f}" if other else "")]
+    others = {term.name: term for term in other.terms} if other else {}
+    for term in sorted(chosen.terms, key=lambda term: (-abs(term.contribution), term.name)):
+        beside = others.get(term.name)
+        against = f"   against {beside.value:.3f}" if beside else ""
+        contribution = f"{term.weight:g} x {term.value:.3f} = {term.contribution:.4f}"
+        lines.append(f"  {term.family}.{term.name:14} {contribution:28}{against}".rstrip())
+    return lines
+
+
+def percent(part: float) -> str:
+    """ "12 %"; of what is small, with a digit more."""
+    return f"{100 * part:.0f} %" if part >= 0.0995 or part == 0 else f"{100 * part:.1f} %"
+
+
+def _template(template: Template) -> str:
+    parts = [f"{name} {amount}" for name, amount in template.requests.items()]
+    parts += [f"spread over {' and '.join(f'{each}s' for each in template.spread)}"] if template.spread else []
+    parts += [f"had better be on {each}" for each in template.prefer]
+    return "; ".join(parts) or "as its spec states it"
+
+
+def _table(plan: PlannedCluster) -> Iterator[str]:
+    rows = [("WORKLOAD", "REPLICAS", "WHERE")]
+    for each in plan.workloads:
+        count = sum(place.replicas for place in each.places)
+        replicas = str(each.replicas) if count == each.replicas else f"{count} of {each.replicas}"
+        rows.append((each.document, replicas, places(each)))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return (f"{name:{widths[0]}}  {count:{widths[1]}}  {where}" for name, count, where in rows)
+
+
+def _use(share: Share) -> str:
+    return f"{percent(share.now)} now, {percent(share.planned)} planned"
+
+
+def document(plan: PlannedCluster) -> dict[str, Any]:
+    """As plain values; docs/cli.md has the format."""
+    return {
+        "nodes": plan.nodes,
+        "requested": {name: {"now": share.now, "planned": share.planned} for name, share in plan.requested.items()},
+        "value": plan.value,
+        "bound": plan.bound,
+        "gap": plan.gap,
+        "workloads": [
+            {
+                "workload": each.document,
+                "replicas": each.replicas,
+                "amounts": {name: {"amount": a.amount, "why": a.why} for name, a in each.amounts.items()},
+                "places": [{"pool": p.pool, "zone": p.zone, "replicas": p.replicas} for p in each.places],
+                "decisions": [_choice(choice) for choice in each.choices],
+                "unplaced": msgspec.to_builtins(each.unplaced),
+            }
+            for each in plan.workloads
+        ],
+        "notes": list(plan.notes),
+    }
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    return {
+        "chosen": _candidate(choice.chosen),
+        "runnerUp": _candidate(choice.runner_up) if choice.runner_up is not None else None,
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    where = {"what": candidate.what} if candidate.what else {"pool": candidate.pool, "zone": candidate.zone}
+    names = ("family", "name", "value", "weight", "contribution")
+    terms = [{name: getattr(term, name) for name in names} for term in candidate.terms]
+    return {**where, "score": candidate.score, "terms": terms}
