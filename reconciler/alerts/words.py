@@ -84,6 +84,12 @@ _SAID: Final[Mapping[Topic, Mapping[Phase, _Words]]] = {
         Phase.ENDED: _Words("is up to date again", "are up to date again"),
         Phase.PASSED: _Words("was not up to date, and is again", "were not up to date, and are again"),
     },
+    Topic.PLACE: {
+        Phase.BEGAN: _Words("has replicas without a place", "have replicas without a place"),
+        Phase.LASTS: _Words("still has replicas without a place", "still have replicas without a place"),
+        Phase.ENDED: _Words("has a place for every replica again", "have a place for every replica again"),
+        Phase.PASSED: _Words("had replicas without a place for a while", "had replicas without a place for a while"),
+    },
 }
 _HEALED: Final[Mapping[Phase, _Words]] = {
     Phase.ENDED: _Words("was healed", "were healed"),

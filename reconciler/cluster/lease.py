@@ -40,6 +40,7 @@ class _Meta(msgspec.Struct, rename="camel"):
 
 class _Spec(msgspec.Struct, rename="camel"):
     holder_identity: str | None = None
+    renew_time: datetime | None = None
     lease_duration_seconds: int | None = None
     lease_transitions: int | None = None
 
@@ -57,6 +58,30 @@ class _Seen(NamedTuple):
     duration: float
     transitions: int
     since: float
+
+
+class LeaseSeen(NamedTuple):
+    """What a Lease says, for people: only its holder can tell whether it is still there."""
+
+    holder: str
+    renewed: datetime | None
+    duration: timedelta
+
+    def expired(self, now: datetime) -> bool:
+        """Whether it was not renewed in time, by two clocks that may differ."""
+        return not self.holder or self.renewed is None or now - self.renewed > self.duration
+
+
+async def seen(api: Api, namespace: str, name: str) -> LeaseSeen | None:
+    """A Lease of whomever; None where there is none. Raises ApiError, TransportError."""
+    subject = str(Identity("coordination.k8s.io", "Lease", namespace, name))
+    try:
+        answer = await api.get(object_path(_VERSION, "leases", namespace, name), subject=subject)
+    except NotFound:
+        return None
+    spec = decode(answer, _Lease, subject).spec or _Spec()
+    duration = timedelta(seconds=spec.lease_duration_seconds or DURATION)
+    return LeaseSeen(spec.holder_identity or "", spec.renew_time, duration)
 
 
 class Lease:

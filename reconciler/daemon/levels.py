@@ -30,6 +30,7 @@ class Levels(Collector):
             _single(
                 "reconciler_unwatched_kinds", "Kinds that are in use and cannot be followed.", float(self._unwatched())
             ),
+            *_planner(overall),
             _single("reconciler_page_followers", "Browsers that follow the status page.", float(self._followers())),
         ]
 
@@ -71,6 +72,34 @@ def _drifts(overall: Overall) -> Metric:
         if not any(labels[0] == source.name for labels in found):
             family.add_metric([source.name, "edited", "found"], 0)
     return family
+
+
+def _planner(overall: Overall) -> list[Metric]:
+    """Where a planner is configured; of the plan only where it is our own, so that two daemons do not tell twice."""
+    if (planner := overall.planner) is None:
+        return []
+    found = [_single("reconciler_planner_leader", "Whether this daemon plans for the cluster.", float(planner.ours))]
+    if planner.newest is None or not planner.ours:
+        return found
+    plan = planner.newest.plan
+    unplaced = GaugeMetricFamily(
+        "reconciler_planner_unplaced_replicas", "Replicas that have no place.", labels=["source"]
+    )
+    pending = GaugeMetricFamily(
+        "reconciler_planner_pending_workloads", "Workloads whose advice waits for a roll-out.", labels=["source"]
+    )
+    for source in overall.sources:
+        own = [each for each in plan.workloads if each.source == source.name]
+        unplaced.add_metric([source.name], sum(each.unplaced.replicas for each in own if each.unplaced is not None))
+        pending.add_metric([source.name], sum(each.pending is not None for each in own))
+    last = "When the newest plan was made, the same as before or not."
+    return [
+        *found,
+        _single("reconciler_planner_last_plan_timestamp_seconds", last, planner.newest.at.timestamp()),
+        _single("reconciler_planner_gap_ratio", "How far from the best that could be; 0 is the best.", plan.gap),
+        unplaced,
+        pending,
+    ]
 
 
 def _single(name: str, help_: str, value: float) -> Metric:

@@ -111,6 +111,12 @@ class Metrics:
             registry=self.registry,
             buckets=_SECONDS,
         )
+        self._plans = Histogram(
+            "reconciler_planner_duration_seconds",
+            "How long making a plan took.",
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
         self._queue = Gauge("reconciler_queue_depth", "Keys that wait for a worker.", registry=self.registry)
         self._deliveries = Counter(
             "reconciler_alert_deliveries", "Messages to a receiver.", ["receiver", "result"], registry=self.registry
@@ -209,6 +215,10 @@ class Metrics:
     def built(self, result: str, seconds: float) -> None:
         """One build ended: built, failed or cancelled."""
         self._builds.labels(result).observe(seconds)
+
+    def planned(self, seconds: float) -> None:
+        """A plan was made."""
+        self._plans.observe(seconds)
 
     def delivered(self, receiver: str, result: str) -> None:
         """One attempt to tell `receiver`; `result` is a reconciler.alerts.delivery.Result."""

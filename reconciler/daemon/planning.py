@@ -15,32 +15,49 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.lease import Lease
 from reconciler.cluster.roster import Roster
 from reconciler.daemon.alerting import connect
+from reconciler.daemon.page.status import PlannerStatus
+from reconciler.daemon.publishing import Observer, Publisher
+from reconciler.daemon.unplaced import Unplaced
 from reconciler.daemon.usage import ask_as
+from reconciler.engine.filling import Records
 from reconciler.engine.histories import HistoryMaps
 from reconciler.engine.measuring import Measuring
-from reconciler.engine.planning import ClusterPlanning, Unmeasured
+from reconciler.engine.planning import LEASE, ClusterPlanning, Unmeasured
+from reconciler.engine.plans import PlanMaps
 from reconciler.model.config import DaemonConfig
+from reconciler.model.event import Sink
 from reconciler.model.planner_config import PlannerConfig, PlannerSettings
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.planner import configured
 
 logger = logging.getLogger(__name__)
 
-LEASE: Final = "reconciler-planner"
 _INTERVAL: Final = 300.0  # seconds between two plans where nothing changed
 
 
 def planning_of(
-    config: DaemonConfig, cluster: Cluster, wake: Callable[[str], None], *, clock: Clock, random: Random
+    config: DaemonConfig,
+    cluster: Cluster,
+    wake: Callable[[str], None],
+    *,
+    clock: Clock,
+    random: Random,
+    emit: Sink,
+    observer: Observer,
 ) -> "DaemonPlanner | None":
     """None where the configuration has no `planner`: then nothing is followed and nothing asked."""
     if config.planner is None:
         return None
-    return DaemonPlanner(config.planner, config.state_namespace, cluster, wake, clock=clock, random=random)
+    return DaemonPlanner(
+        config.planner, config.state_namespace, cluster, wake, clock=clock, random=random, emit=emit, observer=observer
+    )
 
 
 class DaemonPlanner:
-    """`planning` is what passes ask; the rest is there to look at. `measuring` is None where no usage is configured."""
+    """`planning` is what passes ask; the rest is there to look at. `measuring` is None where no usage is configured.
+
+    It tells by `emit`, and counts.
+    """
 
     def __init__(
         self,
@@ -51,6 +68,8 @@ class DaemonPlanner:
         *,
         clock: Clock,
         random: Random,
+        emit: Sink,
+        observer: Observer,
     ) -> None:
         holder = f"{socket.gethostname()}-{os.getpid()}-{random.randrange(16**8):08x}"
         self.lease = Lease(Api(cluster.transport), namespace, LEASE, holder, clock=clock)
@@ -66,6 +85,15 @@ class DaemonPlanner:
                 random=random,
                 ours=self.lease.held,
             )
+        self.publisher = Publisher(
+            PlanMaps(cluster, namespace, clock=clock),
+            Records(cluster.cache),
+            Unplaced(emit, clock),
+            holder=holder,
+            ours=self.lease.held,
+            clock=clock,
+            observer=observer,
+        )
         self.planning = ClusterPlanning(
             self.roster,
             self.measuring or Unmeasured(),
@@ -80,14 +108,27 @@ class DaemonPlanner:
             wake=wake,
             clock=clock,
             interval=_INTERVAL,
+            published=self.publisher.made,
         )
+
+    def status(self) -> PlannerStatus:
+        """How things stand, for the page and the metrics."""
+        lacking = [f"{kind} cannot be followed: {why}" for kind, why in sorted(self.roster.lacking().items())]
+        if self.measuring is not None and self.measuring.problem:
+            lacking.append(f"usage is not measured: {self.measuring.problem}")
+        return PlannerStatus(self.publisher.newest, self.lease.holder, self.lease.held(), tuple(lacking))
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Follow, hold the lease and plan again when something changes, until left."""
-        works = [self.roster.run(), self.lease.keep(lambda _held: self.planning.changed()), self.planning.run()]
-        async with _running(*works), _running(*([self.measuring.run()] if self.measuring is not None else [])):
-            yield  # measuring ends first: its last write is one of the lease's holder
+        lasting = (self.roster.run(), self.lease.keep(self._held), self.planning.run())
+        writing = (self.publisher.run(), *([self.measuring.run()] if self.measuring is not None else []))
+        async with _running(*lasting), _running(*writing):
+            yield  # what writes ends first: its last write is one of the lease's holder
+
+    def _held(self, _held: bool) -> None:
+        self.planning.changed()
+        self.publisher.changed()
 
 
 @asynccontextmanager

@@ -123,7 +123,15 @@ async def keep(
         if install is None:
             return
         alerts.installed(install)
-        planner = planning_of(config, cluster, lambda source: daemon.wake(source), clock=clock, random=random)
+        planner = planning_of(
+            config,
+            cluster,
+            lambda source: daemon.wake(source),
+            clock=clock,
+            random=random,
+            emit=emit,
+            observer=metrics,
+        )
         surroundings = Surroundings(
             cluster=cluster,
             store=store,
@@ -154,7 +162,15 @@ async def keep(
             authorship = Authorship(repositories[name], each.loader, slots=blames)
             authorships[name] = (authorship, partial(_stated, each))
         healths = Healths(cluster.cache, install, clock, emit)
-        view.knowledge = Knowledge(install, reconcilers, store, cluster.cache, healths, drifts)
+        view.knowledge = Knowledge(
+            install,
+            reconcilers,
+            store,
+            cluster.cache,
+            healths,
+            drifts,
+            planner.status if planner is not None else None,
+        )
         daemon = Daemon(
             reconcilers,
             store=store,

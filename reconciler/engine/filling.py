@@ -107,17 +107,11 @@ class Filler:
             if not draft.plannable or draft.workload in made:
                 continue
             advised = (advice or {}).get(identity)
-            record = settled(
-                draft.hash,
-                advised,
-                recorded.get(identity),
-                exists=self._records.has(draft.workload),
-                planning=self._planning is not None,
-            )
+            record, waits = self._records.settled(draft, advised, planning=self._planning is not None)
             if record is not None:
                 filled[identity] = record
-                if advised is not None and advised.template != record.template:
-                    pending[identity] = advised
+            if waits is not None:
+                pending[identity] = waits
         self.pending = pending
         return filled
 
@@ -158,6 +152,13 @@ class Records:
         if known is None or known[0] != version:
             known = self._known[identity] = (version, self._read(identity))
         return known[1]
+
+    def settled(self, draft: Draft, advised: Record | None, *, planning: bool) -> tuple[Record | None, Record | None]:
+        """What is filled in for a draft, and the advice that waits for a roll-out."""
+        there = self.of(draft.workload)
+        record = settled(draft.hash, advised, there, exists=self.has(draft.workload), planning=planning)
+        waits = advised is not None and record is not None and advised.template != record.template
+        return record, advised if waits else None
 
     def _read(self, identity: Identity) -> Record | None:
         if not self._cache.mentions(identity, _NAME):

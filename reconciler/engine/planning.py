@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from reconciler.clock import Clock
 from reconciler.engine.filling import Asking
@@ -25,6 +26,7 @@ from reconciler.model.usage import Usage
 if TYPE_CHECKING:
     from reconciler.planner.advice import Advised
 
+LEASE: Final = "reconciler-planner"  # of whoever plans
 _PATIENCE: Final = 20.0  # seconds: a daemon that was killed has the lease for 15
 _GLANCE: Final = 0.05  # seconds
 _PAUSE: Final = 1.0  # seconds in which changes of the cluster are gathered: a node that is lost has many pods
@@ -62,6 +64,17 @@ class Unmeasured:
         return Usage()
 
 
+class Made(NamedTuple):
+    """A plan, and what it was made of: of whom, when, in how many seconds and by which policy."""
+
+    advised: "Advised"
+    seen: ClusterSeen
+    asked: Mapping[str, Asking]
+    at: datetime
+    seconds: float
+    policy: Policy
+
+
 @dataclass(slots=True)
 class _Source:
     """What a source asked last, and which numbers of pods it was told."""
@@ -75,7 +88,8 @@ class ClusterPlanning:
 
     `policy` is made of what the sources' repositories would like.
     `ours` says at this instant whether we are the planner of the cluster (rule 21). Where nodes and pods cannot be
-    read, or another plans, nothing is said, and what was filled in stays.
+    read, or another plans, nothing is said, and what was filled in stays. Each plan is `published`, which must not
+    block.
     """
 
     def __init__(
@@ -90,7 +104,7 @@ class ClusterPlanning:
         wake: Callable[[str], None],
         clock: Clock,
         interval: float,
-        published: Callable[["Advised"], None] = lambda _advised: None,
+        published: Callable[[Made], None] = lambda _made: None,
     ) -> None:
         self._cluster = cluster
         self._measured = measured
@@ -176,18 +190,20 @@ class ClusterPlanning:
             drafts = [(asking, draft) for asking in sources.values() for draft in asking.drafts.values()]
             planned = {draft.workload: draft.identity for _, draft in drafts}
             self._measured.plan_for(planned)
+            seen, began, at = self._cluster.view(planned), self._clock.monotonic(), self._clock.now()
+            policy = self._policy({name: asking.wish for name, asking in sources.items() if asking.wish})
             self._advised = await asyncio.to_thread(
                 advised,
                 [Asked(d, a.recorded.get(d.identity), d.workload in a.made) for a, d in drafts],
-                self._cluster.view(planned),
+                seen,
                 self._measured.usage(),
                 pools=self._pools,
-                policy=self._policy({name: asking.wish for name, asking in sources.items() if asking.wish}),
+                policy=policy,
                 allocation=self._allocation,
-                now=self._clock.now(),
+                now=at,
                 previous=self._advised or NOBODY,
             )
-            self._published(self._advised)
+            self._published(Made(self._advised, seen, sources, at, self._clock.monotonic() - began, policy))
             return self._advised
 
 

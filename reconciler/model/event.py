@@ -42,6 +42,8 @@ class EventType(StrEnum):
     BUILT = "built"
     IMAGE_HELD = "image-held"  # an Image, or the lock file, cannot be brought up to date; what is in use stays so
     PINNED = "pinned"  # an Image means another digest now, or is well again
+    UNPLACED = "unplaced"  # replicas of a workload that the planner finds no node for
+    PLACED = "placed"
     LOCKED = "locked"  # digests were committed to a lock file
 
 
@@ -58,6 +60,7 @@ class Topic(StrEnum):
     REPOSITORY = "repository"
     SPEC = "spec"
     IMAGE = "image"
+    PLACE = "place"  # of replicas
 
 
 BEGINS: Final[Mapping[EventType, Topic]] = {
@@ -71,6 +74,7 @@ BEGINS: Final[Mapping[EventType, Topic]] = {
     EventType.SOURCE_UNREACHABLE: Topic.REPOSITORY,
     EventType.INVALID: Topic.SPEC,
     EventType.IMAGE_HELD: Topic.IMAGE,
+    EventType.UNPLACED: Topic.PLACE,
 }
 ENDS: Final[Mapping[EventType, Topic]] = {
     EventType.READY: Topic.START,
@@ -84,6 +88,7 @@ ENDS: Final[Mapping[EventType, Topic]] = {
     EventType.SOURCE_RECOVERED: Topic.REPOSITORY,
     EventType.VALID: Topic.SPEC,
     EventType.PINNED: Topic.IMAGE,
+    EventType.PLACED: Topic.PLACE,
 }
 
 

@@ -11,7 +11,6 @@ import msgspec
 from reconciler.kube.names import Identity
 
 VERSION: Final = 1
-NAME: Final = "reconciler-plan"  # the ConfigMap
 LARGEST: Final = 2_000_000  # characters of what is published; beyond that explanations are left out, then workloads
 
 

@@ -35,12 +35,14 @@ class Asked:
 class Advised:
     """`records` has what to fill in for each workload that leaves something open, `allotted` how that was reckoned.
 
-    `pools` are those that were planned with; `notes` what could not be read and what was done about it.
+    `needs` is what the plan was asked, `pools` those that were planned with; `notes` what could not be read and what
+    was done about it.
     """
 
     plan: Plan = IDENTITY
     records: Mapping[Identity, Record] = field(default_factory=dict)
     allotted: Mapping[Identity, Allotted] = field(default_factory=dict)
+    needs: tuple[WorkloadNeed, ...] = ()
     pools: tuple[Pool, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -101,7 +103,7 @@ def advised(
         for each in open_
         if each.draft.identity in wanted
     }
-    return Advised(made, records, allotted, pools, (*notes, *made.notes))
+    return Advised(made, records, allotted, tuple(needs), pools, (*notes, *made.notes))
 
 
 def _running(seen: ClusterSeen) -> dict[Identity, int]:

@@ -10,10 +10,12 @@ from reconciler.kube.names import Identity
 from reconciler.model.drift import Author, Drift
 from reconciler.model.event import Event
 from reconciler.model.health import Health, Status
+from reconciler.model.planned import PlannedCluster
 from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Revision, Skipped
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
+from reconciler.planner.loads import NodeLoad
 
 
 class Standing(StrEnum):
@@ -62,6 +64,23 @@ class SourceStatus:
         return sum(self.counts.values())
 
 
+class Newest(NamedTuple):
+    """A plan; when it was last made, as it is; and the nodes, where it is our own."""
+
+    plan: PlannedCluster
+    at: datetime
+    nodes: tuple[NodeLoad, ...] = ()
+
+
+class PlannerStatus(NamedTuple):
+    """The planner of the cluster, us (`ours`) or another daemon. `lacking` says what we may not see."""
+
+    newest: Newest | None = None
+    holder: str = ""
+    ours: bool = False
+    lacking: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Overall:
     """Everything. `rows` are in the order of concern, most first, then by namespace, kind and name."""
@@ -76,6 +95,7 @@ class Overall:
     ended: tuple[Drift, ...] = ()  # what drifted lately and no longer does, newest first
     wrong: tuple[Event, ...] = ()  # what failed and still does, newest first
     events: tuple[Event, ...] = ()  # newest first
+    planner: PlannerStatus | None = None  # None where none is configured
 
     def drift_of(self, source: str, identity: Identity) -> Drift | None:
         return next((d for d in self.drifts if d.identity == identity and d.source == source), None)

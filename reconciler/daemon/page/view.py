@@ -12,7 +12,16 @@ from reconciler.clock import Clock
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.state import StateStore
 from reconciler.daemon.page.journal import Journal
-from reconciler.daemon.page.status import Condition, Detail, Manager, Overall, Row, SourceStatus, Standing
+from reconciler.daemon.page.status import (
+    Condition,
+    Detail,
+    Manager,
+    Overall,
+    PlannerStatus,
+    Row,
+    SourceStatus,
+    Standing,
+)
 from reconciler.drift.drifts import Drifts
 from reconciler.engine.healths import Healths
 from reconciler.engine.reconciler import Reconciler
@@ -31,7 +40,7 @@ _OLD: Final = 1.0  # seconds after which a status is put together anew, whatever
 _MISSING: Final = Health(Status.MISSING, "it is not in the cluster")
 _UNSEEN: Final = Health(Status.PROGRESSING, "it was changed a moment ago")
 _CONCERN: Final = {status: -number for number, status in enumerate(Status)}
-_WRONG: Final = (Topic.OBJECT, Topic.IMAGE, Topic.START)
+_WRONG: Final = (Topic.OBJECT, Topic.IMAGE, Topic.START, Topic.PLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class Knowledge:
     cache: LiveCache
     healths: Healths
     drifts: Drifts
+    planner: Callable[[], PlannerStatus] | None = None
 
 
 class _Same:
@@ -102,7 +112,9 @@ class DaemonView:
             (_Same(_state(known.store, name)), r.snapshot.revision.commit if r.snapshot else "", r.passing)
             for name, r in known.reconcilers.items()
         )
-        return self.journal.last, known.healths.version, known.drifts.version, sources
+        planner = known.planner() if known.planner is not None else PlannerStatus()
+        planned = (_Same(planner.newest), planner.holder, planner.ours)
+        return self.journal.last, known.healths.version, known.drifts.version, sources, planned
 
     def overall(self) -> Overall:
         """Everything, put together at most once for each change."""
@@ -146,6 +158,7 @@ class DaemonView:
             known.drifts.ended(),
             self.journal.open(_WRONG),
             self.journal.recent(_SHOWN_EVENTS),
+            known.planner() if known.planner is not None else None,
         )
 
     def _source(self, config: SourceConfig, rows: Iterable[Row], known: Knowledge) -> SourceStatus:
