@@ -1,4 +1,4 @@
-"""`reconciler explain KIND/NAME`: whose an object is, who set each field, and which line of Git wanted it."""
+"""`reconciler explain KIND/NAME`: whose an object is, who set its fields, which line of Git wanted it, what is planned."""
 
 import argparse
 from collections import Counter
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("explain", help="where an object came from and why it is so", description=__doc__)
-    parser.add_argument("object", metavar="KIND/NAME", help="deployment/web, Deployment/shop/web, services/web")
+    parser.add_argument(
+        "object", metavar="KIND/NAME", help="deployment/web, Deployment/shop/web, services/web, task/migrate"
+    )
     parser.add_argument("-n", "--namespace", metavar="NAME", type=name, default="default", help="default: %(default)s")
     parser.add_argument(
         "--repo", metavar="URL", help="the source's repository (a folder will do): adds commit and author"
@@ -34,6 +36,7 @@ def explain(args: argparse.Namespace) -> int:
 
 
 async def _explain(args: argparse.Namespace) -> int:
+    from reconciler.cli.planned import about
     from reconciler.cli.session import session
     from reconciler.cli.show import out, when
     from reconciler.cluster.health.assess import assess
@@ -62,6 +65,8 @@ async def _explain(args: argparse.Namespace) -> int:
                 for line in await _drift(it, args, claimed.owner.source, live):
                     out(f"  {line}")
         for line in _managers(live.metadata):
+            out(f"  {line}")
+        for line in await about(it, live, claimed is not None):
             out(f"  {line}")
     return OK
 
@@ -93,6 +98,8 @@ async def _find(it: "Session", args: argparse.Namespace) -> "Live":
     parts = args.object.split("/")
     if len(parts) not in (2, 3) or not all(parts):
         raise ConfigError(f"{args.object!r} names no object", hint="write KIND/NAME or KIND/NAMESPACE/NAME")
+    if parts[0].lower() in ("task", "tasks"):
+        return await _job(it, parts[1] if len(parts) == 3 else args.namespace, parts[-1])
     await it.cluster.discovery.refresh()
     kind = _kind(it, parts[0])
     namespaced = it.cluster.discovery.resources[kind].namespaced
@@ -101,6 +108,24 @@ async def _find(it: "Session", args: argparse.Namespace) -> "Live":
     if (live := await it.cluster.get(identity)) is None:
         raise ConfigError(f"there is no {identity}", hint="name its namespace: -n NAMESPACE, or KIND/NAMESPACE/NAME")
     return live
+
+
+async def _job(it: "Session", namespace: str, name: str) -> "Live":
+    """The newest Job of a Task, or its CronJob."""
+    from reconciler.errors import ConfigError
+    from reconciler.kube.names import GroupKind
+    from reconciler.model.manifest import ANNOTATION_SPEC
+
+    task = f"Task/{namespace}/{name}"
+    found = [
+        live
+        for kind in ("Job", "CronJob")
+        for live in await it.cluster.list(GroupKind("batch", kind), namespace)
+        if live.annotations.get(ANNOTATION_SPEC) == task
+    ]
+    if not found:
+        raise ConfigError(f"no Job of {task} is there", hint="name its namespace: -n NAMESPACE, or task/NAMESPACE/NAME")
+    return max(found, key=lambda live: str(live.metadata.get("creationTimestamp")))
 
 
 def _kind(it: "Session", word: str) -> "GroupKind":

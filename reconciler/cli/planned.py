@@ -2,19 +2,33 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.cluster.lease import LeaseSeen, seen
 from reconciler.daemon.page.parts import ago
 from reconciler.engine.planning import LEASE
 from reconciler.engine.plans import PlanMaps
 from reconciler.errors import ConfigError, ReconcilerError
+from reconciler.kube.names import GroupKind
+from reconciler.model.change import Live
+from reconciler.model.filled import Record
+from reconciler.model.manifest import ANNOTATION_PLANNED, ANNOTATION_SPEC
 from reconciler.model.planned import PlannedCluster
 from reconciler.planner import words
+from reconciler.planner.report import template
 from reconciler.plural import counted
 
 if TYPE_CHECKING:
     from reconciler.cli.session import Session
+
+_WORKLOADS: Final = frozenset(
+    {
+        GroupKind("apps", "Deployment"),
+        GroupKind("apps", "StatefulSet"),
+        GroupKind("batch", "Job"),
+        GroupKind("batch", "CronJob"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,24 @@ async def planner(it: "Session") -> Planner:
         hint = f"; {error.hint}" if isinstance(error, ConfigError) and error.hint else ""
         problems.append(f"the plan cannot be told: {error}{hint}")
     return Planner(lease, plan, it.clock.now(), "; ".join(problems))
+
+
+async def about(it: "Session", live: Live, managed: bool) -> list[str]:
+    """What was planned for an object, in lines; nothing for what is no workload, or not ours."""
+    if live.identity.group_kind not in _WORKLOADS or not managed:
+        return []
+    found = await planner(it)
+    lines = standing(found) or ["no planner runs: what its spec leaves open is as Kubernetes has it by default"]
+    document = live.annotations.get(ANNOTATION_SPEC) or str(live.identity)
+    planned = found.plan and (found.plan.of(live.identity) or found.plan.stated(document))
+    if planned:
+        return [*lines, *words.workload(planned)]
+    if found.plan is not None and found.plan.left_out:
+        lines.append("the published plan has no room for it")
+    elif found.plan is not None:
+        lines.append("the plan is not about it")
+    record = Record.of(live.annotations.get(ANNOTATION_PLANNED, ""))
+    return [*lines, words.recorded(template(record))] if record is not None else lines
 
 
 def standing(found: Planner) -> list[str]:

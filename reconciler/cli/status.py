@@ -40,6 +40,7 @@ async def _status(args: argparse.Namespace) -> int:
     import json
     import sys
 
+    from reconciler.cli import planned
     from reconciler.cli.session import session
     from reconciler.cli.show import out
 
@@ -49,11 +50,15 @@ async def _status(args: argparse.Namespace) -> int:
             states = [await it.store.load(name) for name in names]
             await it.cluster.watch({kind for state in states for kind in state.kinds})
             found = [_describe(it.cluster.cache, state, it.clock.now()) for state in states]
+            planner = await planned.planner(it)
             if args.output == "json":
-                out(json.dumps({"sources": found}, indent=2))
+                out(json.dumps({"sources": found, "planner": planned.document(planner)}, indent=2))
             else:
                 clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
-                out(clear + "\n\n".join(_text(each) for each in found))
+                blocks = [_text(each) for each in found]
+                if lines := planned.standing(planner):
+                    blocks.append("\n  ".join(("planner", *lines)))
+                out(clear + "\n\n".join(blocks))
             if not args.watch:
                 return OK if all(each["ok"] for each in found) else ERROR
             sys.stdout.flush()

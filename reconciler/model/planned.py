@@ -166,6 +166,10 @@ class PlannedCluster(_Shown, frozen=True):
         """What is planned for an object."""
         return next((each for each in self.workloads if each.identity == identity), None)
 
+    def stated(self, document: str) -> PlannedWorkload | None:
+        """What is planned for a document."""
+        return next((each for each in self.workloads if each.document == document), None)
+
     def same(self, other: "PlannedCluster") -> bool:
         """Whether both decide the same, whenever they were made."""
         return self == msgspec.structs.replace(other, made=self.made, seconds=self.seconds, holder=self.holder)

@@ -47,12 +47,17 @@ def workload(planned: PlannedWorkload) -> list[str]:
     if planned.unplaced is not None:
         lines += unplaced(planned.unplaced)
     if planned.template is not None:
-        lines.append(f"on record in its pod template: {_template(planned.template)}")
+        lines.append(recorded(planned.template))
     if planned.pending is not None:
         lines.append(f"waits for the next roll-out: {_template(planned.pending)}")
     for choice in planned.choices:
         lines += explained(choice)
     return lines
+
+
+def recorded(template: Template) -> str:
+    """What lies in an object."""
+    return f"on record in its pod template: {_template(template)}"
 
 
 def amounts(planned: PlannedWorkload) -> list[str]:
