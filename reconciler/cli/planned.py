@@ -96,7 +96,7 @@ def standing(found: Planner) -> list[str]:
     if plan is None:
         return [*lines, "no plan is published"]
     by = "" if plan.holder == holder else f" by {plan.holder}"
-    lines.append(f"the plan was made {ago(plan.made, found.now)}{by} and is the newest: {summary(plan)}")
+    lines.append(f"the newest plan is of {ago(plan.made, found.now)}{by}: {summary(plan)}")
     return lines
 
 

@@ -42,7 +42,7 @@ def unplaced(waiting: Waiting, whose: str = "") -> list[str]:
 
 def workload(planned: PlannedWorkload) -> list[str]:
     """All that was decided about one workload, and why."""
-    lines = [f"{counted(planned.replicas, 'replica')} planned, {places(planned)}"]
+    lines = [f"{counted(planned.replicas, 'replica')} planned: {places(planned)}"]
     lines += amounts(planned)
     if planned.unplaced is not None:
         lines += unplaced(planned.unplaced)
@@ -62,7 +62,8 @@ def recorded(template: Template) -> str:
 
 def amounts(planned: PlannedWorkload) -> list[str]:
     """Each number that was chosen, with its reason."""
-    return [f"{name} {each.amount}: {each.why}" for name, each in planned.amounts.items()]
+    found = sorted(planned.amounts.items(), key=lambda item: (item[0] != "replicas", item[0]))
+    return [f"{name} {each.amount}: {each.why}" for name, each in found]
 
 
 def places(planned: PlannedWorkload) -> str:
