@@ -95,12 +95,13 @@ def output_flag(parser: argparse.ArgumentParser, *formats: str) -> None:
     )
 
 
-def images_flag(parser: argparse.ArgumentParser) -> None:
-    """Who is asked what Images mean."""
+def images_flag(parser: argparse.ArgumentParser, *, plans: bool = False) -> None:
+    """Who is asked what Images mean, and with `plans` how what specs leave open is decided."""
+    what = "look images up, and plan what is left open," if plans else "look images up"
     parser.add_argument(
         "--config",
         metavar="FILE",
-        help="look images up as a daemon with this configuration (default: lock files and what runs say)",
+        help=f"{what} as a daemon with this configuration (default: lock files and what runs say)",
     )
 
 

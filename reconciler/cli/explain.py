@@ -1,4 +1,4 @@
-"""`reconciler explain KIND/NAME`: whose an object is, who set its fields, which line of Git wanted it, what is planned."""
+"""`reconciler explain KIND/NAME`: whose an object is, who set its fields, which line of Git wanted it, and its plan."""
 
 import argparse
 from collections import Counter

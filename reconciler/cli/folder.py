@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 
 from reconciler.engine.images import Known, Running
 from reconciler.errors import ConfigError
@@ -18,6 +19,7 @@ from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.spec import ImageSpec, Specs
 from reconciler.render.render import Renderer
+from reconciler.render.surroundings import Pools
 from reconciler.source.directory import DirectorySource
 from reconciler.source.repository import Poll
 from reconciler.specs.load import Loader
@@ -125,12 +127,24 @@ async def read_folder(args: argparse.Namespace) -> tuple[DirectorySource, Snapsh
 
 
 def rendered(
-    folder: Folder, filling: Filling = NOTHING, *, source: str, install: str, adopt: bool = False
+    folder: Folder,
+    filling: Filling = NOTHING,
+    *,
+    source: str,
+    install: str,
+    adopt: bool = False,
+    pools: Pools = MappingProxyType({}),
 ) -> Manifests:
-    """What the folder's specs render to, with what was filled in before."""
+    """What the folder's specs render to, with what is filled in."""
     owner = Owner(install, source)
     return Renderer().render(
-        folder.specs, filling, owner=owner, adopt=adopt, drift=DriftMode.HEAL, images=folder.pinned
+        folder.specs,
+        filling,
+        owner=owner,
+        adopt=adopt,
+        drift=DriftMode.HEAL,
+        pools=pools,
+        images=folder.pinned,
     )
 
 

@@ -1,7 +1,7 @@
 """`reconciler plan` and `reconciler diff`: what applying a folder of specs would do. Nothing is written."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.cli.arguments import Verbs, cluster_flags, images_flag, output_flag, repository_flags, source_flags
 from reconciler.cli.exits import CHANGES, ERROR, OK
@@ -9,8 +9,17 @@ from reconciler.cli.exits import CHANGES, ERROR, OK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reconciler.cli.folder import Folder
+    from reconciler.engine.showing import Shown
     from reconciler.model.change import Change
+    from reconciler.model.manifest import Manifests
     from reconciler.model.problem import Problem
+
+
+class _Found(NamedTuple):
+    changes: "Sequence[Change]"
+    problems: "Sequence[Problem]"
+    planned: "Shown | None"
 
 
 def add(verbs: Verbs) -> None:
@@ -18,8 +27,11 @@ def add(verbs: Verbs) -> None:
         parser = verbs.add_parser(name, help=short, description=__doc__)
         repository_flags(parser)
         source_flags(parser)
-        images_flag(parser)
+        images_flag(parser, plans=True)
         parser.add_argument("--offline", action="store_true", help="ask no cluster, compare with an empty one")
+        parser.add_argument(
+            "--snapshot", metavar="FILE", help="plan what is left open for a cluster in a file; as --offline"
+        )
         output_flag(parser, "text", "markdown", "json")
         cluster_flags(parser)
         parser.set_defaults(verb=plan if name == "plan" else diff)
@@ -43,38 +55,49 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
     from reconciler.model.change import Action
     from reconciler.model.problem import Severity
 
-    changes, problems = asyncio.run(_changes(args))
+    changes, problems, planned = asyncio.run(_found(args))
     quiet = (Action.NONE,) if prunes else (Action.NONE, Action.PRUNE, Action.KEEP, Action.HOLD)
     shown = [change for change in changes if change.action not in quiet or change.manifest is not None]
-    show.changes(shown, problems, output=args.output)
+    show.changes(shown, problems, output=args.output, planned=planned.plan if planned is not None else None)
     show.hint(overlay_hint(args, problems))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ERROR
     return CHANGES if any(change.action not in (Action.NONE, Action.KEEP) for change in shown) else OK
 
 
-async def _changes(args: argparse.Namespace) -> "tuple[Sequence[Change], Sequence[Problem]]":
+async def _found(args: argparse.Namespace) -> _Found:
+    return await (_offline(args) if args.offline or args.snapshot else _live(args))
+
+
+async def _offline(args: argparse.Namespace) -> _Found:
+    from reconciler.cli.folder import load_folder, rendered, source_name
+    from reconciler.cli.planning import imagined
+    from reconciler.engine.preview import offline
+
+    folder = await load_folder(args)
+    source = source_name(args)
+    plan = await imagined(args, folder, source)
+    manifests = rendered(folder, plan.filling, source=source, install="offline", adopt=args.adopt, pools=plan.pools)
+    return _Found(offline(manifests), _problems(folder, manifests), plan.shown)
+
+
+async def _live(args: argparse.Namespace) -> _Found:
     from functools import partial
 
     from reconciler.cli.folder import folder_config, load_folder, rendered, source_name
-    from reconciler.engine.filling import Filler
-    from reconciler.engine.preview import offline, preview
-    from reconciler.engine.running import running_images
-
-    if args.offline:
-        folder = await load_folder(args)
-        manifests = rendered(folder, source=source_name(args), install="offline", adopt=args.adopt)
-        return offline(manifests), (*folder.specs.problems, *manifests.problems, *folder.images.problems)
-
+    from reconciler.cli.planning import live
     from reconciler.cli.session import session
+    from reconciler.engine.preview import preview
+    from reconciler.engine.running import running_images
 
     async with session(args) as it:
         config = folder_config(args)
         folder = await load_folder(args, await it.scopes(), partial(running_images, it.cluster, it.store, config))
         install = await it.install(make=False)
         source = source_name(args)
-        filling = await Filler(config, it.cluster).fill(folder.specs, images=folder.pinned)
-        manifests = rendered(folder, filling, source=source, install=install, adopt=args.adopt)
+        state = await it.state(source)
+        plan = await live(args, it, folder, state)
+        manifests = rendered(folder, plan.filling, source=source, install=install, adopt=args.adopt, pools=plan.pools)
         changes = await preview(
             folder.snapshot,
             folder.specs,
@@ -82,6 +105,10 @@ async def _changes(args: argparse.Namespace) -> "tuple[Sequence[Change], Sequenc
             cluster=it.cluster,
             config=config,
             owner=it.owner(source, install),
-            state=await it.state(source),
+            state=state,
         )
-        return changes, (*folder.specs.problems, *manifests.problems, *folder.images.problems)
+        return _Found(changes, _problems(folder, manifests), plan.shown)
+
+
+def _problems(folder: "Folder", manifests: "Manifests") -> "Sequence[Problem]":
+    return (*folder.specs.problems, *manifests.problems, *folder.images.problems)

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from reconciler.model.change import Change
+from reconciler.model.planned import PlannedCluster
 from reconciler.model.problem import Problem, Severity
 from reconciler.model.snapshot import Skipped, SkipReason
+from reconciler.planner import words
 from reconciler.plural import counted
 
 
@@ -18,20 +20,24 @@ def out(text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
 
-def changes(found: Sequence[Change], problems: Sequence[Problem], *, output: str) -> None:
-    """A plan in one of its views."""
+def changes(
+    found: Sequence[Change], problems: Sequence[Problem], *, output: str, planned: PlannedCluster | None = None
+) -> None:
+    """A plan in one of its views, with what a planner decided where one was asked."""
     if output == "json":
         from reconciler.diff.views import json as view
 
-        out(view.render(found, problems))
+        out(view.render(found, problems, words.document(planned) if planned is not None else None))
     elif output == "markdown":
         from reconciler.diff.views import markdown
 
-        out(markdown.render(found, problems))
+        out(markdown.render(found, problems, decided=words.text(planned, reasons=True) if planned is not None else ""))
     else:
         from reconciler.diff.views import text
 
         out(text.render(found, problems, color=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+        if planned is not None:
+            out(f"\n{words.text(planned, reasons=True)}")
 
 
 def problems(found: Sequence[Problem], skipped: Sequence[Skipped], *, documents: int, output: str) -> None:

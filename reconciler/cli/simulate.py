@@ -1,7 +1,7 @@
 """`reconciler snapshot` and `reconciler simulate`: where everything fits, and what would be if."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.cli.arguments import Verbs, at_least_one, cluster_flags, output_flag
 from reconciler.cli.exits import CHANGES, OK
@@ -66,36 +66,14 @@ def snapshot(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from reconciler.cli.show import out
+    from reconciler.cli.snapshots import taken
 
-    text = json.dumps(asyncio.run(_taken(args)), indent=1)
+    text = json.dumps(asyncio.run(taken(args)), indent=1)
     if args.file:
         Path(args.file).write_text(f"{text}\n", encoding="utf-8")
     else:
         out(text)
     return OK
-
-
-async def _taken(args: argparse.Namespace) -> dict[str, Any]:
-    import asyncio
-
-    from reconciler.cli.session import session
-    from reconciler.errors import NotFound
-    from reconciler.planner.snapshot import KINDS, trimmed
-
-    async with session(args) as it:
-        await it.cluster.discovery.refresh()
-
-        async def listed(kind: Any) -> list[dict[str, Any]]:
-            try:
-                found = await it.cluster.list(kind)
-            except NotFound:  # a cluster need not serve all of them
-                return []
-            return [kept for live in found if (kept := trimmed(live.object)) is not None]
-
-        lists = await asyncio.gather(*(listed(kind) for kind in KINDS))
-        now = it.clock.now()
-    objects = [obj for each in lists for obj in each]
-    return {"apiVersion": "reconciler.dev/v1", "kind": "ClusterSnapshot", "taken": now.isoformat(), "objects": objects}
 
 
 def simulate(args: argparse.Namespace) -> int:
@@ -106,6 +84,7 @@ def simulate(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from reconciler.cli.show import out
+    from reconciler.cli.snapshots import planner_config
     from reconciler.errors import ConfigError
     from reconciler.model.planning_policy import WrongPolicy
     from reconciler.planner import words
@@ -113,7 +92,7 @@ def simulate(args: argparse.Namespace) -> int:
     from reconciler.planner.plan import plan
     from reconciler.planner.report import shown
 
-    config = _config(args.config)
+    config = planner_config(args.config)
     view, pools = _asked(args, config)
     stated = policy(config, {}).policy
     try:
@@ -137,28 +116,17 @@ def simulate(args: argparse.Namespace) -> int:
     return CHANGES if found.unplaced else OK
 
 
-def _config(file: str | None) -> "PlannerConfig":
-    from reconciler.errors import ConfigError
-    from reconciler.model.planner_config import PlannerConfig
-    from reconciler.specs.config import read_config
-
-    if file is None:
-        return PlannerConfig()
-    if (found := read_config(file).planner) is None:
-        raise ConfigError("this configuration has no planner", where=file, hint="docs/configuration.md says how")
-    return found
-
-
 def _asked(args: argparse.Namespace, config: "PlannerConfig") -> "tuple[ClusterView, tuple[Pool, ...]]":
     """The cluster as it is to be imagined, and its pools."""
     import asyncio
 
+    from reconciler.cli.snapshots import objects, taken
     from reconciler.errors import ConfigError
     from reconciler.model.cluster_view import ZONE
     from reconciler.planner import configured, pools, whatif
     from reconciler.planner.snapshot import view
 
-    seen = view(_objects(args.snapshot) if args.snapshot else asyncio.run(_taken(args))["objects"])
+    seen = view(objects(args.snapshot) if args.snapshot else asyncio.run(taken(args))["objects"])
     known = configured.pools(config) or pools.found(seen.nodes)
     for pool, count in args.add_nodes:
         try:
@@ -175,29 +143,3 @@ def _asked(args: argparse.Namespace, config: "PlannerConfig") -> "tuple[ClusterV
         return whatif.loaded(seen, args.load), known
     except ValueError:
         raise ConfigError(f"--load {args.load}: not a load", hint="a factor from 0 to 1000") from None
-
-
-def _objects(file: str) -> list[dict[str, Any]]:
-    from pathlib import Path
-
-    import msgspec
-
-    from reconciler.errors import ConfigError
-
-    hint = "`reconciler snapshot FILE` writes one"
-    try:
-        body = msgspec.json.decode(Path(file).read_bytes())
-    except OSError as error:
-        raise ConfigError("the snapshot cannot be read", where=file, why=error.strerror or "", hint=hint) from None
-    except msgspec.DecodeError as error:
-        raise ConfigError("this is no snapshot", where=file, why=str(error), hint=hint) from None
-    objects = body.get("objects") if isinstance(body, dict) and body.get("kind") == "ClusterSnapshot" else None
-    if not isinstance(objects, list) or not all(_named(obj) for obj in objects):
-        raise ConfigError("this is no snapshot", where=file, hint=hint)
-    return objects
-
-
-def _named(obj: Any) -> bool:
-    metadata = obj.get("metadata") if isinstance(obj, dict) else None
-    texts = (obj.get("apiVersion"), obj.get("kind"), metadata.get("name")) if isinstance(metadata, dict) else ()
-    return bool(texts) and all(isinstance(text, str) and text for text in texts)

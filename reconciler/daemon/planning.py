@@ -27,7 +27,7 @@ from reconciler.engine.plans import PlanMaps
 from reconciler.model.config import DaemonConfig
 from reconciler.model.event import Sink
 from reconciler.model.planner_config import PlannerConfig, PlannerSettings
-from reconciler.model.planning_policy import Allocation, Policy
+from reconciler.model.planning_policy import Policy
 from reconciler.planner import configured
 
 logger = logging.getLogger(__name__)
@@ -99,11 +99,7 @@ class DaemonPlanner:
             self.measuring or Unmeasured(),
             pools=configured.pools(config),
             policy=_Wishes(config).policy,
-            allocation=Allocation(
-                {name: str(amount) for name, amount in config.defaults.requests.items()},
-                config.headroom,
-                config.max_replicas,
-            ),
+            allocation=configured.allocation(config),
             ours=self.lease.held,
             wake=wake,
             clock=clock,

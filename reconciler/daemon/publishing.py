@@ -5,7 +5,7 @@ A daemon that waits for its turn to plan reads what the other one published.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from reconciler.clock import Clock
@@ -13,12 +13,9 @@ from reconciler.daemon.page.status import Newest
 from reconciler.daemon.unplaced import Unplaced
 from reconciler.engine.filling import Records
 from reconciler.engine.planning import Made
+from reconciler.engine.showing import known, show
 from reconciler.errors import ReconcilerError
-from reconciler.kube.names import Identity
 from reconciler.model.planned import PlannedCluster
-from reconciler.planner.loads import loads
-from reconciler.planner.report import Known, shown
-from reconciler.planner.snapshot import ClusterView
 
 _GLANCE: Final = 30.0  # seconds between two looks at what another planner published, and between two attempts to write
 _LAST_WRITE: Final = 1.0  # seconds: a daemon that ends has five for everything
@@ -125,14 +122,14 @@ class Publisher:
         self.newest = Newest(plan, plan.made) if plan is not None else None
 
     async def _show(self, made: Made) -> None:
-        newest = await asyncio.to_thread(_newest, made, self._known(made), self._holder)
+        plan, nodes = await asyncio.to_thread(show, made, known(made, self._records), self._holder)
         before = self.newest.plan if self.newest is not None else None
-        if before is not None and before.holder == self._holder and newest.plan.same(before):
-            self.newest = Newest(before, newest.at, newest.nodes)
+        if before is not None and before.holder == self._holder and plan.same(before):
+            self.newest = Newest(before, made.at, nodes)
             return
-        self.newest = newest
-        self._unplaced.take(newest.plan.workloads)
-        self._unwritten = newest.plan
+        self.newest = Newest(plan, made.at, nodes)
+        self._unplaced.take(plan.workloads)
+        self._unwritten = plan
 
     async def _publish(self, plan: PlannedCluster) -> None:
         self._due = self._clock.monotonic() + _GLANCE  # where this fails
@@ -140,35 +137,7 @@ class Publisher:
         if self._unwritten is plan:
             self._unwritten = None
 
-    def _known(self, made: Made) -> Mapping[Identity, Known]:
-        known: dict[Identity, Known] = {}
-        for source, asking in made.asked.items():
-            for identity, draft in asking.drafts.items():
-                record = pending = None
-                if draft.plannable:
-                    advised = made.advised.records.get(identity)
-                    record, pending = self._records.settled(draft, advised, planning=True)
-                allotted = made.advised.allotted.get(identity)
-                known[identity] = Known(draft.workload, source, record, pending, allotted)
-        return known
-
     def _fail(self, problem: str) -> None:
         if problem != self._problem:
             logger.warning("the plan is not published, or not read: %s", problem)
         self._problem = problem
-
-
-def _newest(made: Made, known: Mapping[Identity, Known], holder: str) -> Newest:
-    advised = made.advised
-    view = ClusterView(made.seen.nodes, made.seen.pods, advised.needs, advised.notes)
-    plan = shown(
-        advised.plan,
-        view,
-        advised.pools,
-        made=made.at,
-        known=known,
-        holder=holder,
-        profile=made.policy.profile,
-        seconds=made.seconds,
-    )
-    return Newest(plan, made.at, loads(advised.plan, view, advised.pools))

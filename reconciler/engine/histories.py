@@ -38,9 +38,14 @@ class HistoryMaps:
 
     async def read(self) -> History:
         """What is kept; nothing where there is none, or none that makes sense. Raises ApiError, TransportError."""
+        found = await self.look()
+        await shards.tidy(self._maps, _KEPT, self._version, self._clock.now())
+        return found
+
+    async def look(self) -> History:
+        """As `read`, and nothing is written: what an earlier life left over stays."""
         try:
             text, self._version = await shards.read(self._maps, _KEPT)
-            await shards.tidy(self._maps, _KEPT, self._version, self._clock.now())
             return await asyncio.to_thread(_history, text) if text else History()
         except (ConfigError, ValueError, OverflowError, zlib.error):
             logger.warning("%s; measuring begins anew", _KEPT.unreadable())

@@ -42,9 +42,9 @@ class EventType(StrEnum):
     BUILT = "built"
     IMAGE_HELD = "image-held"  # an Image, or the lock file, cannot be brought up to date; what is in use stays so
     PINNED = "pinned"  # an Image means another digest now, or is well again
+    LOCKED = "locked"  # digests were committed to a lock file
     UNPLACED = "unplaced"  # replicas of a workload that the planner finds no node for
     PLACED = "placed"
-    LOCKED = "locked"  # digests were committed to a lock file
 
 
 class Topic(StrEnum):

@@ -9,7 +9,7 @@ from reconciler.kube.pod_requests import amounts
 from reconciler.model.cluster_view import Resources
 from reconciler.model.planner_config import Amounts, PlannerConfig, PlannerSettings, PoolConfig
 from reconciler.model.planning import Pool
-from reconciler.model.planning_policy import Policy
+from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.reading import node_view, resources_of
 
 T = TypeVar("T", str, float)
@@ -53,6 +53,12 @@ def policy(config: PlannerConfig, wishes: Mapping[str, PlannerSettings]) -> Merg
         quotas={namespace: _amount(quota) for namespace, quota in config.quotas.items()},
     )
     return Merged(made, tuple(notes))
+
+
+def allocation(config: PlannerConfig) -> Allocation:
+    """What replicas and requests are reckoned with."""
+    requests = {name: str(amount) for name, amount in config.defaults.requests.items()}
+    return Allocation(requests, config.headroom, config.max_replicas)
 
 
 def pools(config: PlannerConfig) -> tuple[Pool, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
-from reconciler.model.cluster_view import Budget, NodeView, PodView
+from reconciler.model.cluster_view import Budget, Circumstances, ClusterSeen, NodeView, PodView
 from reconciler.model.planning import WorkloadNeed
 from reconciler.model.reading import (
     BUDGET,
@@ -87,16 +87,8 @@ def trimmed(obj: Object) -> dict[str, Any] | None:
 
 def view(objects: Iterable[Object]) -> ClusterView:
     """What the planner makes of the objects of a snapshot, or of whole ones. The order of the objects is no matter."""
-    by_kind: dict[GroupKind, list[Object]] = {kind: [] for kind in KINDS}
-    for obj in objects:
-        by_kind.setdefault(GroupVersionKind.of(obj).group_kind, []).append(obj)
-    notes: list[str] = []
-    around = circumstances(
-        {obj["metadata"]["name"]: priority_of(obj) for obj in by_kind[PRIORITY]},
-        _budgets(by_kind[BUDGET], notes),
-        {Identity.of(obj)[2:]: volume_of(obj) for obj in by_kind[CLAIM]},
-        {obj["metadata"]["name"]: zones_of(obj) for obj in by_kind[VOLUME]},
-    )
+    by_kind = _by_kind(objects)
+    around, notes = _around(by_kind)
     workloads = {Identity.of(obj): obj for kind in sorted(WORKLOADS) for obj in by_kind[kind]}
     needs = []
     for identity, obj in sorted(workloads.items()):
@@ -106,8 +98,25 @@ def view(objects: Iterable[Object]) -> ClusterView:
             needs.append(need(identity, replicas, spec.get("template") or {}, around))
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{identity} is left out: {error}")
+    there = _there(by_kind, around, {each.identity: each.identity for each in needs}, notes)
+    return ClusterView(there.nodes, there.pods, tuple(needs), there.notes)
+
+
+def seen(objects: Iterable[Object], planned: Mapping[Identity, Identity]) -> ClusterSeen:
+    """The cluster that the objects are of, without needs. `planned` leads from a workload of Kubernetes to the identity
+    under which it is planned: the owner of its pods."""
+    by_kind = _by_kind(objects)
+    around, notes = _around(by_kind)
+    return _there(by_kind, around, planned, notes)
+
+
+def _there(
+    by_kind: Mapping[GroupKind, list[Object]],
+    around: Circumstances,
+    planned: Mapping[Identity, Identity],
+    notes: list[str],
+) -> ClusterSeen:
     nodes, pods = [], []
-    planned = {each.identity: each.identity for each in needs}
     for obj in by_kind[NODE]:
         try:
             nodes.append(node_view(obj))
@@ -115,11 +124,30 @@ def view(objects: Iterable[Object]) -> ClusterView:
             notes.append(f"Node/{obj['metadata']['name']} is left out: {error}")
     for obj in by_kind[POD]:
         try:
-            if (seen := pod_view(obj, planned)) is not None:
-                pods.append(seen)
+            if (pod := pod_view(obj, planned)) is not None:
+                pods.append(pod)
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{Identity.of(obj)} is left out: {error}")
-    return ClusterView(tuple(nodes), tuple(pods), tuple(needs), tuple(notes))
+    return ClusterSeen(tuple(nodes), tuple(pods), around, tuple(notes))
+
+
+def _by_kind(objects: Iterable[Object]) -> dict[GroupKind, list[Object]]:
+    by_kind: dict[GroupKind, list[Object]] = {kind: [] for kind in KINDS}
+    for obj in objects:
+        by_kind.setdefault(GroupVersionKind.of(obj).group_kind, []).append(obj)
+    return by_kind
+
+
+def _around(by_kind: Mapping[GroupKind, list[Object]]) -> tuple[Circumstances, list[str]]:
+    """What bears on the workloads, and what could not be read."""
+    notes: list[str] = []
+    around = circumstances(
+        {obj["metadata"]["name"]: priority_of(obj) for obj in by_kind[PRIORITY]},
+        _budgets(by_kind[BUDGET], notes),
+        {Identity.of(obj)[2:]: volume_of(obj) for obj in by_kind[CLAIM]},
+        {obj["metadata"]["name"]: zones_of(obj) for obj in by_kind[VOLUME]},
+    )
+    return around, notes
 
 
 def _budgets(budgets: Iterable[Object], notes: list[str]) -> Iterator[Budget]:

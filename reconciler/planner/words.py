@@ -9,8 +9,11 @@ from reconciler.model.planned import Candidate, Choice, PlannedCluster, PlannedW
 from reconciler.plural import counted
 
 
-def text(plan: PlannedCluster) -> str:
-    """For a terminal: the sum, a row for each workload, and what has no place with the way to give it one."""
+def text(plan: PlannedCluster, *, reasons: bool = False) -> str:
+    """For a terminal: the sum, a row for each workload, and what has no place with the way to give it one.
+
+    With `reasons` also each number that was chosen, and what waits for a roll-out.
+    """
     asked = sum(each.replicas for each in plan.workloads)
     head = [counted(plan.nodes, "node"), counted(plan.zones, "zone"), counted(plan.pools, "pool")]
     placed = f"{plan.unplaced} without a place" if plan.unplaced else "all have a place"
@@ -18,6 +21,9 @@ def text(plan: PlannedCluster) -> str:
     lines += [f"{name} requested: {_use(share)}" for name, share in plan.requested.items()]
     if plan.workloads:
         lines += ["", *_table(plan)]
+    for each in plan.workloads if reasons else ():
+        if chosen := amounts(each) + pending(each):
+            lines += ["", each.document, *(f"  {line}" for line in chosen)]
     for each in plan.workloads:
         if each.unplaced is not None:
             lines += ["", *unplaced(each.unplaced, f" of {each.document}")]
@@ -48,11 +54,15 @@ def workload(planned: PlannedWorkload) -> list[str]:
         lines += unplaced(planned.unplaced)
     if planned.template is not None:
         lines.append(recorded(planned.template))
-    if planned.pending is not None:
-        lines.append(f"waits for the next roll-out: {_template(planned.pending)}")
+    lines += pending(planned)
     for choice in planned.choices:
         lines += explained(choice)
     return lines
+
+
+def pending(planned: PlannedWorkload) -> list[str]:
+    """What a roll-out would bring."""
+    return [f"waits for the next roll-out: {_template(planned.pending)}"] if planned.pending is not None else []
 
 
 def recorded(template: Template) -> str:
@@ -125,12 +135,20 @@ def document(plan: PlannedCluster) -> dict[str, Any]:
                 "amounts": {name: {"amount": a.amount, "why": a.why} for name, a in each.amounts.items()},
                 "places": [{"pool": p.pool, "zone": p.zone, "replicas": p.replicas} for p in each.places],
                 "decisions": [_choice(choice) for choice in each.choices],
+                "recorded": _plain(each.template),
+                "pending": _plain(each.pending),
                 "unplaced": msgspec.to_builtins(each.unplaced),
             }
             for each in plan.workloads
         ],
         "notes": list(plan.notes),
     }
+
+
+def _plain(template: Template | None) -> dict[str, Any] | None:
+    if template is None:
+        return None
+    return {"requests": template.requests, "spread": template.spread, "prefer": template.prefer}
 
 
 def _choice(choice: Choice) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconciler.cluster.traffic import RequestKind
 from reconciler.daemon.levels import Levels
 from reconciler.daemon.metrics import Metrics
-from reconciler.daemon.page.status import Overall, SourceStatus, Standing
+from reconciler.daemon.page.status import Newest, Overall, PlannerStatus, SourceStatus, Standing
 from reconciler.daemon.webhooks import RESULTS
 from reconciler.model.drift import DriftKind, DriftState
 from reconciler.model.event import Event, EventType
 from reconciler.model.health import Status
+from reconciler.model.planned import VERSION, PlannedCluster
 from reconciler.model.result import SyncResult
 from reconciler.model.snapshot import Revision
 from reconciler.model.state import Mark
@@ -31,7 +32,9 @@ def scraped():
     metrics.synced(SyncResult("shop", revision, NOW, NOW))
     metrics.polled("shop", NOW, ok=True, changed=False)
     source = SourceStatus("shop", "/srv/shop", "main", (".",), Standing.SYNCED, revision, Mark("", NOW))
-    metrics.measure(Levels(lambda: Overall(NOW, "0", sources=(source,)), lambda: 0, lambda: 0))
+    planner = PlannerStatus(Newest(PlannedCluster(VERSION, NOW), NOW), ours=True)
+    metrics.measure(Levels(lambda: Overall(NOW, "0", sources=(source,), planner=planner), lambda: 0, lambda: 0))
+    metrics.planned(0.1)
     metrics.looked("shop", ok=True)
     metrics.built("built", 1.0)
     for result in RESULTS:

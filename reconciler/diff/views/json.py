@@ -1,7 +1,7 @@
 """A plan for machines. The format is described in docs/plan-json.md; fields are added, never changed or removed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.diff.views.summary import counts
@@ -11,9 +11,12 @@ from reconciler.model.problem import Location, Problem
 VERSION: Final = 1
 
 
-def render(changes: Sequence[Change], problems: Sequence[Problem] = ()) -> str:
-    """`document` as indented JSON with a line end."""
-    return json.dumps(document(changes, problems), indent=2, ensure_ascii=False) + "\n"
+def render(
+    changes: Sequence[Change], problems: Sequence[Problem] = (), planned: Mapping[str, Any] | None = None
+) -> str:
+    """`document` as indented JSON with a line end, and what was `planned` where a planner was asked."""
+    shown = document(changes, problems) | ({"planner": planned} if planned is not None else {})
+    return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
 
 
 def document(changes: Sequence[Change], problems: Sequence[Problem] = ()) -> dict[str, Any]:

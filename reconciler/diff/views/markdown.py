@@ -18,12 +18,19 @@ _RESERVE: Final = 400  # for the last sentence
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&])")
 
 
-def render(changes: Sequence[Change], problems: Sequence[Problem] = (), *, limit: int = LIMIT) -> str:
-    """The plan in at most `limit` characters; what did not fit is counted in the last line."""
+def render(
+    changes: Sequence[Change], problems: Sequence[Problem] = (), *, decided: str = "", limit: int = LIMIT
+) -> str:
+    """The plan in at most `limit` characters; what did not fit is counted in the last line.
+
+    `decided` says in lines what a planner chose.
+    """
     shown = ordered(changes)
     text = f"### {sentence(changes, problems)}\n"
     cut_problems = cut_fields = cut_changes = 0
     room = limit - _RESERVE
+    chosen = _decided(decided, room // 2)
+    room -= len(chosen)
     for problem in sorted(problems, key=lambda problem: (problem.severity is not Severity.ERROR, problem.location)):
         block = _fence("\n".join(map(visible, problem.lines())))
         if len(text) + len(block) > room:
@@ -43,7 +50,16 @@ def render(changes: Sequence[Change], problems: Sequence[Problem] = (), *, limit
                     break
             else:
                 cut_changes += 1
-    return text + _cut(cut_changes, cut_fields, cut_problems)
+    return text + chosen + _cut(cut_changes, cut_fields, cut_problems)
+
+
+def _decided(decided: str, room: int) -> str:
+    """What a planner chose, as a block that can be opened."""
+    if not decided:
+        return ""
+    lines = _fence("\n".join(map(visible, decided.split("\n"))))
+    block = f"\n<details><summary>What the planner chose</summary>\n{lines}</details>\n"
+    return block if len(block) <= room else "\n_What the planner chose has no room: `reconciler plan` shows it._\n"
 
 
 def _item(change: Change) -> str:

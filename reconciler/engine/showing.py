@@ -1,0 +1,48 @@
+"""A plan that was made, as it is shown: with what lies in the objects, and what waits for a roll-out (rule 19)."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from reconciler.engine.filling import Records
+from reconciler.engine.planning import Made
+from reconciler.kube.names import Identity
+from reconciler.model.planned import PlannedCluster
+from reconciler.planner.loads import NodeLoad, loads
+from reconciler.planner.report import Known, shown
+from reconciler.planner.snapshot import ClusterView
+
+
+class Shown(NamedTuple):
+    """A plan, and of each node how much of it is requested."""
+
+    plan: PlannedCluster
+    nodes: tuple[NodeLoad, ...]
+
+
+def known(made: Made, records: Records) -> Mapping[Identity, Known]:
+    """What is known of each workload beside its plan, as of now."""
+    found: dict[Identity, Known] = {}
+    for source, asking in made.asked.items():
+        for identity, draft in asking.drafts.items():
+            record = pending = None
+            if draft.plannable:
+                record, pending = records.settled(draft, made.advised.records.get(identity), planning=True)
+            found[identity] = Known(draft.workload, source, record, pending, made.advised.allotted.get(identity))
+    return found
+
+
+def show(made: Made, beside: Mapping[Identity, Known], holder: str = "") -> Shown:
+    """The plan that `holder` made. `beside` is what is `known`. Takes a while where there is much; pure."""
+    advised = made.advised
+    view = ClusterView(made.seen.nodes, made.seen.pods, advised.needs, advised.notes)
+    plan = shown(
+        advised.plan,
+        view,
+        advised.pools,
+        made=made.at,
+        known=beside,
+        holder=holder,
+        profile=made.policy.profile,
+        seconds=made.seconds,
+    )
+    return Shown(plan, loads(advised.plan, view, advised.pools))

@@ -1,0 +1,96 @@
+"""`reconciler plan --config`: what the daemon's planner would decide, for a cluster as it is or in a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WEB = "apiVersion: reconciler.dev/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {image: example.com/web:1}\n"
+BIG = (
+    "apiVersion: reconciler.dev/v1\nkind: Deployment\nmetadata: {name: big}\n"
+    "spec:\n  image: example.com/big:1\n  replicas: 2\n  placement: {pool: large}\n"
+    "  resources: {requests: {cpu: 10, memory: 1Gi}}\n"
+)
+CONFIG = """\
+sources: [{name: shop, url: /srv/shop}]
+planner:
+  pools:
+    - {name: general, nodeSelector: {tier: general}}
+    - {name: large, nodeSelector: {tier: large}}
+  defaults: {requests: {cpu: 250m, memory: 256Mi}}
+"""
+
+
+def node(name: str, tier: str, zone: str, cpu: str) -> dict[str, Any]:
+    labels = {"tier": tier, "topology.kubernetes.io/zone": zone}
+    allocatable = {"cpu": cpu, "memory": "16Gi", "pods": "110"}
+    status = {"allocatable": allocatable, "conditions": [{"type": "Ready", "status": "True"}]}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "status": status}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(CONFIG)
+    return file
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    nodes = [node("a1", "general", "a", "4"), node("b1", "general", "b", "4"), node("large-1", "large", "a", "16")]
+    file = tmp_path / "cluster.json"
+    file.write_text(json.dumps({"kind": "ClusterSnapshot", "objects": nodes}))
+    return file
+
+
+def test_the_decisions_are_shown_with_their_reasons(cli: Any, shop: Any, config: Path, snapshot: Path) -> None:
+    folder = shop({"web.yaml": WEB, "big.yaml": BIG})
+    words = ("plan", folder, "--config", config, "--snapshot", snapshot)
+    assert cli.golden("plan-decided.txt", *words).code == 2
+    assert cli.golden("plan-decided-markdown.txt", *words, "--output", "markdown").code == 2
+
+
+def test_they_are_in_the_json_and_in_what_is_made(cli: Any, shop: Any, config: Path, snapshot: Path) -> None:
+    folder = shop({"web.yaml": WEB, "big.yaml": BIG})
+    found = json.loads(cli("plan", folder, "--config", config, "--snapshot", snapshot, "--output", "json").out)
+    assert found["version"] == 1
+    big, web = sorted(found["planner"]["workloads"], key=lambda each: each["workload"])
+    assert web["amounts"]["replicas"]["amount"] == "2"
+    assert web["recorded"]["requests"] == {"cpu": "250m", "memory": "256Mi"}
+    assert big["places"] == [{"pool": "large", "zone": "a", "replicas": 1}]
+    assert (big["unplaced"]["replicas"], big["unplaced"]["constraint"]) == (1, "capacity")
+    assert big["amounts"] == {}
+    assert "planner" not in json.loads(cli("plan", folder, "--offline", "--output", "json").out)
+
+
+def test_for_the_cluster_as_it_is_with_what_lies_in_it(
+    cli: Any, shop: Any, whole_cluster: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain.yaml"
+    plain.write_text("sources: [{name: shop, url: /srv/shop}]\nplanner: {defaults: {requests: {cpu: 250m}}}\n")
+    where = ("--kubeconfig", whole_cluster, "--state-namespace", "default", "--output", "json")
+    folder = shop({"web.yaml": WEB})
+    new = json.loads(cli("plan", folder, "--config", plain, *where).out)
+    (web,) = new["planner"]["workloads"]
+    assert sum(place["replicas"] for place in web["places"]) == 2
+    assert web["recorded"]["requests"] == {"cpu": "250m"}
+    assert web["pending"] is None
+    assert cli("apply", folder, *where).code == 0
+    old = json.loads(cli("plan", folder, "--config", plain, *where).out)
+    (web,) = old["planner"]["workloads"]
+    assert web["recorded"]["requests"] == {}, "it was there before there was a planner (rule 19)"
+    assert web["pending"]["requests"] == {"cpu": "250m"}
+    (change,) = [each for each in old["changes"] if each["action"] != "unchanged"]
+    assert [field["path"] for field in change["fields"]] == [
+        "metadata.annotations.reconciler.dev/planned",
+        "spec.replicas",
+    ]
+
+
+def test_a_configuration_without_a_planner_plans_nothing(
+    cli: Any, shop: Any, config: Path, whole_cluster: Path
+) -> None:
+    config.write_text("sources: [{name: shop, url: /srv/shop}]\n")
+    where = ("--kubeconfig", whole_cluster, "--output", "json")
+    assert "planner" not in json.loads(cli("plan", shop({"web.yaml": WEB}), "--config", config, *where).out)
