@@ -31,24 +31,27 @@ class WeighedTerm(msgspec.Struct, frozen=True, array_like=True):
         return self.value * self.weight
 
 
-class Candidate(_Shown, frozen=True):
-    """One way to decide, with the terms that add up to its `score`: a zone of a pool, or `what` is said of it."""
+class ShownCandidate(_Shown, frozen=True):
+    """One way to decide, with the terms that add up to its `score`: a zone of a pool, or `what` is said of it and the
+    `amount` that comes of it."""
 
     score: float
     terms: tuple[WeighedTerm, ...] = ()
     what: str = ""
+    amount: str = ""
     pool: str = ""
     zone: str = ""
 
     def __str__(self) -> str:
-        return self.what or place(self.pool, self.zone)
+        return f"{self.amount} by {self.what}" if self.what else place(self.pool, self.zone)
 
 
-class Choice(_Shown, frozen=True):
-    """What was chosen, and the best of what was not."""
+class ShownChoice(_Shown, frozen=True):
+    """What was chosen, and the best of what was not: a place, or how `subject` ("cpu", "replicas") is reckoned."""
 
-    chosen: Candidate
-    runner_up: Candidate | None = None
+    chosen: ShownCandidate
+    runner_up: ShownCandidate | None = None
+    subject: str = ""
 
 
 class PlacedShare(_Shown, frozen=True):
@@ -108,7 +111,7 @@ class PlannedWorkload(_Shown, frozen=True):
     replicas: int = 0
     amounts: dict[str, Amount] = {}
     places: tuple[PlacedShare, ...] = ()
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[ShownChoice, ...] = ()
     unplaced: Waiting | None = None
     template: Template | None = None
     pending: Template | None = None

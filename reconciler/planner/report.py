@@ -3,28 +3,30 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ZONE
 from reconciler.model.filled import Preference, Record
-from reconciler.model.plan import Decision, Option, Plan
+from reconciler.model.plan import Candidate, Choice, Decision, Option, Plan
 from reconciler.model.planned import (
     VERSION,
     Amount,
-    Candidate,
-    Choice,
     PlacedShare,
     PlannedCluster,
     PlannedWorkload,
+    ShownCandidate,
+    ShownChoice,
     Template,
     Waiting,
     WeighedTerm,
 )
 from reconciler.model.planning import Pool, WorkloadNeed
-from reconciler.planner.allocation import Allotted
 from reconciler.planner.loads import requested
 from reconciler.planner.snapshot import ClusterView
+
+if TYPE_CHECKING:
+    from reconciler.planner.allocation import Allotted  # arrays come with it
 
 _NOTES: Final = 50  # that are shown
 
@@ -38,7 +40,7 @@ class Known:
     source: str = ""
     record: Record | None = None
     pending: Record | None = None
-    allotted: Allotted | None = None
+    allotted: "Allotted | None" = None
 
 
 def shown(
@@ -75,10 +77,15 @@ def shown(
     )
 
 
-def choices(decisions: Iterable[Decision]) -> tuple[Choice, ...]:
+def choices(made: Iterable[Choice | Decision]) -> tuple[ShownChoice, ...]:
     """Each with the terms of what was chosen and of the next best."""
     return tuple(
-        Choice(_candidate(each.chosen), _candidate(each.runner_up) if each.runner_up else None) for each in decisions
+        ShownChoice(
+            _candidate(each.chosen),
+            _candidate(each.runner_up) if each.runner_up is not None else None,
+            each.subject if isinstance(each, Choice) else "",
+        )
+        for each in made
     )
 
 
@@ -100,22 +107,29 @@ def _workload(plan: Plan, need: WorkloadNeed, known: Known | None) -> PlannedWor
             PlacedShare(share.count, share.place.pool, share.place.zone)
             for share in plan.placements.get(need.identity, ())
         ),
-        choices=choices(plan.decisions.get(need.identity, ())),
+        choices=choices(
+            (
+                *(known.allotted.choices if known.allotted is not None else ()),
+                *plan.decisions.get(need.identity, ()),
+            )
+        ),
         unplaced=Waiting(lack.count, lack.constraint.value, lack.reason, lack.fix) if lack is not None else None,
         template=template(known.record) if known.record is not None else None,
         pending=template(known.pending) if known.pending is not None else None,
     )
 
 
-def _amounts(allotted: Allotted) -> dict[str, Amount]:
+def _amounts(allotted: "Allotted") -> dict[str, Amount]:
     chosen = {"replicas": str(allotted.replicas)} if allotted.replicas is not None else {}
     chosen |= allotted.requests
     return {name: Amount(amount, allotted.why.get(name, "")) for name, amount in chosen.items()}
 
 
-def _candidate(option: Option) -> Candidate:
-    terms = tuple(WeighedTerm(each.family.value, each.name.value, each.value, each.weight) for each in option.terms)
-    return Candidate(option.score, terms, pool=option.place.pool, zone=option.place.zone)
+def _candidate(found: Candidate | Option) -> ShownCandidate:
+    terms = tuple(WeighedTerm(each.family.value, each.name.value, each.value, each.weight) for each in found.terms)
+    if isinstance(found, Candidate):
+        return ShownCandidate(found.score, terms, what=found.what, amount=found.amount)
+    return ShownCandidate(found.score, terms, pool=found.place.pool, zone=found.place.zone)
 
 
 def _preferred(preference: Preference) -> str:

@@ -5,7 +5,15 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.planned import Candidate, Choice, PlannedCluster, PlannedWorkload, Share, Template, Waiting
+from reconciler.model.planned import (
+    PlannedCluster,
+    PlannedWorkload,
+    Share,
+    ShownCandidate,
+    ShownChoice,
+    Template,
+    Waiting,
+)
 from reconciler.plural import counted
 
 
@@ -81,10 +89,11 @@ def places(planned: PlannedWorkload) -> str:
     return ", ".join(f"{each} {each.replicas}" for each in planned.places) or "nowhere"
 
 
-def explained(choice: Choice) -> list[str]:
+def explained(choice: ShownChoice) -> list[str]:
     """Why something was chosen: its terms and those of the next best, which add up to the scores."""
     chosen, other = choice.chosen, choice.runner_up
-    lines = [f"{chosen}: {chosen.score:.4f}" + (f", next best {other}: {other.score:.4f}" if other else "")]
+    subject = f"{choice.subject} " if choice.subject else ""
+    lines = [f"{subject}{chosen}: {chosen.score:.4f}" + (f", next best {other}: {other.score:.4f}" if other else "")]
     others = {term.name: term for term in other.terms} if other else {}
     for term in sorted(chosen.terms, key=lambda term: (-abs(term.contribution), term.name)):
         beside = others.get(term.name)
@@ -151,15 +160,17 @@ def _plain(template: Template | None) -> dict[str, Any] | None:
     return {"requests": template.requests, "spread": template.spread, "prefer": template.prefer}
 
 
-def _choice(choice: Choice) -> dict[str, Any]:
+def _choice(choice: ShownChoice) -> dict[str, Any]:
     return {
+        **({"subject": choice.subject} if choice.subject else {}),
         "chosen": _candidate(choice.chosen),
         "runnerUp": _candidate(choice.runner_up) if choice.runner_up is not None else None,
     }
 
 
-def _candidate(candidate: Candidate) -> dict[str, Any]:
-    where = {"what": candidate.what} if candidate.what else {"pool": candidate.pool, "zone": candidate.zone}
+def _candidate(candidate: ShownCandidate) -> dict[str, Any]:
+    place = {"pool": candidate.pool, "zone": candidate.zone}
     names = ("family", "name", "value", "weight", "contribution")
     terms = [{name: getattr(term, name) for name in names} for term in candidate.terms]
-    return {**where, "score": candidate.score, "terms": terms}
+    way = {"what": candidate.what, "amount": candidate.amount}
+    return {**(way if candidate.what else place), "score": candidate.score, "terms": terms}

@@ -18,11 +18,11 @@ from reconciler.http.transport import Request
 from reconciler.model.planned import (
     VERSION,
     Amount,
-    Candidate,
-    Choice,
     PlacedShare,
     PlannedCluster,
     PlannedWorkload,
+    ShownCandidate,
+    ShownChoice,
     Template,
     Waiting,
     WeighedTerm,
@@ -39,9 +39,9 @@ SPECS = {
 }
 
 
-def option(pool: str, zone: str, *terms: tuple[str, str, float, float]) -> Candidate:
+def option(pool: str, zone: str, *terms: tuple[str, str, float, float]) -> ShownCandidate:
     found = tuple(WeighedTerm(*term) for term in terms)
-    return Candidate(sum(term.contribution for term in found), found, pool=pool, zone=zone)
+    return ShownCandidate(sum(term.contribution for term in found), found, pool=pool, zone=zone)
 
 
 WEB = PlannedWorkload(
@@ -58,11 +58,11 @@ WEB = PlannedWorkload(
     },
     places=(PlacedShare(1, "general", "a"), PlacedShare(1, "general", "b")),
     choices=(
-        Choice(
+        ShownChoice(
             option("general", "a", ("f", "fit", 0.5, 0.05), ("g", "zone", 1.0, 0.2)),
             option("large", "b", ("f", "fit", 0.25, 0.05), ("g", "zone", 0.5, 0.2)),
         ),
-        Choice(option("general", "b", ("f", "fit", 0.5, 0.05), ("g", "zone", 1.0, 0.2))),
+        ShownChoice(option("general", "b", ("f", "fit", 0.5, 0.05), ("g", "zone", 1.0, 0.2))),
     ),
     unplaced=Waiting(1, "capacity", "every node that it may use is full: a1 lacks 100m cpu", "ask for 100m cpu less"),
     template=Template({"cpu": "100m"}, ("zone", "node"), ("pool=general in zone a or b (weight 100)",)),
