@@ -39,9 +39,7 @@ def found(nodes: Iterable[NodeView]) -> tuple[Pool, ...]:
 def pools_of(nodes: Sequence[NodeView], pools: Sequence[Pool]) -> tuple[int, ...]:
     """The number of the pool of each node, whose labels it carries, -1 where there is none.
 
-    A pool without labels takes every node that is left.
-
-    The most particular one, so that a pool for "the rest" may be named anything.
+    The most particular one: a pool for "the rest", without labels, may be named anything.
     """
     keys = sorted({key for pool in pools for key in pool.node_selector})
     order = sorted(range(len(pools)), key=lambda index: (-len(pools[index].node_selector), index))
