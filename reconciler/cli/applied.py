@@ -128,7 +128,7 @@ async def _found(
         return snapshot, git, note
     folder = DirectorySource(Path(path), config.paths, config.name)
     now = "its files are taken as they are now"
-    if (top := _work_tree(path)) is None:
+    if (top := work_tree(path)) is None:
         note = f"{path} is no Git work tree: {now}" if commit else ""
         return await folder.snapshot(), _Folder(folder), note
     inside = Path(path).resolve().relative_to(top).as_posix()  # noqa: ASYNC240 - once, at the start
@@ -156,7 +156,7 @@ async def _repository(stack: AsyncExitStack, config: SourceConfig) -> tuple[Snap
     return poll.snapshot, git
 
 
-def _work_tree(path: str) -> Path | None:
+def work_tree(path: str) -> Path | None:
     """The top of the Git work tree that `path` is in."""
     if not Path(path).is_dir():
         raise ConfigError(f"there is no folder {path}", hint="name the folder that holds the specs, or --repo")

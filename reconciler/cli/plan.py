@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
+from reconciler.cli import merge
 from reconciler.cli.arguments import Verbs, cluster_flags, images_flag, output_flag, repository_flags, source_flags
 from reconciler.cli.exits import CHANGES, ERROR, OK
 
@@ -32,14 +33,16 @@ def add(verbs: Verbs) -> None:
         parser.add_argument(
             "--snapshot", metavar="FILE", help="plan what is left open for a cluster in a file; as --offline"
         )
-        output_flag(parser, "text", "markdown", "json")
+        if name == "plan":
+            merge.flags(parser)
+        output_flag(parser, "text", "markdown", "json", *(("sarif",) if name == "plan" else ()))
         cluster_flags(parser)
         parser.set_defaults(verb=plan if name == "plan" else diff)
 
 
 def plan(args: argparse.Namespace) -> int:
     """Exit code 0: nothing to do, 2: there are changes, 1: something is wrong."""
-    return _show(args, prunes=True)
+    return merge.show(args) if args.base or args.head else _show(args, prunes=True)
 
 
 def diff(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import msgspec
 
 from reconciler.kube.names import Identity
 from reconciler.model.planner_config import PlannerSettings
+from reconciler.model.review_rules import ReviewRules
 
 
 class _Settings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
@@ -37,3 +38,4 @@ class RepositorySettings(_Settings, frozen=True):
 
     ignore: tuple[IgnoreRule, ...] = ()
     planner: PlannerSettings | None = None
+    review: ReviewRules | None = None

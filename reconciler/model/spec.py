@@ -14,6 +14,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.image import Build, Follow
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.problem import Problem
+from reconciler.model.review_rules import ReviewRules
 from reconciler.model.rules import IgnoreRule
 from reconciler.model.snapshot import Revision
 
@@ -210,3 +211,4 @@ class Specs:
     rules: tuple[IgnoreRule, ...] = ()  # of the repository's reconciler.yaml
     ruled: bool = True  # whether the rules are known: a broken reconciler.yaml may have said more
     planner: PlannerSettings | None = None  # what the reconciler.yaml would like of the planner
+    review: ReviewRules | None = None  # what it says to reviews

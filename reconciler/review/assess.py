@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
-from reconciler.model.review import Level, ReviewRules, Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import Level, ReviewRules, RiskCode
 from reconciler.review.risks import (
     budgets,
     capacity,

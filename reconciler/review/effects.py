@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare
+from reconciler.diff.prune import JOB
 from reconciler.engine.claims import Claims
 from reconciler.engine.preview import preview
 from reconciler.engine.pruning import Pruner
@@ -90,7 +91,9 @@ def on_base(
     prunes = Pruner(config, owner, there, Claims()).prunes(
         head.snapshot, head.specs, head.manifests, changes, messages=messages, approved=(), before=None
     )
-    return Effects(tuple(sorted((*changes, *prunes.changes), key=lambda change: change.identity)))
+    # Which finished Jobs are kept is the cluster's to say: here they are imagined.
+    going = [c for c in prunes.changes if not (c.action is Action.KEEP and c.identity.group_kind == JOB)]
+    return Effects(tuple(sorted((*changes, *going), key=lambda change: change.identity)))
 
 
 def _unconfirmed(identity: Identity, new: Collection[Identity], defined: Collection[GroupKind]) -> str:

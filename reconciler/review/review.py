@@ -7,7 +7,8 @@ from reconciler.engine.graph import rank
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.problem import Problem, Severity
-from reconciler.model.review import Level, Risk, Verdict
+from reconciler.model.review import Risk, Verdict
+from reconciler.model.review_rules import Level
 from reconciler.model.snapshot import Revision
 from reconciler.review.effects import Effects
 

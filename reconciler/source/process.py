@@ -39,11 +39,12 @@ _CHUNK: Final = 1024 * 1024
 
 
 class GitFailed(SourceError):
-    """Git ended with an error. `stderr` is what it said, for `faults.explain`."""
+    """Git ended with an error. `stderr` is what it said, for `faults.explain`; `output` what came before that."""
 
-    def __init__(self, what: str, *, stderr: str) -> None:
+    def __init__(self, what: str, *, stderr: str, output: bytes = b"") -> None:
         super().__init__(what, why=printable(stderr.strip().rpartition("\n")[2]))
         self.stderr = stderr
+        self.output = output
 
 
 def printable(text: str) -> str:
@@ -86,7 +87,8 @@ class GitJob:
             source.seek(0)
             status, output, stderr = self._finish(self._start(arguments, source), arguments[0], limit)
         if status:
-            raise GitFailed(f"git {arguments[0]} failed", stderr=stderr.decode("utf-8", "replace"))
+            said = stderr.decode("utf-8", "replace")
+            raise GitFailed(f"git {arguments[0]} failed", stderr=said, output=output)
         return output
 
     def stop(self) -> None:

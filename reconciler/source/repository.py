@@ -22,7 +22,7 @@ Git's work is done in threads, at most as many as `slots` allows. Cancelling an 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -33,7 +33,7 @@ from reconciler.errors import SourceError, SourceMissing, SourceRefused, SourceT
 from reconciler.model.config import SourceConfig
 from reconciler.model.image import TreeFile
 from reconciler.model.snapshot import Revision, Snapshot
-from reconciler.source import history, objects, tree
+from reconciler.source import history, merging, objects, tree
 from reconciler.source.address import check_revision, is_commit, normal_path, parse_url
 from reconciler.source.backoff import Backoff
 from reconciler.source.environment import Settings, check_readable, environment
@@ -132,6 +132,22 @@ class GitSource:
         """
         checked = check_revision(rev)
         return await self._work(lambda git: self._build(git, self._locate(git, checked), rev))
+
+    async def merge(self, base: str, head: str) -> Snapshot:
+        """What merging the commit `head` into the commit `base` gives; both were asked for with `snapshot` before.
+
+        Its revision is the head's, under a commit id that only the mirror knows where the head lags behind. Raises
+        SourceError; MergeConflict where a person has to merge.
+        """
+        into, what = check_revision(base), check_revision(head)
+
+        def job(git: GitJob) -> Snapshot:
+            commit = merging.merged(git, into, what)
+            snapshot = self._build(git, commit, head)
+            revision = history.revision(git, what, head)
+            return replace(snapshot, revision=replace(revision, commit=commit))
+
+        return await self._work(job)
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """Contents of blobs, with one process. Raises SourceError."""

@@ -13,7 +13,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "Deployment": ("spec.rollout.onFailure",),
     "Task": ("spec.onSupersede",),
     "config": ("sources[].serviceAccount", "sources[].verification"),
-    "repository": ("guard", "review"),
+    "repository": ("guard",),
 }
 """By kind (`config` is the daemon's configuration, `repository` a reconciler.yaml): paths as people write them.
 

@@ -71,6 +71,7 @@ class Loader:
                 ruling.rules,
                 ruling.known,
                 ruling.planner,
+                ruling.review,
             )
 
     async def file(self, entry: Entry, blobs: Blobs) -> File:

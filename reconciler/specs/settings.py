@@ -8,6 +8,7 @@ import msgspec
 
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.problem import Location, Problem, Severity
+from reconciler.model.review_rules import ReviewRules
 from reconciler.model.rules import IgnoreRule, RepositorySettings
 from reconciler.model.snapshot import Entry, Snapshot
 from reconciler.specs.candidate import Candidate
@@ -27,6 +28,7 @@ class Ruling(NamedTuple):
     rules: tuple[IgnoreRule, ...] = ()
     known: bool = True
     planner: PlannerSettings | None = None
+    review: ReviewRules | None = None
 
 
 def settings_files(snapshot: Snapshot, ledger: Ledger) -> list[Entry]:
@@ -57,6 +59,7 @@ class Settings:
         rules: list[IgnoreRule] = []
         known = True
         planner: PlannerSettings | None = None
+        review: ReviewRules | None = None
         for entry, file in files:
             problems = _problems(entry, file, ledger)
             if not problems:
@@ -69,7 +72,8 @@ class Settings:
             if (found := self._last.get(entry.path)) is not None:
                 rules += found.ignore
                 planner = _over(planner, found.planner)
-        return Ruling(tuple(rules), known, planner)
+                review = _reviewed(review, found.review)
+        return Ruling(tuple(rules), known, planner, review)
 
 
 def _problems(entry: Entry, file: File, ledger: Ledger) -> list[Problem]:
@@ -98,3 +102,9 @@ def _over(base: PlannerSettings | None, later: PlannerSettings | None) -> Planne
     if base is None or later is None:
         return later or base
     return PlannerSettings(later.profile or base.profile, {**base.weights, **later.weights})
+
+
+def _reviewed(base: ReviewRules | None, later: ReviewRules | None) -> ReviewRules | None:
+    if base is None or later is None:
+        return later or base
+    return ReviewRules({**base.risks, **later.risks}, {**base.approvers, **later.approvers})

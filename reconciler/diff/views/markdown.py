@@ -32,7 +32,7 @@ def render(
     chosen = _decided(decided, room // 2)
     room -= len(chosen)
     for problem in sorted(problems, key=lambda problem: (problem.severity is not Severity.ERROR, problem.location)):
-        block = _fence("\n".join(map(visible, problem.lines())))
+        block = fence("\n".join(map(visible, problem.lines())))
         if len(text) + len(block) > room:
             cut_problems += 1
         else:
@@ -66,14 +66,14 @@ def _item(change: Change) -> str:
     """A bullet; one that can be opened where there are fields to see."""
     if not change.fields:
         return _line(change)
-    fields = _fence("\n".join(_diff(change)), "diff")
-    hint = f"  hint: {_plain(change.hint)}\n" if change.hint else ""
+    fields = fence("\n".join(_diff(change)), "diff")
+    hint = f"  hint: {plain(change.hint)}\n" if change.hint else ""
     return f"<details><summary>{_summary(change)}</summary>\n{fields}{hint}</details>\n"
 
 
 def _line(change: Change) -> str:
-    hint = f"\n  hint: {_plain(change.hint)}" if change.hint else ""
-    return f"- {_code(str(change.identity))}: {_plain(change.reason)}{hint}\n"
+    hint = f"\n  hint: {plain(change.hint)}" if change.hint else ""
+    return f"- {code(str(change.identity))}: {plain(change.reason)}{hint}\n"
 
 
 def _summary(change: Change) -> str:
@@ -91,20 +91,20 @@ def _diff(change: Change) -> Iterator[str]:
                 yield f"+ {line.text}{line.became[1]}{line.note}"
 
 
-def _fence(text: str, language: str = "") -> str:
+def fence(text: str, language: str = "") -> str:
     ticks = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, ticks + 1)
     return f"\n{fence}{language}\n{text}\n{fence}\n"
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     return f"`{visible(text).replace('`', chr(39))}`"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown leaves alone; what stands between two backquotes stays code."""
     *pairs, last = re.split("`([^`\n]*)`", visible(text).replace("\n", " "))
-    shown = (_code(part) if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(pairs))
+    shown = (code(part) if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(pairs))
     return "".join(shown) + _SPECIAL.sub(r"\\\1", last)
 
 

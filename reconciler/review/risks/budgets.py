@@ -6,7 +6,8 @@ from typing import Any
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
 from reconciler.model.manifest import Manifest
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 from reconciler.review.risks.case import Case, risk
 
 _BUDGET = GroupKind("policy", "PodDisruptionBudget")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from reconciler.kube.pod_requests import Amounts, requested
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.reading import resources_of
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import pod_spec
 from reconciler.review.risks.case import Case, risk
 

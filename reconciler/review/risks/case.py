@@ -8,7 +8,8 @@ from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.change import Change
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.manifest import Manifest
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 
 Object = Mapping[str, Any]
 

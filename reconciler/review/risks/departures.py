@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from reconciler.diff.guard import PRECIOUS
 from reconciler.model.change import Action, Change
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 from reconciler.review.risks.case import Case
 
 

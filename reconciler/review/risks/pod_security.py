@@ -8,7 +8,8 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import pod_spec
 from reconciler.review.risks.case import Case, Object, risk, some
 

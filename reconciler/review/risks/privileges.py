@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 from reconciler.review.risks.case import Case, Object, risk, some
 
 _RBAC = "rbac.authorization.k8s.io"

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.manifest import Manifest
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import TEMPLATES
 from reconciler.review.risks.case import Case, Object, risk
 

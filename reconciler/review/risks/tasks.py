@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from reconciler.model.review import Risk, RiskCode
+from reconciler.model.review import Risk
+from reconciler.model.review_rules import RiskCode
 from reconciler.review.risks.case import Case, risk
 
 

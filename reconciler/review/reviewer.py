@@ -1,0 +1,124 @@
+"""From two revisions to a review of the merge of one into the other."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.cluster.cluster import Cluster
+from reconciler.engine.schemas import CRD_KIND
+from reconciler.engine.surroundings import Desired
+from reconciler.engine.wanting import Wanting
+from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.kube.openapi import catalog
+from reconciler.model.cluster_view import NodeView
+from reconciler.model.config import SourceConfig
+from reconciler.model.manifest import Manifest, Owner
+from reconciler.model.problem import Problem
+from reconciler.model.review_rules import ReviewRules
+from reconciler.model.snapshot import Revision, Snapshot
+from reconciler.model.state import SourceState
+from reconciler.review.assess import assess
+from reconciler.review.effects import Effects, on_base, on_cluster
+from reconciler.review.review import Review
+from reconciler.review.risks.case import Case
+
+Served = Callable[[GroupVersionKind], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known beside the repository. Without `cluster` the head is compared with the base alone.
+
+    `messages` are those of the commits that the merge brings. `nodes` None: it is not known what there is.
+    """
+
+    cluster: Cluster | None = None
+    state: SourceState | None = None
+    nodes: Sequence[NodeView] | None = None
+    messages: tuple[str, ...] = ()
+    unplaced: Mapping[Identity, str] = field(default_factory=dict)
+
+
+class Reviewer:
+    """Reviews merges of one source; what revisions have in common is read once."""
+
+    def __init__(self, config: SourceConfig, owner: Owner, wanting: Wanting) -> None:
+        self._config = config
+        self._owner = owner
+        self._wanting = wanting
+
+    async def review(self, base: Snapshot, merged: Snapshot, head: Revision, beside: Beside) -> Review:
+        """What `merged` would do to `base`: what merging `head` into it gives.
+
+        Raises ReconcilerError where the repository or the cluster cannot be read.
+        """
+        before = await self._wanting.of(base)
+        after = await self._wanting.of(merged)
+        effects = await self._effects(before, after, beside)
+        case = Case(
+            base=before.manifests.items,
+            head=after.manifests.items,
+            changes=effects.merged,
+            served=_served(beside.cluster, (*before.manifests.items.values(), *after.manifests.items.values())),
+            nodes=beside.nodes,
+            unplaced=beside.unplaced,
+        )
+        known = {_what(problem) for problem in (*before.specs.problems, *before.manifests.problems)}
+        problems = (*after.specs.problems, *after.manifests.problems)
+        return Review(
+            source=self._config.name,
+            base=base.revision,
+            head=head,
+            against="the cluster" if beside.cluster is not None else "the base alone",
+            effects=effects,
+            problems=problems,
+            inherited=frozenset(problem for problem in problems if _what(problem) in known),
+            risks=assess(case, before.specs.review or ReviewRules()),
+        )
+
+    async def _effects(self, before: Desired, after: Desired, beside: Beside) -> Effects:
+        if beside.cluster is None:
+            return on_base(before, after, config=self._config, owner=self._owner, messages=beside.messages)
+        return await on_cluster(
+            before,
+            after,
+            cluster=beside.cluster,
+            config=self._config,
+            owner=self._owner,
+            state=beside.state or SourceState(self._config.name),
+            messages=beside.messages,
+        )
+
+
+def _what(problem: Problem) -> tuple[str, ...]:
+    """What is wrong, wherever in its file it stands now."""
+    return problem.code, problem.location.path, problem.subject, problem.message
+
+
+def _served(cluster: Cluster | None, manifests: Iterable[Manifest]) -> Served:
+    """Whether a version of a kind is served: by the cluster, or else by Kubernetes as it is built in here.
+
+    What a definition in Git defines counts as served; of a group that is only known to a cluster, nothing is said
+    without one.
+    """
+    defined = {gvk for manifest in manifests for gvk in _defines(manifest)}
+    builtin = catalog()
+    groups = {resource.group for resource in builtin.resources()}
+
+    def served(gvk: GroupVersionKind) -> bool | None:
+        if gvk in defined:
+            return True
+        if cluster is not None:
+            return cluster.discovery.known(GroupKind(gvk.group, gvk.kind), gvk.version) is not None
+        return builtin.knows(gvk) if gvk.group in groups else None
+
+    return served
+
+
+def _defines(manifest: Manifest) -> Iterable[GroupVersionKind]:
+    if manifest.identity.group_kind != CRD_KIND:
+        return
+    spec = manifest.object.get("spec") or {}
+    names = spec.get("names") or {}
+    for version in spec.get("versions") or ():
+        if isinstance(version, Mapping) and version.get("served"):
+            yield GroupVersionKind(str(spec.get("group")), str(version.get("name")), str(names.get("kind")))

@@ -1,0 +1,1 @@
+"""A review for people and machines: terminal, Markdown, JSON, SARIF."""
