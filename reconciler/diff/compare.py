@@ -24,6 +24,8 @@ Object = Mapping[str, Any]
 
 _LAST_APPLIED: Final = "f:kubectl.kubernetes.io/last-applied-configuration"
 
+_OPEN: Final = frozenset({"f:metadata", "f:type", "f:immutable"})  # what anybody may know of a Secret
+
 _TAKEN: Final = "taken over"
 _LOST: Final = "no longer ours"
 _REMAINING: Final = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining")  # conditions of a Namespace that goes
@@ -205,7 +207,8 @@ def _field(difference: Difference, *, secret: bool, kept: bool) -> FieldChange:
             note = f"{_TAKEN} by {holders}" if holders else _LOST
         case _:
             note = f"set by {holders}" if holders else ""
-    if secret and (difference.path[0] in ("f:data", "f:stringData") or difference.path[-1] == _LAST_APPLIED):
+    # A misspelt field of a Secret holds values too.
+    if secret and (difference.path[0] not in _OPEN or difference.path[-1] == _LAST_APPLIED):
         same = before == after
         before = before if before is ABSENT else REDACTED
         after = after if after is ABSENT else CHANGED if before is REDACTED and not same else REDACTED

@@ -47,8 +47,9 @@ class ReviewRules(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     of them has approved the head.
     """
 
-    risks: dict[str, Level] = {}
+    risks: dict[str, Level | bool] = {}  # YAML reads an `off` without quotes as false
     approvers: dict[str, tuple[str, ...]] = {}
 
     def level(self, code: RiskCode) -> Level:
-        return self.risks.get(code.value, LEVELS[code])
+        stated = self.risks.get(code.value, LEVELS[code])
+        return stated if isinstance(stated, Level) else Level.OFF

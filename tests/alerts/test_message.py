@@ -3,12 +3,12 @@
 The golden file is what is expected to be seen. After a wanted change: `UPDATE_GOLDEN=1 python -m pytest tests/alerts`.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alert_events import START, WEB, at, config_map, drift, drifted, event, healed
+from golden import checked
 
 from reconciler.alerts.batch import Batch, Group, Item, Phase
 from reconciler.alerts.incidents import Incidents
@@ -120,10 +120,7 @@ def shown(message: Message) -> str:
 
 def test_messages_read_well() -> None:
     text = "".join(f"## {name}\n\n{shown(message)}\n\n" for name, message in STORIES.items())
-    if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(text)
-    assert text == GOLDEN.read_text()
+    checked(GOLDEN, text)
 
 
 @pytest.mark.parametrize("story", STORIES)

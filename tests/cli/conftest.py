@@ -1,7 +1,6 @@
 """An embedded cluster on a loopback port, in a thread of its own, and the command line in this process."""
 
 import asyncio
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from git import Actor, Repo
+from golden import checked
 from image_programs import builders, docker_registry, open_registry  # noqa: F401
 
 from reconciler.cli.embedded import embedded
@@ -48,10 +48,7 @@ class Cli:
         shown = f"$ reconciler {' '.join(word.name if isinstance(word, Path) else str(word) for word in words)}\n"
         shown += _steady(ran.out) + (f"--- standard error\n{_steady(ran.err)}" if ran.err else "")
         shown += f"--- exit code {ran.code}\n"
-        file = GOLDEN / name
-        if os.environ.get("UPDATE_GOLDEN"):
-            file.write_text(shown, encoding="utf-8")
-        assert shown == file.read_text(encoding="utf-8")
+        checked(GOLDEN / name, shown)
         return ran
 
 

@@ -4,12 +4,12 @@ The golden files are what is expected to be seen. After a wanted change: `UPDATE
 """
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from golden import checked
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -115,10 +115,7 @@ def plan(bench: Any, deployment: Any) -> list[Change]:
 
 
 def golden(name: str, shown: str) -> None:
-    file = GOLDEN / name
-    if os.environ.get("UPDATE_GOLDEN"):
-        file.write_text(shown, encoding="utf-8")
-    assert shown == file.read_text(encoding="utf-8")
+    checked(GOLDEN / name, shown)
 
 
 def test_terminal(plan: list[Change]) -> None:

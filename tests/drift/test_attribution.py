@@ -1,7 +1,6 @@
 """Who wanted it: lines, commits and authors, from real repositories."""
 
 import asyncio
-import os
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from git_repository import Repository
+from golden import checked
 
 from reconciler.clock import LoopClock
 from reconciler.diff.paths import Path as Fields
@@ -416,10 +416,7 @@ async def lines_of(folder: Path, *paths: str) -> str:
 
 
 def golden(name: str, text: str) -> None:
-    file = GOLDEN / name
-    if os.environ.get("UPDATE_GOLDEN"):
-        file.write_text(text)
-    assert text == file.read_text()
+    checked(GOLDEN / name, text)
 
 
 async def test_every_field_of_the_example_has_its_line() -> None:

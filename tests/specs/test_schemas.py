@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.model import alerting, config, forging, image, imaging, planner_config, rules, spec
+from reconciler.model import alerting, config, forging, image, imaging, planner_config, review_rules, rules, spec
 from reconciler.specs import later
 from reconciler.specs.schemas import KINDS, acceptor, resolved, schema, structure, validator
 
@@ -60,6 +60,7 @@ STRUCTS = [
     ("config", "images.signatures[]", imaging.SignatureRule),
     ("config", "sources[]", config.SourceConfig),
     ("repository", "", rules.RepositorySettings),
+    ("repository", "review", review_rules.ReviewRules),
     ("repository", "ignore[]", rules.IgnoreRule),
     ("config", "sources[].driftRules[]", config.DriftRule),
     ("config", "sources[].maintenance[]", config.MaintenanceWindow),

@@ -72,4 +72,4 @@ def _folded(title: str, lines: list[str], room: int) -> str:
             shown.append(f"… and {len(lines) - len(shown)} more")
             break
         shown.append(line)
-    return f"<details><summary>{plain(title)}</summary>\n{fence(chr(10).join(shown))}</details>\n"
+    return f"\n<details><summary>{plain(title)}</summary>\n{fence(chr(10).join(shown))}</details>\n"
