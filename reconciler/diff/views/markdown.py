@@ -57,7 +57,7 @@ def _decided(decided: str, room: int) -> str:
     """What a planner chose, as a block that can be opened."""
     if not decided:
         return ""
-    lines = _fence("\n".join(map(visible, decided.split("\n"))))
+    lines = fence("\n".join(map(visible, decided.split("\n"))))
     block = f"\n<details><summary>What the planner chose</summary>\n{lines}</details>\n"
     return block if len(block) <= room else "\n_What the planner chose has no room: `reconciler plan` shows it._\n"
 
