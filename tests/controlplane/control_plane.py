@@ -7,8 +7,9 @@ import ssl
 import time
 import urllib.request
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from build import Commands
@@ -27,13 +28,23 @@ class ControlPlane:
     """etcd, the API server and, with `controllers`, the controller manager and the scheduler. Loopback only.
 
     Everything that it writes lies in `folder`: certificates, kubeconfigs, logs, data. It can be started again after
-    `stop`, on the same ports with the same data. `quota` is etcd's, in bytes; 0 is its default.
+    `stop`, on the same ports with the same data. `quota` is etcd's, in bytes; 0 is its default. `manager` are more
+    options of the controller manager.
     """
 
-    def __init__(self, commands: Commands, folder: Path, *, controllers: bool = True, quota: int = 0) -> None:
+    def __init__(
+        self,
+        commands: Commands,
+        folder: Path,
+        *,
+        controllers: bool = True,
+        quota: int = 0,
+        manager: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
         self.controllers = controllers
         self.quota = quota
+        self.manager = manager
         self.authority = Authority(folder / "pki")
         self._commands = commands
         self._running: dict[str, Process] = {}
@@ -51,6 +62,12 @@ class ControlPlane:
     @property
     def admin(self) -> Pair:
         return Pair(self.authority.folder / "admin.crt", self.authority.folder / "admin.key")
+
+    def as_admin(self) -> ssl.SSLContext:
+        """What a client needs to be the administrator."""
+        context = ssl.create_default_context(cafile=str(self.authority.pair.certificate))
+        context.load_cert_chain(self.admin.certificate, self.admin.key)
+        return context
 
     @property
     def pids(self) -> dict[str, int]:
@@ -132,10 +149,7 @@ class ControlPlane:
             await asyncio.sleep(0.05)
 
     def _answers(self, url: str) -> bool:
-        context = None
-        if url.startswith("https:"):
-            context = ssl.create_default_context(cafile=str(self.authority.pair.certificate))
-            context.load_cert_chain(self.admin.certificate, self.admin.key)
+        context = self.as_admin() if url.startswith("https:") else None
         try:
             with urllib.request.urlopen(url, timeout=5, context=context) as answer:
                 return bool(answer.status == 200)
@@ -182,6 +196,7 @@ class ControlPlane:
             "service-account-private-key-file": self.authority.tokens,
             "use-service-account-credentials": "true",
             **_unhurried(),
+            **self.manager,
         }
 
     def _scheduler(self) -> dict[str, object]:

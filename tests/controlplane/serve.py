@@ -15,7 +15,6 @@ import json
 import logging
 import os
 import signal
-import ssl
 import sys
 import threading
 import time
@@ -71,9 +70,7 @@ async def _nodes(plane: ControlPlane, number: int) -> AsyncIterator[None]:
     from reconciler.sandbox.nodes import Pool
     from reconciler.sandbox.simulation import Simulation
 
-    context = ssl.create_default_context(cafile=str(plane.authority.pair.certificate))
-    context.load_cert_chain(plane.admin.certificate, plane.admin.key)
-    transport = HttpTransport(plane.url, ssl=context)
+    transport = HttpTransport(plane.url, ssl=plane.as_admin())
     simulated = Simulation(
         transport, clock=SystemClock(), random=Random(), nodes=[Pool("node", number)], controllers=(), scheduler=False
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import ssl
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Coroutine
@@ -48,8 +47,7 @@ class OwnPlane:
     @asynccontextmanager
     async def world(self) -> AsyncIterator[World]:
         """The administrator's world."""
-        context = ssl.create_default_context(cafile=str(self.plane.authority.pair.certificate))
-        context.load_cert_chain(self.plane.admin.certificate, self.plane.admin.key)
+        context = self.plane.as_admin()
         async with opened(World(lambda: HttpTransport(self.plane.url, ssl=context), SystemClock())) as made:
             yield made
 
