@@ -1,16 +1,17 @@
 """What the plan is worth where the real kube-scheduler places the pods: the same workloads without and with a planner.
 
-    python benchmarks/planner_vs_kube_scheduler.py [--seeds 2] [--loads 0.5 0.97]
+    python benchmarks/planner_vs_kube_scheduler.py [--seeds 3] [--loads 0.5 0.97]
 
-An etcd, kube-apiserver, controller manager and kube-scheduler (tests/controlplane) with nodes that exist as objects only:
-three pools with prices in three zones. Workloads come from a seed: spread over zones, one replica a node, a stated
-zone, a dear and a cheap priority; their requests are `--loads` of all cpu. Both sides state the same replicas and
-requests and are applied by the same engine; one is given the daemon's planner, whose preferences and spreading end in
-the pod templates. Then zone a is lost: its nodes and their pods are gone, and what runs elsewhere stays.
+An etcd, kube-apiserver, controller manager and kube-scheduler (tests/controlplane) with nodes that exist as objects
+only: three pools with prices in three zones. Workloads come from a seed: spread over zones, one replica a node, in two
+zones only, urgent; their requests are `--loads` of all cpu. Both sides state the same replicas and requests and are
+applied by the same engine; one is given the daemon's planner, whose preferences and spreading are in the pod templates.
+Then zone a is lost: its nodes and their pods are gone, and what runs elsewhere stays.
 
-`pending` are replicas without a node, `cost` is the price of all nodes that have a pod, `zone_skew` how unevenly the
-replicas of a workload are spread over the zones it may use (most less fewest, mean), and `as_planned` the share of the
-replicas that run in the pool and zone of the plan. The last line is JSON: [without, with], summed over seeds and loads.
+`pending` are replicas without a node, and what they request in cores; `cost` is the price of all nodes that have a pod;
+`zone_skew` how unevenly the replicas of a workload are spread over the zones that it may use (most less fewest, mean);
+`as_planned` the share of the replicas that run in the pool and zone of the plan. The last line is JSON: [without,
+with], summed over seeds and loads.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -29,8 +30,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "controlplane")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "controlplane"))
 
 from build import find
 from control_plane import ControlPlane
@@ -40,8 +41,7 @@ from reconciler.clock import SystemClock
 from reconciler.cluster.roster import Roster
 from reconciler.engine.planning import ClusterPlanning, Unmeasured
 from reconciler.http.client import HttpTransport
-from reconciler.kube.names import GroupKind, Identity
-from reconciler.kube.quantity import parse
+from reconciler.kube.names import GroupKind
 from reconciler.model.cluster_view import ZONE
 from reconciler.model.plan import Place
 from reconciler.model.planning import Pool
@@ -51,8 +51,13 @@ from reconciler.sandbox.nodes import Node, node_object, node_status
 ZONES = ("a", "b", "c")
 LOST = "a"
 LABEL = "pool"
+NAME = "app.kubernetes.io/name"
 SIZES = {"small": (4, 16, 5), "large": (16, 64, 2), "spot": (8, 32, 2)}  # cores, gibibytes, nodes in each zone
-POOLS = (Pool("small", {LABEL: "small"}, 0.20), Pool("large", {LABEL: "large"}, 0.70), Pool("spot", {LABEL: "spot"}, 0.12))
+POOLS = (
+    Pool("small", {LABEL: "small"}, 0.20),
+    Pool("large", {LABEL: "large"}, 0.70),
+    Pool("spot", {LABEL: "spot"}, 0.12),
+)
 PRICE = {pool.name: pool.price or 0.0 for pool in POOLS}
 CORES = sum(cores * count * len(ZONES) for cores, _, count in SIZES.values())
 QUIET = 1.0  # seconds in which nothing changed
@@ -80,7 +85,10 @@ class Wish:
             case "urgent":
                 placement["priorityClassName"] = "urgent"
             case "alone":
-                term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app.kubernetes.io/name": self.name}}}
+                term = {
+                    "topologyKey": "kubernetes.io/hostname",
+                    "labelSelector": {"matchLabels": {NAME: self.name}},
+                }
                 alone = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
                 main = {"name": self.name, "image": "example.com/app:1"}
                 template = {"template": {"spec": {"containers": [main], "affinity": alone}}}
@@ -121,19 +129,19 @@ def nodes(tag: str) -> list[Node]:
 
 @dataclass(frozen=True)
 class Found:
-    """How it stands. `as_planned` is None without a plan."""
+    """How it stands. `as_planned` is None where there is no plan to compare with."""
 
     pending: int
     pending_cores: float
     nodes: int
     cost: float
     zone_skew: float
-    as_planned: float | None
-    moved: int = 0
+    as_planned: float | None = None
 
     def row(self) -> str:
-        planned = "" if self.as_planned is None else f"{100 * self.as_planned:7.1f} %"
-        return f"{self.pending:8} {self.pending_cores:6.1f} {self.nodes:6} {self.cost:8.2f} {self.zone_skew:10.2f} {planned:>11}"
+        planned = "" if self.as_planned is None else f"{100 * self.as_planned:.1f} %"
+        waiting = f"{self.pending:8} {self.pending_cores:6.1f}"
+        return f"{waiting} {self.nodes:6} {self.cost:8.2f} {self.zone_skew:10.2f} {planned:>11}"
 
 
 class Trial:
@@ -145,19 +153,24 @@ class Trial:
         self._nodes = {node.name: node for node in nodes(tag)}
         self._planning: ClusterPlanning | None = None
 
-    async def run(self, *, planned: bool) -> tuple[Found, Found]:
-        """As it stands at first, and after a zone was lost."""
+    async def run(self, *, planned: bool) -> dict[str, Found]:
+        """As it is planned, as it stands at first, and after a zone was lost."""
         for node in self._nodes.values():
             await self._join(node)
-        async with self._planner() if planned else _nobody():
-            files = {f"{wish.name}.yaml": wish.text() for wish in self._asked.values()}
-            await self._w.started(files)
-            first = await self._found()
-            for name, node in list(self._nodes.items()):
-                if node.labels[ZONE] == LOST:
-                    del self._nodes[name]
-                    await self._leave(name)
-            return first, await self._found()
+        async with self._planner() if planned else nullcontext():
+            await self._w.started({f"{wish.name}.yaml": wish.text() for wish in self._asked.values()})
+        found = {}
+        plan = Counter(self._planned())
+        if planned:
+            found["the plan itself"] = self._counted(plan)
+        run = await self._settled()
+        found["with the plan" if planned else "kube-scheduler alone"] = self._counted(run, plan if planned else None)
+        for name in [name for name, node in self._nodes.items() if node.labels[ZONE] == LOST]:
+            del self._nodes[name]
+            await self._w.call("DELETE", f"/api/v1/nodes/{name}")
+            await self._w.call("DELETE", self._w.path("pods"), fieldSelector=f"spec.nodeName={name}")
+        found["  a zone lost"] = self._counted(await self._settled())
+        return found
 
     @asynccontextmanager
     async def _planner(self) -> AsyncIterator[None]:
@@ -185,16 +198,13 @@ class Trial:
         await self._w.patch(f"/api/v1/nodes/{node.name}/status", {"status": node_status(node, self._w.clock.now())})
         await self._w.patch(f"/api/v1/nodes/{node.name}", {"spec": {"taints": None}})  # "not ready", given at birth
 
-    async def _leave(self, name: str) -> None:
-        await self._w.call("DELETE", f"/api/v1/nodes/{name}")
-        await self._w.call("DELETE", self._w.path("pods"), fieldSelector=f"spec.nodeName={name}")
-
     async def _pods(self) -> list[Any]:
         return [pod.object for pod in await self._w.cluster.list(POD, self._w.space)]
 
-    async def _found(self) -> Found:
-        """Once every pod has a node or was looked at in vain, and nothing changed for a while."""
-        before, since = None, time.monotonic()
+    async def _settled(self) -> Counter[tuple[str, str]]:
+        """Replicas by workload and node, once every pod has a node or was looked at in vain, and nothing changes."""
+        before: list[tuple[str, str]] = []
+        since = time.monotonic()
         while True:
             await asyncio.sleep(0.2)
             pods = await self._pods()
@@ -203,53 +213,49 @@ class Trial:
             if now != before or not complete or any(_unseen(pod) for pod in pods):
                 before, since = now, time.monotonic()
             elif time.monotonic() - since > QUIET:
-                return self._counted(pods)
+                return Counter((pod["metadata"]["labels"][NAME], pod["spec"].get("nodeName", "")) for pod in pods)
 
-    def _counted(self, pods: list[Any]) -> Found:
-        places: dict[str, Counter[Place]] = {name: Counter() for name in self._asked}
-        used = set()
-        for pod in pods:
-            if node := self._nodes.get(pod["spec"].get("nodeName", "")):
-                used.add(node.name)
-                where = Place(node.labels[LABEL], node.labels[ZONE])
-                places[pod["metadata"]["labels"]["app.kubernetes.io/name"]][where] += 1
+    def _planned(self) -> dict[tuple[str, str], int]:
+        if self._planning is None or self._planning.advised is None:
+            return {}
+        assignment = self._planning.advised.plan.assignment
+        return {(of.name, node): count for of, nodes in assignment.items() for node, count in nodes.items()}
+
+    def _counted(self, run: Counter[tuple[str, str]], plan: Counter[tuple[str, str]] | None = None) -> Found:
+        places = self._places(run)
+        waiting = {name: wish.replicas - places[name].total() for name, wish in self._asked.items()}
+        used = {node for _, node in run if node in self._nodes}
         zones = {node.labels[ZONE] for node in self._nodes.values()}
-        skews = [self._skew(name, counts, zones) for name, counts in places.items() if self._asked[name].replicas > 1]
-        waiting = {name: self._asked[name].replicas - counts.total() for name, counts in places.items()}
+        skews = [self._skew(name, places[name], zones) for name, wish in self._asked.items() if wish.replicas > 1]
+        agreed = None
+        if plan is not None:
+            wanted = self._places(plan)
+            agreed = sum((places[name] & wanted[name]).total() for name in places) / plan.total()
         return Found(
             sum(waiting.values()),
             sum(self._asked[name].cpu * count for name, count in waiting.items()) / 1000,
             len(used),
             sum(PRICE[self._nodes[name].labels[LABEL]] for name in used),
             sum(skews) / len(skews),
-            self._agreement(places),
+            agreed,
         )
+
+    def _places(self, run: Counter[tuple[str, str]]) -> dict[str, Counter[Place]]:
+        places: dict[str, Counter[Place]] = {name: Counter() for name in self._asked}
+        for (name, where), count in run.items():
+            if node := self._nodes.get(where):
+                places[name][Place(node.labels[LABEL], node.labels[ZONE])] += count
+        return places
 
     def _skew(self, name: str, counts: Mapping[Place, int], zones: set[str]) -> int:
         may = zones & {"b", "c"} if self._asked[name].rule == "zone" else zones
         each = [sum(count for place, count in counts.items() if place.zone == zone) for zone in may]
         return max(each) - min(each)
 
-    def _agreement(self, places: Mapping[str, Counter[Place]]) -> float | None:
-        if self._planning is None or self._planning.advised is None:
-            return None
-        planned = self._planning.advised.plan.placements
-        agree = total = 0
-        for name, counts in places.items():
-            shares = planned[Identity("reconciler.dev", "Deployment", self._w.space, name)]
-            agree += sum(min(share.count, counts[share.place]) for share in shares)
-            total += sum(share.count for share in shares)
-        return agree / total
-
 
 def _unseen(pod: Any) -> bool:
     said = (pod.get("status") or {}).get("conditions") or ()
     return not pod["spec"].get("nodeName") and not any(each["type"] == "PodScheduled" for each in said)
-
-
-@asynccontextmanager
-async def _nobody() -> AsyncIterator[None]:
-    yield
 
 
 async def clear(w: World) -> None:
@@ -261,26 +267,28 @@ async def clear(w: World) -> None:
     await w.call("DELETE", "/api/v1/nodes")
 
 
-async def compare(plane: ControlPlane, seeds: int, loads: list[float]) -> list[tuple[tuple[Found, Found], ...]]:
-    found = []
-    head = f"{'':34}{'pending':>8} {'cores':>6} {'nodes':>6} {'cost/h':>8} {'zone skew':>10} {'as planned':>11}"
+Sides = tuple[dict[str, Found], dict[str, Found]]
+
+
+async def compare(plane: ControlPlane, seeds: int, loads: list[float]) -> list[Sides]:
+    found: list[Sides] = []
     for load in loads:
         for seed in range(1, seeds + 1):
             asked = wishes(load, Random(seed))
             print(f"\nload {load:.0%}, seed {seed}: {len(asked)} workloads, {sum(w.replicas for w in asked)} replicas")
-            print(head)
-            sides = []
-            for planned in (False, True):
-                tag = f"{round(100 * load)}-{seed}-{'p' if planned else 'k'}"
-                made = World(lambda: HttpTransport(plane.url, ssl=plane.as_admin()), SystemClock(), tag)
-                async with opened(made) as w:
-                    both = await Trial(w, asked, tag).run(planned=planned)
-                    await clear(w)
-                sides.append(both)
-                name = "with the plan" if planned else "kube-scheduler alone"
-                for when, each in zip(("", ", a zone lost"), both, strict=True):
-                    print(f"{name + when:34}{each.row()}")
-            found.append(tuple(sides))
+            print(f"{'':22}{'pending':>8} {'cores':>6} {'nodes':>6} {'cost/h':>8} {'zone skew':>10} {'as planned':>11}")
+            without, planned = [await one(plane, asked, f"{round(100 * load)}-{seed}", side) for side in (False, True)]
+            found.append((without, planned))
+    return found
+
+
+async def one(plane: ControlPlane, asked: list[Wish], tag: str, planned: bool) -> dict[str, Found]:
+    tag = f"{tag}-{'planned' if planned else 'alone'}"
+    async with opened(World(lambda: HttpTransport(plane.url, ssl=plane.as_admin()), SystemClock(), tag)) as w:
+        found = await Trial(w, asked, tag).run(planned=planned)
+        await clear(w)
+    for name, each in found.items():
+        print(f"{name:22}{each.row()}", flush=True)
     return found
 
 
@@ -306,15 +314,15 @@ async def measure(seeds: int, loads: list[float]) -> None:
             found = await compare(plane, seeds, loads)
         finally:
             await plane.stop()
-    first = summed([(without[0], planned[0]) for without, planned in found])
-    lost = summed([(without[1], planned[1]) for without, planned in found])
-    agreed = [planned[0].as_planned or 0.0 for _, planned in found]
+    first = summed([(without["kube-scheduler alone"], planned["with the plan"]) for without, planned in found])
+    lost = summed([(without["  a zone lost"], planned["  a zone lost"]) for without, planned in found])
+    agreed = [planned["with the plan"].as_planned or 0.0 for _, planned in found]
     print(json.dumps({**first, "after_zone_loss": lost, "as_planned": round(sum(agreed) / len(agreed), 3)}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--loads", type=float, nargs="+", default=[0.5, 0.97])
     options = parser.parse_args()
     asyncio.run(measure(options.seeds, options.loads))

@@ -30,8 +30,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     """What a plan filled in for one document.
 
     What concerns the pod template is for the spec and images that hash to `asked`, and empty where the template is as
-    the spec states it: `prefer`; `spread`, the topologies ("zone", "node") over which the pods had better be spread;
-    `requests` of the main container, by resource. `replicas` are pods, or the least of them where an autoscaler makes
+    the spec states it: `prefer`; `nodes`, by hostname, of all those the ones that the plan had in mind; `spread`, the
+    topologies ("zone", "node") over which the pods had better be spread; `requests` of the main container, by resource.
+    `replicas` are pods, or the least of them where an autoscaler makes
     more; None where that is not left open.
     """
 
@@ -40,10 +41,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     spread: tuple[str, ...] = ()
     requests: dict[str, str] = {}
     replicas: int | None = None
+    nodes: tuple[str, ...] = ()
 
     @property
     def template(self) -> tuple[object, ...]:
-        """All that concerns the pod template."""
+        """All that concerns the pod template and is worth a word where it is other advice than before: `nodes` are
+        others with every plan."""
         return (self.prefer, self.spread, self.requests)
 
     def text(self) -> str:

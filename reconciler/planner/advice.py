@@ -10,7 +10,7 @@ from typing import Final
 
 from reconciler.kube.names import Identity
 from reconciler.kube.selector import Operator
-from reconciler.model.cluster_view import ZONE, ClusterSeen
+from reconciler.model.cluster_view import HOSTNAME, ZONE, ClusterSeen
 from reconciler.model.filled import Draft, Preference, Record
 from reconciler.model.plan import IDENTITY, Plan, Share
 from reconciler.model.planning import Pool, WorkloadNeed
@@ -48,6 +48,7 @@ class Advised:
 
 
 NOBODY: Final = Advised()
+MOST_NODES: Final = 32  # that are named in a pod template; a workload on more of them is told its pools only
 
 
 def advised(
@@ -79,7 +80,7 @@ def advised(
             before = Before(each.recorded, running.get(draft.identity, 0), last.outlook if last is not None else None)
             mine = allot(draft, before, usage, spares=spares, rules=allocation, policy=policy, now=now)
             allotted[draft.identity] = mine
-            template = requesting(draft, mine.requests)
+            template = requesting(draft, _in_force(each, mine))
             open_.append(each)
             if draft.identity in usage.lacking:
                 notes.append(f"{draft.identity}: {usage.lacking[draft.identity]}")
@@ -92,11 +93,13 @@ def advised(
     zones = frozenset(zone for node in seen.nodes if node.ready and (zone := node.labels.get(ZONE)))
     labels = {pool.name: pool.node_selector for pool in pools}
     wanted = {each.identity: each for each in needs}
+    hostnames = {node.name: name for node in seen.nodes if (name := node.labels.get(HOSTNAME))}
     records = {
         each.draft.identity: _record(
             each.draft,
             allotted[each.draft.identity],
             made.placements.get(each.draft.identity, ()),
+            [hostnames[name] for name in made.assignment.get(each.draft.identity, ()) if name in hostnames],
             labels,
             _allowed(wanted[each.draft.identity], zones),
         )
@@ -137,27 +140,36 @@ def _allowed(need: WorkloadNeed, zones: frozenset[str]) -> frozenset[str]:
     return zones & stated if stated else zones
 
 
+def _in_force(asked: Asked, allotted: Allotted) -> Mapping[str, str]:
+    """What its pods request, or will with the roll-out that is due: newer advice is no part of them (rule 19)."""
+    recorded = asked.recorded
+    return recorded.requests if recorded is not None and recorded.asked == asked.draft.hash else allotted.requests
+
+
 def _record(
     draft: Draft,
     allotted: Allotted,
     shares: Collection[Share],
+    hostnames: Collection[str],
     labels: Mapping[str, Mapping[str, str]],
     zones: frozenset[str],
 ) -> Record:
+    several = draft.replicas is None or draft.replicas > 1
     spread: tuple[str, ...] = ()
-    if not draft.spread and (draft.replicas is None or draft.replicas > 1):
+    if not draft.spread and several:
         spread = ("zone", "node") if len(zones) > 1 else ("node",)
-    prefer = tuple(_preferences(draft, shares, labels, zones))
-    return Record(draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas)
+    prefer = tuple(_preferences(draft, shares, labels, frozenset() if several else zones))
+    nodes = tuple(sorted(hostnames)) if len(hostnames) <= MOST_NODES else ()
+    return Record(draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas, nodes)
 
 
 def _preferences(
     draft: Draft, shares: Collection[Share], labels: Mapping[str, Mapping[str, str]], zones: frozenset[str]
 ) -> Iterable[Preference]:
-    """One for each pool, by its share of the replicas; the zones that it uses, unless these are all there are.
+    """One for each pool, by its share of the replicas; the zones that it uses, unless these are all of `zones`.
 
-    How the replicas are divided among the zones of a pool is left to their spreading. What the spec requires of a node
-    already need not be preferred.
+    Where there are several replicas no zone is preferred: it would outweigh that they are spread. What the spec
+    requires of a node already need not be preferred.
     """
     required = draft.template["spec"].get("nodeSelector") or {}
     total = sum(share.count for share in shares)

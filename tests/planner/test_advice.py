@@ -1,0 +1,88 @@
+"""What a plan puts into pods, and what it takes them for."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.kube.names import Identity
+from reconciler.model.cluster_view import HOSTNAME, ZONE, ClusterSeen, NodeView, PodView, Resources
+from reconciler.model.filled import Draft, Preference, Record
+from reconciler.model.planning import Pool
+from reconciler.model.planning_policy import Allocation, Policy
+from reconciler.model.usage import ContainerUsage, Spread, Usage
+from reconciler.planner.advice import MOST_NODES, Advised, Asked, advised
+
+NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
+GIBI = 1 << 30
+WEB = Identity("reconciler.dev", "Deployment", "shop", "web")
+POOLS = (Pool("cheap", {"tier": "cheap"}, 0.3), Pool("dear", {"tier": "dear"}, 1.0))
+
+
+def node(name: str, tier: str, zone: str, cpu: int = 4000) -> NodeView:
+    labels = {"tier": tier, ZONE: zone, HOSTNAME: f"{name}.example"}
+    return NodeView(name, Resources(cpu, 16 * GIBI), labels)
+
+
+NODES = tuple(node(f"{tier}-{zone}", tier, zone) for tier in ("cheap", "dear") for zone in "abc")
+
+
+def draft(replicas: int | None = 2, requests: Mapping[str, str] | None = None, **pod: Any) -> Draft:
+    stated = dict(requests or {})
+    container = {"name": "web", **({"resources": {"requests": stated}} if stated else {})}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container], **pod}}
+    return Draft(WEB, WEB, template, "h1", replicas, None, frozenset(stated))
+
+
+def plan(asked: Asked, seen: ClusterSeen | None = None, usage: Usage | None = None) -> Advised:
+    return advised(
+        [asked],
+        seen or ClusterSeen(NODES, ()),
+        usage or Usage(),
+        pools=POOLS,
+        policy=Policy(),
+        allocation=Allocation({"cpu": "100m"}),
+        now=NOW,
+    )
+
+
+def test_pods_had_better_be_in_the_pool_and_on_the_nodes_of_the_plan() -> None:
+    record = plan(Asked(draft())).records[WEB]
+    assert record.prefer == (Preference(100, {"tier": "cheap"}),)
+    assert record.spread == ("zone", "node")
+    assert len(record.nodes) == 2
+    assert all(name.startswith("cheap-") and name.endswith(".example") for name in record.nodes), "by their hostnames"
+
+
+def test_one_pod_alone_has_a_zone() -> None:
+    """Of several none is preferred: the wish would outweigh that they are spread."""
+    (preference,) = plan(Asked(draft(replicas=1))).records[WEB].prefer
+    assert len(preference.zones) == 1
+
+
+def test_who_is_on_many_nodes_is_told_pools_only() -> None:
+    nodes = tuple(node(f"n{number}", "cheap", "abc"[number % 3], cpu=1000) for number in range(MOST_NODES + 1))
+    record = plan(Asked(draft(replicas=len(nodes), requests={"cpu": "900m"})), ClusterSeen(nodes, ())).records[WEB]
+    assert record.nodes == ()
+    assert record.prefer == (Preference(100, {"tier": "cheap"}),)
+
+
+def test_other_nodes_are_no_news() -> None:
+    """Each plan may have others in mind: nobody is to be told that advice is pending for that."""
+    record = plan(Asked(draft())).records[WEB]
+    assert Record(record.asked, record.prefer, record.spread, record.requests, 2, ("elsewhere",)).template == (
+        record.template
+    )
+
+
+def test_rule_19_pods_take_the_room_that_they_request_not_what_newer_advice_would_have() -> None:
+    """Both replicas run on a node of two cores, having asked for little; they use more, which is known meanwhile."""
+    here = (node("cheap-a", "cheap", "a", cpu=2000),)
+    pods = tuple(PodView("shop", f"web-{number}", "cheap-a", Resources(100), WEB) for number in range(2))
+    used = ContainerUsage(Spread(1.5, 1.5, 1.5), None, datetime(2026, 3, 1, tzinfo=UTC), NOW)
+    usage = Usage({WEB: {"web": used}})
+    recorded = Record("h1", requests={"cpu": "100m"}, replicas=2)
+    found = plan(Asked(draft(), recorded), ClusterSeen(here, pods), usage)
+    assert found.records[WEB].requests["cpu"] not in ("", "100m"), "the advice waits for the next roll-out"
+    assert not found.plan.unplaced
+    changed = plan(Asked(draft(), Record("h0", requests={"cpu": "100m"}, replicas=2)), ClusterSeen(here, pods), usage)
+    assert changed.plan.unplaced[WEB].count == 1, "with a changed spec the roll-out is due"
