@@ -40,6 +40,16 @@ class Asking:
     made: frozenset[Identity] = frozenset()
     wish: PlannerSettings | None = None
 
+    @property
+    def news(self) -> bool:
+        """Whether there is a workload whose pods are to be made, or made anew: what is planned for it counts now."""
+        return any(
+            draft.plannable
+            and draft.workload not in self.made
+            and ((record := self.recorded.get(identity)) is None or record.asked != draft.hash)
+            for identity, draft in self.drafts.items()
+        )
+
 
 class Planning(Protocol):
     """Who decides what specs leave open."""

@@ -7,17 +7,20 @@ change a pod template waits (rule 19).
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+import msgspec
+
 from reconciler.clock import Clock
 from reconciler.engine.filling import Asking
 from reconciler.kube.names import Identity
-from reconciler.model.cluster_view import ClusterSeen
+from reconciler.model.cluster_view import ClusterSeen, PodView
 from reconciler.model.filled import Filling
+from reconciler.model.plan import Move
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool
 from reconciler.model.planning_policy import Allocation, Policy
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 LEASE: Final = "reconciler-planner"  # of whoever plans
 _PATIENCE: Final = 20.0  # seconds: a daemon that was killed has the lease for 15
 _GLANCE: Final = 0.05  # seconds
+_REST: Final = 4.0  # times as long as a plan took is the time between two
 _PAUSE: Final = 1.0  # seconds in which changes of the cluster are gathered: a node that is lost has many pods
 
 logger = logging.getLogger(__name__)
@@ -44,6 +48,14 @@ class Cluster(Protocol):
     def able(self) -> bool: ...
 
     def view(self, planned: Mapping[Identity, Identity]) -> ClusterSeen: ...
+
+
+class Moving(Protocol):
+    """Who moves pods that run: reconciler.engine.evicting.Evicting."""
+
+    async def carry_out(
+        self, moves: Iterable[Move], pods: Iterable[PodView], workloads: Mapping[Identity, tuple[str, Identity]]
+    ) -> None: ...
 
 
 class Measured(Protocol):
@@ -77,10 +89,10 @@ class Made(NamedTuple):
 
 @dataclass(slots=True)
 class _Source:
-    """What a source asked last, and which numbers of pods it was told."""
+    """What a source asked last, and which numbers of pods it was told; None while it waits for the answer."""
 
     asking: Asking
-    told: Mapping[Identity, int | None]
+    told: Mapping[Identity, int] | None = None
 
 
 class ClusterPlanning:
@@ -88,8 +100,8 @@ class ClusterPlanning:
 
     `policy` is made of what the sources' repositories would like.
     `ours` says at this instant whether we are the planner of the cluster (rule 21). Where nodes and pods cannot be
-    read, or another plans, nothing is said, and what was filled in stays. Each plan is `published`, which must not
-    block.
+    read, another plans, or planning fails, nothing is said, and what was filled in stays. Without `moving` no pod that
+    runs is ever moved. Each plan is `published`, which must not block.
     """
 
     def __init__(
@@ -105,6 +117,7 @@ class ClusterPlanning:
         clock: Clock,
         interval: float,
         published: Callable[[Made], None] = lambda _made: None,
+        moving: Moving | None = None,
     ) -> None:
         self._cluster = cluster
         self._measured = measured
@@ -116,8 +129,10 @@ class ClusterPlanning:
         self._clock = clock
         self._interval = interval
         self._published = published
+        self._moving = moving
         self._sources: dict[str, _Source] = {}
-        self._advised: Advised | None = None
+        self._made: Made | None = None
+        self._planned: Mapping[str, _Source] = {}  # those that the newest plan is for
         self._planning = asyncio.Lock()
         self._waited = False
         self._changed = asyncio.Event()
@@ -129,15 +144,33 @@ class ClusterPlanning:
     @property
     def advised(self) -> "Advised | None":
         """The newest plan, to look at; None where none was made."""
-        return self._advised
+        return self._made.advised if self._made is not None else None
 
     async def advise(self, source: str, asking: Asking) -> Filling | None:
-        self._sources[source] = asked = _Source(asking, {})
-        if not await self._able():
+        """Where all that is asked for was filled in before, there is no wait for a new plan: it comes by itself."""
+        asked = self._sources[source] = _Source(asking)
+        if asking.news:
+            if not await self._able():
+                return self._answered(asked, None)
+            try:
+                await self._plan(source, asked)
+            except Exception:
+                logger.exception("nothing is planned now; what was filled in stays")
+                return self._answered(asked, None)
+        else:
+            self._changed.set()
+        return self._answered(asked, self.advised if self._cluster.able and self._ours() else None)
+
+    def _answered(self, asked: _Source, advised: "Advised | None") -> Filling | None:
+        asked.told = _numbers(asked.asking, advised.records if advised is not None else asked.asking.recorded)
+        if advised is None:
             return None
-        advised = await self._plan()
-        asked.told = _numbers(asking, advised)
-        return {identity: advised.records[identity] for identity in asking.drafts if identity in advised.records}
+        # Two sources may describe the same workload, and one of them in other words.
+        return {
+            identity: msgspec.structs.replace(advised.records[identity], asked=draft.hash)
+            for identity, draft in asked.asking.drafts.items()
+            if identity in advised.records
+        }
 
     def forget(self, source: str) -> None:
         """A source is gone."""
@@ -155,7 +188,8 @@ class ClusterPlanning:
                     await self._changed.wait()
             except TimeoutError:
                 pass
-            await self._clock.sleep(_PAUSE)
+            # Where a plan takes long, and others make pods all the time, there is something else to do meanwhile.
+            await self._clock.sleep(max(_PAUSE, _REST * self._made.seconds if self._made is not None else 0.0))
             self._changed.clear()
             if self._sources and self._cluster.able and self._ours():
                 try:
@@ -164,10 +198,19 @@ class ClusterPlanning:
                     logger.exception("the plan was not made again; the last one stays")
 
     async def _again(self) -> None:
-        advised = await self._plan()
+        made = await self._plan()
+        if not self._ours():
+            return
         for name, asked in sorted(self._sources.items()):
-            if _numbers(asked.asking, advised) != asked.told:
+            if asked.told is not None and _numbers(asked.asking, made.advised.records) != asked.told:
                 self._wake(name)
+        if self._moving is not None:
+            workloads = {
+                draft.identity: (name, draft.workload)
+                for name, asking in made.asked.items()
+                for draft in asking.drafts.values()
+            }
+            await self._moving.carry_out(made.advised.plan.moves, made.seen.pods, workloads)
 
     async def _able(self) -> bool:
         """Whether there is something to plan with, and it is ours to plan. The first pass waits a while for both."""
@@ -182,17 +225,21 @@ class ClusterPlanning:
                 logger.warning("another daemon plans, or the lease cannot be had; nothing is planned here")
         return self._cluster.able and self._ours()
 
-    async def _plan(self) -> "Advised":
+    async def _plan(self, source: str = "", asked: _Source | None = None) -> Made:
+        """A new plan; the newest, where that is for what the source `asked` already."""
         from reconciler.planner.advice import NOBODY, Asked, advised  # arrays and a solver come with it
 
         async with self._planning:
-            sources = {name: source.asking for name, source in sorted(self._sources.items())}
+            if asked is not None and self._made is not None and self._planned.get(source) is asked:
+                return self._made
+            including = dict(sorted(self._sources.items()))
+            sources = {name: each.asking for name, each in including.items()}
             drafts = [(asking, draft) for asking in sources.values() for draft in asking.drafts.values()]
             planned = {draft.workload: draft.identity for _, draft in drafts}
             self._measured.plan_for(planned)
             seen, began, at = self._cluster.view(planned), self._clock.monotonic(), self._clock.now()
             policy = self._policy({name: asking.wish for name, asking in sources.items() if asking.wish})
-            self._advised = await asyncio.to_thread(
+            found = await asyncio.to_thread(
                 advised,
                 [Asked(d, a.recorded.get(d.identity), d.workload in a.made) for a, d in drafts],
                 seen,
@@ -201,12 +248,15 @@ class ClusterPlanning:
                 policy=policy,
                 allocation=self._allocation,
                 now=at,
-                previous=self._advised or NOBODY,
+                previous=self._made.advised if self._made is not None else NOBODY,
             )
-            self._published(Made(self._advised, seen, sources, at, self._clock.monotonic() - began, policy))
-            return self._advised
+            seconds = self._clock.monotonic() - began
+            self._made, self._planned = Made(found, seen, sources, at, seconds, policy), including
+            self._published(self._made)
+            return self._made
 
 
-def _numbers(asking: Asking, advised: "Advised") -> Mapping[Identity, int | None]:
+def _numbers(asking: Asking, records: Filling) -> Mapping[Identity, int]:
     """Of the pods of each workload: what is acted on without a roll-out."""
-    return {identity: advised.records[identity].replicas for identity in asking.drafts if identity in advised.records}
+    found = {identity: records[identity].replicas for identity in asking.drafts if identity in records}
+    return {identity: count for identity, count in found.items() if count is not None}

@@ -45,6 +45,7 @@ class EventType(StrEnum):
     LOCKED = "locked"  # digests were committed to a lock file
     UNPLACED = "unplaced"  # replicas of a workload that the planner finds no node for
     PLACED = "placed"
+    MOVED = "moved"  # a pod was evicted, for a plan has a better place for it
 
 
 class Topic(StrEnum):

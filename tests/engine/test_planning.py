@@ -135,7 +135,12 @@ async def test_what_a_spec_states_is_the_planners_too() -> None:
         await p.w.started({"web.yaml": text})
         pod = (await p.web())["spec"]["template"]["spec"]
         assert pod["nodeSelector"] == {"tier": "dear"}
-        assert list(pod["affinity"]["nodeAffinity"]) == ["requiredDuringSchedulingIgnoredDuringExecution"]
+        affinity = pod["affinity"]["nodeAffinity"]
+        assert affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"] == [
+            {"matchExpressions": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["b"]}]}
+        ]
+        (preferred,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]  # the pool need not be
+        assert [each["key"] for each in preferred["preference"]["matchExpressions"]] == ["kubernetes.io/hostname"]
         assert await p.running(3) == ["dear-2", "dear-2", "dear-2"]
 
 
