@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reconciler.kube.names import Identity
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Plan, Share
 from reconciler.planner.grouping import NOTHING_KEYED, Keyed
 from reconciler.planner.holdings import Holdings, Standing, standing
-from reconciler.planner.intake import NOTHING_KNOWN, Intake, Known
+from reconciler.planner.intake import MOST_REPLICAS, NOTHING_KNOWN, Intake, Known
 from reconciler.planner.states import Bools, Ints
 
 _NOTHING = np.zeros(0, np.int64)
@@ -27,16 +27,19 @@ class Book:
     identities: tuple[Identity, ...]
     nodes: Mapping[str, int]
     assignment: Mapping[Identity, Mapping[str, int]]
+    placements: Mapping[Identity, tuple[Share, ...]]
     standing: Standing
 
 
-EMPTY = Book(NOTHING_KNOWN, NOTHING_KEYED, (), {}, {}, Standing(np.zeros(1, np.int64), _NOTHING, _NOTHING))
+EMPTY = Book(NOTHING_KNOWN, NOTHING_KEYED, (), {}, {}, {}, Standing(np.zeros(1, np.int64), _NOTHING, _NOTHING))
 
 
 def book_of(plan: Plan) -> Book:
     """The book of a plan; an empty one where it has none, or one that is not about its assignment."""
     book = plan.book
-    return book if isinstance(book, Book) and book.assignment is plan.assignment else EMPTY
+    if not isinstance(book, Book) or book.assignment is not plan.assignment or book.placements is not plan.placements:
+        return EMPTY
+    return book
 
 
 def planned(intake: Intake, book: Book, before: Mapping[Identity, Mapping[str, int]]) -> Standing:
@@ -53,7 +56,7 @@ def planned(intake: Intake, book: Book, before: Mapping[Identity, Mapping[str, i
         return standing(workloads[there], nodes[there], counts[there], total)
     found = [before.get(need.identity, {}) for need in intake.needs]
     nodes = np.array([intake.at.get(name, -1) for of_workload in found for name in of_workload], np.int64)
-    counts = np.array([count for of_workload in found for count in of_workload.values()], np.int64)
+    counts = np.array([min(count, MOST_REPLICAS) for of_workload in found for count in of_workload.values()], np.int64)
     workloads = np.repeat(np.arange(total), [len(of_workload) for of_workload in found])
     there = (counts > 0) & ready[nodes]
     return standing(workloads[there], nodes[there], counts[there], total)

@@ -151,7 +151,7 @@ def _checked(
     by_name: dict[object, Checked[_Item]] = {}
     for item in items:
         before = known.get(id(item))
-        if before is None:
+        if before is None or before.came is not item:
             by_name = by_name or {name(each.came): each for each in known.values()}
             before = by_name.get(name(item))
             before = before._replace(came=item) if before is not None and before.came == item else check(item)

@@ -63,8 +63,8 @@ class Outcome:
         self, workload: int, made: list[Decision], shares: tuple[Share, ...], before: tuple[Decision, ...]
     ) -> tuple[Decision, ...]:
         """Decisions for its places: made now, or by the plan before; where there are none, told by how one looks."""
-        known = {decision.chosen.place: decision for decision in made}
-        for decision in before:
+        known: dict[Place, Decision] = {}
+        for decision in (*made, *before):
             known.setdefault(decision.chosen.place, decision)
         if not known and shares:
             known = self._looked_at(workload, shares)

@@ -74,8 +74,8 @@ def plan(
     now = ledger.holdings.standing()
     outcome = Outcome(ledger, scorer, kept, previous, same)
     found = outcome.told(decisions, value, max(worth.bound(ledger, taken, worths), value))
-    identities = tuple(need.identity for need in intake.needs)
-    return replace(found, book=Book(intake.known, groups.keyed, identities, intake.at, found.assignment, now))
+    identities, told = tuple(need.identity for need in intake.needs), (found.assignment, found.placements)
+    return replace(found, book=Book(intake.known, groups.keyed, identities, intake.at, *told, now))
 
 
 def _opened(intake: Intake, groups: Groups, policy: Policy, before: Standing) -> tuple[Ledger, Kept, Floats]:

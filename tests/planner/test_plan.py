@@ -75,6 +75,13 @@ def test_a_cordoned_node_keeps_what_it_has_and_gets_nothing() -> None:
     assert found.bound == 3
 
 
+def test_what_was_only_planned_leaves_a_cordoned_node() -> None:
+    first = plan([node("n0"), node("n1", "b")], [], [WEB])
+    later = plan([node("n0", schedulable=False), node("n1", "b")], [], [WEB], previous=first)
+    assert later.assignment[WEB.identity] == {"n1": 3}
+    assert later.moves == ()
+
+
 def test_a_scale_down_is_no_move() -> None:
     found = plan([node("n0"), node("n1", "b")], pods(WEB, "n0", "n0", "n1"), [replace(WEB, replicas=2)])
     assert sum(found.assignment[WEB.identity].values()) == 2

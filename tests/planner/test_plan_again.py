@@ -98,6 +98,7 @@ def test_the_book_changes_no_byte(question: Question, data: st.DataObject) -> No
         question = data.draw(changed(question, before))
         after = answer(question, before)
         assert repr(answer(question, stripped(before))) == repr(after)
+        assert repr(answer(question, deepcopy(before))) == repr(after)  # whose book is about other objects
         assert repr(answer(question, before)) == repr(after)  # and no book is written into
         before = after
 

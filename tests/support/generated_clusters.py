@@ -169,7 +169,7 @@ def questions(draw: st.DrawFn) -> Question:
     quota = draw(st.sampled_from([0, 0, 6000]))
     policy = Policy(
         draw(st.sampled_from(["balanced", "cost", "resilient"])),
-        iterations=60,
+        iterations=draw(mostly(60, 3)),  # with few rounds, few nodes take part
         quotas={"shop": Resources(cpu=quota)} if quota else {},
     )
     return Question(there, tuple(running), needs, pools, policy)
