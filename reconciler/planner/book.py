@@ -3,7 +3,7 @@
 It makes the next plan quicker and never other: without it the same comes out, byte for byte.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +30,16 @@ class Book:
     placements: Mapping[Identity, tuple[Share, ...]]
     standing: Standing
 
+    def __reduce__(self) -> tuple[Callable[[], "Book"], tuple[()]]:
+        """A copy would be about other objects: it comes out empty."""
+        return _empty, ()
+
 
 EMPTY = Book(NOTHING_KNOWN, NOTHING_KEYED, (), {}, {}, {}, Standing(np.zeros(1, np.int64), _NOTHING, _NOTHING))
+
+
+def _empty() -> Book:
+    return EMPTY
 
 
 def book_of(plan: Plan) -> Book:

@@ -90,7 +90,7 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
     looks = {}
     for need in intake.needs:
         seen = keyed.looks.get(id(need))
-        if seen is None or seen[0] is not need:
+        if seen is None:
             look = _look(need)
             seen = need, alike.setdefault(look, look)
         looks[id(need)] = seen
@@ -106,7 +106,7 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
     fresh: list[int] = []
     for node, number in zip(intake.nodes, intake.of_pool, strict=True):
         found, pool = known.nodes.get(id(node)), pools[number]
-        if found is None or found[0] is not node or found[1] != pool:
+        if found is None or found[1] != pool:
             key = _class_key(node, pool, node.name in intake.grown, resources, labels)
             found = node, pool, shared.setdefault(key, key)
             fresh.append(len(nodes))
@@ -127,7 +127,7 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
     needs = {}
     for need in intake.needs:
         asked = known.needs.get(id(need))
-        if asked is None or asked[0] is not need:
+        if asked is None:
             ask, admission = _ask_key(need, resources), _admission_key(need)
             asked = need, shared.setdefault(ask, ask), shared.setdefault(admission, admission)
         needs[id(need)] = asked

@@ -13,6 +13,9 @@ from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import HOSTNAME, Gpu, NodeView, PodView, Resources
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.planner.pools import pools_of
+from reconciler.planner.running import NOTHING_RUNS, Running
+from reconciler.planner.running import running as told_running
+from reconciler.planner.states import Ints
 
 MOST: Final = 1 << 50  # a petabyte, a trillion cores: what is more is not meant
 MOST_REPLICAS: Final = 1_000_000
@@ -40,9 +43,10 @@ class Known:
 
     nodes: Mapping[int, Checked[NodeView]]
     needs: Mapping[int, Checked[WorkloadNeed]]
+    running: Running
 
 
-NOTHING_KNOWN: Final = Known({}, {})
+NOTHING_KNOWN: Final = Known({}, {}, NOTHING_RUNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Intake:
     of_pool: tuple[int, ...]  # -1 where no pool matches
     grown: frozenset[str]  # nodes that do not exist yet
     pools: tuple[Pool, ...]
-    running: tuple[PodView, ...]  # those with GPUs in order
+    running: Running
+    on: Ints  # the node of each of them, -1 where it is not there
     needs: tuple[WorkloadNeed, ...]
     refused: Mapping[Identity, str]
     notes: tuple[str, ...]
@@ -88,18 +93,14 @@ def take_in(
         elif pool.price is None and priced:
             notes.append(f"pool {pool.name} has no price: taken as the middle of the others")
     at = {node.name: index for index, node in enumerate(every)}
-    pods = tuple(running)
-    there = [pod for pod in pods if pod.node in at and not pod.gpu.count]
-    # Which devices are taken may depend on who comes first; everything else is a sum.
-    there += sorted(
-        (pod for pod in pods if pod.gpu.count and pod.node in at), key=lambda pod: (pod.namespace, pod.name)
-    )
-    if len(there) < len(pods):
-        notes.append(f"{len(pods) - len(there)} pods are on nodes that are not there: taken as gone")
+    told = told_running(running, known.running)
+    on = told.on(at)
+    if lost := int((on < 0).sum()):
+        notes.append(f"{lost} pods are on nodes that are not there: taken as gone")
     return Intake(
         every, at, pools_of(every, sorted_pools), frozenset(node.name for node in grown), tuple(sorted_pools),
-        tuple(there), tuple([each.safe for each in needs]), refused, tuple(notes),
-        Known({id(each.came): each for each in checked_nodes}, {id(each.came): each for each in checked_needs}),
+        told, on, tuple([each.safe for each in needs]), refused, tuple(notes),
+        Known({id(each.came): each for each in checked_nodes}, {id(each.came): each for each in checked_needs}, told),
     )  # fmt: skip
 
 
@@ -151,7 +152,7 @@ def _checked(
     by_name: dict[object, Checked[_Item]] = {}
     for item in items:
         before = known.get(id(item))
-        if before is None or before.came is not item:
+        if before is None:
             by_name = by_name or {name(each.came): each for each in known.values()}
             before = by_name.get(name(item))
             before = before._replace(came=item) if before is not None and before.came == item else check(item)

@@ -24,10 +24,11 @@ _NONE: Mapping[int, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Pods of the workloads that are planned: by workload and node how many, and the devices that they are known to
-    hold."""
+    """Pods of the workloads that are planned: how many of each `key`, workload × nodes + node, in order; the devices
+    that they are known to hold, by workload and node."""
 
-    counts: Mapping[tuple[int, int], int]
+    keys: Ints
+    counts: Ints
     devices: Mapping[tuple[int, int], list[tuple[int, ...]]]
 
 
@@ -60,36 +61,31 @@ class Kept:
 
 
 def own_pods(intake: Intake) -> tuple[Own, list[tuple[PodView, int]]]:
-    """Pods of the workloads that are planned, and all others with their nodes."""
-    numbers = {need.identity: number for number, need in enumerate(intake.needs)}
-    counts: dict[tuple[int, int], int] = {}
+    """Pods of the workloads that are planned, and all others with their nodes.
+
+    What ran on a node that is not ready is lost with it: its room comes back with the node, not before.
+    """
+    told, on = intake.running, intake.on
+    workloads = told.of({need.identity: number for number, need in enumerate(intake.needs)})
+    ready = np.array([*(node.ready for node in intake.nodes), False], np.bool_)[on]
+    own = ready & (workloads >= 0)
+    keys, counts = np.unique(workloads[own] * max(len(intake.nodes), 1) + on[own], return_counts=True)
     devices: dict[tuple[int, int], list[tuple[int, ...]]] = {}
-    others = []
-    for pod in intake.running:
-        node = intake.at[pod.node]
-        if not intake.nodes[node].ready:
-            continue  # lost with its node: its room comes back with the node, not before
-        workload = -1 if pod.owner is None else numbers.get(pod.owner, -1)
-        if workload < 0:
-            others.append((pod, node))
-            continue
-        counts[workload, node] = counts.get((workload, node), 0) + 1
-        if pod.gpu.count:
-            devices.setdefault((workload, node), []).append(pod.devices)
-    return Own(counts, devices), others
+    for row in told.in_order(np.flatnonzero(own & told.gpu)):
+        devices.setdefault((int(workloads[row]), int(on[row])), []).append(told.pods[row].devices)
+    others = told.in_order(np.flatnonzero(ready & ~own))
+    return Own(keys, counts, devices), [(told.pods[row], int(on[row])) for row in others]
 
 
 def homes(own: Own, planned: Standing, nodes: int) -> Kept:
     """What ran or was planned, sorted by workload and node; nothing of it is kept yet."""
     total, width = len(planned.starts) - 1, max(nodes, 1)
-    running = np.array([(w * width + node, count) for (w, node), count in own.counts.items()], np.int64).reshape(-1, 2)
-    keys = np.concatenate([planned.workloads() * width + planned.nodes, running[:, 0]])
-    rows, inverse = np.unique(keys, return_inverse=True)
-    runs, plans = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-    split = len(planned.nodes)
-    plans[inverse[:split]] = planned.counts
-    runs[inverse[split:]] = running[:, 1]
-    return Kept(standing(rows // width, rows % width, np.maximum(runs, plans), total), runs)
+    keys, plans = planned.workloads() * width + planned.nodes, planned.counts
+    rows = keys if np.array_equal(keys, own.keys) else np.union1d(keys, own.keys)
+    counts, runs = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    runs[np.searchsorted(rows, own.keys)] = own.counts
+    counts[np.searchsorted(rows, keys)] = plans
+    return Kept(standing(rows // width, rows % width, np.maximum(runs, counts), total), runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +172,7 @@ def _broken(ledger: Ledger, kept: Kept, rows: Ints) -> list[int]:
     return found
 
 
-_NO_PODS = Own({}, {})
+_NO_PODS = Own(np.zeros(0, np.int64), np.zeros(0, np.int64), {})
 
 
 def _stay(ledger: Ledger, own: Own, workload: int, wanted: Mapping[int, int], *, runs: bool) -> None:

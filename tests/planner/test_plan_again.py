@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler.model.cluster_view import HOSTNAME, ZONE, NodeView, PodAffinity, Resources, Taint, TopologySpread
 from reconciler.model.plan import IDENTITY, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
+from reconciler.planner.book import EMPTY
 from reconciler.planner.plan import plan
 
 
@@ -126,6 +127,12 @@ def test_the_same_again_moves_nothing(question: Question) -> None:
     assert after.value >= before.value
     for name, nodes in before.assignment.items():
         assert all(after.assignment[name].get(node, 0) >= count for node, count in nodes.items())
+
+
+def test_a_copy_has_no_book() -> None:
+    before = plan([NodeView("n0", Resources(4000, 8192 * MEBI))], [], [])
+    assert before.book is not EMPTY
+    assert deepcopy(before).book is EMPTY
 
 
 def test_a_book_about_another_assignment_is_not_read() -> None:
