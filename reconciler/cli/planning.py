@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,8 +12,9 @@ from reconciler.cli.session import Session
 from reconciler.cli.snapshots import listed, objects
 from reconciler.clock import Clock, SystemClock
 from reconciler.cluster.cache import LiveCache
+from reconciler.engine.demanding import Follows
 from reconciler.engine.filling import Asking, Filler, Records
-from reconciler.engine.histories import HistoryMaps
+from reconciler.engine.histories import DemandMaps, HistoryMaps
 from reconciler.engine.planning import ClusterPlanning, Made
 from reconciler.engine.showing import Shown, known, show
 from reconciler.kube.names import Identity
@@ -48,7 +50,7 @@ class Stored:
     def __init__(self, usage: Usage) -> None:
         self._usage = usage
 
-    def plan_for(self, planned: Mapping[Identity, Identity]) -> None:
+    def plan_for(self, planned: Mapping[Identity, Identity], follows: Follows) -> None:
         """It is measured by whoever plans."""
 
     def usage(self) -> Usage:
@@ -105,7 +107,9 @@ async def live(args: argparse.Namespace, it: Session, folder: Folder, state: Sou
     if planner_config is None:
         return Preview(await Filler(config, it.cluster).fill(folder.specs, folder.pinned))
     history = await HistoryMaps(it.cluster, it.namespace, clock=it.clock).look()
-    planner = _Planner(planner_config, await listed(it), history.usage(), clock=it.clock)
+    demands = await DemandMaps(it.cluster, it.namespace, clock=it.clock).look()
+    usage = replace(history.usage(), demand=demands.demand())
+    planner = _Planner(planner_config, await listed(it), usage, clock=it.clock)
     filling = await Filler(config, it.cluster, planner.planning, store).fill(folder.specs, folder.pinned)
     return planner.preview(filling, it.cluster.cache)
 

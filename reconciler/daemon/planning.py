@@ -18,9 +18,10 @@ from reconciler.daemon.alerting import connect
 from reconciler.daemon.page.status import PlannerStatus
 from reconciler.daemon.publishing import Observer, Publisher
 from reconciler.daemon.unplaced import Unplaced
-from reconciler.daemon.usage import ask_as
+from reconciler.daemon.usage import ask_as, questions_to
+from reconciler.engine.demanding import Demanding
 from reconciler.engine.filling import Records
-from reconciler.engine.histories import HistoryMaps
+from reconciler.engine.histories import DemandMaps, HistoryMaps
 from reconciler.engine.measuring import Measuring
 from reconciler.engine.planning import LEASE, ClusterPlanning, Unmeasured
 from reconciler.engine.plans import PlanMaps
@@ -76,10 +77,19 @@ class DaemonPlanner:
         self.roster = Roster(cluster, clock=clock, random=random, on_change=lambda: self.planning.changed())
         self.measuring = None
         if config.usage is not None:
+            demanding = Demanding(
+                DemandMaps(cluster, namespace, clock=clock),
+                questions_to(config.usage, connect),
+                clock=clock,
+                random=random,
+                ours=self.lease.held,
+                moved=lambda: self.planning.changed(),
+            )
             self.measuring = Measuring(
                 self.roster,
                 ask_as(config.usage, cluster.transport, connect),
                 HistoryMaps(cluster, namespace, clock=clock),
+                demanding=demanding,
                 interval=config.usage.interval,
                 clock=clock,
                 random=random,

@@ -1,26 +1,25 @@
 """What the planned workloads use: asked every interval, kept in the cluster, told as a frozen Usage."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Final, Protocol
 
 from reconciler.clock import Clock
+from reconciler.engine.demanding import NOBODY, Demanding, Follows
+from reconciler.engine.keeping import Keeper, Store
 from reconciler.errors import ReconcilerError
-from reconciler.http.retry import pauses
 from reconciler.kube.names import Identity
 from reconciler.model.usage import Killed, Measurement, Usage
+from reconciler.usage.demands import Demands
 from reconciler.usage.history import History
 
 Ask = Callable[[frozenset[str], datetime], Awaitable[tuple[Measurement, ...]]]
 """What the containers of some namespaces use at a time. Raises UsageError; may answer for more namespaces."""
 
-_FIRST_PAUSE: Final = 1.0  # seconds
-_LONGEST_PAUSE: Final = 60.0
 _GLANCE: Final = 5.0  # seconds
-_LAST_WRITE: Final = 0.5  # seconds: a daemon that ends has five for everything
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +30,6 @@ class Pods(Protocol):
     def workload(self, pod: Identity) -> Identity | None: ...
 
     def killed(self) -> tuple[Killed, ...]: ...
-
-
-class HistoryStore(Protocol):
-    """Where a history outlives us. Both raise ReconcilerError."""
-
-    async def read(self) -> History: ...
-
-    async def write(self, history: History) -> float:
-        """Keep it; returns the seconds to wait at least before the next time."""
-        ...
 
 
 class Measuring:
@@ -55,8 +44,9 @@ class Measuring:
         self,
         pods: Pods,
         ask: Ask,
-        store: HistoryStore,
+        store: Store[History],
         *,
+        demanding: Demanding | None = None,
         interval: float,
         clock: Clock,
         random: Random,
@@ -66,27 +56,30 @@ class Measuring:
         self._ours = ours
         self._pods = pods
         self._ask = ask
-        self._store = store
+        self._kept = Keeper(store, History(), "the history of usage", ours=ours, clock=clock, random=random)
+        self._demanding = demanding
         self._interval = interval
         self._clock = clock
         self._random = random
         self._planned: Mapping[Identity, Identity] = {}
-        self._history = History()
         self._usage: Usage | None = None
-        self._due = float("-inf")  # when it may be written next
-        self._unwritten = False
 
-    def plan_for(self, planned: Mapping[Identity, Identity]) -> None:
+    def plan_for(self, planned: Mapping[Identity, Identity], follows: Follows = NOBODY) -> None:
         """Measure these from now on: from a workload of Kubernetes to the identity under which it is planned.
 
-        Without one no request is made.
+        `follows` says what replicas of them follow. Without a workload no request is made.
         """
         self._planned = planned
+        if self._demanding is not None:
+            self._demanding.follow(follows)
+            self._usage = None
 
     def usage(self) -> Usage:
         """All that is known, by the identity under which a workload is planned. Asks nobody."""
         if self._usage is None:
-            self._usage = self._history.usage()
+            self._usage = self._kept.value.usage()
+            if (own := self._demanding) is not None:
+                self._usage = replace(self._usage, demand=own.demand(), lacking=own.lacking(self.problem))
         return self._usage
 
     async def run(self) -> None:
@@ -103,10 +96,12 @@ class Measuring:
                     await self._load()
                     current = True
                 await self.measure()
-                await self._write()
+                for kept in self._keepers():
+                    await kept.write()
                 await self._clock.sleep(self._interval * self._random.uniform(0.95, 1.05))
         finally:
-            await self._end()
+            for kept in self._keepers():
+                await kept.end()
 
     async def measure(self) -> None:
         """Ask once, and take in what is said of the planned workloads."""
@@ -118,21 +113,31 @@ class Measuring:
             found = await self._ask(frozenset(workload.namespace for workload in planned), now)
         except ReconcilerError as error:
             self._fail(error.advised)
-            return
-        self.problem = ""
+        else:
+            self.problem = ""
+            self._take(found, now)
+        if self._demanding is not None:
+            await self._demanding.ask(planned, now)
+            self._usage = None
+
+    def _take(self, found: Sequence[Measurement], now: datetime) -> None:
+        history = self._kept.value
         for each in found:
-            workload = self._pods.workload(each.pod)
-            identity = planned.get(workload) if workload is not None else None
-            if identity is not None:
-                self._history.observe(
-                    identity, each.container, cpu=each.cpu, memory=each.memory, when=each.when, now=now
-                )
+            if (identity := self._identity(each.pod)) is not None:
+                history.observe(identity, each.container, cpu=each.cpu, memory=each.memory, when=each.when, now=now)
+        if self._demanding is not None:
+            self._demanding.take(found, self._identity, now)
         for killed in self._pods.killed():
-            if (identity := planned.get(killed.workload)) is not None:
-                self._history.killed(identity, killed.container, memory=killed.memory, when=killed.when)
-        self._history.forget(now)
+            if (identity := self._planned.get(killed.workload)) is not None:
+                history.killed(identity, killed.container, memory=killed.memory, when=killed.when)
+        history.forget(now)
+        self._kept.changed()
         self._usage = None
-        self._unwritten = True
+
+    def _identity(self, pod: Identity) -> Identity | None:
+        """Under which identity a pod that is there is planned."""
+        workload = self._pods.workload(pod)
+        return self._planned.get(workload) if workload is not None else None
 
     def _fail(self, problem: str) -> None:
         if problem != self.problem:
@@ -140,33 +145,11 @@ class Measuring:
         self.problem = problem
 
     async def _load(self) -> None:
-        """However long it takes: to begin without what was kept would be to overwrite it."""
-        backoff = pauses(self._random, _FIRST_PAUSE, _LONGEST_PAUSE)
-        while True:
-            try:
-                self._history = await self._store.read()
-            except ReconcilerError as error:
-                self._fail(str(error))
-                await self._clock.sleep(next(backoff))
-            else:
-                self._usage, self._unwritten, self.problem = None, False, ""
-                return
+        for kept in self._keepers():
+            await kept.load(self._fail)
+        self._usage, self.problem = None, ""
 
-    async def _write(self) -> None:
-        if not self._unwritten or self._clock.monotonic() < self._due or not self._ours():
-            return
-        try:
-            pause = await self._store.write(self._history)
-        except ReconcilerError as error:
-            logger.warning("the history of usage is not written yet: %s", error)
-        else:
-            self._due = self._clock.monotonic() + pause
-            self._unwritten = False
-
-    async def _end(self) -> None:
-        self._due = float("-inf")  # the last write does not wait for its turn
-        try:
-            async with asyncio.timeout(_LAST_WRITE):
-                await self._write()
-        except TimeoutError:
-            logger.warning("the history of usage was not written at the end")
+    def _keepers(self) -> Iterator[Keeper[History] | Keeper[Demands]]:
+        yield self._kept
+        if self._demanding is not None:
+            yield self._demanding.kept

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import msgspec
 
 from reconciler.clock import Clock
+from reconciler.engine.demanding import NO_PROMETHEUS, Follow, Follows
 from reconciler.engine.filling import Asking
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ClusterSeen, PodView
-from reconciler.model.filled import Filling
+from reconciler.model.filled import Draft, Filling
 from reconciler.model.plan import Move
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool
@@ -61,7 +62,7 @@ class Moving(Protocol):
 class Measured(Protocol):
     """What is used: reconciler.engine.measuring.Measuring."""
 
-    def plan_for(self, planned: Mapping[Identity, Identity]) -> None: ...
+    def plan_for(self, planned: Mapping[Identity, Identity], follows: Follows) -> None: ...
 
     def usage(self) -> Usage: ...
 
@@ -69,11 +70,18 @@ class Measured(Protocol):
 class Unmeasured:
     """Where no usage is configured."""
 
-    def plan_for(self, planned: Mapping[Identity, Identity]) -> None:
-        """Nothing is asked for anybody."""
+    def __init__(self) -> None:
+        self._lacking: Mapping[Identity, str] = {}
+
+    def plan_for(self, planned: Mapping[Identity, Identity], follows: Follows) -> None:
+        """Nothing is asked for anybody; who has a query is told so."""
+        lacking = {identity: NO_PROMETHEUS for identity, follow in sorted(follows.items()) if follow.query}
+        for identity in lacking.keys() - self._lacking.keys():
+            logger.warning("%s keeps its replicas: %s", identity, NO_PROMETHEUS)
+        self._lacking = lacking
 
     def usage(self) -> Usage:
-        return Usage()
+        return Usage(lacking=self._lacking)
 
 
 class Made(NamedTuple):
@@ -236,7 +244,7 @@ class ClusterPlanning:
             sources = {name: each.asking for name, each in including.items()}
             drafts = [(asking, draft) for asking in sources.values() for draft in asking.drafts.values()]
             planned = {draft.workload: draft.identity for _, draft in drafts}
-            self._measured.plan_for(planned)
+            self._measured.plan_for(planned, _follows(draft for _, draft in drafts))
             seen, began, at = self._cluster.view(planned), self._clock.monotonic(), self._clock.now()
             policy = self._policy({name: asking.wish for name, asking in sources.items() if asking.wish})
             found = await asyncio.to_thread(
@@ -254,6 +262,16 @@ class ClusterPlanning:
             self._made, self._planned = Made(found, seen, sources, at, seconds, policy), including
             self._published(self._made)
             return self._made
+
+
+def _follows(drafts: Iterable[Draft]) -> Follows:
+    """Those whose number of replicas follows something. An autoscaler of Kubernetes is quick enough by itself."""
+    follows = {}
+    for draft in drafts:
+        if draft.plannable and draft.replicas is None:
+            query = draft.scale.query if draft.scale is not None else None
+            follows[draft.identity] = Follow(query or "", draft.scale is None or query is not None)
+    return follows
 
 
 def _numbers(asking: Asking, records: Filling) -> Mapping[Identity, int]:

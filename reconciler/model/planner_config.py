@@ -99,6 +99,7 @@ class PlannerConfig(_Config, frozen=True):
     defaults: DefaultsConfig = DefaultsConfig()
     evictions: EvictionsConfig = EvictionsConfig()
     max_replicas: int = 100  # that are ever planned for one workload
+    pod_start: float = 60.0  # seconds from asking for a pod until it serves: how far ahead demand is looked at
 
 
 class PlannerSettings(_Config, frozen=True):

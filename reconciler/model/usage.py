@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.kube.names import Identity
+from reconciler.model.demand import Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +61,12 @@ class ContainerUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """What was asked of a workload in all, at each of `values` steps of `step` seconds: the highest that was measured.
-
-    Cores, summed over its pods; or what its query said. NaN where nothing was measured. The last value is of the step
-    that began at `latest`, which may not have ended; the first of them is a number.
-    """
-
-    step: float
-    latest: datetime
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Usage:
     """By workload, and by container name. What is missing was never measured: it changes nothing (rule 19).
 
-    `demand` is in cores; `queried` is what the query of a workload said. `lacking` says why there is nothing newer.
+    `lacking` says of a workload why there is no newer `demand`, where that is known.
     """
 
     containers: Mapping[Identity, Mapping[str, ContainerUsage]] = field(default_factory=dict)
     demand: Mapping[Identity, Demand] = field(default_factory=dict)
-    queried: Mapping[Identity, Demand] = field(default_factory=dict)
     lacking: Mapping[Identity, str] = field(default_factory=dict)

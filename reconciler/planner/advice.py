@@ -82,7 +82,7 @@ def advised(
             allotted[draft.identity] = mine
             template = requesting(draft, _in_force(each, mine))
             open_.append(each)
-            if draft.identity in usage.lacking:
+            if draft.scale is not None and draft.scale.query is not None and draft.identity in usage.lacking:
                 notes.append(f"{draft.identity}: {usage.lacking[draft.identity]}")
         count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
         try:

@@ -7,7 +7,6 @@ runs stays (rule 19), and where nothing is, the configuration's default.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import isnan
 from typing import Any, Final
 
 from reconciler.kube.pod_requests import of_container
@@ -17,7 +16,7 @@ from reconciler.model.filled import Draft, Record
 from reconciler.model.plan import Choice
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.spec import Scale
-from reconciler.model.usage import ContainerUsage, Demand, Usage
+from reconciler.model.usage import ContainerUsage, Usage
 from reconciler.planner.choosing import choose_request, worded
 from reconciler.planner.requests import Advice, Reason, Rule, advise, written
 from reconciler.planner.scaling import Bounds, Outlook, Scaled, scale
@@ -60,8 +59,11 @@ def allot(
     used = usage.containers.get(draft.identity, {}).get(draft.identity.name)
     ways, choices = _weighed(draft, used, rules, policy)
     free = draft.replicas is None and draft.scale is None
+    query = draft.scale.query if draft.scale is not None else None
     demand = usage.demand.get(draft.identity)
-    most = _most(demand) if free else None
+    if demand is not None and demand.query != (query or ""):  # what was measured before the spec changed
+        demand = None
+    most = demand.highest if free and demand is not None else None
     least = None if most is None else most * (1 + ways["cpu"].headroom) / spares
     why: dict[str, str] = {}
     recorded = before.recorded
@@ -71,19 +73,18 @@ def allot(
     there = recorded is not None and recorded.asked == draft.hash  # else the pods are about to be made anew
     cpu = _cpu(requesting(draft, recorded.requests if there and recorded is not None else requests))
     bounds, carries = _bounds(draft.scale, before, cpu, spares, rules, ways["cpu"].headroom)
-    queried = draft.scale is not None and draft.scale.query is not None
     scaled = scale(
-        usage.queried.get(draft.identity) if queried else demand,
+        demand,
         carries,
         bounds,
-        unit="of what is asked" if queried else "cores",
+        unit="of the query" if query else "cores",
         lacking=usage.lacking.get(draft.identity, ""),
         start=rules.start,
         policy=policy,
         now=now,
         before=before.outlook,
     )
-    why["replicas"] = _explained(scaled, bounds, free=free, demand=demand)
+    why["replicas"] = _explained(scaled, bounds, idle=free and demand is None)
     foresight = scaled.outlook.foresight
     choices += (foresight.choice,) if foresight is not None else ()
     return Allotted(requests, scaled.replicas, why, choices, scaled.outlook)
@@ -131,18 +132,13 @@ def _bounds(
     return Bounds(stated.min, stated.max, recorded, floor=True), carries
 
 
-def _explained(scaled: Scaled, bounds: Bounds, *, free: bool, demand: Demand | None) -> str:
-    if free and demand is None and scaled.replicas == bounds.low:
+def _explained(scaled: Scaled, bounds: Bounds, *, idle: bool) -> str:
+    if idle and scaled.replicas == bounds.low:
         return f"the profile's {bounds.low}, while nothing says what is asked of it"
     at = ""
     if scaled.replicas in (bounds.low, bounds.high) and bounds.low != bounds.high:
         at = "; no fewer are to be" if scaled.replicas == bounds.low else "; no more are to be"
     return scaled.why + at
-
-
-def _most(demand: Demand | None) -> float | None:
-    """The highest demand of the past that is known."""
-    return None if demand is None else max((value for value in demand.values if not isnan(value)), default=None)
 
 
 def _cpu(template: Mapping[str, Any]) -> float | None:

@@ -58,7 +58,7 @@ def policy(config: PlannerConfig, wishes: Mapping[str, PlannerSettings]) -> Merg
 def allocation(config: PlannerConfig) -> Allocation:
     """What replicas and requests are reckoned with."""
     requests = {name: str(amount) for name, amount in config.defaults.requests.items()}
-    return Allocation(requests, config.headroom, config.max_replicas)
+    return Allocation(requests, config.headroom, config.max_replicas, config.pod_start)
 
 
 def pools(config: PlannerConfig) -> tuple[Pool, ...]:

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from reconciler.model.demand import GAP, RATIO, ZERO, Demand
 from reconciler.model.plan import Choice
 from reconciler.model.planning_policy import FAMILY, Family, Policy, TermName
-from reconciler.model.usage import Demand
 from reconciler.planner.choosing import RISKS, Plan, choose_forecast
 from reconciler.planner.demand import Rule, trials
 from reconciler.planner.forecast import Array, forecasts
@@ -48,7 +48,7 @@ def foresee(
     lag = math.ceil(start / demand.step) + 1
     weights = tuple(policy.weight(name) for name in TermName if FAMILY[name] is Family.ALLOCATION)
     basis: Basis = (capacity, lag, weights)
-    seen = (demand.latest, demand.values[-1])
+    seen = (demand.latest, demand.last(1)[0])
     if before is not None and (before.basis, before.seen) == (basis, seen):
         return before
     past = _filled(demand)
@@ -75,10 +75,11 @@ def foresee(
 
 def _filled(demand: Demand) -> Array | None:
     """The past without gaps: nobody knows better than what was measured last. None where there are too many."""
-    values = np.array(demand.values, np.float64)
-    known = ~np.isnan(values)
-    if known.mean() < _KNOWN:
+    levels = np.frombuffer(demand.levels, np.int16)
+    known = levels != GAP
+    if not len(levels) or known.mean() < _KNOWN:
         return None
-    at = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
-    filled: Array = values[at]
-    return filled[int(known.argmax()) :]
+    at = np.maximum.accumulate(np.where(known, np.arange(len(levels)), -1))
+    filled = levels[at][int(known.argmax()) :]
+    past: Array = np.where(filled == ZERO, 0.0, RATIO ** filled.astype(np.float64))
+    return past

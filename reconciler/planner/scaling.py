@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from reconciler.model.demand import RATIO, Demand
 from reconciler.model.planning_policy import Policy
-from reconciler.model.usage import Demand
 from reconciler.planner.foresight import Foresight, foresee
 
 TOLERANCE: Final = 0.1
 STABILISATION: Final = timedelta(seconds=300)
 _STALE: Final = 2  # steps without a measurement
+_EXACT: Final = math.sqrt(RATIO) + 1e-9  # demand is known to this factor: three times what one carries takes three
 _WAKING: Final = 0.5  # of what a replica carries: less than that is no reason to start the first one ahead of demand
 
 
@@ -85,7 +86,7 @@ def scale(
     if asked == 0 and coming < _WAKING and not bounds.floor:
         coming = 0.0
     need = max(asked, coming)
-    wish = bounds.within(math.ceil(need - 1e-9))
+    wish = bounds.within(math.ceil(need / _EXACT))
     if kept and abs(need / kept - 1) <= TOLERANCE:
         wish = kept
     if foresight is None and kept is not None and not bounds.hasty:
@@ -100,14 +101,15 @@ def _unknown(demand: Demand | None, carries: float | None, lacking: str, now: da
     """Why demand says nothing; "" where it does."""
     if demand is None:
         return lacking or "no demand is measured"
-    if now - demand.latest > (1 + _STALE) * timedelta(seconds=demand.step) or math.isnan(demand.values[-1]):
+    old = now - demand.latest > (1 + _STALE) * timedelta(seconds=demand.step)
+    if old or not demand.levels or math.isnan(demand.last(1)[0]):
         return lacking or f"no demand was measured since {demand.latest:%Y-%m-%d %H:%M} UTC"
     return "" if carries else "no request of CPU is in force that would say what a replica carries"
 
 
 def _now(demand: Demand) -> float:
     """The highest of the last step and the one that has begun: five minutes at least."""
-    return max(value for value in demand.values[-2:] if not math.isnan(value))
+    return max(value for value in demand.last(2) if not math.isnan(value))
 
 
 def _lately(before: Outlook | None, kept: int | None, wish: int, now: datetime) -> tuple[tuple[datetime, int], ...]:

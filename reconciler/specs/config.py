@@ -36,6 +36,7 @@ _DURATIONS: Final = (
     "groupInterval",
     "reminder",
     "keep",
+    "podStart",
 )
 _NAMED_BY_OTHERS: Final = ("nodeSelector", "labels")  # a label may be called `interval`
 _DAY: Final = 86_400  # seconds

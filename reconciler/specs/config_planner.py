@@ -12,7 +12,7 @@ JSON = Any
 
 _UNCOUNTED: Final = frozenset(("pods", "nvidia.com/gpu", "amd.com/gpu"))
 _COUNTED: Final = "cpu, memory, ephemeral-storage and extended resources are; GPUs and pods are not"
-_INTERVAL: Final = (10, 3600)  # seconds
+_HOUR: Final = 3600  # seconds
 
 
 def beyond(planner: Mapping[str, JSON]) -> Iterator[Finding]:
@@ -25,10 +25,14 @@ def beyond(planner: Mapping[str, JSON]) -> Iterator[Finding]:
     for namespace, quota in planner.get("quotas", {}).items():
         yield from _limit(quota, ("planner", "quotas", namespace))
     yield from _amounts(planner.get("defaults", {}).get("requests", {}), ("planner", "defaults", "requests"))
-    stated = planner.get("usage", {}).get("interval")
-    if isinstance(stated, str) and not _INTERVAL[0] <= seconds(stated) <= _INTERVAL[1]:
-        message = f"{stated} is not between {_INTERVAL[0]} seconds and an hour"
-        yield Finding("bad-value", ("planner", "usage", "interval"), message)
+    yield from _duration(planner.get("usage", {}).get("interval"), 10, ("planner", "usage", "interval"))
+    yield from _duration(planner.get("podStart"), 1, ("planner", "podStart"))
+
+
+def _duration(stated: JSON, least: int, path: Path) -> Iterator[Finding]:
+    if isinstance(stated, str) and not least <= seconds(stated) <= _HOUR:
+        unit = "seconds" if least > 1 else "second"
+        yield Finding("bad-value", path, f"{stated} is not between {least} {unit} and an hour")
 
 
 def _pools(pools: tuple[Mapping[str, JSON], ...]) -> Iterator[Finding]:

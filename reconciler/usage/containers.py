@@ -16,6 +16,7 @@ _LARGEST: Final = "max by (namespace, pod, container) "
 _CPU: Final = _LARGEST + "(rate(container_cpu_usage_seconds_total{%s}[5m]))"
 _MEMORY: Final = _LARGEST + "(container_memory_working_set_bytes{%s})"
 _CONTAINERS: Final = 'container!="", container!="POD", namespace=~"%s"'  # not whole pods, not their sandboxes
+_HASH: Final = "[bcdfghjklmnpqrstvwxz2456789]"  # what Kubernetes makes names of: no vowels
 
 
 async def measure(prometheus: Prometheus, namespaces: Iterable[str], at: datetime) -> tuple[Measurement, ...]:
@@ -31,6 +32,17 @@ async def measure(prometheus: Prometheus, namespaces: Iterable[str], at: datetim
         for (pod, container), used in cpu.items()
         if (pod, container) in memory
     )
+
+
+def past_of(workload: Identity) -> str | None:
+    """The cores that all pods of a Deployment use together, also of those that are gone; None for other workloads."""
+    if (workload.group, workload.kind) != ("apps", "Deployment"):
+        return None
+    name = workload.name.replace(".", "[.]")
+    which = (
+        f'container!="", container!="POD", namespace="{workload.namespace}", pod=~"{name}-{_HASH}{{1,10}}-{_HASH}{{5}}"'
+    )
+    return f"sum({_CPU % which})"
 
 
 def _values(found: tuple[Series, ...]) -> Iterator[tuple[tuple[Identity, str], float]]:

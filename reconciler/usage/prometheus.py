@@ -58,7 +58,7 @@ class Prometheus:
         return await self._ask("query_range", query, span)
 
     async def _ask(self, path: str, query: str, more: Sequence[tuple[str, str]]) -> tuple[Series, ...]:
-        where = query if len(query) <= _SHOWN else f"{query[:_SHOWN]}…"
+        where = _shown(query)
         # As a form: an address has a limit, a query may have none.
         body = urlencode((("query", query), *more, ("timeout", f"{self._timeout:g}s"))).encode()
         request = Request(
@@ -75,6 +75,23 @@ class Prometheus:
             what = "the metrics server does not answer"
             raise QueryUnanswered(what, where=where, why=str(error), hint=error.hint) from error
         return _series(response, where)
+
+
+def single(query: str, found: Sequence[Series]) -> float:
+    """The one value that `query` found at a moment. Raises QueryFailed where it found none, or more."""
+    where = _shown(query)
+    if not found:
+        hint = "where nothing means none, add: or vector(0)"
+        raise QueryFailed("the query finds nothing", where=where, hint=hint)
+    if len(found) > 1:
+        raise QueryFailed(f"the query finds {len(found)} series, not one", where=where, hint="sum(…) makes one of them")
+    if not found[0].values or found[0].values[-1] < 0:
+        raise QueryFailed("the query finds no amount", where=where, why="it is negative, infinite or NaN")
+    return found[0].values[-1]
+
+
+def _shown(query: str) -> str:
+    return query if len(query) <= _SHOWN else f"{query[:_SHOWN]}…"
 
 
 def _series(response: Response, where: str) -> tuple[Series, ...]:

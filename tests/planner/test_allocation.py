@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from reconciler.kube.names import Identity
 from reconciler.kube.quantity import parse
+from reconciler.model.demand import Demand
 from reconciler.model.filled import Draft, Record
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.spec import Scale
-from reconciler.model.usage import ContainerUsage, Demand, Spread, Usage
+from reconciler.model.usage import ContainerUsage, Spread, Usage
 from reconciler.planner.allocation import Allotted, Before, allot
 
 NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
@@ -34,7 +35,7 @@ def draft(scale: Scale | None = None, replicas: int | None = None, container: An
 
 
 def demand(*values: float, ago: float = 0) -> Demand:
-    return Demand(STEP, NOW - timedelta(seconds=ago), values)
+    return Demand.of(values, step=STEP, latest=NOW - timedelta(seconds=ago))
 
 
 def daily(days: float = 15, low: float = 1.0, high: float = 5.0, lead: float = 0) -> Demand:
@@ -44,7 +45,7 @@ def daily(days: float = 15, low: float = 1.0, high: float = 5.0, lead: float = 0
     times = [begin + timedelta(seconds=STEP * (n + 1)) for n in range(round(days * PER_DAY))]
     hours = [each.hour + each.minute / 60 for each in times]
     rise = [min(max(hour - 7, 0.0), 1.0) if hour < 18 else 0.0 for hour in hours]
-    return Demand(STEP, end, tuple(low + (high - low) * part for part in rise))
+    return Demand.of([low + (high - low) * part for part in rise], step=STEP, latest=end)
 
 
 def of(
@@ -61,13 +62,12 @@ def of(
     requests: dict[str, str] | None = None,
     lacking: str = "",
 ) -> Allotted:
-    queried = draft.scale is not None and draft.scale.query is not None
-    series = {} if known is None else {WEB: known}
+    if draft.scale is not None and draft.scale.query is not None and known is not None:
+        known = replace(known, query=draft.scale.query)
     usage = Usage(
         {WEB: {"web": containers}} if containers is not None else {},
-        demand={} if queried else series,
-        queried=series if queried else {},
-        lacking={WEB: lacking} if lacking else {},
+        {} if known is None else {WEB: known},
+        {WEB: lacking} if lacking else {},
     )
     record = Record("h1", requests=requests or {}, replicas=recorded) if recorded is not None or requests else None
     outlook = before.outlook if before is not None else None
@@ -169,14 +169,20 @@ def test_a_query_asks_for_as_many_as_it_takes() -> None:
     assert of(draft(QUERY), demand(120.0, 1e9)).replicas == 20
 
 
+@given(times=st.integers(1, 20), carried=st.floats(0.01, 1e6))
+def test_whole_multiples_take_no_replica_more(times: int, carried: float) -> None:
+    scale = Scale(max=99, query="up", per_replica=carried)
+    assert of(draft(scale), demand(times * carried, times * carried)).replicas == times
+
+
 def test_scale_to_zero_only_where_nothing_is_asked_for_five_minutes() -> None:
     """Not for what is nearly nothing: one that is asked for is served."""
-    known, found = demand(10.0, 0.0), of(draft(QUERY), demand(10.0, 0.0), recorded=1)
+    found = of(draft(QUERY), demand(10.0, 0.0), recorded=1)
     assert found.replicas == 1, "the step before is not five minutes ago yet"
     counts = []
     for minute in range(1, 8):
         now = NOW + timedelta(minutes=minute)
-        found = of(draft(QUERY), replace(known, values=(10.0, 0.0, 0.0), latest=now), recorded=1, before=found, now=now)
+        found = of(draft(QUERY), replace(demand(10.0, 0.0, 0.0), latest=now), recorded=1, before=found, now=now)
         counts.append(found.replicas)
     assert counts == [1, 1, 1, 1, 0, 0, 0]
     assert of(draft(QUERY), demand(0.0, 0.001), recorded=0).replicas == 1

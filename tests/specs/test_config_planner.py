@@ -57,6 +57,7 @@ def test_everything_stated() -> None:
   defaults: {requests: {cpu: 100m}}
   evictions: {perCycle: 3}
   maxReplicas: 7
+  podStart: 2m
 """
     )
     template = NodeTemplate({"cpu": "7500m", "pods": 100}, {"timeout": "5m"}, (TaintConfig("a", "NoSchedule"),))
@@ -69,7 +70,8 @@ def test_everything_stated() -> None:
     )
     assert found.usage == UsageConfig(kubernetes=KubernetesUsage(), interval=120)
     assert (found.quotas, found.defaults.requests) == ({"shop": {"cpu": "100"}}, {"cpu": "100m"})
-    assert (found.headroom, found.evictions, found.max_replicas) == (0.3, EvictionsConfig(3), 7)
+    assert (found.headroom, found.evictions) == (0.3, EvictionsConfig(3))
+    assert (found.max_replicas, found.pod_start) == (7, 120)
 
 
 def test_prometheus() -> None:
@@ -138,6 +140,8 @@ def pools(*more: str) -> str:
         ("{defaults: {requests: {pods: 1}}}", 'planner.defaults.requests.pods: unknown field "pods"'),
         ("{evictions: 3}", "planner.evictions: 3 is not a mapping"),
         ("{maxReplicas: 0}", "planner.maxReplicas: 0 is less than 1"),
+        ("{podStart: 2h}", "planner.podStart: 2h is not between 1 second and an hour"),
+        ("{podStart: 0}", "planner.podStart: 0 is less than 1"),
         ("{pool: []}", 'planner.pool: unknown field "pool"'),
     ],
 )

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, TypeVar
 
 import prometheus_server
@@ -12,13 +13,23 @@ import pytest
 from debian import program, required, shared
 from processes import until
 
+from reconciler.clock import SystemClock
+from reconciler.daemon.usage import questions_to
+from reconciler.engine.demanding import Demanding, Follow
 from reconciler.errors import QueryFailed, QueryUnanswered, TransportError
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import Identity
-from reconciler.model.usage import Measurement, Series
-from reconciler.usage.containers import measure
-from reconciler.usage.prometheus import Prometheus
+from reconciler.model.filled import Draft, Record
+from reconciler.model.planner_config import PrometheusUsage, UsageConfig
+from reconciler.model.planning_policy import Allocation, Policy
+from reconciler.model.spec import Scale
+from reconciler.model.usage import Measurement, Series, Usage
+from reconciler.planner.allocation import Before, allot
+from reconciler.planner.scaling import Outlook
+from reconciler.usage.containers import measure, past_of
+from reconciler.usage.demands import Demands
+from reconciler.usage.prometheus import Prometheus, single
 
 T = TypeVar("T")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,6 +75,10 @@ def container_series() -> Iterator[str]:
         'namespace="shop",pod="web-1",container=""': 0.75,
         'namespace="shop",pod="web-1",container="POD"': 0.1,
         'namespace="shop-2",pod="web-1",container="web"': 2.0,
+        'namespace="shop",pod="api-7d4b9c5f6-x2x7z",container="api"': 1.0,
+        'namespace="shop",pod="api-7d4b9c5f6-x2x7z",container="proxy"': 0.5,
+        'namespace="shop",pod="api-8f5c9-bcdfg",container="api"': 2.0,
+        'namespace="shop",pod="api-docs-8f5c9-bcdfg",container="api"': 8.0,
     }
     yield "# TYPE container_cpu_usage_seconds counter"
     for labels, cores in cpu.items():
@@ -128,7 +143,7 @@ async def test_containers_are_measured_in_cores_and_bytes(server: str) -> None:
     pod = Identity("", "Pod", "shop", "web-1")
     at = NOW - MINUTE
     found = await ask(server, lambda it: measure(it, {"shop", "bank"}, at))
-    assert {each.container: each for each in found} == {
+    assert {each.container: each for each in found if each.pod == pod} == {
         "web": Measurement(pod, "web", pytest.approx(0.5), 64 * 2**20, at),
         "proxy": Measurement(pod, "proxy", pytest.approx(0.25), 64 * 2**20, at),
     }
@@ -137,6 +152,65 @@ async def test_containers_are_measured_in_cores_and_bytes(server: str) -> None:
 
 async def test_what_is_not_measured_lately_is_not_there(server: str) -> None:
     assert await ask(server, lambda it: measure(it, {"shop"}, NOW + 10 * MINUTE)) == ()
+
+
+async def test_the_past_of_a_deployment_is_that_of_all_its_pods(server: str) -> None:
+    query = past_of(Identity("apps", "Deployment", "shop", "api"))
+    assert query is not None
+    (found,) = await ask(server, lambda it: it.range(query, NOW - 50 * MINUTE, NOW - MINUTE, 5 * MINUTE))
+    assert found.values == pytest.approx([3.5] * len(found.values))
+    assert len(found.values) == 10
+    assert past_of(Identity("batch", "Job", "shop", "api")) is None
+
+
+WEB = Identity("reconciler.dev", "Deployment", "shop", "web")
+TEMPLATE: dict[str, Any] = {"metadata": {}, "spec": {"containers": [{"name": "web"}]}}
+
+
+@pytest.mark.parametrize(
+    ("query", "replicas", "why"),
+    [
+        ("sum(load)", 3, "of the query asked for"),  # 60 and 69, 50 for each
+        ("sum(load) * 0", 0, ""),
+        ("sum(nobody_knows) or vector(0)", 0, ""),
+        ("load", 7, "the query finds 2 series, not one"),
+        ("nobody_knows", 7, "the query finds nothing"),
+        ("sum(load) / 0 - sum(load) / 0", 7, "the query finds no amount"),
+        ("sum(load", 7, "the query is not understood"),
+    ],
+)
+async def test_a_query_of_a_spec_makes_a_number_of_replicas(server: str, query: str, replicas: int, why: str) -> None:
+    """What says nothing keeps the seven that there are."""
+    at = NOW - MINUTE
+    config = UsageConfig(prometheus=PrometheusUsage(server))
+    questions = questions_to(config, lambda url, _authorities: HttpTransport(url))
+    demanding = Demanding(_Nowhere(), questions, clock=SystemClock(), random=Random(1))
+    demanding.follow({WEB: Follow(query)})
+    await demanding.ask({}, at)
+    usage = Usage(demand=demanding.demand(), lacking=demanding.lacking(""))
+    draft = Draft(WEB, WEB, TEMPLATE, "h", scale=Scale(max=9, min=0, query=query, per_replica=50))
+    since = Outlook(((at - timedelta(hours=1), 7),))
+    before = Before(Record("h", replicas=7), outlook=since)
+    found = allot(draft, before, usage, spares=1, rules=Allocation(), policy=Policy(), now=at)
+    assert found.replicas == replicas
+    assert why in found.why["replicas"]
+
+
+async def test_a_server_that_does_not_answer_keeps_all(server: str) -> None:
+    config = UsageConfig(prometheus=PrometheusUsage("http://127.0.0.1:9"))
+    questions = questions_to(config, lambda url, _authorities: HttpTransport(url))
+    assert questions is not None
+    one, other = await questions.values(["up", "sum(load)"], NOW)
+    assert isinstance(one, QueryUnanswered)
+    assert other is one, "the second is not asked"
+
+
+class _Nowhere:
+    async def read(self) -> Demands:
+        raise NotImplementedError
+
+    async def write(self, _demands: Demands) -> float:
+        raise NotImplementedError
 
 
 class Canned:
@@ -194,3 +268,21 @@ async def test_infinity_is_no_measurement() -> None:
     rows = [{"metric": {"pod": text}, "value": [NOW.timestamp(), text]} for text in ("NaN", "+Inf", "-Inf", "1e3")]
     found = await Prometheus(Canned(200, vector(*rows))).instant("up", NOW)
     assert values(found) == {"NaN": (), "+Inf": (), "-Inf": (), "1e3": (1000.0,)}
+
+
+def test_a_query_has_one_value() -> None:
+    assert single("q", [Series({}, (NOW,), (2.5,))]) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        ([], "finds nothing"),
+        ([Series({}, (), ())], "no amount"),
+        ([Series({}, (NOW,), (-1.0,))], "no amount"),
+        ([Series({}, (NOW,), (1.0,))] * 2, "finds 2 series"),
+    ],
+)
+def test_what_is_not_one_amount_is_refused(found: list[Series], why: str) -> None:
+    with pytest.raises(QueryFailed, match=why):
+        single("q", found)
