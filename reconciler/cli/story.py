@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -20,6 +21,7 @@ from git import Actor, Repo
 from rich.console import Console
 from rich.markup import escape
 
+from reconciler.cli.demo_registry import local_registry
 from reconciler.cli.embedded import embedded
 from reconciler.cli.examples import copy_example
 from reconciler.cli.exits import OK
@@ -65,10 +67,11 @@ async def tell(*, keep: bool, port: int) -> int:
             url = await stack.enter_async_context(embedded(port=port))
             story = Story(console, Path(folder), url)
             await stack.enter_async_context(story.daemon())
+            registry = await stack.enter_async_context(local_registry(Path(folder) / "registry"))
             try:
                 await story.plan()
                 await story.first_commit()
-                await story.release()
+                await story.release(registry)
                 await story.hand_edit()
                 await story.removal()
             except TimeoutError:
@@ -181,13 +184,18 @@ class Story:
         self._say("   The catalog waited for its migration to succeed, the cart for redis to be ready. The pods now:")
         await self._pods()
 
-    async def release(self) -> None:
-        self._title("A release", "one line of Git: the tag of Image/web goes from 1.4.2 to 1.5.0")
-        path = self._work / "base" / "images.yaml"
-        path.write_text(path.read_text().replace('tag: "1.4.2"', 'tag: "1.5.0"'))
+    async def release(self, registry: str) -> None:
         before = self.cluster.requests.copy()
-        self._commit("Release web 1.5.0")
-        await self._converged()
+        built = "code and deployment in one commit: Image/web is built from code/web, whenever that changes"
+        self._title(
+            "A release", built if registry else "one line of Git: the tag of Image/web goes from 1.4.2 to 1.5.0"
+        )
+        images = (self._work / "base" / "images.yaml").read_text()
+        if not registry:
+            self._say("   [dim]Nothing is built: that needs root, buildah and docker-registry on this machine.[/]")
+        if not registry or not await self._build(images, registry):
+            self._commit("Release web 1.5.0", images.replace('tag: "1.4.2"', 'tag: "1.5.0"'))
+            await self._converged()
         writes = sum((self.cluster.requests - before)[kind] for kind in self.cluster.requests if kind.verb == "apply")
         sent = f"{counted(writes, 'object')} {'was' if writes == 1 else 'were'} sent"
         self._say(f"   [green]✓[/] {sent}; the pods were replaced a few at a time and run {await self._images()}")
@@ -255,7 +263,30 @@ class Story:
     def _say(self, line: str) -> None:
         self._console.print(line)
 
-    def _commit(self, message: str) -> None:
+    async def _build(self, images: str, registry: str) -> bool:
+        """Have Image/web built; whether that worked here."""
+        so_far = len(self._events)
+        page = self._work / "code" / "web" / "pages" / "index.html"
+        page.write_text(page.read_text().replace("Welcome", "Welcome, everybody"))
+        stated = images.replace("registry.example.com/shop/web", f"{registry}/shop/web")
+        self._commit("Welcome everybody", re.sub(r'tag: "1.4.2".*', "build: {context: ../code/web}", stated))
+        ended = (EventType.BUILT, EventType.IMAGE_HELD)
+        await self._until(lambda: any(event.type in ended for event in self._events[so_far:]))
+        end = next(event for event in self._events[so_far:] if event.type in ended)
+        if end.type is EventType.IMAGE_HELD:
+            self._say(
+                f"   [yellow]![/] it cannot be built here: {escape(end.message)}; so one that others built is taken"
+            )
+            return False
+        self._say(f"   [green]✓[/] built by buildah and pushed: {_short(end.message)}")
+        await self._until(lambda: any(event.identity == _WEB for event in self._events[so_far:]))
+        await self._until(self._all_ready)
+        return True
+
+    def _commit(self, message: str, images: str = "") -> None:
+        """Commit everything, and `images` as the Images."""
+        if images:
+            (self._work / "base" / "images.yaml").write_text(images)
         self._repo.git.add(all=True)
         commit = self._repo.index.commit(message, author=_AUTHOR, committer=_AUTHOR, skip_hooks=True)
         self._say(f"   [dim]git commit[/] {commit.hexsha[:8]} “{message}”")
@@ -289,7 +320,7 @@ class Story:
             if not pod.metadata.get("deletionTimestamp")
             for container in pod.object["spec"]["containers"]
         }
-        return ", ".join(sorted(found))
+        return ", ".join(sorted(_short(image) for image in found))
 
     async def _edit(self, identity: Identity, patch: dict[str, object]) -> None:
         """As another person's kubectl would: another client, another field manager."""
@@ -307,6 +338,11 @@ def _command() -> str:
     """How to call us from here: by name where the PATH has it, as after `make demo` it has not."""
     beside = Path(sys.executable).with_name("reconciler")
     return "reconciler" if shutil.which("reconciler") or not beside.exists() else os.path.relpath(beside)
+
+
+def _short(text: str) -> str:
+    """With digests and hashes cut to twelve digits."""
+    return re.sub(r"((?:sha256:|inputs-)[0-9a-f]{12})[0-9a-f]+", r"\1…", text)
 
 
 def _by_kind(identities: Iterable[Identity]) -> Iterable[tuple[str, list[str]]]:

@@ -1,11 +1,16 @@
 """The demo, told once in this process."""
 
+import asyncio
+import os
 import re
 import threading
 import time
 from pathlib import Path
 from tempfile import gettempdir
 
+from debian import which
+
+from reconciler.cli.demo_registry import local_registry
 from reconciler.cli.main import main
 
 
@@ -32,9 +37,26 @@ def test_the_demo_tells_the_whole_story(capsys):
         "reconciler init my-shop",
     ):
         assert happened in summary
+    builds = os.geteuid() == 0 and which("buildah") and which("docker-registry")
+    assert ("✓ built by buildah and pushed: 127.0.0.1:" in told.out) == bool(builds)
+    assert ("Nothing is built: that needs root, buildah and docker-registry" in told.out) == (not builds)
     assert "containers[name=web].image is evil.example.com/web:hacked" in told.out
     assert leftovers() == before
     assert {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")} <= threads
+
+
+def test_where_nothing_can_be_built_there_is_no_registry(tmp_path):
+    async def host(path):
+        async with local_registry(tmp_path / "registry", path) as found:
+            return found
+
+    assert asyncio.run(host("/nonexistent")) == ""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("buildah", "docker-registry"):
+        (programs / name).write_text("#!/bin/sh\nexit 1\n")
+        (programs / name).chmod(0o755)
+    assert asyncio.run(host(str(programs))) == ""
 
 
 def test_the_demo_needs_git(capsys, monkeypatch):
