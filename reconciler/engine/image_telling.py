@@ -56,6 +56,8 @@ class ImageTeller:
     def looked(self, stated: Sequence[Identity], failed: Mapping[Identity, ImageError]) -> None:
         """What a look at the registries could not tell."""
         for identity in stated:
+            if (identity, "") in self._wrong:
+                continue  # that nothing is known of it is said already
             if (error := failed.get(identity)) is not None:
                 self.wrong(identity, "registry", error)
             else:

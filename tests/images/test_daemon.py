@@ -1,6 +1,7 @@
 """The daemon and everything around it, all of it real but the cluster: from a push to pods that run what was built."""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from git_server import GitServer
+from job_containers import run_containers
 from pushed_repository import PushedRepository
 from registry_server import RegistryServer
 from small_images import push_image
@@ -16,14 +18,18 @@ from texts import NAMESPACE, deployment
 from virtual_daemon import VirtualDaemon, daemon
 
 from reconciler.clock import LoopClock
+from reconciler.http.transport import Request
+from reconciler.images.job import WORK
 from reconciler.images.lock import parse
 from reconciler.images.push import Pusher
 from reconciler.images.reference import Reference
 from reconciler.images.session import Session
-from reconciler.kube.names import Identity
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.change import Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.event import EventType
-from reconciler.model.imaging import ImagesConfig, WriteBack, WriteBackConfig
+from reconciler.model.image import JobSettings, JobTool
+from reconciler.model.imaging import BuildConfig, BuilderKind, ImagesConfig, WriteBack, WriteBackConfig
 from reconciler.sandbox.server import Sandbox
 
 WEB = """apiVersion: reconciler.dev/v1
@@ -43,17 +49,18 @@ spec:
 FROM = "FROM scratch\nCOPY --chmod=755 busybox /bin/busybox\nCOPY word /word\n"
 FAILS = FROM + 'RUN ["/bin/busybox", "sh", "-c", "echo the last words; exit 3"]\n'
 HANGS = FROM + 'RUN ["/bin/busybox", "sleep", "600"]\n'
+JSON = {"content-type": "application/json"}
 LOCK = "deploy/images.lock.yaml"
 
 
 class Shop:
     """A repository behind HTTP, a registry, a cluster, and daemons one after the other."""
 
-    def __init__(self, folder: Path, busybox: Path, registry: RegistryServer, git: GitServer) -> None:
+    def __init__(self, folder: Path, busybox: Path, names: Callable[[str], str], git: GitServer) -> None:
         self.folder = folder
         self.sandbox = Sandbox(clock=LoopClock())
         self.url = git.url("shop.git")
-        self.names = {name: registry.name(f"daemon/{name}") for name in ("web", "redis")}
+        self.names = {name: names(name) for name in ("web", "redis")}
         self.repository = PushedRepository(
             folder / "work",
             folder / "srv/shop.git",
@@ -82,14 +89,14 @@ class Shop:
     async def subjects(self) -> list[str]:
         return await asyncio.to_thread(self.repository.subjects)
 
-    def daemon(self) -> AbstractAsyncContextManager[VirtualDaemon]:
+    def daemon(self, **images: Any) -> AbstractAsyncContextManager[VirtualDaemon]:
         stated: dict[str, Any] = {"url": self.url, "paths": ("deploy",), "namespace": "shop", "interval": 1.0}
         back = WriteBackConfig(mode=WriteBack.COMMIT)
         return daemon(
             self.sandbox.transport(),
             sources=[SourceConfig(name="shop", **stated)],
             cache=self.folder / "cache",
-            images=ImagesConfig(interval=2.0, write_back=back),
+            images=ImagesConfig(interval=2.0, write_back=back, **images),
         )
 
     async def runs(self, it: VirtualDaemon, name: str = "web") -> str:
@@ -98,10 +105,12 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(builders: Path, open_registry: RegistryServer, tmp_path: Path) -> AsyncIterator[Shop]:
+async def shop(
+    builders: Path, open_registry: RegistryServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Shop]:
     (tmp_path / "srv").mkdir()
     with GitServer(tmp_path / "srv") as git:
-        yield Shop(tmp_path, builders, open_registry, git)
+        yield Shop(tmp_path, builders, lambda name: open_registry.name(f"{request.node.name}/{name}"), git)
 
 
 @asynccontextmanager
@@ -155,3 +164,35 @@ async def test_from_a_push_to_what_runs(shop: Shop, session: Callable[..., Sessi
         assert it.synced(last)
         assert await shop.runs(it) in shop.locked().values()
     assert list((shop.folder / "cache/builds").iterdir()) == []
+
+
+async def kubelet(it: VirtualDaemon, folder: Path) -> None:
+    """Runs the containers of the one Job that there will be, with their own commands, on this machine."""
+    jobs: list[Live] = []
+    while not jobs:
+        await asyncio.sleep(0.1)
+        jobs = await it.cluster.list(GroupKind("batch", "Job"), "builds")
+    text = json.dumps(jobs[0].object).replace(str(WORK), str(folder))
+    await asyncio.to_thread(run_containers, json.loads(text), [])
+    done = {"conditions": [{"type": kind, "status": "True"} for kind in ("SuccessCriteriaMet", "Complete")]}
+    times = {"startTime": "2026-01-01T00:00:00Z", "completionTime": "2026-01-01T00:00:01Z", "succeeded": 1}
+    path = f"/apis/batch/v1/namespaces/builds/jobs/{jobs[0].identity.name}/status"
+    body = json.dumps({"status": {**done, **times}}).encode()
+    headers = {"content-type": "application/merge-patch+json"}
+    answer = await it.cluster.transport.send(Request("PATCH", path, (), headers, body))
+    assert answer.status == 200, answer.body
+
+
+async def test_builds_in_the_cluster(shop: Shop) -> None:
+    """The daemon makes the Job, goes on with what it pushed, and clears away. The kubelet's part is played here."""
+    await shop.push({"deploy/redis.yaml": None, "deploy/images.yaml": WEB.format(**shop.names).partition("---")[0]})
+    await shop.sandbox.handle(Request("POST", "/api/v1/namespaces", (), JSON, b'{"metadata":{"name":"builds"}}'))
+    settings = JobSettings(fetch_image="r/us", tool=JobTool.BUILDAH, tool_image="r/buildah", namespace="builds")
+    build = BuildConfig(builder=BuilderKind.JOB, job=settings)
+    async with ended(shop.daemon(build=build)) as it:
+        playing = asyncio.create_task(kubelet(it, shop.folder / "pod"))
+        await it.until(lambda: any("web" in key for key in shop.locked()), seconds=60)
+        async with asyncio.timeout(10):
+            await playing
+        assert await shop.runs(it) in shop.locked().values()
+        assert await it.cluster.list(GroupKind("batch", "Job"), "builds") == []

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from both_servers import on_both
 from fault_transport import FaultTransport
+from job_containers import run_containers
 from memory_registry import MemoryRegistries
 from memory_tree import MemoryTree
 from registry_server import PASSWORD, USER, RegistryServer
@@ -21,10 +22,10 @@ from world import World, world
 from reconciler.clock import LoopClock
 from reconciler.errors import BuildFailed, ImageError, ImageMissing
 from reconciler.images import artifact
-from reconciler.images.builder import Work
+from reconciler.images.builder import LEFT, Work
 from reconciler.images.inputs import Gatherer
 from reconciler.images.job import LABEL, job, name_of
-from reconciler.images.jobs import JobBuilder
+from reconciler.images.jobs import JobBuilder, sweep
 from reconciler.images.push import Pusher
 from reconciler.images.reference import Reference
 from reconciler.images.registry import Registry
@@ -100,19 +101,6 @@ async def test_the_same_build_is_the_same_job() -> None:
     assert name_of(first.target) == name_of(Reference.parse(TARGET))
     assert name_of(first.target) != name_of(Reference.parse(TARGET + "2"))
     assert len(name_of(first.target)) <= 63 - 6  # its pods get five letters more
-
-
-def run_containers(made: dict[str, Any], log: list[str]) -> None:
-    """Run what a kubelet would run, one container after the other, on this machine."""
-    spec = made["spec"]["template"]["spec"]
-    python = str(Path(sys.executable).parent)
-    for container in (*spec["initContainers"], *spec["containers"]):
-        stated = {one["name"]: one["value"] for one in container.get("env", ())}
-        environment = {**stated, "PATH": f"{python}:{stated.get('PATH', os.environ['PATH'])}"}
-        command = [word.replace("$$", "$") for word in container["command"]]  # as a kubelet does
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        log.append(done.stdout + done.stderr)
-        assert done.returncode == 0, (container["name"], done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("platforms", [(), ("linux/amd64", "linux/arm64")])
@@ -255,6 +243,52 @@ async def test_a_cancelled_build_takes_its_job_along() -> None:
         with pytest.raises(asyncio.CancelledError):
             await building
         await made.until(lambda: nothing_of(cluster))
+
+
+async def left(cluster: Cluster) -> None:
+    """A build begins, and its daemon ends."""
+    building = asyncio.create_task(cluster.build())
+    await asyncio.sleep(1)
+    building.cancel(LEFT)
+    with pytest.raises(asyncio.CancelledError):
+        await building
+    assert len(await cluster.jobs()) == 1
+
+
+async def cleared(cluster: Cluster, keep: float = 60.0) -> int:
+    return await sweep(cluster.transport, settings(JobTool.BUILDKIT, keep=keep), cluster.world.clock)
+
+
+@virtual
+async def test_the_job_of_a_daemon_that_ends_goes_on() -> None:
+    async with world(controllers=True) as made:
+        cluster = Cluster(made, "r.example.com/tool:pending")
+        await left(cluster)
+        await asyncio.sleep(100)
+        assert await cleared(cluster) == 0
+        assert len(await cluster.jobs()) == 1
+
+
+@virtual
+async def test_what_ended_while_no_daemon_was_there_is_cleared_away() -> None:
+    async with world(controllers=True) as made:
+        cluster = Cluster(made)
+        await left(cluster)
+        await asyncio.sleep(100)
+        assert await cleared(cluster) == 1
+        assert await cluster.jobs() == []
+
+
+@virtual
+async def test_what_failed_is_kept_for_a_while() -> None:
+    async with world(controllers=True) as made:
+        cluster = Cluster(made, "r.example.com/tool:fail")
+        with pytest.raises(BuildFailed):
+            await cluster.build()
+        assert await cleared(cluster) == 0
+        await asyncio.sleep(70)
+        assert await cleared(cluster) == 1
+        assert await cluster.jobs() == []
 
 
 @virtual

@@ -9,11 +9,13 @@ import yaml
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.openapi import catalog
 from reconciler.kube.validate import unknown_fields, validate
+from reconciler.model.image import JobSettings
 from reconciler.specs.config import load_config
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 MANIFESTS = sorted((DEPLOY / "manifests").glob("*.yaml"))
-FILES = [*MANIFESTS, *sorted((DEPLOY / "tenant").glob("*.yaml"))]  # deploy/prometheus is for Prometheus
+BUILDS = DEPLOY / "builds" / "access.yaml"
+FILES = [*MANIFESTS, BUILDS, *sorted((DEPLOY / "tenant").glob("*.yaml"))]  # deploy/prometheus is for Prometheus
 
 
 def objects(path: Path) -> list[dict[str, Any]]:
@@ -73,7 +75,12 @@ def test_the_daemon_runs_alone_and_without_rights_on_its_node() -> None:
 def test_every_right_is_one_that_the_daemon_uses() -> None:
     """No update, no subresource, no wildcard; and nothing that grants more than it has."""
     rules = [
-        rule for f in FILES for o in objects(f) if o["kind"] in ("ClusterRole", "Role") for rule in o.get("rules", [])
+        rule
+        for f in FILES
+        if f != BUILDS
+        for o in objects(f)
+        if o["kind"] in ("ClusterRole", "Role")
+        for rule in o.get("rules", [])
     ]
     assert rules
     for rule in rules:
@@ -83,6 +90,15 @@ def test_every_right_is_one_that_the_daemon_uses() -> None:
             assert rule["verbs"] == ["create"]
         elif rule["resources"] != ["configmaps"]:
             assert rule["verbs"] == ["get", "list", "watch", "create", "patch", "delete"]
+
+
+def test_builds_may_do_what_builds_need() -> None:
+    """As reconciler/images/jobs.py asks."""
+    rights = {(resource, verb) for rule in rules_of(BUILDS) for resource in rule["resources"] for verb in rule["verbs"]}
+    jobs = {("jobs", verb) for verb in ("get", "list", "create", "delete")}
+    assert rights == {*jobs, ("pods", "list"), ("pods/log", "get")}
+    namespace = JobSettings(fetch_image="r/us").namespace
+    assert {(obj["metadata"].get("namespace") or obj["metadata"]["name"]) for obj in objects(BUILDS)} == {namespace}
 
 
 def test_the_rights_cover_all_that_documents_of_ours_become() -> None:
@@ -105,4 +121,4 @@ def test_rules_name_kinds_that_there_are() -> None:
     rules = [
         rule for f in FILES for o in objects(f) if o["kind"] in ("ClusterRole", "Role") for rule in o.get("rules", [])
     ]
-    assert {(g, r) for rule in rules for g in rule["apiGroups"] for r in rule["resources"]} <= known
+    assert {(g, r.partition("/")[0]) for rule in rules for g in rule["apiGroups"] for r in rule["resources"]} <= known
