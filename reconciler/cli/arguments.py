@@ -105,6 +105,13 @@ def images_flag(parser: argparse.ArgumentParser, *, plans: bool = False) -> None
     )
 
 
+def png_flag(parser: argparse.ArgumentParser) -> None:
+    """A picture of the nodes."""
+    parser.add_argument(
+        "--png", metavar="FILE", help="draw how full each node is, now and as planned (needs reconciler[png])"
+    )
+
+
 def source_flags(parser: argparse.ArgumentParser) -> None:
     """Under which name the folder's objects are owned: the one that the daemon's configuration gives it."""
     parser.add_argument(

@@ -4,7 +4,15 @@ import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.cli import merge
-from reconciler.cli.arguments import Verbs, cluster_flags, images_flag, output_flag, repository_flags, source_flags
+from reconciler.cli.arguments import (
+    Verbs,
+    cluster_flags,
+    images_flag,
+    output_flag,
+    png_flag,
+    repository_flags,
+    source_flags,
+)
 from reconciler.cli.exits import CHANGES, ERROR, OK
 
 if TYPE_CHECKING:
@@ -33,6 +41,7 @@ def add(verbs: Verbs) -> None:
         parser.add_argument(
             "--snapshot", metavar="FILE", help="plan what is left open for a cluster in a file; as --offline"
         )
+        png_flag(parser)
         if name == "plan":
             merge.flags(parser)
         output_flag(parser, "text", "markdown", "json", *(("sarif",) if name == "plan" else ()))
@@ -55,10 +64,16 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
 
     from reconciler.cli import show
     from reconciler.cli.folder import overlay_hint
+    from reconciler.cli.snapshots import drawn
+    from reconciler.errors import ConfigError
     from reconciler.model.change import Action
     from reconciler.model.problem import Severity
 
     changes, problems, planned = asyncio.run(_found(args))
+    if args.png:
+        if planned is None:
+            raise ConfigError("--png has nothing to draw", hint="--config or --snapshot has the nodes planned")
+        drawn(args.png, planned.nodes)
     quiet = (Action.NONE,) if prunes else (Action.NONE, Action.PRUNE, Action.KEEP, Action.HOLD)
     shown = [change for change in changes if change.action not in quiet or change.manifest is not None]
     show.changes(shown, problems, output=args.output, planned=planned.plan if planned is not None else None)

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from reconciler.cli.arguments import Verbs, at_least_one, cluster_flags, output_flag
+from reconciler.cli.arguments import Verbs, at_least_one, cluster_flags, output_flag, png_flag
 from reconciler.cli.exits import CHANGES, OK
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def add(verbs: Verbs) -> None:
     )
     parser.add_argument("--weight", metavar="TERM=N", type=_weight, action="append", default=[], help="over those")
     parser.add_argument("--explain", metavar="KIND/NAMESPACE/NAME", help="why one workload is where it is")
+    png_flag(parser)
     output_flag(parser, "text", "json")
     cluster_flags(parser)
     parser.set_defaults(verb=simulate)
@@ -84,11 +85,12 @@ def simulate(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from reconciler.cli.show import out
-    from reconciler.cli.snapshots import planner_config
+    from reconciler.cli.snapshots import drawn, planner_config
     from reconciler.errors import ConfigError
     from reconciler.model.planning_policy import WrongPolicy
     from reconciler.planner import words
     from reconciler.planner.configured import policy
+    from reconciler.planner.loads import loads
     from reconciler.planner.plan import plan
     from reconciler.planner.report import shown
 
@@ -103,6 +105,8 @@ def simulate(args: argparse.Namespace) -> int:
         raise ConfigError(what, hint=hint) from None
     found = plan(view.nodes, view.pods, view.needs, None, pools, asked)
     planned = shown(found, view, pools, made=datetime.now(UTC), profile=asked.profile)
+    if args.png:
+        drawn(args.png, loads(found, view, pools))
     if args.explain:
         named = next((each for each in planned.workloads if each.document.lower() == args.explain.lower()), None)
         if named is None:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from reconciler.cli.session import Session, session
 from reconciler.errors import ConfigError, NotFound
 from reconciler.kube.names import GroupKind
 from reconciler.model.planner_config import PlannerConfig
+from reconciler.planner.loads import NodeLoad
 from reconciler.planner.snapshot import KINDS, trimmed
 from reconciler.specs.config import read_config
 
@@ -65,3 +67,11 @@ def planner_config(file: str | None) -> PlannerConfig:
     if (found := read_config(file).planner) is None:
         raise ConfigError("this configuration has no planner", where=file, hint="docs/configuration.md says how")
     return found
+
+
+def drawn(file: str, nodes: Sequence[NodeLoad]) -> None:
+    """Write a picture of `nodes` as PNG. Raises ConfigError, OSError."""
+    from reconciler.planner.drawing import heat
+    from reconciler.planner.raster import png
+
+    Path(file).write_bytes(png(heat(nodes)))
