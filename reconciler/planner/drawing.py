@@ -1,10 +1,10 @@
-"""Nodes and what is requested of them, as boxes and words: drawn as SVG (`svg`) or as an image (`raster`).
+"""Nodes and what is requested of them, as boxes and words: drawn in the page, or as an image (`raster`).
 
 Lengths are in pixels, from the left and from the top. A row for each resource before and after, a column for each node,
 by pool and zone; where there are more nodes than columns, one column is the mean of several.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -12,12 +12,14 @@ from reconciler.model.planned import Share, place
 from reconciler.planner.loads import RESOURCES, NodeLoad
 from reconciler.plural import counted
 
-COLUMNS: Final = 120
+COLUMNS: Final = 80
+_GROUPS: Final = 40
 _WIDTH: Final = 960
 _LEFT: Final = 120  # for the names of rows
 _ROW: Final = 22
 _GAP: Final = 6  # between groups, and between resources
 _WIDEST: Final = 56  # of a column
+_LONGEST: Final = 48  # letters of a name
 _LETTER: Final = 6.2  # the width of one, about
 _EMPTY: Final = (232, 239, 247)
 _FULL: Final = (8, 64, 129)
@@ -64,9 +66,9 @@ class _Column(NamedTuple):
 
 
 def heat(nodes: Sequence[NodeLoad], *, title: str = "Requested of each node, now and as planned") -> Drawing:
-    """How full each of `nodes` is and would be. They are in the order of `loads`."""
-    groups = [(place(*key), list(group)) for key, group in groupby(nodes, key=lambda node: (node.pool, node.zone))]
-    each = max(1, -(-len(nodes) // COLUMNS))
+    """How full each of `nodes` is and would be."""
+    groups = _groups(nodes)
+    each = max(1, -(-len(nodes) // (COLUMNS - len(groups))))
     columns = [(name, [_column(group[n : n + each]) for n in range(0, len(group), each)]) for name, group in groups]
     count = sum(len(group) for _, group in columns)
     room = _WIDTH - _LEFT - _GAP * len(groups)
@@ -101,6 +103,19 @@ def shade(part: float, *, there: bool = True) -> str:
     return "#" + "".join(f"{each:02x}" for each in mixed)
 
 
+def _groups(nodes: Sequence[NodeLoad]) -> list[tuple[str, list[NodeLoad]]]:
+    """By pool and zone; by pool alone, or together, where that were too many."""
+    by_pool, together = (lambda node: node.pool or "no pool"), (lambda _node: "all nodes")
+    keys: tuple[Callable[[NodeLoad], str], ...] = (lambda node: place(node.pool, node.zone), by_pool, together)
+    every: list[tuple[str, list[NodeLoad]]] = []
+    for key in keys:
+        found = sorted(nodes, key=lambda node: (key(node), node.name))
+        every = [(name, list(group)) for name, group in groupby(found, key=key)]
+        if len(every) <= _GROUPS:
+            break
+    return every
+
+
 def _column(nodes: Sequence[NodeLoad]) -> _Column:
     """The mean of several."""
     parts = {}
@@ -110,7 +125,7 @@ def _column(nodes: Sequence[NodeLoad]) -> _Column:
             parts[resource] = Share(
                 sum(each.now for each in found) / len(found), sum(each.planned for each in found) / len(found)
             )
-    names = nodes[0].name if len(nodes) == 1 else f"{nodes[0].name} to {nodes[-1].name}"
+    names = " to ".join(dict.fromkeys(node.name[:_LONGEST] for node in (nodes[0], nodes[-1])))
     return _Column(names, parts, any(node.there for node in nodes))
 
 
@@ -134,7 +149,7 @@ def _row(
             if (share := column.parts.get(resource)) is not None:
                 part = share.planned if planned else share.now
                 away = "" if column.there else ", not there"
-                said = f"{column.names} ({name}): {resource} {100 * part:.0f} %{away}"
+                said = f"{column.names} ({name[:_LONGEST]}): {resource} {100 * part:.0f} %{away}"
                 inner = max(1.0, width - 1) if width > 3 else width
                 yield Box(round(x, 1), y, round(inner, 1), _ROW - 2, shade(part, there=column.there), said)
             x += width

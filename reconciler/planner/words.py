@@ -129,8 +129,8 @@ def _use(share: Share) -> str:
     return f"{percent(share.now)} now, {percent(share.planned)} planned"
 
 
-def document(plan: PlannedCluster) -> dict[str, Any]:
-    """As plain values; docs/cli.md has the format."""
+def document(plan: PlannedCluster, *, choices: bool = True) -> dict[str, Any]:
+    """As plain values; docs/plan-json.md has the format. Without `choices` their terms are left out: they are long."""
     return {
         "nodes": plan.nodes,
         "requested": {name: {"now": share.now, "planned": share.planned} for name, share in plan.requested.items()},
@@ -143,7 +143,7 @@ def document(plan: PlannedCluster) -> dict[str, Any]:
                 "replicas": each.replicas,
                 "amounts": {name: {"amount": a.amount, "why": a.why} for name, a in each.amounts.items()},
                 "places": [{"pool": p.pool, "zone": p.zone, "replicas": p.replicas} for p in each.places],
-                "decisions": [_choice(choice) for choice in each.choices],
+                "decisions": [_choice(choice) for choice in each.choices] if choices else [],
                 "recorded": _plain(each.template),
                 "pending": _plain(each.pending),
                 "unplaced": msgspec.to_builtins(each.unplaced),

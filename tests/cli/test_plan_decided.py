@@ -94,3 +94,10 @@ def test_a_configuration_without_a_planner_plans_nothing(
     config.write_text("sources: [{name: shop, url: /srv/shop}]\n")
     where = ("--kubeconfig", whole_cluster, "--output", "json")
     assert "planner" not in json.loads(cli("plan", shop({"web.yaml": WEB}), "--config", config, *where).out)
+
+
+def test_a_picture_of_the_nodes_needs_some(cli: Any, shop: Any, config: Path, snapshot: Path, tmp_path: Path) -> None:
+    folder, file = shop({"web.yaml": WEB}), tmp_path / "nodes.png"
+    assert cli("plan", folder, "--config", config, "--snapshot", snapshot, "--png", file).code == 2
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert cli("plan", folder, "--offline", "--png", file).err.startswith("--png has nothing to draw\n  hint: --config")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 CONTAINER = {"name": "main", "image": "example.com/web:1", "env": [{"name": "TOKEN", "value": "canary-7f3a"}]}
 
@@ -95,6 +96,23 @@ def test_the_same_file_gives_the_same_bytes(taken: Path) -> None:
         return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
 
     assert once("1") == once("2")
+
+
+def test_a_picture_of_the_nodes(cli: Any, taken: Path, tmp_path: Path) -> None:
+    file = tmp_path / "nodes.png"
+    assert cli("simulate", "--snapshot", taken, "--png", file).code == 0
+    with Image.open(file) as image:
+        colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 20)}
+    assert (8, 64, 129) in colours, "the legend's full"
+    assert len(colours) > 10, "nodes that are neither full nor empty"
+
+
+def test_without_pillow_the_extra_is_named(taken: Path, tmp_path: Path) -> None:
+    words = ["simulate", "--snapshot", str(taken), "--png", str(tmp_path / "nodes.png")]
+    code = f"import sys; sys.modules['PIL'] = None; from reconciler.cli.main import main; sys.exit(main({words!r}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr == "--png needs Pillow\n  hint: pip install 'reconciler[png]'\n"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,16 @@ from staged import EVIL, WEB, StagedView, drifts, overall
 
 from reconciler.model.event import Event, EventType
 
-PAGES = ["/", "/sources", "/objects", "/drift", "/history", "/objects/Deployment/shop/web", "/objects/Pod/a/b"]
+PAGES = [
+    "/",
+    "/sources",
+    "/objects",
+    "/drift",
+    "/history",
+    "/planner",
+    "/objects/Deployment/shop/web",
+    "/objects/Pod/a/b",
+]
 # The ratio that WCAG 2.2 asks of text (1.4.3), of every element that has text of its own.
 CONTRAST: Final = """(() => {
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
@@ -97,7 +106,7 @@ async def test_every_text_stands_out_from_its_ground(chromium: Chromium, url: st
 async def test_a_screen_reader_finds_its_way(chromium: Chromium, url: str) -> None:
     async with chromium.tab() as tab:
         await tab.send("Accessibility.enable")
-        for path in PAGES[:6]:
+        for path in PAGES[:7]:
             await tab.open(url + path)
             nodes = (await tab.send("Accessibility.getFullAXTree"))["nodes"]
             found = [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes if not n["ignored"]]

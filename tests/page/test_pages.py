@@ -16,8 +16,9 @@ from reconciler.daemon.page.login import elsewhere, login_page, no_token
 from reconciler.daemon.page.objects import Filter, objects_page
 from reconciler.daemon.page.overview import overview
 from reconciler.daemon.page.parts import ago
+from reconciler.daemon.page.planner import planner_page
 from reconciler.daemon.page.sources import sources_page
-from reconciler.daemon.page.status import Overall, SourceStatus, Standing
+from reconciler.daemon.page.status import Overall, PlannerStatus, SourceStatus, Standing
 
 GOLDEN = Path(__file__).with_name("golden")
 WELL = Overall(NOW, "0.1.0", "prod-eu", sources=(SourceStatus("shop", "/srv/shop", "main", (".",), Standing.SYNCED),))
@@ -49,6 +50,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "drift": lambda: drift_page(overall(), 1),
     "drift-none": lambda: drift_page(WELL, 1),
     "history": lambda: history_page(overall(), 1),
+    "planner": lambda: planner_page(overall(), 1),
+    "planner-none": lambda: planner_page(WELL, 1),
+    "planner-starting": lambda: planner_page(replace(WELL, planner=PlannerStatus(lacking=("no nodes",))), 1),
     "object": lambda: one("Deployment", "web"),
     "object-drifted-before": lambda: one("CronJob", "report"),
     "login": lambda: login_page("/drift", wrong=True),

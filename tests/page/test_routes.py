@@ -25,6 +25,7 @@ PAGES = [
     "/objects",
     "/drift",
     "/history",
+    "/planner",
     "/objects/Deployment/shop/web",
     "/objects/Namespace/-/tools",
 ]
@@ -186,6 +187,7 @@ async def test_no_page_is_large_whatever_there_is_to_say(served: Any, http: aioh
             "/objects",
             "/drift",
             "/history",
+            "/planner",
             f"/objects/{row.group_kind}/{row.namespace}/{row.name}",
         ):
             async with http.get(url + path, headers={"Accept-Encoding": "identity"}) as answer:

@@ -1,22 +1,46 @@
 """A status that has something of everything, for pages to be looked at: nothing runs behind it."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.daemon.page.journal import Journal
-from reconciler.daemon.page.status import Condition, Detail, Manager, Overall, Row, SourceStatus, Standing
+from reconciler.daemon.page.status import (
+    Condition,
+    Detail,
+    Manager,
+    Newest,
+    Overall,
+    PlannerStatus,
+    Row,
+    SourceStatus,
+    Standing,
+)
 from reconciler.kube.names import Identity
 from reconciler.model.change import ABSENT
 from reconciler.model.drift import Author, Drift, DriftedField, DriftKind, DriftState, Wanted
 from reconciler.model.event import Event, EventType
 from reconciler.model.health import Health, Status
 from reconciler.model.manifest import DriftMode
+from reconciler.model.planned import (
+    VERSION,
+    Amount,
+    PlacedShare,
+    PlannedCluster,
+    PlannedWorkload,
+    Share,
+    ShownCandidate,
+    ShownChoice,
+    Template,
+    Waiting,
+    WeighedTerm,
+)
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.snapshot import Revision, Skipped, SkipReason
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
+from reconciler.planner.loads import NodeLoad
 from reconciler.redact import CHANGED
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -218,7 +242,77 @@ def overall(*, many: int = 0) -> Overall:
         ended=before(minutes=8),
     )
     return Overall(
-        NOW, "0.1.0", "prod-eu", (), (shop, platform, blog), tuple(every), drifts(), (healed,), (failed,), events
+        NOW,
+        "0.1.0",
+        "prod-eu",
+        (),
+        (shop, platform, blog),
+        tuple(every),
+        drifts(),
+        (healed,),
+        (failed,),
+        events,
+        PlannerStatus(Newest(planned(), before(seconds=20), loads()), "reconciler-1", ours=True),
+    )
+
+
+def loads() -> tuple[NodeLoad, ...]:
+    """Two pools of nodes: one is full, one empty, one away."""
+    half, full, empty = Share(0.25, 0.5), Share(0.5, 1.0), Share(0.0, 0.0)
+    return (
+        NodeLoad("general-1", "general", "a", {"cpu": full, "memory": half}),
+        NodeLoad("general-2", "general", "b", {"cpu": half, "memory": half}),
+        NodeLoad("gpu-1", "gpu", "a", {"cpu": half, "memory": empty, "gpu": Share(0.5, 1.5)}),
+        NodeLoad("gpu+0000", "gpu", "b", {"cpu": empty, "memory": empty, "gpu": empty}, there=False),
+    )
+
+
+def planned() -> PlannedCluster:
+    """One workload is placed, one waits for a roll-out, one has no place."""
+
+    def option(zone: str, fit: float) -> ShownCandidate:
+        terms = (WeighedTerm("f", "fit", fit, 0.05), WeighedTerm("g", "zone", 1.0, 0.2))
+        return ShownCandidate(sum(term.contribution for term in terms), terms, pool="general", zone=zone)
+
+    why = "the profile's 2, while nothing says what is asked of it"
+    web = PlannedWorkload(
+        "Deployment/shop/web",
+        *WEB,
+        source="shop",
+        replicas=2,
+        amounts={"replicas": Amount("2", why), "cpu": Amount("250m", "the configuration's default")},
+        places=(PlacedShare(1, "general", "a"), PlacedShare(1, "general", "b")),
+        choices=(ShownChoice(option("a", 0.5), option("b", 0.25)),),
+        template=Template({"cpu": "100m"}, ("zone", "node")),
+        pending=Template({"cpu": "250m"}, ("zone", "node")),
+    )
+    lack = Waiting(1, "capacity", f"all nodes are too full {EVIL}", "free 4000m cpu on general-1")
+    cart = PlannedWorkload("Deployment/shop/cart", *CART, source="shop", replicas=1, unplaced=lack)
+    done = PlannedWorkload(
+        "Task/shop/migrate",
+        "batch",
+        "Job",
+        "shop",
+        "migrate-0a1b",
+        source="shop",
+        replicas=1,
+        places=(PlacedShare(1, "general", "a"),),
+    )
+    return PlannedCluster(
+        VERSION,
+        before(minutes=3),
+        "reconciler-1",
+        "resilient",
+        0.42,
+        4,
+        2,
+        2,
+        {"cpu": Share(0.25, 0.5)},
+        3.0,
+        4.0,
+        0.25,
+        (cart, web, done),
+        notes=(f"Node/odd is left out: {EVIL}",),
     )
 
 
@@ -283,7 +377,35 @@ def huge() -> Overall:
         ended,
         (event,) * 500,
         (event,) * 100,
+        PlannerStatus(Newest(_much(long, wide), NOW, tuple(_crowd(wide))), wide, ours=True, lacking=(long,) * 30),
     )
+
+
+def _much(long: str, wide: str) -> PlannedCluster:
+    lack = Waiting(9, "capacity", long, long)
+    terms = tuple(WeighedTerm("f", f"term-{n}", 0.5, 1.0) for n in range(14))
+    choice = ShownChoice(ShownCandidate(7.0, terms, what=long, amount=long), ShownCandidate(7.0, terms), wide)
+    identities = [
+        Identity(wide, f"K{n % 30:060}", f"{n % 2000:04}{wide[4:]}", f"{n:05}{wide[5:]}") for n in range(5000)
+    ]
+    workloads = (
+        PlannedWorkload(
+            wide,
+            *identity,
+            amounts={name: Amount(wide, long) for name in ("replicas", "cpu", "memory")},
+            places=tuple(PlacedShare(9, wide, wide) for _ in range(9)),
+            choices=(choice,) * 9,
+            unplaced=lack,
+        )
+        for identity in identities
+    )
+    return PlannedCluster(VERSION, NOW, workloads=tuple(workloads), notes=(long,) * 51)
+
+
+def _crowd(wide: str) -> Iterator[NodeLoad]:
+    for number in range(10_000):
+        parts = {name: Share(0.5, 0.9) for name in ("cpu", "memory", "gpu")}
+        yield NodeLoad(f"{number:05}{wide[5:]}", f"{number // 100:03}{wide[3:60]}", f"{number % 3}{wide[1:60]}", parts)
 
 
 class StagedView:

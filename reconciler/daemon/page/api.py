@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.daemon.page.objects import Filter
-from reconciler.daemon.page.status import Overall, SourceStatus
+from reconciler.daemon.page.status import Overall, PlannerStatus, SourceStatus
 from reconciler.drift import views
 from reconciler.model.drift import Drift, Wanted
 from reconciler.model.snapshot import Revision
+from reconciler.planner import words
 
 
 def document(overall: Overall, wanted: Filter) -> Mapping[str, Any]:
@@ -20,6 +21,7 @@ def document(overall: Overall, wanted: Filter) -> Mapping[str, Any]:
         "sources": [_source(source) for source in overall.sources],
         "drift": [_drift(drift) for drift in overall.drifts],
         "driftEnded": [_drift(drift) for drift in overall.ended],
+        "planner": _planner(overall.planner) if overall.planner is not None else None,
         "failures": [
             {
                 "source": event.source,
@@ -42,6 +44,17 @@ def document(overall: Overall, wanted: Filter) -> Mapping[str, Any]:
             }
             for row in wanted.choose(overall.rows)
         ],
+    }
+
+
+def _planner(planner: PlannerStatus) -> Mapping[str, Any]:
+    newest = planner.newest
+    return {
+        "holder": planner.holder or None,
+        "ours": planner.ours,
+        "lacking": list(planner.lacking),
+        "made": newest.at.isoformat() if newest is not None else None,
+        "plan": words.document(newest.plan, choices=False) if newest is not None else None,
     }
 
 

@@ -9,6 +9,7 @@ from reconciler.daemon.page.history import event_list
 from reconciler.daemon.page.layout import page, section
 from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.parts import address, brief, cells, chip, count, health, hint, named, spaced, table, when
+from reconciler.daemon.page.planner import planned_section
 from reconciler.daemon.page.status import Detail, Overall
 
 _TEXT: Final = 20_000  # characters of what Git states
@@ -26,6 +27,7 @@ def detail_page(detail: Detail, overall: Overall, *, way_out: bool = False) -> s
         address(identity),
         overall,
         section("summary", "How it stands", *_trouble(detail), _facts(detail)),
+        planned_section(overall, identity),
         section("drift", "Drift", card(detail.drift, overall.now, alone=True)) if detail.drift else None,
         _ended(detail, overall),
         section("events", "Events since the daemon started", event_list(detail.events[:_EVENTS], overall.now)),

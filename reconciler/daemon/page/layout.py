@@ -14,6 +14,8 @@ _PAGES: Final = (
     ("/drift", "Drift"),
     ("/history", "History"),
 )
+_SEVERAL: Final = {"replica without a place": "replicas without a place"}
+_PLANNER: Final = ("/planner", "Planner")
 
 
 def section(name: str, title: str, *children: Html | str | None) -> Html:
@@ -26,7 +28,7 @@ def page(title: str, path: str, overall: Overall, *sections: Html | None, way_ou
     """A whole document. `path` is the page's address; `way_out` shows a button that logs out."""
     links = [
         tag("a", name, _number(href, overall), href=href, aria_current="page" if href == path else None)
-        for href, name in _PAGES
+        for href, name in (*_PAGES, *((_PLANNER,) if overall.planner is not None else ()))
     ]
     where = tag("span", overall.install, class_="install") if overall.install else None
     header = tag(
@@ -70,10 +72,14 @@ def _document(title: str, body: Html, *, live: bool) -> str:
 
 def _number(href: str, overall: Overall) -> Html | None:
     """How much there is to look at behind a link."""
-    number = len(overall.drifts) if href == "/drift" else 0
+    number, noun = 0, ""
+    if href == "/drift":
+        number, noun = len(overall.drifts), "drifted object"
+    elif href == "/planner" and overall.planner is not None and overall.planner.newest is not None:
+        number, noun = overall.planner.newest.plan.unplaced, "replica without a place"
     if not number:
         return None
-    return join(" ", tag("span", str(number), class_="number", title=count(number, "drifted object")))
+    return join(" ", tag("span", str(number), class_="number", title=count(number, noun, _SEVERAL.get(noun, ""))))
 
 
 def _as_of(now: datetime) -> Html:

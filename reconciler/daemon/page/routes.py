@@ -19,6 +19,7 @@ from reconciler.daemon.page.history import history_page
 from reconciler.daemon.page.login import elsewhere, login_page, no_token, nothing_here
 from reconciler.daemon.page.objects import Filter, objects_page
 from reconciler.daemon.page.overview import overview
+from reconciler.daemon.page.planner import planner_page
 from reconciler.daemon.page.sources import sources_page
 from reconciler.daemon.page.turns import Turns
 from reconciler.daemon.page.view import View
@@ -59,6 +60,7 @@ class StatusPage:
             ("/drift", self._closed(self._drift)),
             ("/sources", self._closed(self._sources)),
             ("/history", self._closed(self._history)),
+            ("/planner", self._closed(self._planner)),
             ("/api/status", self._closed(self._api)),
             ("/static/{name}", self._file),
             ("/login", self._login),
@@ -151,6 +153,11 @@ class StatusPage:
     async def _history(self, request: web.Request) -> web.StreamResponse:
         return await self._page(
             request, lambda: history_page(self._view.overall(), _number(request), way_out=self._access.by_token)
+        )
+
+    async def _planner(self, request: web.Request) -> web.StreamResponse:
+        return await self._page(
+            request, lambda: planner_page(self._view.overall(), _number(request), way_out=self._access.by_token)
         )
 
     async def _object(self, request: web.Request) -> web.StreamResponse:
