@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from both_servers import on_both
-from corpus import a_while, cleared, corpus, foreseen, lives, manifests, plain, sent
+from corpus import a_while, cleared, corpus, foreseen, lives, manifests, plain
 from world import World
 
 from reconciler.http.transport import Request
@@ -62,7 +62,11 @@ async def test_what_applications_ship_is_applied_once_and_then_at_rest_whatever_
         w.repositories["shop"].commit({"README.md": "words"}, "Only words")
         assert not (await w.sync()).results
         await w.written()
-        assert w.requests() - before == {("update", "configmaps"): 1}, "only that the commit was seen is written"
+        sent = w.requests() - before
+        assert sent.keys() == {("update", "configmaps")}, "only what is remembered of the commit is written"
+        assert sent.total() <= 2, (
+            "that it was seen, and that it was passed, where that took longer than the state's pace"
+        )
 
         changes, requests = await foreseen(w)
         assert [(str(c.identity), c.action, c.reason, c.fields) for c in changes] == []
