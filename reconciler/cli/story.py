@@ -21,6 +21,7 @@ from git import Actor, Repo
 from rich.console import Console
 from rich.markup import escape
 
+from reconciler.cli import story_planner
 from reconciler.cli.demo_registry import local_registry
 from reconciler.cli.embedded import embedded
 from reconciler.cli.examples import copy_example
@@ -74,6 +75,7 @@ async def tell(*, keep: bool, port: int) -> int:
                 await story.release(registry)
                 await story.hand_edit()
                 await story.removal()
+                await story.planner()
             except TimeoutError:
                 raise ConfigError(
                     f"the demo stopped: a step took more than {_PATIENCE:.0f} s",
@@ -100,6 +102,7 @@ class Story:
         self._changed = asyncio.Event()
         self._cluster: Cluster | None = None
         self._healed_ms = 0.0
+        self._page = ""
         self._step = 0
         self._clock = SystemClock()
         self._config = DaemonConfig(
@@ -107,6 +110,7 @@ class Story:
             install="demo",
             cache_dir=str(folder / "cache"),
             listen="127.0.0.1:0",
+            planner=story_planner.PLANNER,
             images=ImagesConfig(tags=Tags.AS_STATED),  # nobody serves registry.example.com
         )
 
@@ -126,7 +130,9 @@ class Story:
 
         def start() -> None:
             nonlocal running
-            working = keep_converged(self._config, self.cluster, self._heard, stop, clock=clock, random=random)
+            working = keep_converged(
+                self._config, self.cluster, self._heard, stop, clock=clock, random=random, ready=self._served
+            )
             running = asyncio.create_task(working)
 
         self._start = start
@@ -138,6 +144,9 @@ class Story:
                 await running
             await self._cluster.close()
             self._repo.close()
+
+    def _served(self, url: str) -> None:
+        self._page = url
 
     def _heard(self, event: Event) -> None:
         self._events.append(event)
@@ -224,6 +233,19 @@ class Story:
         self._say(f"   [red]✗[/] {gone.identity}: {escape(gone.message)}")
         self._say("   A namespace, a volume, or more than five objects at once would have waited for an approval.")
 
+    async def planner(self) -> None:
+        self._title("A planner", "a Deployment that says neither how many pods, nor how large, nor where")
+        story_planner.stated(self._work)
+        self._commit("Search")
+        await self._converged()
+        search = await story_planner.explained(self._say, self.cluster, self._config.state_namespace, self._clock)
+        zone = search.places[0].zone
+        await story_planner.zone_lost(
+            self._say, self.cluster, self._clock, server=self._url, page=self._page, zone=zone
+        )
+        await self._until(self._all_ready)
+        self._say("   Everything is healthy again.")
+
     def summary(self, seconds: float, *, keep: bool) -> None:
         events = Counter(event.type for event in self._events)
         created = sum(e.type is EventType.APPLIED and e.message.startswith("create") for e in self._events)
@@ -246,6 +268,8 @@ class Story:
     async def stay(self) -> None:
         self._say(f"\nStill running. In another terminal:\n   export KUBECONFIG={self._kubeconfig}")
         self._say("   kubectl -n shop get pods")
+        self._say(f"   {_command()} explain deployment/search -n shop")
+        self._say(f"   {self._page}/planner      shows the plan, and draws how full each node is")
         self._say(f"   {_command()} status")
         self._say(f"   cd {self._work}      edit a file and commit it: the daemon looks twice a second")
         self._say("Ctrl-c ends it and removes everything.")

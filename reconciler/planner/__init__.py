@@ -8,4 +8,6 @@ states    states of nodes, evaluated once · scoring: the terms · placing: work
 packing   one replica after another, and what is scarce
 pool_lp   the linear program over classes · worth: value and bound
 search    ruin and recreate · rescue: for whom it is called · reasons: why not
+report    a plan as it is shown · words: for people, and in JSON · loads: how full nodes are
+drawing   boxes and words of these · raster: as PNG
 """

@@ -26,10 +26,10 @@ def test_the_demo_tells_the_whole_story(capsys):
     assert told.err == ""
     assert "\x1b" not in told.out
     titles = re.findall(r"^\d\. ([A-Za-z ]+?)  ", told.out, re.MULTILINE)
-    assert titles == ["A plan", "A commit", "A release", "A hand edit", "A removal"]
+    assert titles == ["A plan", "A commit", "A release", "A hand edit", "A removal", "A planner"]
     summary = told.out[told.out.index("That was it.") :]
     for happened in (
-        "21 objects created in the right order, 1 changed by a release",
+        "22 objects created in the right order, 1 changed by a release",
         "1 hand edit healed in ",
         "1 object removed because Git no longer has it",
         "Nothing is left running.",
@@ -37,6 +37,13 @@ def test_the_demo_tells_the_whole_story(capsys):
         "reconciler init my-shop",
     ):
         assert happened in summary
+    for decided in (
+        "2 replicas planned: general/zone-",
+        "cpu 250m: the configuration's default",
+        " is lost, with general-",
+    ):
+        assert decided in told.out
+    assert re.search(r"planned again \d\.\d s later: Deployment/shop/search on general/zone-", told.out)
     builds = os.geteuid() == 0 and which("buildah") and which("docker-registry")
     assert ("✓ built by buildah and pushed: 127.0.0.1:" in told.out) == bool(builds)
     assert ("Nothing is built: that needs root, buildah and docker-registry" in told.out) == (not builds)
