@@ -67,6 +67,10 @@ class StateStore:
             slot = self._slots.setdefault(source, _Slot(state, version, state))
         return slot.state
 
+    async def peek(self, source: str) -> SourceState:
+        """The state as the cluster has it now, for who may only read: nothing is tidied, nothing is kept here."""
+        return (await self._read(source))[0]
+
     def get(self, source: str) -> SourceState:
         """The state as known here, with changes that are not written yet. `load` it first (KeyError)."""
         return self._slots[source].state

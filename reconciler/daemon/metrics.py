@@ -127,6 +127,12 @@ class Metrics:
             ["webhook", "result"],
             registry=self.registry,
         )
+        self._reviews = Counter(
+            "reconciler_reviews",
+            "Looks at pull requests, by what was found.",
+            ["forge", "state"],
+            registry=self.registry,
+        )
         self._receivers: set[str] = set()
         self._alerts = Gauge(
             "reconciler_alert_queue_depth",
@@ -235,3 +241,7 @@ class Metrics:
     def hooked(self, webhook: str, result: str) -> None:
         """One delivery to a webhook; `result` is one of reconciler.daemon.webhooks.RESULTS."""
         self._hooks.labels(webhook, result).inc()
+
+    def reviewed(self, forge: str, state: str) -> None:
+        """One look at a pull request; `state` is that of the commit's status."""
+        self._reviews.labels(forge, state).inc()

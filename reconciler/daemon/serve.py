@@ -1,7 +1,6 @@
 """From a configuration to a running daemon, and down again on SIGTERM."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -26,6 +25,7 @@ from reconciler.daemon.page.routes import StatusPage
 from reconciler.daemon.page.view import DaemonView, Knowledge
 from reconciler.daemon.planning import planning_of
 from reconciler.daemon.pushes import Pushes
+from reconciler.daemon.signals import stopping
 from reconciler.daemon.start import Start, unless
 from reconciler.daemon.triggers import ScheduledTriggers, Triggers
 from reconciler.daemon.webhooks import Webhooks
@@ -53,21 +53,16 @@ async def serve(
 
     `write` takes messages for the log, `ready` is told the URL of the endpoints.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stop.set)
     clock = SystemClock()
     random = Random()  # noqa: S311 - jitter
-    cluster = await connect(
-        config.kubeconfig, config.context, clock=clock, random=random, concurrency=config.concurrency
-    )
-    try:
-        await keep(config, cluster, sink, stop, clock=clock, random=random, write=write, ready=ready)
-    finally:
-        await cluster.close()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(sign)
+    with stopping() as stop:
+        cluster = await connect(
+            config.kubeconfig, config.context, clock=clock, random=random, concurrency=config.concurrency
+        )
+        try:
+            await keep(config, cluster, sink, stop, clock=clock, random=random, write=write, ready=ready)
+        finally:
+            await cluster.close()
 
 
 def _git(source: SourceConfig, config: DaemonConfig, clock: Clock, random: Random) -> Repository:

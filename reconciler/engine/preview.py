@@ -8,7 +8,7 @@ from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.runs import Jobs, Past
-from reconciler.errors import ApiError
+from reconciler.errors import ApiError, Forbidden
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Manifests, Owner
@@ -39,7 +39,8 @@ async def preview(
     """What a pass would do to each object that is not as Git states it.
 
     What seems to differ is confirmed by a server-side dry-run, so that the server's own spelling of a value is not
-    shown as a change, and what the server would refuse is shown as refused (rules 13 and 15).
+    shown as a change, and what the server would refuse is shown as refused (rules 13 and 15). Who may only read cannot
+    have it confirmed: what seems to differ is shown, then.
     """
     kinds = {manifest.gvk for manifest in manifests.items.values()}
     left = state.kinds - {gvk.group_kind for gvk in kinds}
@@ -55,9 +56,17 @@ async def preview(
                 if not await decider.confirmed(change):
                     continue
             except ApiError as error:
+                if _may_not_ask(error):
+                    changes.append(change)
+                    continue
                 change = replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
         changes.append(change)
     prunes = Pruner(config, owner, cluster.cache, claims).prunes(
         snapshot, specs, manifests, changes, messages=messages, approved=state.approved, before=state.guard
     )
     return [*changes, *prunes.changes]
+
+
+def _may_not_ask(error: ApiError) -> bool:
+    """Whether it is our rights that are missing: a quota, or a webhook that denies, is a 403 too."""
+    return isinstance(error, Forbidden) and "cannot patch resource" in error.what

@@ -15,16 +15,18 @@ _CLOSING: Final = "\n\n</details>"
 
 
 class Notes(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a comment remembers of itself; nothing in it is believed but from a comment of our own account.
+    """What a comment remembers of itself, for the time after a restart. People may edit a comment: nothing that
+    decides about a merge is taken from here.
 
-    `plan` is the id of the plan that is shown, `base` and `head` its commits, `merged` the commit of the merge whose
-    sync was told in it, "" before.
+    `base` and `head` are the commits of the plan that is shown, `counts` the actions that it announces, `merged` the
+    commit of the merge, "" before, and `done` says that the result of its sync was told.
     """
 
     base: str = ""
     head: str = ""
-    plan: str = ""
+    counts: dict[str, int] = {}
     merged: str = ""
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class PullState(StrEnum):
@@ -101,6 +101,10 @@ class Forge(Protocol):
         """Open pull requests that want to be merged into the branch `base`."""
         ...
 
+    async def merged(self, repository: str, base: str) -> tuple[Pull, ...]:
+        """Of the `RECENT` that were closed last, those that were merged into `base`."""
+        ...
+
     async def tip(self, repository: str, branch: str) -> str:
         """The commit at which a branch is now."""
         ...
@@ -130,7 +134,8 @@ class Forge(Protocol):
     async def close(self) -> None: ...
 
 
-DESCRIPTION = 140  # characters of a status that every forge takes
+DESCRIPTION: Final = 140  # characters of a status that every forge takes
+RECENT: Final = 20
 
 
 def short(text: str, most: int = DESCRIPTION) -> str:

@@ -43,6 +43,9 @@ class Gitea(ReposForge):
             if found.base.ref == base:
                 yield found.pull()
 
+    async def merged(self, repository: str, base: str) -> tuple[Pull, ...]:
+        return await self.recent(repository, base, {"state": "closed", "sort": "recentupdate"})
+
     async def tip(self, repository: str, branch: str) -> str:
         return (await self.session.get(f"{path_of(repository)}/branches/{quote(branch)}", _Branch)).commit.id
 

@@ -50,6 +50,10 @@ class GitHub(ReposForge):
         async for found in self.session.pages(f"{path_of(repository)}/pulls", FoundPull, query):
             yield found.pull()
 
+    async def merged(self, repository: str, base: str) -> tuple[Pull, ...]:
+        query = {"state": "closed", "base": base, "sort": "updated", "direction": "desc"}
+        return await self.recent(repository, base, query)
+
     async def tip(self, repository: str, branch: str) -> str:
         path = f"{path_of(repository)}/branches/{quote(branch, safe='')}"
         return (await self.session.get(path, _Branch)).commit.sha

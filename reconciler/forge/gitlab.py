@@ -14,7 +14,7 @@ import msgspec
 
 from reconciler.clock import Clock
 from reconciler.errors import ForgeMissing, ForgeRefused
-from reconciler.forge.forge import Approval, Comment, CommitState, CommitStatus, Pull, PullState, short
+from reconciler.forge.forge import RECENT, Approval, Comment, CommitState, CommitStatus, Pull, PullState, short
 from reconciler.forge.session import Session
 from reconciler.http.transport import Connect
 from reconciler.model.forging import ForgeConfig
@@ -136,6 +136,11 @@ class GitLab:
         query = {"state": "opened", "target_branch": base, "order_by": "created_at", "sort": "asc"}
         async for found in self._session.pages(path, _Merge, query):
             yield _pull(found)
+
+    async def merged(self, repository: str, base: str) -> tuple[Pull, ...]:
+        path = f"{await self._path(repository)}/merge_requests"
+        query = {"state": "merged", "target_branch": base, "order_by": "updated_at", "sort": "desc"}
+        return tuple(_pull(each) for each in await self._session.some(path, _Merge, query, RECENT, size="per_page"))
 
     async def tip(self, repository: str, branch: str) -> str:
         path = f"{await self._path(repository)}/repository/branches/{quote(branch, safe='')}"

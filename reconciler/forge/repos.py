@@ -1,13 +1,13 @@
 """The API below /repos that GitHub has, and that Gitea and Forgejo follow. Each says where it differs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from enum import Enum, auto
 from urllib.parse import quote
 
 import msgspec
 
 from reconciler.errors import ForgeMissing
-from reconciler.forge.forge import Approval, Comment, CommitStatus, Pull, PullState, short
+from reconciler.forge.forge import RECENT, Approval, Comment, CommitStatus, Pull, PullState, short
 from reconciler.forge.session import Session
 
 
@@ -132,6 +132,13 @@ class ReposForge:
 
     async def pull(self, repository: str, number: int) -> Pull:
         return (await self.session.get(f"{path_of(repository)}/pulls/{number}", FoundPull)).pull()
+
+    async def recent(self, repository: str, base: str, query: Mapping[str, str]) -> tuple[Pull, ...]:
+        """Those that were merged into `base` of the first that match `query`."""
+        path = f"{path_of(repository)}/pulls"
+        found = await self.session.some(path, FoundPull, query, RECENT, size=self.size)
+        pulls = (each.pull() for each in found)
+        return tuple(pull for pull in pulls if pull.state is PullState.MERGED and pull.base == base)
 
     async def comments(self, repository: str, number: int) -> AsyncIterator[Comment]:
         path = f"{path_of(repository)}/issues/{number}/comments"

@@ -80,6 +80,11 @@ class Session:
         """The answer to a GET of `path`, below the API's, as `kind`."""
         return self._read(await self._send("GET", path, tuple((query or {}).items())), kind, path)
 
+    async def some(self, path: str, kind: type[T], query: Mapping[str, str], count: int, *, size: str) -> list[T]:
+        """The first `count` items of a list."""
+        asked = {**query, size: str(count), "page": "1"}
+        return await self.get(path, list[kind], asked)  # type: ignore[valid-type]
+
     async def send(self, method: str, path: str, body: Mapping[str, Any], kind: type[T]) -> T:
         """The answer to a request with a body."""
         return self._read(await self._send(method, path, (), msgspec.json.encode(body)), kind, path)

@@ -37,6 +37,7 @@ from reconciler.source import history, merging, objects, tree
 from reconciler.source.address import check_revision, is_commit, normal_path, parse_url
 from reconciler.source.backoff import Backoff
 from reconciler.source.environment import Settings, check_readable, environment
+from reconciler.source.lending import lend
 from reconciler.source.mirror import Mirror, directory_name
 from reconciler.source.process import Damaged, GitJob, Stopped, in_thread
 from reconciler.source.refs import Ref, Target, find
@@ -148,6 +149,23 @@ class GitSource:
             return replace(snapshot, revision=replace(revision, commit=commit))
 
         return await self._work(job)
+
+    async def includes(self, commit: str, later: str) -> bool:
+        """Whether `commit` is in the history of `later`. Raises SourceError where either cannot be had."""
+        old, new = check_revision(commit), check_revision(later)
+        return await self._work(lambda git: history.is_ancestor(git, self._locate(git, old), self._locate(git, new)))
+
+    async def lend(self, folder: Path, *commits: str) -> None:
+        """Make the empty `folder` a work tree without files that has `commits`, by way of the mirror's objects.
+
+        Nothing of a commit is looked at. Raises SourceError.
+        """
+        checked = [check_revision(commit) for commit in commits]
+
+        def job(git: GitJob) -> None:
+            lend(self._path, folder, [self._locate(git, commit) for commit in checked])
+
+        await self._work(job)
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """Contents of blobs, with one process. Raises SourceError."""

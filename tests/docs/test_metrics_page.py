@@ -37,6 +37,8 @@ def scraped():
     metrics.planned(0.1)
     metrics.looked("shop", ok=True)
     metrics.built("built", 1.0)
+    for state in ("success", "failure", "error"):
+        metrics.reviewed("git", state)
     for result in RESULTS:
         metrics.hooked("hub", result)
     for result in ("delivered", "failed", "refused", "expired"):

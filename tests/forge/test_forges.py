@@ -77,6 +77,15 @@ async def test_open_ones_of_a_base_over_pages(repo: MemoryRepository, client: Cl
 
 
 @virtual
+async def test_those_that_were_merged_of_late(repo: MemoryRepository, client: Client) -> None:
+    repo.pull(1)
+    repo.pull(2, state="closed")
+    repo.pull(3, state="merged", merged_as="c" * 40)
+    repo.pull(4, state="merged", base="release/1")
+    assert [pull.number for pull in await client().merged(REPO, "main")] == [3]
+
+
+@virtual
 async def test_the_tip_of_a_branch(repo: MemoryRepository, client: Client) -> None:
     repo.branches["release/1"] = "e" * 40
     forge = client()

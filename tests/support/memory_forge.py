@@ -51,6 +51,7 @@ class MemoryRepository:
     number: int
     branches: dict[str, str] = field(default_factory=lambda: {"main": "b" * 40})
     pulls: dict[int, MemoryPull] = field(default_factory=dict)
+    clone: str = ""  # in place of an address by https
     may: dict[str, str] = field(default_factory=dict)  # login → read, write, admin
     statuses: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)  # (commit, context)
 
@@ -239,7 +240,7 @@ class MemoryRepos(MemoryForge):
         return {
             "id": repo.number,
             "full_name": repo.name,
-            "clone_url": f"https://{place}.git",
+            "clone_url": repo.clone or f"https://{place}.git",
             "ssh_url": f"git@{HOST}:{repo.name}.git",
             "html_url": f"https://{place}",
         }
@@ -270,6 +271,8 @@ class MemoryRepos(MemoryForge):
 
     def _pulls(self, match: Any, query: dict[str, str], _body: Any) -> Response:
         repo = self.at(match)
+        if query["state"] == "closed":
+            return self._closed(repo, query)
         pulls = [p for p in repo.pulls.values() if p.state == "open"]
         if self.stated is ForgeKind.GITHUB:
             pop(query, state="open", sort="created", direction="asc")
@@ -278,6 +281,17 @@ class MemoryRepos(MemoryForge):
         else:
             pop(query, state="open", sort="oldest")
         return self.told([self.shown(repo, pull) for pull in pulls], query, size=self.size)
+
+    def _closed(self, repo: MemoryRepository, query: dict[str, str]) -> Response:
+        pulls = [p for p in repo.pulls.values() if p.state != "open"]
+        pop(query, page="1", **{self.size: "20"})
+        if self.stated is ForgeKind.GITHUB:
+            base = query["base"]
+            taken(query, state="closed", base=base, sort="updated", direction="desc")
+            pulls = [p for p in pulls if p.base == base]
+        else:
+            taken(query, state="closed", sort="recentupdate")
+        return ok([self.shown(repo, pull) for pull in pulls][:20])
 
     def _branch(self, match: Any, query: Any, _body: Any) -> Response:
         taken(query)
@@ -453,7 +467,7 @@ class MemoryGitLab(MemoryForge):
             {
                 "id": repo.number,
                 "path_with_namespace": repo.name,
-                "http_url_to_repo": f"https://{HOST}/{repo.name}.git",
+                "http_url_to_repo": repo.clone or f"https://{HOST}/{repo.name}.git",
                 "ssh_url_to_repo": f"git@{HOST}:{repo.name}.git",
                 "web_url": f"https://{HOST}/{repo.name}",
             }
@@ -466,6 +480,10 @@ class MemoryGitLab(MemoryForge):
     def _merges(self, match: Any, query: dict[str, str], _body: Any) -> Response:
         repo = self.at(match)
         base = query.pop("target_branch")
+        if query["state"] == "merged":
+            taken(query, state="merged", order_by="updated_at", sort="desc", per_page="20", page="1")
+            pulls = [p for p in repo.pulls.values() if p.state == "merged" and p.base == base]
+            return ok([self.shown(repo, p, whole=False) for p in pulls][:20])
         pop(query, state="opened", order_by="created_at", sort="asc")
         pulls = [p for p in repo.pulls.values() if p.state == "open" and p.base == base]
         return self.told([self.shown(repo, p, whole=False) for p in pulls], query)

@@ -1,0 +1,1 @@
+"""`reconciler review`: what merges would do, told under pull requests."""

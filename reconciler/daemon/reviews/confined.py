@@ -1,0 +1,102 @@
+"""Reading what a stranger wrote: a process of its own that has nothing to lose.
+
+`reconciler plan --offline` runs with an empty environment, in a folder that has the two commits and nothing else,
+within limits of time, memory, files and output. It knows no cluster, no token and no address. It runs as our user, so
+what keeps it from our files is that the language of specs can name none outside of the repository.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from reconciler.errors import ReconcilerError, SourceTooLarge
+
+# The limits are set by the process itself, before it imports anything of ours or reads anything of theirs.
+_LAUNCH: Final = """\
+import resource, sys
+seconds, memory, file = (int(each) for each in sys.argv[1:4])
+for what, most in (
+    (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file),
+    (resource.RLIMIT_NOFILE, 256), (resource.RLIMIT_CORE, 0),
+):
+    resource.setrlimit(what, (most, most))
+from reconciler.cli.main import main
+sys.exit(main(sys.argv[4:]))
+"""
+
+
+class Limits(NamedTuple):
+    """`seconds` bound both the processor's time and the wall's; the others are bytes."""
+
+    seconds: int = 60
+    memory: int = 2 * 1024**3  # of addresses; the smallest plan takes 400 MB of them
+    file: int = 512 * 1024**2
+    output: int = 8 * 1024**2
+
+
+class Ended(NamedTuple):
+    status: int
+    output: bytes
+
+
+async def run(arguments: Sequence[str], folder: Path, limits: Limits) -> Ended:
+    """Run `reconciler` with `arguments` in `folder` to its end.
+
+    Raises SourceTooLarge where it took more than it may, ReconcilerError where it cannot be run at all. Cancelling
+    kills it and whatever it started.
+    """
+    numbers = [str(each) for each in (limits.seconds, limits.memory, limits.file)]
+    environment: Mapping[str, str] = {}
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-X",
+            "utf8",
+            "-c",
+            _LAUNCH,
+            *numbers,
+            *arguments,
+            cwd=folder,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            close_fds=True,
+        )
+    except OSError as error:
+        raise ReconcilerError("the plan of a fork cannot be run", why=error.strerror or str(error)) from None
+    try:
+        async with asyncio.timeout(limits.seconds):
+            output = await _bounded(child.stdout, limits.output) if child.stdout is not None else b""
+            status = await child.wait()
+    except TimeoutError:
+        raise SourceTooLarge(f"planning it took longer than {limits.seconds} s") from None
+    finally:
+        _kill(child.pid)
+        await child.wait()
+    if status < 0:
+        raise SourceTooLarge("planning it took more time or memory than a fork gets")
+    return Ended(status, output)
+
+
+async def _bounded(stream: asyncio.StreamReader, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while chunk := await stream.read(65_536):
+        size += len(chunk)
+        if size > most:
+            raise SourceTooLarge(f"its plan has more than {most} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+        os.killpg(group, signal.SIGKILL)

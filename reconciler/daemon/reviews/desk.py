@@ -1,0 +1,142 @@
+"""One repository and branch of a forge: its pull requests are read, planned, and told what was found.
+
+What must outlive a restart lies in the forge: our comment, its mark and the commit status. What is kept here only saves
+work, and is bounded.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import msgspec
+
+from reconciler.daemon.reviews import wording
+from reconciler.daemon.reviews.consent import consent, demanded
+from reconciler.daemon.reviews.reviewer import Reviewed, Reviewer, Synced
+from reconciler.errors import ForgeMissing, ReconcilerError
+from reconciler.forge.comment import Notes, Ours, find, put
+from reconciler.forge.forge import CommitState, CommitStatus, Forge, Pull, PullState
+
+V = TypeVar("V")
+
+_KEPT: Final = 200  # reviews, and merges whose result was told
+_MARGIN: Final = 600  # characters of the comment for its mark
+
+Count = Callable[[str, str], None]
+"""Told of each look at a pull request: the forge's name, and what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was found of a pull request when its base and head were these."""
+
+    base: str
+    head: str
+    reviews: tuple[Reviewed, ...]
+
+
+class Desk:
+    """Pull requests into the branch `base` of `repository`, for the sources that watch it.
+
+    `name` is the install's: it stands in the mark of comments and in the status' context.
+    """
+
+    def __init__(
+        self, forge: Forge, repository: str, base: str, reviewers: Sequence[Reviewer], *, name: str, count: Count
+    ) -> None:
+        self.forge = forge
+        self.repository = repository
+        self.base = base
+        self._reviewers = reviewers
+        self._name = name
+        self._count = count
+        self._known: OrderedDict[int, Known] = OrderedDict()
+        self._told: OrderedDict[int, None] = OrderedDict()  # merges of which there is no more to say
+
+    async def numbers(self) -> tuple[int, ...]:
+        """The pull requests that deserve a look: open ones, and those whose merge may have no result yet."""
+        numbers = [pull.number async for pull in self.forge.pulls(self.repository, self.base)]
+        merged = await self.forge.merged(self.repository, self.base)
+        return (*numbers, *(pull.number for pull in merged if pull.number not in self._told))
+
+    async def look(self, number: int, *, asked_by: str = "") -> bool:
+        """Bring what is said of a pull request up to date; whether it is to be looked at again soon.
+
+        With `asked_by` it is planned anew, if that person may write to the repository. Raises ReconcilerError.
+        """
+        try:
+            pull = await self.forge.pull(self.repository, number)
+        except ForgeMissing:
+            return False
+        if pull.base != self.base:
+            return False
+        if pull.state is PullState.MERGED:
+            return await self._after(pull)
+        if pull.state is PullState.OPEN:
+            anew = bool(asked_by) and await self.forge.may_write(self.repository, asked_by)
+            await self._plan(pull, anew=anew)
+        return False
+
+    async def _plan(self, pull: Pull, *, anew: bool) -> None:
+        tip = await self.forge.tip(self.repository, self.base)
+        known = self._known.get(pull.number)
+        ours = await find(self.forge, self.repository, pull.number, self._name)
+        if anew or known is None or (known.base, known.head) != (tip, pull.head_commit):
+            await self._state(pull, CommitState.PENDING, "it is being planned")
+            try:
+                reviews = [await r.review(tip, pull.head_commit, fork=pull.fork) for r in self._reviewers]
+            except ReconcilerError as error:
+                await self._failed(pull, tip, ours, error)
+                raise
+            known = Known(tip, pull.head_commit, tuple(reviews))
+            _keep(self._known, pull.number, known)
+        await self._tell(pull, known, ours)
+
+    async def _tell(self, pull: Pull, known: Known, ours: Ours | None) -> None:
+        approvals = await self.forge.approvals(self.repository, pull.number) if demanded(known.reviews) else ()
+        found = consent(known.reviews, pull, approvals)
+        counts: dict[str, int] = {}
+        for reviewed in known.reviews:
+            for action, count in reviewed.counts.items():
+                counts[action] = counts.get(action, 0) + count
+        notes = Notes(known.base, known.head, counts)
+        text = wording.comment(known.reviews, found, pull, self.forge.longest - _MARGIN)
+        await put(self.forge, self.repository, pull.number, self._name, ours, notes, text)
+        await self._state(pull, found.state, wording.status(known.reviews, found))
+        self._count(self.forge.name, found.state.value)
+
+    async def _failed(self, pull: Pull, tip: str, ours: Ours | None, error: ReconcilerError) -> None:
+        notes = Notes(tip, pull.head_commit)
+        await put(self.forge, self.repository, pull.number, self._name, ours, notes, wording.failure(error, pull))
+        await self._state(pull, CommitState.ERROR, f"it could not be planned: {error.what}")
+        self._count(self.forge.name, CommitState.ERROR.value)
+
+    async def _after(self, pull: Pull) -> bool:
+        """Tell what became of a merge that was reviewed."""
+        self._known.pop(pull.number, None)
+        ours = await find(self.forge, self.repository, pull.number, self._name)
+        if ours is None or (ours.notes.merged == pull.merged_as and ours.notes.done):
+            _keep(self._told, pull.number, None)
+            return False
+        results: Mapping[str, Synced | None] = {
+            reviewer.source: await reviewer.synced(pull.merged_as) for reviewer in self._reviewers
+        }
+        done = all(synced is not None and synced.ok for synced in results.values())
+        notes = msgspec.structs.replace(ours.notes, merged=pull.merged_as, done=done)
+        text = wording.after(ours.text, ours.notes.counts, pull.merged_as, results)
+        await put(self.forge, self.repository, pull.number, self._name, ours, notes, text)
+        if done:
+            _keep(self._told, pull.number, None)
+        return not done
+
+    async def _state(self, pull: Pull, state: CommitState, description: str) -> None:
+        status = CommitStatus(state, f"reconciler/{self._name}", description, pull.url)
+        await self.forge.state(self.repository, pull.head_commit, status)
+
+
+def _keep(kept: OrderedDict[int, V], number: int, value: V) -> None:
+    kept[number] = value
+    kept.move_to_end(number)
+    if len(kept) > _KEPT:
+        kept.popitem(last=False)

@@ -1,0 +1,71 @@
+"""The review of a head that lies in a fork, from what the confined process says. Nothing that it says is trusted."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from reconciler.daemon.reviews.confined import Limits, run
+from reconciler.errors import ReconcilerError
+from reconciler.model.config import SourceConfig
+from reconciler.model.review import Verdict
+from reconciler.model.review_rules import Level, ReviewRules, RiskCode
+from reconciler.source.repository import GitSource
+
+_HEAD: Final = "## "
+_LONGEST: Final = 300  # characters of the summary
+
+
+class _Risk(msgspec.Struct):
+    code: RiskCode
+    level: Level
+
+
+class _Document(msgspec.Struct):
+    """Of schemas/review.json, what is needed here."""
+
+    verdict: Verdict
+    risks: list[_Risk]
+    summary: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ForkReview:
+    """Implements Reviewed. `rules` were read by us, from the base."""
+
+    verdict: Verdict
+    summary: str
+    counts: Mapping[str, int]
+    found: Mapping[str, Level]
+    rules: ReviewRules
+    text: str
+
+    def markdown(self, limit: int) -> str:
+        return self.text if len(self.text) <= limit else self.text[: limit - 1] + "…"
+
+
+async def review_fork(
+    git: GitSource, config: SourceConfig, base: str, head: str, rules: ReviewRules, limits: Limits | None = None
+) -> ForkReview:
+    """Raises ReconcilerError where there is no plan."""
+    limits = limits or Limits()
+    with tempfile.TemporaryDirectory(prefix="reconciler-fork-") as folder:
+        place = Path(folder) / config.name
+        place.mkdir()
+        await git.lend(place, base, head)
+        arguments = ["plan", "--offline", "--base", base, "--head", head, "--source", config.name]
+        arguments += ["--namespace", config.namespace, f"--paths={','.join(config.paths)}"]
+        arguments += ["--adopt"] if config.adopt else []
+        shown = [await run([*arguments, "--output", form, str(place)], place, limits) for form in ("json", "markdown")]
+    try:
+        document = msgspec.json.decode(shown[0].output, type=_Document)
+        text = shown[1].output.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        hint = "`reconciler plan --offline --base … --head …` in a clone says what is wrong"
+        raise ReconcilerError("the head of the fork cannot be planned", hint=hint) from None
+    first = text.partition("\n")[0].removeprefix(_HEAD)[:_LONGEST]
+    found = {str(risk.code): risk.level for risk in document.risks}
+    return ForkReview(document.verdict, first, document.summary, found, rules, text)

@@ -1,0 +1,463 @@
+"""`reconciler review`: what is told under pull requests, when, and after which events. Every kind of forge."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+from memory_forge import ACCOUNT, TOKEN, MemoryForge, MemoryPull, MemoryRepository, ok
+from stated_reviews import StatedReview, StatedReviewer
+from virtual import virtual
+
+from reconciler.clock import LoopClock
+from reconciler.daemon.reviews.desk import Desk
+from reconciler.daemon.reviews.reviewer import Synced
+from reconciler.daemon.reviews.runner import SWEEP, Runner
+from reconciler.errors import SourceUnreachable
+from reconciler.forge.open import open_forge
+from reconciler.forge.webhooks import Event, PlanAsked, PullChanged, Push
+from reconciler.http.transport import Request, Response
+from reconciler.model.forging import ForgeKind
+from reconciler.model.review import Verdict
+from reconciler.model.review_rules import Level, ReviewRules
+
+REPO = "shop/specs"
+ADDRESSES = ("https://forge.example.com/shop/specs.git",)
+TIP, HEAD = "b" * 40, "a" * 40
+CONTEXT = "reconciler/prod"
+
+
+class World:
+    """A forge with a repository, and what runs in front of it."""
+
+    def __init__(self, kind: ForgeKind, folder: Path) -> None:
+        self.forge = MemoryForge.of(kind)
+        self.forge.page = 100
+        self.repo: MemoryRepository = self.forge.repository(REPO)
+        self.reviewers = [StatedReviewer()]
+        self.counted: Counter[str] = Counter()
+        self.clock = LoopClock()
+        self.folder = folder
+        self.runner: Runner | None = None
+
+    @property
+    def reviewer(self) -> StatedReviewer:
+        return self.reviewers[0]
+
+    def ours(self, number: int = 7) -> list[str]:
+        return [c["body"] for c in self.repo.pulls[number].comments if c["author"] == ACCOUNT]
+
+    def state(self, commit: str = HEAD) -> str:
+        found = self.repo.statuses.get((commit, CONTEXT), {}).get("state", "")
+        return {"failed": "failure"}.get(found, found)
+
+    def description(self, commit: str = HEAD) -> str:
+        return self.repo.statuses[commit, CONTEXT]["description"]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Runner]:
+        """One life of the process."""
+        forge = open_forge(self.forge.config(self.folder), self.forge.connect, self.clock, Random(7))
+        desk = Desk(forge, REPO, "main", self.reviewers, name="prod", count=lambda _f, r: self.counted.update([r]))
+        runner = Runner([desk], {0: frozenset({"forge.example.com/shop/specs"})}, self.clock)
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(runner.run(stop))
+        try:
+            yield runner
+            assert not running.done()
+        finally:
+            stop.set()
+            await running
+
+    async def until(self, condition: Callable[[], object], seconds: float = 2 * SWEEP) -> float:
+        """Let time pass until `condition` holds; how much did."""
+        start = self.clock.monotonic()
+        while not condition():
+            assert self.clock.monotonic() - start < seconds, self.forge.asked()[-20:]
+            await self.clock.sleep(0.5)
+        return self.clock.monotonic() - start
+
+
+@pytest.fixture(params=list(ForgeKind))
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    return World(request.param, tmp_path)
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> World:
+    """Where the kind does not matter."""
+    return World(ForgeKind.GITHUB, tmp_path)
+
+
+@pytest.fixture
+def pull(world: World) -> MemoryPull:
+    return world.repo.pull(7)
+
+
+@virtual
+async def test_an_open_pull_request_gets_one_comment_and_a_status(world: World, pull: MemoryPull) -> None:
+    async with world.running():
+        await world.until(lambda: world.state() == "success")
+        (text,) = world.ours()
+        assert "## Nothing to do" in text
+        assert world.description() == "1 to create"
+        assert world.reviewer.asked == [(TIP, HEAD, False)]
+        await world.clock.sleep(3 * SWEEP)
+    assert len(world.ours()) == 1
+    assert world.reviewer.asked == [(TIP, HEAD, False)], "nothing moved"
+    assert world.counted["success"] >= 1
+
+
+@virtual
+async def test_a_push_edits_the_comment_in_place(world: World, pull: MemoryPull) -> None:
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        pull.head = "c" * 40
+        world.reviewer.says = StatedReview("## Other", Verdict.BLOCK, "blocked", found={"deletion": Level.BLOCK})
+        assert runner.take(PullChanged(ADDRESSES, 7))
+        assert await world.until(lambda: world.state("c" * 40) == "failure") < 2
+    (text,) = world.ours()
+    assert "## Other" in text
+    assert "## Nothing to do" not in text
+
+
+@virtual
+async def test_the_base_moves(world: World, pull: MemoryPull) -> None:
+    world.repo.pull(8, head="d" * 40)
+    async with world.running() as runner:
+        await world.until(lambda: len(world.reviewer.asked) == 2)
+        world.repo.branches["main"] = "e" * 40
+        assert not runner.take(Push(ADDRESSES, "refs/heads/other", TIP, "e" * 40))
+        assert not runner.take(Push(("https://forge.example.com/other/specs",), "refs/heads/main", TIP, "e" * 40))
+        assert runner.take(Push(ADDRESSES, "refs/heads/main", TIP, "e" * 40))
+        assert await world.until(lambda: len(world.reviewer.asked) == 4) < 2
+    assert {(base, head) for base, head, _ in world.reviewer.asked[2:]} == {("e" * 40, HEAD), ("e" * 40, "d" * 40)}
+
+
+@virtual
+async def test_without_webhooks_polling_finds_it(one: World) -> None:
+    async with one.running():
+        await one.until(lambda: one.forge.seen)
+        one.repo.pull(9)
+        assert await one.until(lambda: one.ours(9)) <= SWEEP + 1
+
+
+@virtual
+async def test_a_command_plans_anew_for_who_may_write(world: World, pull: MemoryPull) -> None:
+    world.repo.may.update(ada="write", eve="read")
+    world.forge.users += ["ada", "eve"]
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        for login in ("eve", "stranger"):
+            assert runner.take(PlanAsked(ADDRESSES, 7, login))
+            await world.clock.sleep(5)
+            assert len(world.reviewer.asked) == 1
+        assert runner.take(PlanAsked(ADDRESSES, 7, "ada"))
+        await world.until(lambda: len(world.reviewer.asked) == 2)
+
+
+@virtual
+async def test_a_restart_finds_its_comment_again(world: World, pull: MemoryPull) -> None:
+    for life in range(3):
+        async with world.running():
+            await world.until(lambda life=life: len(world.reviewer.asked) == life + 1)
+            await world.clock.sleep(5)
+    assert len(world.ours()) == 1
+
+
+@virtual
+async def test_a_comment_that_a_person_deleted_is_made_again(world: World, pull: MemoryPull) -> None:
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        pull.comments.clear()
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: len(world.ours()) == 1)
+
+
+@virtual
+async def test_a_fork_is_told_to_be_one(world: World) -> None:
+    world.repo.pull(7, fork=True)
+    async with world.running():
+        await world.until(lambda: world.state() == "success")
+    assert world.reviewer.asked == [(TIP, HEAD, True)]
+    assert "planned offline" in world.ours()[0]
+
+
+@virtual
+async def test_other_bases_and_closed_ones_are_left_alone(world: World) -> None:
+    world.repo.pull(1, base="release")
+    world.repo.pull(2, state="closed")
+    async with world.running() as runner:
+        for number in (1, 2, 99):
+            runner.take(PullChanged(ADDRESSES, number))
+        await world.clock.sleep(30)
+    assert world.reviewer.asked == []
+    assert world.forge.asked("POST", "PATCH", "PUT") == []
+
+
+# -- approvals --------------------------------------------------------------------------------------------------------
+
+DEMANDING = StatedReview(
+    "## Dangerous",
+    Verdict.BLOCK,
+    "blocked by 1 danger",
+    found={"data-loss": Level.BLOCK},
+    rules=ReviewRules(approvers={"data-loss": ("ann", "bob"), "deletion": ("cy",)}),
+)
+
+
+@virtual
+async def test_a_danger_waits_for_one_of_those_named(world: World, pull: MemoryPull) -> None:
+    world.reviewer.says = DEMANDING
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "failure")
+        assert world.description() == "waits for approval of data-loss"
+        assert "waits for the approval of `ann`, `bob`" in world.ours()[0]
+        pull.reviews.append({"author": "eve", "state": "approve"})
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.clock.sleep(5)
+        assert world.state() == "failure"
+        pull.reviews.append({"author": "Bob", "state": "approve"})
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: world.state() == "success")
+        assert "approved by `bob`" in world.ours()[0]
+    assert len(world.reviewer.asked) == 1, "an approval is no reason to plan"
+
+
+@virtual
+async def test_an_approval_of_another_head_is_none(world: World, pull: MemoryPull) -> None:
+    world.reviewer.says = DEMANDING
+    pull.reviews.append({"author": "ann", "state": "approve", "commit": HEAD, "at": "2026-01-01T01:00:00Z"})
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        pull.head = "c" * 40
+        pull.versions.append(("c" * 40, "2026-01-02T00:00:00Z"))
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: world.state("c" * 40) == "failure")
+
+
+@virtual
+async def test_nobody_approves_what_he_asks_for(world: World) -> None:
+    pull = world.repo.pull(7, author="ann")
+    pull.reviews.append({"author": "ann", "state": "approve"})
+    world.reviewer.says = DEMANDING
+    async with world.running():
+        await world.until(lambda: world.state() == "failure")
+
+
+@virtual
+async def test_what_nobody_is_named_for_and_what_is_invalid_stays_blocked(one: World) -> None:
+    one.repo.pull(7).reviews.append({"author": "ann", "state": "approve"})
+    rules = DEMANDING.rules
+    found = {"data-loss": Level.BLOCK, "refused": Level.BLOCK}
+    one.reviewer.says = StatedReview(verdict=Verdict.BLOCK, found=found, rules=rules)
+    async with one.running() as runner:
+        await one.until(lambda: one.state() == "failure")
+        one.reviewer.says = StatedReview(verdict=Verdict.INVALID)
+        one.repo.branches["main"] = "e" * 40
+        runner.take(Push(ADDRESSES, "refs/heads/main", TIP, "e" * 40))
+        await one.until(lambda: len(one.reviewer.asked) == 2)
+        await one.clock.sleep(1)
+        assert one.state() == "failure"
+
+
+@virtual
+async def test_a_warning_with_an_approver_waits_too(one: World) -> None:
+    one.repo.pull(7)
+    one.reviewer.says = StatedReview(verdict=Verdict.WARN, found={"deletion": Level.WARN}, rules=DEMANDING.rules)
+    async with one.running():
+        await one.until(lambda: one.state() == "failure")
+        assert "waits for the approval of `cy`" in one.ours()[0]
+
+
+# -- after the merge --------------------------------------------------------------------------------------------------
+
+
+def merge(pull: MemoryPull, commit: str = "f" * 40) -> str:
+    pull.state, pull.merged_as = "merged", commit
+    return commit
+
+
+@virtual
+async def test_the_thread_gets_the_result_of_the_sync(world: World, pull: MemoryPull) -> None:
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        commit = merge(pull)
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: "has not ended yet" in world.ours()[0])
+        world.reviewer.merges[commit] = Synced(commit, True, {"create": 1}, 0, (), alone=True)
+        await world.until(lambda: "As it was planned." in world.ours()[0])
+        asked = len(world.forge.seen)
+        await world.clock.sleep(60)
+        assert len(world.forge.seen) == asked, "there is no more to say"
+    (text,) = world.ours()
+    assert "## Nothing to do" in text, "the plan stays"
+    assert "Merged as `ffffffffffff`" in text
+    assert "has not ended yet" not in text
+
+
+@virtual
+async def test_what_differs_from_the_plan_is_told(world: World, pull: MemoryPull) -> None:
+    async with world.running():
+        await world.until(lambda: world.state() == "success")
+    commit = merge(pull)  # while nobody looked
+    world.reviewer.merges[commit] = Synced(commit, True, {"create": 1, "prune": 2}, 0, (), alone=False)
+    async with world.running():
+        await world.until(lambda: "Other than planned: prune: 0 planned, 2 done" in world.ours()[0])
+    assert "together with other commits" in world.ours()[0]
+
+
+@virtual
+async def test_a_sync_that_fails_is_told_and_then_that_it_is_well(world: World, pull: MemoryPull) -> None:
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        commit = merge(pull)
+        world.reviewer.merges[commit] = Synced(commit, False, {"create": 1}, 1, ("Deployment/web: no",), alone=True)
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: "1 object failed" in world.ours()[0])
+        assert "Deployment/web: no" in world.ours()[0]
+        world.reviewer.merges[commit] = Synced(commit, True, {"create": 1}, 0, (), alone=True)
+        await world.until(lambda: "As it was planned" in world.ours()[0])
+        assert "failed" not in world.ours()[0]
+
+
+@virtual
+async def test_a_merge_that_was_never_reviewed_is_left_alone(one: World) -> None:
+    merge(one.repo.pull(7))
+    async with one.running():
+        await one.clock.sleep(2 * SWEEP)
+    assert one.forge.asked("POST", "PATCH") == []
+
+
+@virtual
+async def test_a_sync_that_never_ends_costs_less_and_less(one: World) -> None:
+    pull = one.repo.pull(7)
+    async with one.running():
+        await one.until(lambda: one.state() == "success")
+        merge(pull)
+        await one.clock.sleep(3600)
+        before = len(one.forge.seen)
+        await one.clock.sleep(3600)
+    assert len(one.forge.seen) - before < 200
+
+
+# -- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_what_cannot_be_planned_is_said_and_tried_again(world: World, pull: MemoryPull) -> None:
+    world.reviewer.says = SourceUnreachable("the Git server does not answer", where="source shop", hint="is it up?")
+    async with world.running():
+        await world.until(lambda: world.state() in ("error", "failure"))
+        await world.until(lambda: "## Not planned" in world.ours()[0])
+        assert "the Git server does not answer" in world.ours()[0]
+        world.reviewer.says = StatedReview()
+        await world.until(lambda: world.state() == "success")
+    assert len(world.ours()) == 1
+
+
+@virtual
+async def test_a_forge_that_wants_to_be_left_alone_is(one: World) -> None:
+    for number in range(1, 6):
+        one.repo.pull(number)
+    limit = ok({"message": "You have exceeded a secondary rate limit"}, 403, **{"retry-after": "200"})
+    async with one.running() as runner:
+        await one.until(lambda: one.ours(5))
+        one.forge.fault = lambda _request: limit
+        before = len(one.forge.seen)
+        for number in range(1, 6):
+            runner.take(PullChanged(ADDRESSES, number))
+        await one.clock.sleep(190)
+        assert len(one.forge.seen) - before <= 2, "one of each worker"
+        one.forge.fault = lambda _request: None
+        one.repo.pulls[3].head = "c" * 40
+        await one.until(lambda: one.state("c" * 40) == "success")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 422, 500, 502])
+@virtual
+async def test_any_failure_of_the_forge_passes(tmp_path: Path, status: int) -> None:
+    """At every request in turn; in the end there is one comment, and the right status."""
+    for at in range(8):
+        world = World(ForgeKind.GITEA, tmp_path)
+        world.repo.pull(7)
+        answers = iter(range(10_000))
+
+        def fault(_request: Request, at: int = at, answers: "object" = answers) -> Response | None:
+            return ok({"message": "no"}, status) if next(answers) == at else None  # type: ignore[call-overload]
+
+        world.forge.fault = fault
+        async with world.running():
+            await world.until(lambda world=world: world.state() == "success", seconds=4 * SWEEP)
+            await world.clock.sleep(2 * SWEEP)
+        assert len(world.ours()) == 1, at
+
+
+@virtual
+async def test_lost_answers_make_no_second_comment(tmp_path: Path) -> None:
+    world = World(ForgeKind.GITLAB, tmp_path)
+    world.repo.pull(7)
+    lost = [True]
+
+    def answer(request: Request) -> Response:
+        real = MemoryForge.answer(world.forge, request)
+        if request.method == "POST" and request.path.endswith("/notes") and lost:
+            lost.clear()
+            return Response(502, {}, b"")
+        return real
+
+    world.forge.answer = answer  # type: ignore[method-assign]
+    async with world.running():
+        await world.until(lambda: world.state() == "success")
+    assert not lost
+    assert len(world.ours()) == 1
+
+
+# -- bounds -----------------------------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_a_flood_of_events_costs_a_look_each_at_the_most(one: World) -> None:
+    one.repo.pull(7)
+    events: list[Event] = [PullChanged(ADDRESSES, number) for number in range(1, 5000)]
+    async with one.running() as runner:
+        await one.until(lambda: one.state() == "success")
+        before = len(one.forge.seen)
+        for _ in range(1000):
+            runner.take(PullChanged(ADDRESSES, 7))
+        await one.clock.sleep(5)
+        assert len(one.forge.seen) - before < 15
+        for event in events:
+            runner.take(event)
+        assert len(runner) <= 1000
+        assert not runner.take(PullChanged(("https://forge.example.com/other/repo",), 1))
+
+
+@virtual
+async def test_two_sources_of_one_repository_share_a_comment(world: World, pull: MemoryPull) -> None:
+    tools = StatedReview("## Tools", Verdict.PASS, "2 to change", {"update": 2})
+    world.reviewers.append(StatedReviewer("tools", tools))
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        assert world.description() == "1 to create; 2 to change"
+        (text,) = world.ours()
+        assert text.index("## Nothing to do") < text.index("## Tools")
+        commit = merge(pull)
+        for reviewer, done in zip(world.reviewers, ({"create": 1}, {"update": 2}), strict=True):
+            reviewer.merges[commit] = Synced(commit, True, done, 0, (), alone=True)
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: "As it was planned" in world.ours()[0])
+        assert "tools: ✅ Applied: 2 update" in world.ours()[0]
+
+
+@virtual
+async def test_a_long_plan_is_cut_to_what_the_forge_takes(one: World) -> None:
+    one.repo.pull(7)
+    one.reviewer.says = StatedReview("x" * 200_000)
+    async with one.running():
+        await one.until(lambda: one.state() == "success")
+    assert len(one.ours()[0]) <= 65_536
+    assert TOKEN not in one.ours()[0]
