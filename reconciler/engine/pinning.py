@@ -26,7 +26,7 @@ from reconciler.images.lock import key_of
 from reconciler.images.pins import Pinner
 from reconciler.images.reference import Reference
 from reconciler.images.resolve import Schedule
-from reconciler.images.stated import Commit, Origin, Pin, Pins, Stated, may_mean, recovered
+from reconciler.images.stated import Commit, Origin, Pin, Pins, Stated, kept, may_mean, recovered
 from reconciler.images.writeback import Branches, Change, Outcome, message, write
 from reconciler.kube.names import Identity
 from reconciler.model.config import SourceConfig
@@ -121,7 +121,9 @@ class SourceImages:
             await self._nothing()
             return Known()
         commit = Commit(self._config.name, await self._tree(snapshot, stated), self._trees)
-        pins = await self._pinner.settle(stated, commit, await self._in_use(stated), patience=PATIENCE)
+        pins = await self._pinner.settle(stated, commit, {}, patience=PATIENCE)
+        if unknown := [one for one in stated if isinstance(pins[one.identity], ImageError)]:
+            pins = kept(unknown, pins, await self._in_use(unknown))
         good = {i: pin.reference for i, pin in pins.items() if isinstance(pin, Pin)}
         self._good = {**{i: reference for i, reference in self._good.items() if i in pins}, **good}
         before = self._latest.pins if self._latest else {}
@@ -136,6 +138,10 @@ class SourceImages:
 
     async def close(self) -> None:
         """End what still runs; builds end with the Pinner."""
+        self._wake = lambda: None
+        await self._stop()
+
+    async def _stop(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
@@ -155,7 +161,7 @@ class SourceImages:
     async def _nothing(self) -> None:
         """No Image is stated any more."""
         if self._latest is not None:
-            await self.close()
+            await self._stop()
             await self._pinner.settle((), self._latest.commit, {})
             self._tell.settled(self._latest.pins, {})
             self._observer.images(self._config.name, {})

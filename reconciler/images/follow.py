@@ -11,6 +11,7 @@ A pattern decides by its first group, or by the whole tag where it has none. Equ
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reconciler.errors import ImageRefused
 from reconciler.images import pattern
@@ -32,23 +33,7 @@ class Selection:
     @classmethod
     def of(cls, follow: Follow, where: str = "") -> "Selection":
         """Raises ImageRefused for a policy that cannot be used."""
-        stated = [value for value in (follow.semver, follow.tag, follow.pattern) if value is not None]
-        if len(stated) != 1:
-            raise ImageRefused("state exactly one of semver, tag and pattern", where=where)
-        if follow.order is not None and follow.pattern is None:
-            raise ImageRefused("order is only for a pattern", where=where)
-        try:
-            if follow.tag is not None:
-                if not is_tag(follow.tag):
-                    raise ValueError("letters, digits, dots, dashes and underscores, at most 128")
-                return cls(f"follows tag {follow.tag}", tag=follow.tag)
-            if follow.semver is not None:
-                return cls(f"follows semver {follow.semver}", range=Range.parse(follow.semver))
-            order = follow.order or Order.NUMERIC
-            compiled = pattern.compiled(follow.pattern or "")
-        except ValueError as error:
-            raise ImageRefused(f"{stated[0][:100]!r} cannot be followed", where=where, why=str(error)) from None
-        return cls(f"follows pattern {follow.pattern}, {order.value}", pattern=compiled, order=order)
+        return _selection(follow, where)
 
     def accepts(self, tag: str) -> bool:
         """Whether the policy allows `tag`, whatever other tags there are."""
@@ -73,3 +58,24 @@ class Selection:
         if self.order is Order.ALPHABETICAL:
             return 0, text
         return (int(text), "") if text.isascii() and text.isdigit() else None
+
+
+@lru_cache(maxsize=4096)  # the same few hundred, in every pass
+def _selection(follow: Follow, where: str) -> Selection:
+    stated = [value for value in (follow.semver, follow.tag, follow.pattern) if value is not None]
+    if len(stated) != 1:
+        raise ImageRefused("state exactly one of semver, tag and pattern", where=where)
+    if follow.order is not None and follow.pattern is None:
+        raise ImageRefused("order is only for a pattern", where=where)
+    try:
+        if follow.tag is not None:
+            if not is_tag(follow.tag):
+                raise ValueError("letters, digits, dots, dashes and underscores, at most 128")
+            return Selection(f"follows tag {follow.tag}", tag=follow.tag)
+        if follow.semver is not None:
+            return Selection(f"follows semver {follow.semver}", range=Range.parse(follow.semver))
+        order = follow.order or Order.NUMERIC
+        compiled = pattern.compiled(follow.pattern or "")
+    except ValueError as error:
+        raise ImageRefused(f"{stated[0][:100]!r} cannot be followed", where=where, why=str(error)) from None
+    return Selection(f"follows pattern {follow.pattern}, {order.value}", pattern=compiled, order=order)

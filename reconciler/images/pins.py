@@ -32,9 +32,9 @@ from reconciler.images.stated import (
     by_tag,
     follow_of,
     found_for,
+    kept,
     locked_for,
     question_of,
-    whole_name,
 )
 from reconciler.images.trust import Trust, Trusted
 from reconciler.images.writeback import Change, lock_path
@@ -99,12 +99,8 @@ class Pinner:
         pins: dict[Identity, Pin | ImageError] = {}
         for one in stated:
             task = asked[one.identity]
-            answer = task.result() if task.done() and not task.cancelled() else awaited(one)
-            kept = before.get(one.identity)
-            if isinstance(answer, ImageError) and kept is not None and str(kept.repository) == whole_name(one):
-                answer = Pin(kept, Origin.BEFORE, answer)
-            pins[one.identity] = answer
-        return pins
+            pins[one.identity] = task.result() if task.done() and not task.cancelled() else awaited(one)
+        return kept(stated, pins, before)
 
     async def close(self) -> None:
         """End everything that is still asked or built."""

@@ -15,6 +15,7 @@ import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from reconciler.errors import ImageRefused
@@ -105,19 +106,7 @@ class Reference:
         """What people write, made whole. Raises ImageRefused with a sentence that says which part is wrong."""
         if len(text) > _LONGEST:
             raise _refused(text, f"it has {len(text):,} characters")
-        rest, _, digest = text.partition("@")
-        if "@" in text and not is_digest(digest):
-            raise _refused(text, f"{_shown(digest)} is not a digest", "a digest is sha256: and 64 hexadecimal digits")
-        last = rest.rpartition("/")[2]
-        tag = ""
-        if ":" in last and not last.startswith("["):  # of `[::1]:5000` nothing is a tag
-            tag = last.rpartition(":")[2]
-            rest = rest[: -len(tag) - 1] if tag else rest
-            if not is_tag(tag):
-                raise _refused(
-                    text, f"{_shown(tag)} is not a tag", "letters, digits, dots, dashes, underscores; at most 128"
-                )
-        return cls(_repository(text, rest), tag, digest)
+        return _reference(text)
 
     @property
     def name(self) -> str:
@@ -130,6 +119,23 @@ class Reference:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.repository}{tag}{'@' if self.digest else ''}{self.digest}"
+
+
+@lru_cache(maxsize=4096)  # the same few hundred, in every pass
+def _reference(text: str) -> Reference:
+    rest, _, digest = text.partition("@")
+    if "@" in text and not is_digest(digest):
+        raise _refused(text, f"{_shown(digest)} is not a digest", "a digest is sha256: and 64 hexadecimal digits")
+    last = rest.rpartition("/")[2]
+    tag = ""
+    if ":" in last and not last.startswith("["):  # of `[::1]:5000` nothing is a tag
+        tag = last.rpartition(":")[2]
+        rest = rest[: -len(tag) - 1] if tag else rest
+        if not is_tag(tag):
+            raise _refused(
+                text, f"{_shown(tag)} is not a tag", "letters, digits, dots, dashes, underscores; at most 128"
+            )
+    return Reference(_repository(text, rest), tag, digest)
 
 
 def _repository(text: str, rest: str) -> Repository:

@@ -98,6 +98,16 @@ def locked_for(one: Stated, locks: Locks) -> Locked | None:
     return locked if not locked.tag or Selection.of(follow_of(one)).accepts(locked.tag) else None
 
 
+def kept(stated: Iterable[Stated], pins: Pins, before: Mapping[Identity, Reference]) -> Pins:
+    """`pins`, and for those of which nothing is known what was in use `before`, where it is of the same repository."""
+    found = dict(pins)
+    for one in stated:
+        answer, reference = pins[one.identity], before.get(one.identity)
+        if isinstance(answer, ImageError) and reference is not None and str(reference.repository) == whole_name(one):
+            found[one.identity] = Pin(reference, Origin.BEFORE, answer)
+    return found
+
+
 def recovered(
     stated: Iterable[Stated], running: Iterable[Reference], *, builds: bool = False
 ) -> Mapping[Identity, Reference]:

@@ -15,7 +15,7 @@ class Tags(StrEnum):
     """What a workload gets that names an Image with a `tag`."""
 
     PIN = "pin"  # the digest that the tag has; nothing before it is known
-    AS_STATED = "asStated"  # the tag, but for a digest that a lock file states
+    AS_STATED = "asStated"  # the tag; lock files do not speak of it then
 
 
 class BuilderKind(StrEnum):

@@ -18,6 +18,8 @@ from texts import NAMESPACE, deployment
 from virtual_daemon import VirtualDaemon, daemon
 
 from reconciler.clock import LoopClock
+from reconciler.daemon.imaging import trust_of
+from reconciler.errors import ConfigError, ImageRefused
 from reconciler.http.transport import Request
 from reconciler.images.job import WORK
 from reconciler.images.lock import parse
@@ -29,7 +31,7 @@ from reconciler.model.change import Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.event import EventType
 from reconciler.model.image import JobSettings, JobTool
-from reconciler.model.imaging import BuildConfig, BuilderKind, ImagesConfig, WriteBack, WriteBackConfig
+from reconciler.model.imaging import BuildConfig, BuilderKind, ImagesConfig, SignatureRule, WriteBack, WriteBackConfig
 from reconciler.sandbox.server import Sandbox
 
 WEB = """apiVersion: reconciler.dev/v1
@@ -164,6 +166,14 @@ async def test_from_a_push_to_what_runs(shop: Shop, session: Callable[..., Sessi
         assert it.synced(last)
         assert await shop.runs(it) in shop.locked().values()
     assert list((shop.folder / "cache/builds").iterdir()) == []
+
+
+def test_keys_that_cannot_be_used_are_said_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        trust_of(SignatureRule("r.io/", (str(tmp_path / "cosign.pub"),)))
+    (tmp_path / "cosign.pub").write_text("no key")
+    with pytest.raises(ImageRefused, match="holds no public key"):
+        trust_of(SignatureRule("r.io/", (str(tmp_path / "cosign.pub"),)))
 
 
 async def kubelet(it: VirtualDaemon, folder: Path) -> None:
