@@ -22,6 +22,7 @@ from reconciler.model.change import ABSENT
 from reconciler.model.drift import Author, Drift, DriftedField, DriftKind, DriftState, Wanted
 from reconciler.model.event import Event, EventType
 from reconciler.model.health import Health, Status
+from reconciler.model.image import Unknown
 from reconciler.model.manifest import DriftMode
 from reconciler.model.planned import (
     VERSION,
@@ -204,6 +205,10 @@ def overall(*, many: int = 0) -> Overall:
         problems=(problem, replace(problem, severity=Severity.WARNING, message="yes is true to YAML 1.1")),
         skipped=(Skipped("base/link.yaml", SkipReason.SYMLINK, "to ../secrets"),),
         passes=passes,
+        images={
+            Identity("reconciler.dev", "Image", "shop", "search"): Unknown("the image is being built"),
+            Identity("reconciler.dev", "Image", "shop", "web"): f"registry.example.com/shop/web:1.5@sha256:{'0' * 64}",
+        },
     )
     platform = SourceStatus(
         "platform",

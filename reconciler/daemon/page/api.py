@@ -80,6 +80,7 @@ def _source(source: SourceStatus) -> Mapping[str, Any]:
         "missing": list(source.missing),
         "held": [each.document() for each in source.held],
         "heldMore": source.held_more,
+        "images": {str(i): one if isinstance(one, str) else None for i, one in sorted(source.images.items())},
         "last": {"revision": _revision(last.revision), **last.document()} if last else None,
     }
 

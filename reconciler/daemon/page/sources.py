@@ -9,6 +9,7 @@ from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.paging import Slice, links
 from reconciler.daemon.page.parts import brief, chip, commit, count, counts, when
 from reconciler.daemon.page.status import Overall, SourceStatus, Standing
+from reconciler.model.image import Unknown
 from reconciler.model.problem import Severity
 
 PER_PAGE: Final = 12
@@ -78,6 +79,11 @@ def _source(source: SourceStatus, overall: Overall) -> Html:
 
 def _notes(source: SourceStatus) -> Iterator[Html]:
     """What nobody must do something about, and somebody may want to know: folded."""
+    if source.images:
+        waiting = sum(isinstance(one, Unknown) for one in source.images.values())
+        title = count(len(source.images), "image") + (f", {waiting} without a digest yet" if waiting else "")
+        known = (f"{i}: {'…' if isinstance(one, Unknown) else one}" for i, one in sorted(source.images.items()))
+        yield _folded(f"{source.name}-images", title, len(source.images), known)
     warnings = [problem for problem in source.problems if problem.severity is Severity.WARNING]
     if warnings:
         title = count(len(warnings), "warning")

@@ -10,6 +10,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.drift import Author, Drift
 from reconciler.model.event import Event
 from reconciler.model.health import Health, Status
+from reconciler.model.image import Pinned
 from reconciler.model.planned import PlannedCluster
 from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Revision, Skipped
@@ -58,6 +59,7 @@ class SourceStatus:
     passes: tuple[Pass, ...] = ()  # newest first
     missing: tuple[str, ...] = ()  # configured paths that the revision does not have
     skipped: tuple[Skipped, ...] = ()  # left out, and not because somebody ignores them
+    images: Pinned = field(default_factory=dict)  # what the last pass took each Image for
 
     @property
     def objects(self) -> int:

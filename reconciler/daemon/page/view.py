@@ -182,6 +182,7 @@ class DaemonView:
             passes=tuple(reversed(state.history)),
             missing=snapshot.missing if snapshot else (),
             skipped=tuple(_left_out(snapshot)),
+            images=(desired.images.pinned or {}) if desired else {},
         )
 
     def detail(self, group: str | None, kind: str, namespace: str, name: str) -> Detail | None:
