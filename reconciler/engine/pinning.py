@@ -102,6 +102,7 @@ class SourceImages:
         self._branches = branches
         self._tell = ImageTeller(config.name, clock, emit)
         self._latest: _Latest | None = None
+        self._listed: tuple[str, Tree] | None = None  # a commit's whole tree
         self._found = asyncio.Event()  # something that is not in a lock file
         self._looking: asyncio.Task[None] | None = None
 
@@ -170,7 +171,11 @@ class SourceImages:
     async def _tree(self, snapshot: Snapshot, stated: Sequence[Stated]) -> Tree:
         """Of the commit what matters: everything for builds, else lock files only."""
         if any(one.build for one in stated):
-            return Tree(await self._trees.tree(snapshot.revision.commit))
+            commit = snapshot.revision.commit
+            if self._listed is None or self._listed[0] != commit:
+                self._listed = commit, Tree(await self._trees.tree(commit))
+            return self._listed[1]
+        self._listed = None
         files = (entry for entry in snapshot.entries if entry.path.endswith(LOCK_FILE))
         return Tree(TreeFile(entry.path, "100644", entry.blob, entry.size) for entry in files)
 

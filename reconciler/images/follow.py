@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from reconciler.errors import ImageRefused
-from reconciler.images import pattern
 from reconciler.images.reference import is_tag
 from reconciler.model.image import Follow, Order
 from reconciler.semver import Range
+from reconciler.tag_pattern import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def _selection(follow: Follow, where: str) -> Selection:
         if follow.semver is not None:
             return Selection(f"follows semver {follow.semver}", range=Range.parse(follow.semver))
         order = follow.order or Order.NUMERIC
-        compiled = pattern.compiled(follow.pattern or "")
+        matching = compiled(follow.pattern or "")
     except ValueError as error:
         raise ImageRefused(f"{stated[0][:100]!r} cannot be followed", where=where, why=str(error)) from None
-    return Selection(f"follows pattern {follow.pattern}, {order.value}", pattern=compiled, order=order)
+    return Selection(f"follows pattern {follow.pattern}, {order.value}", pattern=matching, order=order)

@@ -1,6 +1,6 @@
 """What is wrong with a document of one of our own kinds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +14,7 @@ from reconciler.specs.finding import Finding, did_you_mean, shown
 from reconciler.specs.foreign import misfits, path_of
 from reconciler.specs.schemas import KINDS, schema, structure
 from reconciler.specs.words import refusals
+from reconciler.tag_pattern import compiled
 
 JSON = Any
 
@@ -52,7 +53,7 @@ def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
     found = _untypable(spec, kind)
     if kind == "Image":
         found += _repository(spec["repository"])
-        found += _range(spec)
+        found += _followed(spec)
     else:
         found += _volumes(spec.get("volumes", ()))
     if kind == "Deployment":
@@ -128,13 +129,14 @@ def _repository(repository: str) -> list[Finding]:
     return []
 
 
-def _range(spec: JSON) -> Iterator[Finding]:
-    """A range of versions that is none."""
-    text = (spec.get("follow") or {}).get("semver")
-    try:
-        Range.parse(text or "*")
-    except ValueError as error:
-        yield Finding("bad-value", ("spec", "follow", "semver"), f"{shown(text)} is not a range: {error}")
+def _followed(spec: JSON) -> Iterator[Finding]:
+    """A range of versions, or a pattern for tags, that is none."""
+    readers: dict[str, Callable[[str], object]] = {"semver": Range.parse, "pattern": compiled}
+    for field, text in (spec.get("follow") or {}).items():
+        try:
+            readers.get(field, str)(text)
+        except ValueError as error:
+            yield Finding("bad-value", ("spec", "follow", field), f"{shown(text)} cannot be followed: {error}")
 
 
 def _volumes(volumes: list[dict[str, JSON]]) -> list[Finding]:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from reconciler.errors import ImageRefused
 from reconciler.images.follow import Selection
-from reconciler.images.pattern import compiled
 from reconciler.model.image import Follow, Order
+from reconciler.tag_pattern import compiled
 
 REDIS = ("6.2.14", "7.0.1", "7.2.4", "7.2.10", "7.2.10-alpine", "7.4.0-rc1", "7.2", "7", "latest", "8.0.0", "nightly")
 
