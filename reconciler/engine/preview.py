@@ -9,6 +9,7 @@ from reconciler.engine.decide import Decider
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.runs import Jobs, Past
 from reconciler.errors import ApiError, Forbidden
+from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Manifests, Owner
@@ -25,6 +26,69 @@ def offline(manifests: Manifests) -> list[Change]:
     ]
 
 
+class Previewer:
+    """Of one source. What was found equal, and what a dry-run confirmed, is not asked for again until it changes."""
+
+    def __init__(self, cluster: Cluster, config: SourceConfig, owner: Owner) -> None:
+        self._cluster = cluster
+        self._config = config
+        self._claims = Claims()
+        self._decider = Decider(config, owner, cluster, self._claims)
+        self._pruner = Pruner(config, owner, cluster.cache, self._claims)
+        self._confirmed: dict[Identity, set[tuple[str, str]]] = {}  # digests and resourceVersions
+
+    async def changes(
+        self,
+        snapshot: Snapshot,
+        specs: Specs,
+        manifests: Manifests,
+        *,
+        state: SourceState,
+        messages: Iterable[str] = (),
+    ) -> list[Change]:
+        """What a pass would do to each object that is not as Git states it.
+
+        What seems to differ is confirmed by a server-side dry-run, so that the server's own spelling of a value is not
+        shown as a change, and what the server would refuse is shown as refused (rules 13 and 15). Who may only read
+        cannot have it confirmed: what seems to differ is shown, then.
+        """
+        kinds = {manifest.gvk for manifest in manifests.items.values()}
+        left = state.kinds - {gvk.group_kind for gvk in kinds}
+        await self._cluster.watch([*kinds, *left], namespaces=self._config.namespaces)
+        certain = not (specs.quarantined or specs.unknown or manifests.unrendered)
+        self._claims.state(self._config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
+        past = Past.of(state, Jobs(self._config.name, self._cluster.cache).there())
+        changes: list[Change] = []
+        for change in await self._decider.changes(manifests.items, past=past):
+            if change.action is Action.UPDATE:
+                try:
+                    if not await self._differs(change):
+                        continue
+                except ApiError as error:
+                    if _may_not_ask(error):
+                        changes.append(change)
+                        continue
+                    change = replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
+            changes.append(change)
+        prunes = self._pruner.prunes(
+            snapshot, specs, manifests, changes, messages=messages, approved=state.approved, before=state.guard
+        )
+        return [*changes, *prunes.changes]
+
+    async def _differs(self, change: Change) -> bool:
+        """Whether applying it would change the object. Raises ApiError where the server refuses it."""
+        version = self._cluster.cache.version(change.identity)
+        pair = (change.manifest.digest if change.manifest is not None else "", version)
+        confirmed = self._confirmed.setdefault(change.identity, set())
+        if pair in confirmed:
+            return True
+        if not await self._decider.confirmed(change):
+            return False
+        confirmed.intersection_update({each for each in confirmed if each[1] == version})
+        confirmed.add(pair)
+        return True
+
+
 async def preview(
     snapshot: Snapshot,
     specs: Specs,
@@ -36,35 +100,8 @@ async def preview(
     state: SourceState,
     messages: Iterable[str] = (),
 ) -> list[Change]:
-    """What a pass would do to each object that is not as Git states it.
-
-    What seems to differ is confirmed by a server-side dry-run, so that the server's own spelling of a value is not
-    shown as a change, and what the server would refuse is shown as refused (rules 13 and 15). Who may only read cannot
-    have it confirmed: what seems to differ is shown, then.
-    """
-    kinds = {manifest.gvk for manifest in manifests.items.values()}
-    left = state.kinds - {gvk.group_kind for gvk in kinds}
-    await cluster.watch([*kinds, *left], namespaces=config.namespaces)
-    claims = Claims()
-    certain = not (specs.quarantined or specs.unknown or manifests.unrendered)
-    claims.state(config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
-    decider = Decider(config, owner, cluster, claims)
-    changes: list[Change] = []
-    for change in await decider.changes(manifests.items, past=Past.of(state, Jobs(config.name, cluster.cache).there())):
-        if change.action is Action.UPDATE:
-            try:
-                if not await decider.confirmed(change):
-                    continue
-            except ApiError as error:
-                if _may_not_ask(error):
-                    changes.append(change)
-                    continue
-                change = replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
-        changes.append(change)
-    prunes = Pruner(config, owner, cluster.cache, claims).prunes(
-        snapshot, specs, manifests, changes, messages=messages, approved=state.approved, before=state.guard
-    )
-    return [*changes, *prunes.changes]
+    """As `Previewer.changes`, once."""
+    return await Previewer(cluster, config, owner).changes(snapshot, specs, manifests, state=state, messages=messages)
 
 
 def _may_not_ask(error: ApiError) -> bool:

@@ -7,11 +7,10 @@ previews; without one the cluster is imagined to be as the base says, and only t
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare
 from reconciler.diff.prune import JOB
 from reconciler.engine.claims import Claims
-from reconciler.engine.preview import preview
+from reconciler.engine.preview import Previewer
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.schemas import CRD_KIND, Schemas
 from reconciler.engine.surroundings import Desired
@@ -35,14 +34,7 @@ class Effects:
 
 
 async def on_cluster(
-    base: Desired,
-    head: Desired,
-    *,
-    cluster: Cluster,
-    config: SourceConfig,
-    owner: Owner,
-    state: SourceState,
-    messages: Iterable[str] = (),
+    base: Desired, head: Desired, *, previewer: Previewer, state: SourceState, messages: Iterable[str] = ()
 ) -> Effects:
     """Beside what the cluster has now. `messages` are those of the commits from what was applied to the head.
 
@@ -50,15 +42,8 @@ async def on_cluster(
     """
 
     async def previewed(desired: Desired, said: Iterable[str]) -> dict[Identity, Change]:
-        changes = await preview(
-            desired.snapshot,
-            desired.specs,
-            desired.manifests,
-            cluster=cluster,
-            config=config,
-            owner=owner,
-            state=state,
-            messages=said,
+        changes = await previewer.changes(
+            desired.snapshot, desired.specs, desired.manifests, state=state, messages=said
         )
         return {change.identity: change for change in changes if change.action not in _QUIET}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.cluster.cluster import Cluster
+from reconciler.engine.preview import Previewer
 from reconciler.engine.schemas import CRD_KIND
 from reconciler.engine.surroundings import Desired
 from reconciler.engine.wanting import Wanting
@@ -39,12 +40,13 @@ class Beside:
 
 
 class Reviewer:
-    """Reviews merges of one source; what revisions have in common is read once."""
+    """Reviews merges of one source; what revisions have in common is read, and compared with the cluster, once."""
 
     def __init__(self, config: SourceConfig, owner: Owner, wanting: Wanting) -> None:
         self._config = config
         self._owner = owner
         self._wanting = wanting
+        self._previewer: tuple[Cluster, Previewer] | None = None
 
     async def review(self, base: Snapshot, merged: Snapshot, head: Revision, beside: Beside) -> Review:
         """What `merged` would do to `base`: what merging `head` into it gives.
@@ -78,15 +80,12 @@ class Reviewer:
     async def _effects(self, before: Desired, after: Desired, beside: Beside) -> Effects:
         if beside.cluster is None:
             return on_base(before, after, config=self._config, owner=self._owner, messages=beside.messages)
-        return await on_cluster(
-            before,
-            after,
-            cluster=beside.cluster,
-            config=self._config,
-            owner=self._owner,
-            state=beside.state or SourceState(self._config.name),
-            messages=beside.messages,
-        )
+        known = self._previewer
+        if known is None or known[0] is not beside.cluster:
+            previewer = Previewer(beside.cluster, self._config, self._owner)
+            known = self._previewer = (beside.cluster, previewer)
+        state = beside.state or SourceState(self._config.name)
+        return await on_cluster(before, after, previewer=known[1], state=state, messages=beside.messages)
 
 
 def _what(problem: Problem) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from virtual import virtual
 from world import World, world
 
 from reconciler.engine.filling import Filler
+from reconciler.engine.preview import Previewer
 from reconciler.engine.wanting import Wanting
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
@@ -65,7 +66,8 @@ async def told_the_truth(w: World, first: dict[str, str], second: dict[str, str]
         wanting = Wanting(config, owner, repository, scopes=cluster.discovery.scopes, fill=Filler(config, cluster).fill)
         before, after = await wanting.of(base), await wanting.of(head)
         state = await w.state()
-        beside = await on_cluster(before, after, cluster=cluster, config=config, owner=owner, state=state)
+        previewer = Previewer(cluster, config, owner)
+        beside = await on_cluster(before, after, previewer=previewer, state=state)
         alone = on_base(before, after, config=config, owner=owner)
     finally:
         await cluster.close()
