@@ -6,8 +6,9 @@
 renders both revisions and compares both with the server. Then a second plan in one process, as the review of a pull
 request that is pushed to again. Beside them, in the same run, `kubectl diff --server-side` of the head's objects. Each
 of the 20 changes is one line of another ConfigMap. The server is a fresh etcd and kube-apiserver (tests/controlplane,
-without controllers). The last line is JSON: {"warm_s", "cold_s", "offline_s", "kubectl_diff_s", "requests"}: `offline_s`
-is `cold_s` without a server, `requests` are those of the second plan.
+without controllers). The last line is JSON:
+{"warm_s", "cold_s", "offline_s", "kubectl_diff_s", "requests"}: `offline_s` is `cold_s` without a server, `requests`
+are those of the second plan.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from change import OBJECTS, config_map, git, repository
 from first_sync import BIN, on_fresh_server, timed
 
 from reconciler.cli import main as command_line
-from reconciler.cli.merge import opened
+from reconciler.cli.reviewing import opened
 
 CHANGES = 2  # the exit code of a plan that has some
 

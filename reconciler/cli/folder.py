@@ -36,7 +36,7 @@ class Folder:
         """What to render Images as: where nobody knows what one means, as something that is clearly none."""
         if self.images.pinned is None:
             return None
-        from reconciler.cli.imaged import stand_ins
+        from reconciler.engine.image_documents import stand_ins
 
         return stand_ins(self.specs, self.images)
 

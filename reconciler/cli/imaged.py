@@ -29,16 +29,14 @@ from reconciler.images.registry import Registry
 from reconciler.images.session import Session
 from reconciler.images.stated import Commit, Pin, Stated, recovered
 from reconciler.kube.names import Identity
-from reconciler.model.image import Pinned, Registries, Unknown
+from reconciler.model.image import Registries, Unknown
 from reconciler.model.imaging import BuildConfig, ImagesConfig, Tags
 from reconciler.model.snapshot import Blobs, Snapshot
-from reconciler.model.spec import ImageSpec, Specs
-from reconciler.render.image import images
+from reconciler.model.spec import Specs
 from reconciler.specs.load import Loader
 
 _DEADLINE: Final = 5.0  # seconds of trying again: a person waits
 _BUILDAH_FOLDER: Final = "reconciler-build-"
-_UNKNOWN: Final = "not-known-yet"  # a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +154,6 @@ class FolderLook:
 
     async def close(self) -> None:
         """Nothing is left open."""
-
-
-def stand_ins(specs: Specs, found: Known) -> Pinned:
-    """What is known, and for the rest something to render with that is clearly none."""
-    pinned = found.pinned if found.pinned is not None else images(specs)
-    filled = dict(pinned)
-    for identity, document in specs.documents.items():
-        if isinstance(document.spec, ImageSpec) and isinstance(pinned[identity], Unknown):
-            filled[identity] = f"{document.spec.repository}:{_UNKNOWN}"
-    return filled
 
 
 def _show(target: Reference, line: str) -> None:

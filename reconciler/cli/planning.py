@@ -13,14 +13,16 @@ from reconciler.cli.snapshots import listed, objects
 from reconciler.clock import Clock, SystemClock
 from reconciler.cluster.cache import LiveCache
 from reconciler.engine.demanding import Follows
-from reconciler.engine.filling import Asking, Filler, Records
+from reconciler.engine.filling import Asking, Filler, Records, settled
 from reconciler.engine.histories import DemandMaps, HistoryMaps
 from reconciler.engine.planning import ClusterPlanning, Made
 from reconciler.engine.showing import Shown, known, show
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ClusterSeen
-from reconciler.model.filled import NOTHING, Filling
+from reconciler.model.filled import NOTHING, Filling, Record
+from reconciler.model.image import Pinned
 from reconciler.model.planner_config import PlannerConfig
+from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
 from reconciler.model.usage import Usage
 from reconciler.planner import configured
@@ -65,16 +67,17 @@ class Preview(NamedTuple):
     shown: Shown | None = None
 
 
-class _Planner:
+class Planner:
     """Decides as a daemon with the same configuration would if the folder were its only source: what other sources have
-    stays where it runs."""
+    stays where it runs. `made` is the newest plan."""
 
     def __init__(
         self, config: PlannerConfig, found: Sequence[Mapping[str, Any]], usage: Usage, *, clock: Clock
     ) -> None:
-        self._made: Made | None = None
+        self.made: Made | None = None
+        self.there = Listed(found)
         self.planning = ClusterPlanning(
-            Listed(found),
+            self.there,
             Stored(usage),
             pools=configured.pools(config),
             policy=lambda wishes: configured.policy(config, wishes).policy,
@@ -84,15 +87,40 @@ class _Planner:
             clock=clock,
             interval=float("inf"),
             published=self._take,
+            at_once=True,
         )
 
     def _take(self, made: Made) -> None:
-        self._made = made
+        self.made = made
 
     def preview(self, filling: Filling, cache: LiveCache) -> Preview:
         """`cache` has what was filled in before."""
-        shown = show(self._made, known(self._made, Records(cache))) if self._made is not None else None
+        shown = show(self.made, known(self.made, Records(cache))) if self.made is not None else None
         return Preview(filling, self.planning.pools, shown)
+
+
+class ImaginedFiller:
+    """Fills in for a cluster in a file: nothing is on record there but what was filled in at the last call."""
+
+    def __init__(self, planner: Planner, source: str) -> None:
+        self._planner = planner
+        self._source = source
+        self._drafter = Drafter()
+        self._recorded: Filling | None = None
+
+    async def fill(self, specs: Specs, images: Pinned | None = None) -> Filling:
+        """As `Filler.fill`."""
+        drafts = self._drafter.drafts(specs, self._planner.planning.pools, pinned=images)
+        before = self._recorded or NOTHING
+        asking = Asking(drafts, before, wish=specs.planner)
+        advice = await self._planner.planning.advise(self._source, asking) or NOTHING
+        filled: dict[Identity, Record] = {}
+        for identity, draft in drafts.items():
+            record = settled(draft.hash, advice.get(identity), before.get(identity), exists=False, planning=True)
+            if draft.plannable and record is not None:
+                filled[identity] = record
+        self._recorded = filled
+        return filled
 
 
 def _configured(args: argparse.Namespace) -> PlannerConfig | None:
@@ -100,25 +128,37 @@ def _configured(args: argparse.Namespace) -> PlannerConfig | None:
     return read_config(args.config).planner if args.config else None
 
 
-async def live(args: argparse.Namespace, it: Session, folder: Folder, state: SourceState) -> Preview:
-    """From the cluster, with what its planner has measured; what is on record, where no planner is configured."""
-    config, store = folder_config(args), it.store if state.kinds else None
+async def live_planner(args: argparse.Namespace, it: Session) -> Planner | None:
+    """For the cluster as it is, with what its planner has measured; None where none is configured."""
     planner_config = _configured(args)
     if planner_config is None:
-        return Preview(await Filler(config, it.cluster).fill(folder.specs, folder.pinned))
+        return None
     history = await HistoryMaps(it.cluster, it.namespace, clock=it.clock).look()
     demands = await DemandMaps(it.cluster, it.namespace, clock=it.clock).look()
     usage = replace(history.usage(), demand=demands.demand())
-    planner = _Planner(planner_config, await listed(it), usage, clock=it.clock)
+    return Planner(planner_config, await listed(it), usage, clock=it.clock)
+
+
+def imagined_planner(args: argparse.Namespace) -> Planner | None:
+    """For the cluster of --snapshot; None without one."""
+    if not args.snapshot:
+        return None
+    return Planner(_configured(args) or PlannerConfig(), objects(args.snapshot), Usage(), clock=SystemClock())
+
+
+async def live(args: argparse.Namespace, it: Session, folder: Folder, state: SourceState) -> Preview:
+    """From the cluster, with what its planner has measured; what is on record, where no planner is configured."""
+    config, store = folder_config(args), it.store if state.kinds else None
+    planner = await live_planner(args, it)
+    if planner is None:
+        return Preview(await Filler(config, it.cluster).fill(folder.specs, folder.pinned))
     filling = await Filler(config, it.cluster, planner.planning, store).fill(folder.specs, folder.pinned)
     return planner.preview(filling, it.cluster.cache)
 
 
 async def imagined(args: argparse.Namespace, folder: Folder, source: str) -> Preview:
     """For the cluster of --snapshot: nothing is on record, nothing measured. Without one nothing is filled in."""
-    if not args.snapshot:
+    planner = imagined_planner(args)
+    if planner is None:
         return Preview()
-    planner = _Planner(_configured(args) or PlannerConfig(), objects(args.snapshot), Usage(), clock=SystemClock())
-    drafts = Drafter().drafts(folder.specs, planner.planning.pools, pinned=folder.pinned)
-    filling = await planner.planning.advise(source, Asking(drafts, {}, wish=folder.specs.planner))
-    return planner.preview(filling or NOTHING, LiveCache())
+    return planner.preview(await ImaginedFiller(planner, source).fill(folder.specs, folder.pinned), LiveCache())

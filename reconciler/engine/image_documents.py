@@ -1,16 +1,21 @@
 """From Image documents to what is to be looked up, and from what was found to what is rendered and shown. Pure."""
 
+from typing import Final
+
 from reconciler.engine.image_telling import failure, told
 from reconciler.engine.images import Known
 from reconciler.errors import ImageError
 from reconciler.images.reference import Reference
 from reconciler.images.stated import Pin, Pins, Stated
 from reconciler.kube.names import Identity
-from reconciler.model.image import Unknown
+from reconciler.model.image import Pinned, Unknown
 from reconciler.model.imaging import Tags
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.spec import ImageSpec, Origin, Specs
 from reconciler.model.state import Held
+from reconciler.render.image import images
+
+_UNKNOWN: Final = "not-known-yet"  # a tag
 
 
 def stated_images(specs: Specs, tags: Tags) -> list[Stated]:
@@ -57,6 +62,16 @@ def known(specs: Specs, pins: Pins) -> Known:
             problems.append(_problem(identity, document.origin, text, error.hint))
             held.append(Held(identity, "", text, error.hint))
     return Known(pinned, tuple(problems), tuple(held))
+
+
+def stand_ins(specs: Specs, found: Known) -> Pinned:
+    """What is known, and for the rest something to render with that is clearly none."""
+    pinned = found.pinned if found.pinned is not None else images(specs)
+    filled = dict(pinned)
+    for identity, document in specs.documents.items():
+        if isinstance(document.spec, ImageSpec) and isinstance(pinned[identity], Unknown):
+            filled[identity] = f"{document.spec.repository}:{_UNKNOWN}"
+    return filled
 
 
 def _problem(identity: Identity, origin: Origin, text: str, hint: str) -> Problem:

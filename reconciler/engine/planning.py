@@ -109,7 +109,8 @@ class ClusterPlanning:
     `policy` is made of what the sources' repositories would like.
     `ours` says at this instant whether we are the planner of the cluster (rule 21). Where nodes and pods cannot be
     read, another plans, or planning fails, nothing is said, and what was filled in stays. Without `moving` no pod that
-    runs is ever moved. Each plan is `published`, which must not block.
+    runs is ever moved. Each plan is `published`, which must not block. `at_once`: each question is answered by a new
+    plan, as for a command.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class ClusterPlanning:
         interval: float,
         published: Callable[[Made], None] = lambda _made: None,
         moving: Moving | None = None,
+        at_once: bool = False,
     ) -> None:
         self._cluster = cluster
         self._measured = measured
@@ -138,6 +140,7 @@ class ClusterPlanning:
         self._interval = interval
         self._published = published
         self._moving = moving
+        self._at_once = at_once
         self._sources: dict[str, _Source] = {}
         self._made: Made | None = None
         self._planned: Mapping[str, _Source] = {}  # those that the newest plan is for
@@ -157,7 +160,7 @@ class ClusterPlanning:
     async def advise(self, source: str, asking: Asking) -> Filling | None:
         """Where all that is asked for was filled in before, there is no wait for a new plan: it comes by itself."""
         asked = self._sources[source] = _Source(asking)
-        if asking.news:
+        if asking.news or self._at_once:
             if not await self._able():
                 return self._answered(asked, None)
             try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.claims import Claims
@@ -16,6 +17,9 @@ from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
+
+_Asked = tuple[Identity, str, str]  # with the digest of a manifest and a resourceVersion
+_REMEMBERED: Final = 10_000  # dry-runs; more are asked for again
 
 
 def offline(manifests: Manifests) -> list[Change]:
@@ -35,7 +39,7 @@ class Previewer:
         self._claims = Claims()
         self._decider = Decider(config, owner, cluster, self._claims)
         self._pruner = Pruner(config, owner, cluster.cache, self._claims)
-        self._confirmed: dict[Identity, set[tuple[str, str]]] = {}  # digests and resourceVersions
+        self._confirmed: set[_Asked] = set()
 
     async def changes(
         self,
@@ -77,15 +81,15 @@ class Previewer:
 
     async def _differs(self, change: Change) -> bool:
         """Whether applying it would change the object. Raises ApiError where the server refuses it."""
-        version = self._cluster.cache.version(change.identity)
-        pair = (change.manifest.digest if change.manifest is not None else "", version)
-        confirmed = self._confirmed.setdefault(change.identity, set())
-        if pair in confirmed:
+        digest = change.manifest.digest if change.manifest is not None else ""
+        asked = (change.identity, digest, self._cluster.cache.version(change.identity))
+        if asked in self._confirmed:
             return True
         if not await self._decider.confirmed(change):
             return False
-        confirmed.intersection_update({each for each in confirmed if each[1] == version})
-        confirmed.add(pair)
+        if len(self._confirmed) >= _REMEMBERED:
+            self._confirmed.clear()
+        self._confirmed.add(asked)
         return True
 
 

@@ -14,6 +14,7 @@ from reconciler.engine.filling import Planning
 from reconciler.engine.images import Known, Trees
 from reconciler.kube.names import Identity
 from reconciler.model.event import Sink
+from reconciler.model.filled import Filling
 from reconciler.model.manifest import Manifests
 from reconciler.model.problem import Problem
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
@@ -58,6 +59,7 @@ class Desired:
     specs: Specs
     manifests: Manifests
     images: Known = field(default_factory=Known)
+    filling: Filling = field(default_factory=dict)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -73,4 +73,4 @@ class Wanting:
         filling = await self._fill(specs, images.pinned)
         # Long where much is new: the loop has others to serve.
         manifests = await asyncio.to_thread(self._render, specs, filling, images=images.pinned)
-        return Desired(snapshot, specs, manifests, images)
+        return Desired(snapshot, specs, manifests, images, filling)

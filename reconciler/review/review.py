@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.engine.graph import rank
+from reconciler.engine.surroundings import Desired
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.problem import Problem, Severity
 from reconciler.model.review import Risk, Verdict
 from reconciler.model.review_rules import Level
 from reconciler.model.snapshot import Revision
+from reconciler.review.building import ImageChange
+from reconciler.review.decisions import Decisions
 from reconciler.review.effects import Effects
 
 _DONE = (Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCONFIRMED)
@@ -19,7 +22,9 @@ _DONE = (Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCO
 class Review:
     """Of one source. `against` says in words what the head was compared with beside the base.
 
-    `problems` are the head's, `inherited` those of them that the base has, too: these are not the merge's.
+    `wanted` is what the merge would make true. `images` would be built or mean something else; `decisions` are the
+    planner's, None where nobody plans. `problems` are the head's, `inherited` those of them that the base has, too:
+    these are not the merge's.
     """
 
     source: str
@@ -30,6 +35,9 @@ class Review:
     problems: tuple[Problem, ...]
     inherited: frozenset[Problem]
     risks: tuple[Risk, ...]
+    wanted: Desired
+    images: tuple[ImageChange, ...] = ()
+    decisions: Decisions | None = None
 
     @property
     def verdict(self) -> Verdict:

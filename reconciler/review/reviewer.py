@@ -1,14 +1,15 @@
 """From two revisions to a review of the merge of one into the other."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from reconciler.cluster.cluster import Cluster
+from reconciler.engine.planning import Made
 from reconciler.engine.preview import Previewer
 from reconciler.engine.schemas import CRD_KIND
 from reconciler.engine.surroundings import Desired
 from reconciler.engine.wanting import Wanting
-from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.kube.names import GroupKind, GroupVersionKind
 from reconciler.kube.openapi import catalog
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.config import SourceConfig
@@ -18,6 +19,8 @@ from reconciler.model.review_rules import ReviewRules
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.state import SourceState
 from reconciler.review.assess import assess
+from reconciler.review.building import image_changes
+from reconciler.review.decisions import compared
 from reconciler.review.effects import Effects, on_base, on_cluster
 from reconciler.review.review import Review
 from reconciler.review.risks.case import Case
@@ -36,16 +39,19 @@ class Beside:
     state: SourceState | None = None
     nodes: Sequence[NodeView] | None = None
     messages: tuple[str, ...] = ()
-    unplaced: Mapping[Identity, str] = field(default_factory=dict)
 
 
 class Reviewer:
     """Reviews merges of one source; what revisions have in common is read, and compared with the cluster, once."""
 
-    def __init__(self, config: SourceConfig, owner: Owner, wanting: Wanting) -> None:
+    def __init__(
+        self, config: SourceConfig, owner: Owner, wanting: Wanting, made: Callable[[], Made | None] = lambda: None
+    ) -> None:
+        """`made` gives the plan that the revision which was wanted last was filled in from; None where nobody plans."""
         self._config = config
         self._owner = owner
         self._wanting = wanting
+        self._made = made
         self._previewer: tuple[Cluster, Previewer] | None = None
 
     async def review(self, base: Snapshot, merged: Snapshot, head: Revision, beside: Beside) -> Review:
@@ -53,8 +59,9 @@ class Reviewer:
 
         Raises ReconcilerError where the repository or the cluster cannot be read.
         """
-        before = await self._wanting.of(base)
-        after = await self._wanting.of(merged)
+        before, without = await self._wanting.of(base), self._made()
+        after, with_ = await self._wanting.of(merged), self._made()
+        decisions = compared(without, with_) if without is not None and with_ is not None else None
         effects = await self._effects(before, after, beside)
         case = Case(
             base=before.manifests.items,
@@ -62,10 +69,10 @@ class Reviewer:
             changes=effects.merged,
             served=_served(beside.cluster, (*before.manifests.items.values(), *after.manifests.items.values())),
             nodes=beside.nodes,
-            unplaced=beside.unplaced,
+            unplaced=decisions.unplaced if decisions is not None else {},
         )
-        known = {_what(problem) for problem in (*before.specs.problems, *before.manifests.problems)}
-        problems = (*after.specs.problems, *after.manifests.problems)
+        known = {_what(problem) for problem in before.problems}
+        problems = after.problems
         return Review(
             source=self._config.name,
             base=base.revision,
@@ -75,6 +82,9 @@ class Reviewer:
             problems=problems,
             inherited=frozenset(problem for problem in problems if _what(problem) in known),
             risks=assess(case, before.specs.review or ReviewRules()),
+            wanted=after,
+            images=image_changes(before.images.pinned, after.images.pinned),
+            decisions=decisions,
         )
 
     async def _effects(self, before: Desired, after: Desired, beside: Beside) -> Effects:

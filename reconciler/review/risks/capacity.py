@@ -13,13 +13,14 @@ from reconciler.review.risks.case import Case, risk
 
 def find(case: Case) -> Iterator[Risk]:
     """Workloads that ask for more than the largest node has, and those that the planner finds no place for."""
-    for manifest, _before in case.touched():
-        if (why := case.unplaced.get(manifest.spec)) and manifest.identity.kind != "Service":
-            if pod_spec(manifest.identity.group_kind, manifest.object) is not None:
+    if case.unplaced:  # the merge may push aside what it does not touch
+        for manifest in case.head.values():
+            why = case.unplaced.get(manifest.spec)
+            if why and pod_spec(manifest.identity.group_kind, manifest.object) is not None:
                 yield risk(RiskCode.NO_ROOM, manifest, why)
-            continue
+    for manifest, _before in case.touched():
         spec = pod_spec(manifest.identity.group_kind, manifest.object)
-        if spec is None or not case.nodes:
+        if spec is None or not case.nodes or manifest.spec in case.unplaced:
             continue
         try:
             asked = requested(spec)

@@ -1,0 +1,163 @@
+"""What a command that reviews merges holds open: the clone, the cluster if one is asked, and what was read so far."""
+
+import argparse
+import posixpath
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from msgspec.structs import replace
+
+from reconciler.cli.applied import work_tree
+from reconciler.cli.folder import folder_config
+from reconciler.cli.imaged import FolderLook
+from reconciler.cli.planning import ImaginedFiller, Planner, imagined_planner, live_planner
+from reconciler.cli.session import Session, session
+from reconciler.clock import SystemClock
+from reconciler.engine.filling import Filler
+from reconciler.engine.running import running_images
+from reconciler.engine.wanting import Fill, Wanting
+from reconciler.errors import ApiError, ConfigError
+from reconciler.kube.names import GroupKind
+from reconciler.model.cluster_view import NodeView
+from reconciler.model.config import GitCredentials, SourceConfig
+from reconciler.model.manifest import Owner
+from reconciler.model.reading import node_view
+from reconciler.model.snapshot import Revision
+from reconciler.review.building import Unbuilt
+from reconciler.review.review import Review
+from reconciler.review.reviewer import Beside, Reviewer
+from reconciler.source.environment import Settings, environment
+from reconciler.source.history import resolve
+from reconciler.source.process import GitJob
+from reconciler.source.repository import GitSource
+
+
+class Reviewing:
+    """Reviews the merge of --head into --base, as often as is asked."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        config: SourceConfig,
+        git: GitSource,
+        it: Session | None,
+        reviewer: Reviewer,
+        nodes: Sequence[NodeView] | None,
+        planner: Planner | None,
+    ) -> None:
+        self.config = config
+        self.git = git
+        self.it = it
+        self.planner = planner
+        self._args = args
+        self._reviewer = reviewer
+        self._nodes = nodes
+
+    @property
+    def requests(self) -> int:
+        """That the cluster was sent so far."""
+        return sum(self.it.cluster.requests.values()) if self.it is not None else 0
+
+    async def revisions(self) -> tuple[Revision, Revision]:
+        """Of the base and the head, as they are now. Raises ReconcilerError."""
+        base, head = [
+            (await self.git.snapshot(commit_of(self._args, rev))).revision for rev in (self._args.base, self._head)
+        ]
+        return base, head
+
+    async def review(self) -> Review:
+        """Raises ReconcilerError."""
+        head = await self.git.snapshot(commit_of(self._args, self._head))
+        base = await self.git.snapshot(commit_of(self._args, self._args.base))
+        merged = await self.git.merge(base.revision.commit, head.revision.commit)
+        state = await self.it.state(self.config.name) if self.it is not None else None
+        applied = state.applied.commit if state is not None and state.applied else base.revision.commit
+        beside = Beside(
+            cluster=self.it.cluster if self.it is not None else None,
+            state=state,
+            nodes=self._nodes,
+            messages=await self.git.messages(applied, head.revision.commit),
+        )
+        return await self._reviewer.review(base, merged, head.revision, beside)
+
+    @property
+    def _head(self) -> str:
+        return self._args.head or "HEAD"
+
+
+@asynccontextmanager
+async def opened(args: argparse.Namespace) -> AsyncIterator[Reviewing]:
+    """As the flags of `plan` say: beside a cluster, one in a file, or the base alone. Raises ReconcilerError."""
+    async with AsyncExitStack() as stack:
+        config, git = repository(stack, args, args.head or "HEAD")
+        if args.offline or args.snapshot:
+            owner = Owner("offline", config.name)
+            planner = imagined_planner(args)
+            fill = ImaginedFiller(planner, config.name).fill if planner is not None else None
+            images = Unbuilt(FolderLook(args, git), git)
+            reviewer = _reviewer(config, owner, planner, partial(Wanting, config, owner, git, images=images), fill)
+            nodes = planner.there.view({}).nodes if planner is not None else None
+            yield Reviewing(args, config, git, None, reviewer, nodes, planner)
+            return
+        it = await stack.enter_async_context(session(args))
+        await it.scopes()
+        owner = it.owner(config.name, await it.install(make=False))
+        planner = await live_planner(args, it)
+        planning = planner.planning if planner is not None else None
+        known = (await it.state(config.name)).kinds
+        images = Unbuilt(FolderLook(args, git, partial(running_images, it.cluster, it.store, config)), git)
+        scopes = it.cluster.discovery.scopes
+        wanting = partial(Wanting, config, owner, git, scopes=scopes, images=images)
+        fill = Filler(config, it.cluster, planning, it.store if known else None).fill
+        reviewer = _reviewer(config, owner, planner, wanting, fill)
+        yield Reviewing(args, config, git, it, reviewer, await _nodes(it), planner)
+
+
+def _reviewer(
+    config: SourceConfig,
+    owner: Owner,
+    planner: Planner | None,
+    wanting: Callable[..., Wanting],
+    fill: Fill | None,
+) -> Reviewer:
+    if planner is None:
+        return Reviewer(config, owner, wanting(fill=fill) if fill is not None else wanting())
+    return Reviewer(config, owner, wanting(fill=fill, pools=planner.planning.pools), lambda: planner.made)
+
+
+async def _nodes(it: Session) -> list[NodeView] | None:
+    """Those of the cluster; None where they may not be read."""
+    try:
+        return [node_view(live.object) for live in await it.cluster.list(GroupKind("", "Node"))]
+    except (ApiError, ValueError):
+        return None
+
+
+def repository(stack: AsyncExitStack, args: argparse.Namespace, rev: str) -> tuple[SourceConfig, GitSource]:
+    """The repository that PATH is in, as if the daemon watched it at `rev`. Raises ConfigError."""
+    top = work_tree(args.path)
+    if top is None:
+        raise ConfigError(f"{args.path} is in no Git work tree", hint="name a folder of a clone")
+    inside = Path(args.path).resolve().relative_to(top.resolve()).as_posix()
+    config = folder_config(args)
+    paths = tuple(posixpath.normpath(posixpath.join(inside, path)) for path in config.paths)
+    config = replace(config, url=str(top), ref=commit_of(args, rev), paths=paths)
+    cache = Path(stack.enter_context(TemporaryDirectory()))
+    git = GitSource(config, cache, clock=SystemClock(), random=Random(0))  # noqa: S311 - jitter
+    stack.push_async_callback(git.close)
+    return config, git
+
+
+def commit_of(args: argparse.Namespace, rev: str) -> str:
+    """The commit that a word means in the work tree. Raises ConfigError."""
+    git = GitJob(Path(args.path).resolve(), Settings(environment(None, GitCredentials())), bare=False)
+    commit = None if rev.startswith("-") else resolve(git, rev)
+    if commit is None:
+        raise ConfigError(
+            f"there is no revision {rev!r} in {args.path}", hint="a branch, a tag or a commit; fetch first?"
+        )
+    return commit
