@@ -7,13 +7,14 @@ renders both revisions and compares both with the server. Then a second plan in 
 request that is pushed to again. Beside them, in the same run, `kubectl diff --server-side` of the head's objects. Each
 of the 20 changes is one line of another ConfigMap. The server is a fresh etcd and kube-apiserver (tests/controlplane,
 without controllers). The last line is JSON:
-{"warm_s", "cold_s", "offline_s", "kubectl_diff_s", "requests"}: `offline_s` is `cold_s` without a server, `requests`
-are those of the second plan.
+{"warm_s", "cold_s", "cold_cpu_s", "offline_s", "kubectl_diff_s", "requests"}: `cold_cpu_s` is processor time, which
+says more on a busy machine, `offline_s` is `cold_s` without a server, `requests` are those of the second plan.
 """
 
 import argparse
 import asyncio
 import json
+import resource
 import subprocess
 import time
 from pathlib import Path
@@ -29,15 +30,21 @@ from reconciler.cli.reviewing import opened
 CHANGES = 2  # the exit code of a plan that has some
 
 
-def plan(folder: Path, *flags: str) -> float:
-    """Seconds of a new process."""
+def cpu() -> float:
+    """Seconds of processor time of all processes that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def plan(folder: Path, *flags: str) -> tuple[float, float]:
+    """Seconds of a new process, and of processor time in it and its Git."""
     command = [str(BIN / "reconciler"), "plan", str(folder), "--base", "main", "--head", "change", *flags]
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu()
     done = subprocess.run([*command, "--output", "json"], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
+    seconds, used = time.perf_counter() - began, cpu() - used
     if done.returncode != CHANGES:
         raise SystemExit(f"the plan failed: {done.stderr or done.stdout[-2000:]}")
-    return seconds
+    return seconds, used
 
 
 async def warm(folder: Path, flags: list[str]) -> tuple[float, int]:
@@ -55,7 +62,7 @@ def measure(server: Path, folder: Path) -> dict[str, Any]:
     flags = ["--kubeconfig", admin, "--state-namespace", "default", "--source", "settings"]
     git(folder, "checkout", "--quiet", "main")
     timed([str(BIN / "reconciler"), "apply", str(folder), "--no-wait", "--output", "json", *flags])
-    cold = plan(folder, *flags)
+    cold, used = plan(folder, *flags)
     seconds, requests = asyncio.run(warm(folder, flags))
     git(folder, "checkout", "--quiet", "change")
     began = time.perf_counter()
@@ -64,7 +71,7 @@ def measure(server: Path, folder: Path) -> dict[str, Any]:
     if done.returncode != 1:  # there are differences
         raise SystemExit(f"kubectl diff failed: {done.stderr}")
     theirs = time.perf_counter() - began
-    return {"warm_s": seconds, "cold_s": cold, "kubectl_diff_s": theirs, "requests": requests}
+    return {"warm_s": seconds, "cold_s": cold, "cold_cpu_s": used, "kubectl_diff_s": theirs, "requests": requests}
 
 
 def main() -> None:
@@ -84,7 +91,7 @@ def main() -> None:
         for number in range(changes):
             (folder / f"settings-{number:04}.yaml").write_text(config_map(number, "second"))
         git(folder, "commit", "--quiet", "-am", "Change")
-        figures["offline_s"] = plan(folder, "--offline")
+        figures["offline_s"], _ = plan(folder, "--offline")
         on_fresh_server(contenders)
     figures = {name: round(value, 2) for name, value in figures.items()}
     print(f"{changes} lines of {OBJECTS} objects: {figures['warm_s']} s the second time, {figures['cold_s']} s anew")

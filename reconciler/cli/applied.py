@@ -157,12 +157,14 @@ async def _repository(stack: AsyncExitStack, config: SourceConfig) -> tuple[Snap
 
 
 def work_tree(path: str) -> Path | None:
-    """The top of the Git work tree that `path` is in."""
+    """The top of the Git work tree that `path` is in; a bare repository is its own."""
     if not Path(path).is_dir():
         raise ConfigError(f"there is no folder {path}", hint="name the folder that holds the specs, or --repo")
     git = GitJob(Path(path).resolve(), Settings(environment(None, GitCredentials())), bare=False)
     try:
-        return Path(git.run("rev-parse", "--show-toplevel").decode().rstrip("\n"))
+        bare = git.run("rev-parse", "--is-bare-repository").strip() == b"true"
+        asked = "--absolute-git-dir" if bare else "--show-toplevel"
+        return Path(git.run("rev-parse", asked).decode().rstrip("\n"))
     except GitFailed:
         return None
 

@@ -16,17 +16,31 @@ def flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--head", metavar="REV", help="what is merged (default: HEAD of the work tree)")
 
 
+def asked(args: argparse.Namespace) -> bool:
+    """Whether a merge is meant: also where a script's variable is empty, which is a mistake and no other question."""
+    return args.base is not None or args.head is not None
+
+
 def show(args: argparse.Namespace) -> int:
     """Exit code 0: it does nothing, 2: it does something, 1: it is blocked, invalid or cannot be merged."""
     import asyncio
 
-    from reconciler.cli.show import out
     from reconciler.errors import ConfigError
-    from reconciler.model.review import Verdict
 
     if not args.base:
-        raise ConfigError("--head without --base", hint="name what it is merged into: --base main")
-    review = asyncio.run(_review(args))
+        what = "--head without --base" if args.base is None else "--base names nothing"
+        raise ConfigError(what, hint="name what it is merged into: --base main")
+    return asyncio.run(_show(args))
+
+
+async def _show(args: argparse.Namespace) -> int:
+    """A number only: asyncio writes down the whole of what comes out of its run, to forget it."""
+    from reconciler.cli.reviewing import opened
+    from reconciler.cli.show import out
+    from reconciler.model.review import Verdict
+
+    async with opened(args) as reviewing:
+        review = await reviewing.review()
     out(_rendered(review, args.output).rstrip("\n"))
     if review.verdict in (Verdict.BLOCK, Verdict.INVALID):
         return ERROR
@@ -47,10 +61,3 @@ def _rendered(review: "Review", output: str) -> str:
         case "sarif":
             return sarif.render(review)
     return text.render(review, color=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-
-
-async def _review(args: argparse.Namespace) -> "Review":
-    from reconciler.cli.reviewing import opened
-
-    async with opened(args) as reviewing:
-        return await reviewing.review()

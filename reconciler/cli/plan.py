@@ -51,7 +51,7 @@ def add(verbs: Verbs) -> None:
 
 def plan(args: argparse.Namespace) -> int:
     """Exit code 0: nothing to do, 2: there are changes, 1: something is wrong."""
-    return merge.show(args) if args.base or args.head else _show(args, prunes=True)
+    return merge.show(args) if merge.asked(args) else _show(args, prunes=True)
 
 
 def diff(args: argparse.Namespace) -> int:

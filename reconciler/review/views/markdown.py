@@ -9,6 +9,7 @@ from reconciler.model.review import Risk
 from reconciler.model.review_rules import Level
 from reconciler.plural import counted
 from reconciler.review.review import Review
+from reconciler.review.views import beside
 from reconciler.review.views.summary import TITLES, between, by_code, headline
 
 _SHOWN: Final = 20  # of one code; the others are counted
@@ -20,7 +21,8 @@ def render(review: Review, *, limit: int = LIMIT) -> str:
     """In at most `limit` characters. What did not fit is counted."""
     text = f"## {plain(headline(review))}\n\n"
     text += _dangers(review, limit // _PART)
-    tail = _order(review, limit // (2 * _PART)) + _anyway(review, limit // (2 * _PART))
+    room = limit // (4 * _PART)
+    tail = _images(review, room) + _planned(review, room) + _order(review, room) + _anyway(review, room)
     tail += f"\n<sub>{plain(between(review))}</sub>\n"
     changes = markdown.render(review.effects.merged, review.problems, limit=max(0, limit - len(text) - len(tail)))
     return text + changes + tail
@@ -45,6 +47,22 @@ def _dangers(review: Review, room: int) -> str:
 def _danger(risk: Risk) -> str:
     place = f" ({code(str(risk.origin))})" if risk.origin is not None else ""
     return f"- {code(str(risk.identity))}: {plain(risk.message)}{place}\n"
+
+
+def _images(review: Review, room: int) -> str:
+    lines = beside.images(review)
+    builds = sum(change.builds for change in review.images)
+    title = f"Images: {builds} would be built" if builds else "Images"
+    return _folded(title, lines, room) if lines else ""
+
+
+def _planned(review: Review, room: int) -> str:
+    lines = beside.decisions(review)
+    found = review.decisions
+    if found is None or not lines:
+        return ""
+    cost = f", {found.after - found.before:+.2f} a month" if found.before != found.after else ""
+    return _folded(f"Planned otherwise: {counted(len(found.changed), 'workload')}{cost}", lines, room)
 
 
 def _order(review: Review, room: int) -> str:

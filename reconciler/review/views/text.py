@@ -4,16 +4,19 @@ from reconciler.diff.views import text
 from reconciler.diff.views.fields import visible
 from reconciler.diff.views.summary import sentence
 from reconciler.review.review import Review
+from reconciler.review.views import beside
 from reconciler.review.views.summary import TITLES, between, by_code, headline
 
 
 def render(review: Review, *, color: bool = False) -> str:
-    """The changes with their fields, then the order, the dangers and the verdict."""
+    """The changes with their fields, then the order, images, what is planned, the dangers and the verdict."""
     lines = []
     steps = review.order
     if len(steps) > 1:
         lines.append("order of application:")
         lines += [f"  {number}. {', '.join(map(str, step))}" for number, step in enumerate(steps, 1)]
+    for title, found in (("images:", beside.images(review)), ("planned:", beside.decisions(review))):
+        lines += [title, *(f"  {line}" for line in found)] if found else []
     if review.effects.anyway:
         lines.append(f"happens without this merge, too: {sentence(review.effects.anyway)}")
         lines += [f"  {change.identity}: {change.reason}" for change in review.effects.anyway]
