@@ -20,6 +20,7 @@ from reconciler.daemon.publishing import Observer, Publisher
 from reconciler.daemon.unplaced import Unplaced
 from reconciler.daemon.usage import ask_as, questions_to
 from reconciler.engine.demanding import Demanding
+from reconciler.engine.evicting import Evicting
 from reconciler.engine.filling import Records
 from reconciler.engine.histories import DemandMaps, HistoryMaps
 from reconciler.engine.measuring import Measuring
@@ -104,6 +105,9 @@ class DaemonPlanner:
             clock=clock,
             observer=observer,
         )
+        moving = None
+        if config.evictions.per_cycle > 0:
+            moving = Evicting(cluster, config.evictions.per_cycle, ours=self.lease.held, clock=clock, emit=emit)
         self.planning = ClusterPlanning(
             self.roster,
             self.measuring or Unmeasured(),
@@ -115,6 +119,7 @@ class DaemonPlanner:
             clock=clock,
             interval=_INTERVAL,
             published=self.publisher.made,
+            moving=moving,
         )
 
     def status(self) -> PlannerStatus:

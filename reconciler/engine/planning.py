@@ -164,7 +164,8 @@ class ClusterPlanning:
             if not await self._able():
                 return self._answered(asked, None)
             try:
-                await self._plan(source, asked)
+                if (await self._plan(source, asked)).advised.plan.moves and self._moving is not None:
+                    self._changed.set()  # they are carried out where a plan is made between passes
             except Exception:
                 logger.exception("nothing is planned now; what was filled in stays")
                 return self._answered(asked, None)
@@ -216,10 +217,12 @@ class ClusterPlanning:
             if asked.told is not None and _numbers(asked.asking, made.advised.records) != asked.told:
                 self._wake(name)
         if self._moving is not None:
+            movable = {need.identity for need in made.advised.needs if need.movable}
             workloads = {
-                draft.identity: (name, draft.workload)
+                identity: (name, draft.workload)
                 for name, asking in made.asked.items()
-                for draft in asking.drafts.values()
+                for identity, draft in asking.drafts.items()
+                if identity in movable
             }
             await self._moving.carry_out(made.advised.plan.moves, made.seen.pods, workloads)
 
@@ -260,6 +263,7 @@ class ClusterPlanning:
                 allocation=self._allocation,
                 now=at,
                 previous=self._made.advised if self._made is not None else NOBODY,
+                moving=self._moving is not None,
             )
             seconds = self._clock.monotonic() - began
             self._made, self._planned = Made(found, seen, sources, at, seconds, policy), including

@@ -4,7 +4,7 @@ Imports numpy and the solver: import this module only when there is something to
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -61,8 +61,13 @@ def advised(
     allocation: Allocation,
     now: datetime,
     previous: Advised = NOBODY,
+    moving: bool = False,
 ) -> Advised:
-    """For all workloads of a cluster at once. Without `pools` they are told from the labels of the nodes."""
+    """For all workloads of a cluster at once. Without `pools` they are told from the labels of the nodes.
+
+    `moving`: somebody carries out moves, so that running replicas may be moved out of the way of waiting ones. Only of
+    a Deployment with two at least: a Job would begin anew, a lone replica would be missed.
+    """
     pools = pools or found(seen.nodes)
     running = _running(seen)
     spares = spread_over(seen.nodes, SPARES[policy.profile])
@@ -86,7 +91,8 @@ def advised(
                 notes.append(f"{draft.identity}: {usage.lacking[draft.identity]}")
         count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
         try:
-            needs.append(need(draft.identity, count, template, seen.around))
+            asks = need(draft.identity, count, template, seen.around)
+            needs.append(replace(asks, movable=moving and count > 1 and draft.workload.kind == "Deployment"))
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{draft.identity} is left out: {error}")
     made = plan(seen.nodes, seen.pods, needs, usage, pools, policy, previous.plan)

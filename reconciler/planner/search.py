@@ -162,19 +162,22 @@ class Search:
         self._keep(nodes, put)
 
     def _choose(self, shape: int, nodes: list[int], random: Random) -> list[int]:
-        """More nodes that the shape may use, rather such as have some room left."""
+        """More nodes that the shape may use, rather such as have some room left. Where these are few, others too: what
+        is in the way on the few must go somewhere."""
         usable = self._usable.get(shape)
         if usable is None:
             usable = self._usable[shape] = [n for n, room in enumerate(self._rooms) if _could(self._asks[shape], room)]
-        wanted = min(SMALLEST + int(random.random() * (LARGEST - SMALLEST + 1)), len(usable))
+        wanted = SMALLEST + int(random.random() * (LARGEST - SMALLEST + 1))
         gpu = self._asks[shape].count > 0
-        for _ in range(TRIES):
-            if len(nodes) >= wanted:
-                break
-            node = usable[int(random.random() * len(usable))]
-            left = sum(self._devices[node]) if gpu else self._free[node][0]
-            if node not in nodes and (left > 0 or random.random() > 0.8):
-                nodes.append(node)
+        for candidates in (usable, range(len(self._rooms)))[: 2 if 0 < len(usable) < wanted else 1]:
+            most = min(wanted, len(candidates))
+            for _ in range(TRIES):
+                if len(nodes) >= most:
+                    break
+                node = candidates[int(random.random() * len(candidates))]
+                left = sum(self._devices[node]) if gpu else self._free[node][0]
+                if node not in nodes and (left > 0 or random.random() > 0.8):
+                    nodes.append(node)
         return nodes
 
     def _order(self, pieces: list[int], random: Random) -> list[int]:

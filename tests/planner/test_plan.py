@@ -125,6 +125,15 @@ def test_moves_stay_within_the_disruption_budget() -> None:
     assert plan(nodes, running, [web, big], policy=Policy(move_budget=0)).moves == ()
 
 
+def test_what_is_in_the_way_may_go_where_the_waiting_one_cannot() -> None:
+    """The large one fits only the large node, from which the small one has to go to the small node."""
+    large = WorkloadNeed(identity("large"), 1, Resources(4000, 512 * MEBI))
+    nodes, running = [node("n0"), node("n1", "b", cpu=1000)], pods(WEB, "n0")
+    found = plan(nodes, running, [replace(WEB, replicas=1, movable=True), large])
+    assert found.moves == (Move(WEB.identity, "n0", "n1"),)
+    assert not found.unplaced
+
+
 def test_a_move_names_where_from_and_where_to() -> None:
     big = WorkloadNeed(identity("big"), 1, Resources(4000, 512 * MEBI))
     found = plan([node("n0"), node("n1", "b")], pods(WEB, "n0", "n1"), [replace(WEB, replicas=2, movable=True), big])

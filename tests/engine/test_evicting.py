@@ -1,0 +1,147 @@
+"""Moves of a plan, carried out by evictions (opt-in)."""
+
+from collections.abc import Collection
+from itertools import pairwise
+
+from both_servers import on_both
+from planned import POD, Planned, planned, planning
+from texts import deployment
+from virtual import virtual
+from world import World
+
+from reconciler.cluster.api import Api
+from reconciler.cluster.evict import evict
+from reconciler.model.event import EventType
+from reconciler.sandbox import nodes
+
+TWO = (nodes.Pool("cheap", 2, zones=("a", "b"), labels={"tier": "cheap"}),)  # of 4 cores
+
+
+def sized(name: str, cpu: str, replicas: int, p: Planned) -> str:
+    requests = f"  replicas: {replicas}\n  resources: {{requests: {{cpu: {cpu}}}}}\n"
+    return deployment(name, extra=requests + p.placement)
+
+
+async def crowded(p: Planned, small: str, large: str) -> None:
+    """A pod of `small` cores on each node, one core taken on one, and one pod that is too large for what is left."""
+    repository = await p.w.started({"web.yaml": sized("web", small, 2, p)})
+    assert len(set(await p.running(2, "web"))) == 2
+    repository.commit({"other.yaml": sized("other", "1", 1, p)}, "Another")
+    assert (await p.w.sync()).ok
+    await p.running(1, "other")
+    repository.commit({"api.yaml": sized("api", large, 1, p)}, "A large one")
+    assert (await p.w.sync()).ok
+
+
+@on_both
+async def test_a_pod_is_moved_out_of_the_way_of_one_that_waits(w: World) -> None:
+    """Each node has two cores taken, one of them three: there are three free, but not together."""
+    async with planning(w, TWO, evictions=1) as p:
+        await crowded(p, "2", "3")
+        (place,) = await p.running(1, "api")
+        assert set(await p.running(2, "web")) == {node.name for node in p.nodes} - {place}
+        (moved,) = w.heard(EventType.MOVED)
+        assert moved.source == w.name("shop")
+        assert f"is moved from node {place}: the plan has its place on" in moved.message
+        assert str(moved.identity) == f"Deployment/{w.space}/web"
+
+
+@virtual
+async def test_without_a_word_in_the_configuration_no_pod_is_ever_moved() -> None:
+    async with planned(TWO, interval=60) as p:
+        await crowded(p, "2", "3")
+        before = {pod["metadata"]["uid"] for pod in await p.pods("web")}
+        await p.w.clock.sleep(900)
+        assert {pod["metadata"]["uid"] for pod in await p.pods("web")} == before
+        assert p.planning.advised is not None
+        assert not p.planning.advised.plan.moves
+        assert sum(lack.count for lack in p.planning.advised.plan.unplaced.values()) == 1, "and nobody counts on it"
+
+
+@virtual
+async def test_a_pod_that_the_scheduler_puts_back_is_moved_again_only_after_pauses_that_grow() -> None:
+    """There is room for the small one where it was, before the large one could take it."""
+    async with planned(TWO, interval=60, evictions=1) as p:
+        await crowded(p, "500m", "4")
+        await p.w.clock.sleep(2100)
+        times = [event.time for event in p.w.heard(EventType.MOVED)]
+        first, second = ((after - before).total_seconds() for before, after in pairwise(times))
+        assert 600 <= first < 700
+        assert 1200 <= second < 1300
+
+
+@virtual
+async def test_a_lone_pod_is_never_moved() -> None:
+    async with planned(TWO, interval=60, evictions=5) as p:
+        pinned = sized("other", "3", 1, p).replace("placement: {", "placement: {zones: [b], ")
+        repository = await p.w.started({"other.yaml": pinned})
+        await p.running(1)
+        repository.commit({"web.yaml": sized("web", "2", 1, p)}, "A lone one, in the other zone")
+        assert (await p.w.sync()).ok
+        await p.running(1, "web")
+        pinned = pinned.replace("cpu: 3", "cpu: 2")
+        small = sized("small", "1", 1, p).replace("placement: {", "placement: {zones: [a], ")
+        repository.commit({"other.yaml": pinned, "small.yaml": small, "api.yaml": sized("api", "3", 1, p)}, "More")
+        assert (await p.w.sync()).ok
+        await p.w.clock.sleep(900)
+        assert not await p.pods("api")
+        assert not p.w.heard(EventType.MOVED)
+
+
+@virtual
+async def test_rule_21_who_lost_the_lease_moves_nobody() -> None:
+    async with planned(TWO, interval=60, evictions=1) as p:
+        await crowded(p, "2", "3")
+        p.ours = False
+        await p.w.clock.sleep(900)
+        assert not p.w.heard(EventType.MOVED)
+        p.ours = True
+        await p.running(1, "api")
+
+
+@virtual
+async def test_no_pod_is_moved_while_its_workload_lacks_one() -> None:
+    async with planned(TWO, interval=60, evictions=1) as p:
+        text = sized("web", "2", 2, p) + "  readinessProbe: {httpGet: {path: /, port: http}}\n"
+        await crowded(p, "2", "3")
+        commit = p.w.repositories["shop"].commit
+        commit({"web.yaml": text.replace("replicas: 2", "replicas: 3"), "api.yaml": sized("api", "3", 1, p)}, "More")
+        assert (await p.w.sync()).ok
+        await p.w.clock.sleep(900)
+        assert not p.w.heard(EventType.MOVED), "one of three has no place itself"
+
+
+@on_both
+async def test_a_budget_with_nothing_to_spare_keeps_its_pod_and_another_pod_of_the_name_its_life(w: World) -> None:
+    async with planning(w, TWO) as p:
+        await w.started({"web.yaml": sized("web", "1", 1, p)})
+        await p.running(1)
+        await w.create(
+            w.path("poddisruptionbudgets", "apis/policy/v1"),
+            {"metadata": {"name": "web"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": LABELS}}},
+        )
+
+        async def counted() -> bool:
+            found = await w.get("PodDisruptionBudget", "web", group="policy")
+            return found is not None and (found.get("status") or {}).get("currentHealthy") == 1
+
+        await w.until(counted)
+        (pod,) = await w.cluster.list(POD, w.space)
+        api = Api(w.cluster.transport)
+        assert not await evict(api, pod.identity, pod.uid)
+        assert await names(w) == {pod.identity.name}
+        await w.call("DELETE", w.path("poddisruptionbudgets/web", "apis/policy/v1"))
+        assert await evict(api, pod.identity, pod.uid)
+
+        async def gone() -> bool:
+            return pod.identity.name not in await names(w)
+
+        await w.until(gone)
+        assert await evict(api, pod.identity, pod.uid), "gone already"
+
+
+LABELS = {"app.kubernetes.io/name": "web"}
+
+
+async def names(w: World) -> Collection[str]:
+    return {pod.identity.name for pod in await w.cluster.list(POD, w.space)}
