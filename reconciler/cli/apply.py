@@ -1,6 +1,7 @@
 """`reconciler apply`: one pass over a folder of specs, as the daemon would make it."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from reconciler.cli.arguments import (
     Verbs,
@@ -14,12 +15,20 @@ from reconciler.cli.arguments import (
 )
 from reconciler.cli.exits import ERROR, OK
 
+if TYPE_CHECKING:
+    from reconciler.engine.filling import Planning
+    from reconciler.engine.images import Images
+    from reconciler.engine.surroundings import Repository
+
 
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("apply", help="make the cluster as a folder says, once", description=__doc__)
     repository_flags(parser)
     source_flags(parser)
     images_flag(parser)
+    parser.add_argument(
+        "--plan", metavar="FILE", help="what `reconciler plan --base REV --out FILE` saved, if all is as it was then"
+    )
     parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait until everything is healthy")
     parser.add_argument(
         "--timeout",
@@ -46,6 +55,7 @@ def apply(args: argparse.Namespace) -> int:
 
 
 async def _apply(args: argparse.Namespace) -> int:
+    from contextlib import AsyncExitStack
     from functools import partial
 
     from reconciler.cli.folder import FolderRepository, folder_config, overlay_hint, read_folder
@@ -62,10 +72,25 @@ async def _apply(args: argparse.Namespace) -> int:
     from reconciler.engine.surroundings import Surroundings
     from reconciler.errors import ConfigError
 
-    config = folder_config(args)
-    folder, _snapshot = await read_folder(args)
-    repository = FolderRepository(folder)
-    async with session(args) as it:
+    async with AsyncExitStack() as stack:
+        planning: Planning | None = None
+        images: Images
+        repository: Repository
+        if args.plan:
+            from reconciler.cli.saved import check, planned_source, read
+            from reconciler.review.saving import FrozenImages, FrozenPlanning
+
+            plan = read(args.plan)
+            config, repository = git = planned_source(stack, args, plan)
+            it = await stack.enter_async_context(session(args))
+            await check(args, it, *git, plan)
+            planning, images = FrozenPlanning(plan) if plan.planned else None, FrozenImages(plan)
+        else:
+            config = folder_config(args)
+            folder, _snapshot = await read_folder(args)
+            trees = repository = FolderRepository(folder)
+            it = await stack.enter_async_context(session(args))
+            images = FolderLook(args, trees, partial(running_images, it.cluster, it.store, config), builds=True)
         progress = Progress(args.output)
         install = await it.install(make=True)
         drifts = Drifts(progress, it.clock)
@@ -83,9 +108,10 @@ async def _apply(args: argparse.Namespace) -> int:
                 emit=progress,
                 concurrency=args.concurrency,
                 wait_timeout=args.timeout,
+                planning=planning,
             ),
             Warden(config, owner, it.cluster, drifts, clock=it.clock, random=it.random),
-            FolderLook(args, repository, partial(running_images, it.cluster, it.store, config), builds=True),
+            images,
         )
         await reconciler.poll()
         if await reconciler.suspended():

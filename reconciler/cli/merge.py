@@ -14,11 +14,12 @@ def flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("a merge")
     group.add_argument("--base", metavar="REV", help="what is merged into: a branch, a tag or a commit")
     group.add_argument("--head", metavar="REV", help="what is merged (default: HEAD of the work tree)")
+    group.add_argument("--out", metavar="FILE", help="save the plan: `reconciler apply --plan FILE` makes it so")
 
 
 def asked(args: argparse.Namespace) -> bool:
     """Whether a merge is meant: also where a script's variable is empty, which is a mistake and no other question."""
-    return args.base is not None or args.head is not None
+    return any(flag is not None for flag in (args.base, args.head, args.out))
 
 
 def show(args: argparse.Namespace) -> int:
@@ -28,7 +29,8 @@ def show(args: argparse.Namespace) -> int:
     from reconciler.errors import ConfigError
 
     if not args.base:
-        what = "--head without --base" if args.base is None else "--base names nothing"
+        flag = "--head" if args.head is not None else "--out"
+        what = f"{flag} without --base" if args.base is None else "--base names nothing"
         raise ConfigError(what, hint="name what it is merged into: --base main")
     return asyncio.run(_show(args))
 
@@ -36,11 +38,16 @@ def show(args: argparse.Namespace) -> int:
 async def _show(args: argparse.Namespace) -> int:
     """A number only: asyncio writes down the whole of what comes out of its run, to forget it."""
     from reconciler.cli.reviewing import opened
-    from reconciler.cli.show import out
+    from reconciler.cli.show import hint, out
     from reconciler.model.review import Verdict
 
     async with opened(args) as reviewing:
         review = await reviewing.review()
+        if args.out is not None:
+            from reconciler.cli import saved
+
+            plan = await saved.write(args, reviewing, review)
+            hint(f"plan {plan.id[:12]} is in {args.out}; `reconciler apply --plan {args.out}` makes it so")
     out(_rendered(review, args.output).rstrip("\n"))
     if review.verdict in (Verdict.BLOCK, Verdict.INVALID):
         return ERROR

@@ -1,5 +1,6 @@
 """From Image documents to what is to be looked up, and from what was found to what is rendered and shown. Pure."""
 
+import hashlib
 from typing import Final
 
 from reconciler.engine.image_telling import failure, told
@@ -15,7 +16,8 @@ from reconciler.model.spec import ImageSpec, Origin, Specs
 from reconciler.model.state import Held
 from reconciler.render.image import images
 
-_UNKNOWN: Final = "not-known-yet"  # a tag
+_UNKNOWN: Final = "not-known-yet"  # tags
+_TO_BUILD: Final = "to-be-built-"
 
 
 def stated_images(specs: Specs, tags: Tags) -> list[Stated]:
@@ -62,6 +64,21 @@ def known(specs: Specs, pins: Pins) -> Known:
             problems.append(_problem(identity, document.origin, text, error.hint))
             held.append(Held(identity, "", text, error.hint))
     return Known(pinned, tuple(problems), tuple(held))
+
+
+def to_be_built(image: ImageSpec, inputs: str) -> str:
+    """A stand-in for what is to be built from the inputs that `inputs` names."""
+    return f"{image.repository}:{_TO_BUILD}{hashlib.sha256(inputs.encode()).hexdigest()[:12]}"
+
+
+def builds(reference: str) -> bool:
+    """Whether that is a stand-in for what is to be built."""
+    return f":{_TO_BUILD}" in reference
+
+
+def is_stand_in(reference: str) -> bool:
+    """Whether nobody knows yet what is meant."""
+    return builds(reference) or reference.endswith(f":{_UNKNOWN}")
 
 
 def stand_ins(specs: Specs, found: Known) -> Pinned:

@@ -1,11 +1,10 @@
 """Images as a review knows them: nothing is built, and what would be built is told from the inputs alone."""
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from reconciler.engine.image_documents import stand_ins
+from reconciler.engine.image_documents import builds, stand_ins, to_be_built
 from reconciler.engine.images import Images, Known, Trees
 from reconciler.errors import ImageError
 from reconciler.images.inputs import Gatherer, Tree
@@ -13,8 +12,6 @@ from reconciler.kube.names import Identity
 from reconciler.model.image import Pinned, Unknown
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import ImageSpec, Specs
-
-_TAG: Final = "to-be-built-"
 
 
 class ImageChange(NamedTuple):
@@ -61,7 +58,7 @@ class Unbuilt:
             there = known.pinned.get(identity)
             missing = there is None or isinstance(there, Unknown)
             if missing or self._met.setdefault((identity, str(there)), tag) != tag:
-                filled[identity] = f"{spec.repository}:{_TAG}{hashlib.sha256(tag.encode()).hexdigest()[:12]}"
+                filled[identity] = to_be_built(spec, tag)
                 unbuilt.add(identity)
         problems = tuple(problem for problem in known.problems if problem.identity not in unbuilt)
         held = tuple(each for each in known.held if each.identity not in unbuilt)
@@ -75,7 +72,7 @@ def image_changes(before: Pinned | None, after: Pinned | None) -> tuple[ImageCha
     """Images that would be built, and those that mean another digest or tag than before; in order."""
     was, now = before or {}, after or {}
     return tuple(
-        ImageChange(identity, str(was.get(identity, "")), text := str(now.get(identity, "")), f":{_TAG}" in text)
+        ImageChange(identity, str(was.get(identity, "")), text := str(now.get(identity, "")), builds(text))
         for identity in sorted({*was, *now})
         if was.get(identity) != now.get(identity)
     )

@@ -27,10 +27,11 @@ _QUIET = frozenset({Action.NONE})
 @dataclass(frozen=True, slots=True)
 class Effects:
     """`merged` is what the merge would do, in the order of identities; `anyway` what is to happen without it, too:
-    drift, or a base that is not applied yet."""
+    drift, or a base that is not applied yet. `whole` is all that applying the head to the cluster would do."""
 
     merged: tuple[Change, ...]
     anyway: tuple[Change, ...] = ()
+    whole: tuple[Change, ...] = ()
 
 
 async def on_cluster(
@@ -51,7 +52,8 @@ async def on_cluster(
     with_ = await previewed(head, messages)
     merged = [change for identity, change in sorted(with_.items()) if not _same(change, without.get(identity))]
     named = {change.identity for change in merged}
-    return Effects(tuple(merged), tuple(c for identity, c in sorted(without.items()) if identity not in named))
+    anyway = (change for identity, change in sorted(without.items()) if identity not in named)
+    return Effects(tuple(merged), tuple(anyway), tuple(with_.values()))
 
 
 def on_base(
