@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.cli.folder import Folder
-    from reconciler.engine.showing import Shown
+    from reconciler.cli.planning import Preview
     from reconciler.model.change import Change
     from reconciler.model.manifest import Manifests
     from reconciler.model.problem import Problem
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class _Found(NamedTuple):
     changes: "Sequence[Change]"
     problems: "Sequence[Problem]"
-    planned: "Shown | None"
+    plan: "Preview"
 
 
 def add(verbs: Verbs) -> None:
@@ -69,14 +69,14 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
     from reconciler.model.change import Action
     from reconciler.model.problem import Severity
 
-    changes, problems, planned = asyncio.run(_found(args))
+    changes, problems, plan = asyncio.run(_found(args))
     if args.png:
-        if planned is None:
+        if plan.drawing is None:
             raise ConfigError("--png has nothing to draw", hint="--config or --snapshot has the nodes planned")
-        drawn(args.png, planned.nodes)
+        drawn(args.png, plan.drawing)
     quiet = (Action.NONE,) if prunes else (Action.NONE, Action.PRUNE, Action.KEEP, Action.HOLD)
     shown = [change for change in changes if change.action not in quiet or change.manifest is not None]
-    show.changes(shown, problems, output=args.output, planned=planned.plan if planned is not None else None)
+    show.changes(shown, problems, output=args.output, planned=plan.planned)
     show.hint(overlay_hint(args, problems))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ERROR
@@ -96,7 +96,7 @@ async def _offline(args: argparse.Namespace) -> _Found:
     source = source_name(args)
     plan = await imagined(args, folder, source)
     manifests = rendered(folder, plan.filling, source=source, install="offline", adopt=args.adopt, pools=plan.pools)
-    return _Found(offline(manifests), _problems(folder, manifests), plan.shown)
+    return _Found(offline(manifests), _problems(folder, manifests), plan)
 
 
 async def _live(args: argparse.Namespace) -> _Found:
@@ -125,7 +125,7 @@ async def _live(args: argparse.Namespace) -> _Found:
             owner=it.owner(source, install),
             state=state,
         )
-        return _Found(changes, _problems(folder, manifests), plan.shown)
+        return _Found(changes, _problems(folder, manifests), plan)
 
 
 def _problems(folder: "Folder", manifests: "Manifests") -> "Sequence[Problem]":

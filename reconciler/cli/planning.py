@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from reconciler.cli.folder import Folder, folder_config
 from reconciler.cli.session import Session
@@ -16,20 +16,25 @@ from reconciler.engine.demanding import Follows
 from reconciler.engine.filling import Asking, Filler, Records, settled
 from reconciler.engine.histories import DemandMaps, HistoryMaps
 from reconciler.engine.planning import ClusterPlanning, Made
-from reconciler.engine.showing import Shown, known, show
+from reconciler.engine.showing import curves, known, show
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ClusterSeen
 from reconciler.model.filled import NOTHING, Filling, Record
 from reconciler.model.image import Pinned
+from reconciler.model.planned import PlannedCluster
 from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
 from reconciler.model.usage import Usage
 from reconciler.planner import configured
+from reconciler.planner.chart import chart
+from reconciler.planner.drawing import Drawing, heat, stacked
 from reconciler.planner.snapshot import seen
 from reconciler.render.draft import Drafter
 from reconciler.render.surroundings import Pools
 from reconciler.specs.config import read_config
+
+_CHARTS: Final = 6  # of demand, in one picture
 
 
 class Listed:
@@ -60,11 +65,12 @@ class Stored:
 
 
 class Preview(NamedTuple):
-    """What is filled in, by which pools, and the plan where one was made."""
+    """What is filled in, by which pools, and the plan where one was made, with a picture of it."""
 
     filling: Filling = NOTHING
     pools: Pools = MappingProxyType({})
-    shown: Shown | None = None
+    planned: PlannedCluster | None = None
+    drawing: Drawing | None = None
 
 
 class Planner:
@@ -95,8 +101,11 @@ class Planner:
 
     def preview(self, filling: Filling, cache: LiveCache) -> Preview:
         """`cache` has what was filled in before."""
-        shown = show(self.made, known(self.made, Records(cache))) if self.made is not None else None
-        return Preview(filling, self.planning.pools, shown)
+        if self.made is None:
+            return Preview(filling, self.planning.pools)
+        shown = show(self.made, known(self.made, Records(cache)))
+        charts = (chart(name, curve) for name, curve in curves(self.made, _CHARTS))
+        return Preview(filling, self.planning.pools, shown.plan, stacked([heat(shown.nodes), *charts]))
 
 
 class ImaginedFiller:

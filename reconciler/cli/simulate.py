@@ -90,6 +90,7 @@ def simulate(args: argparse.Namespace) -> int:
     from reconciler.model.planning_policy import WrongPolicy
     from reconciler.planner import words
     from reconciler.planner.configured import policy
+    from reconciler.planner.drawing import heat
     from reconciler.planner.loads import loads
     from reconciler.planner.plan import plan
     from reconciler.planner.report import shown
@@ -106,7 +107,7 @@ def simulate(args: argparse.Namespace) -> int:
     found = plan(view.nodes, view.pods, view.needs, None, pools, asked)
     planned = shown(found, view, pools, made=datetime.now(UTC), profile=asked.profile)
     if args.png:
-        drawn(args.png, loads(found, view, pools))
+        drawn(args.png, heat(loads(found, view, pools)))
     if args.explain:
         named = next((each for each in planned.workloads if each.document.lower() == args.explain.lower()), None)
         if named is None:

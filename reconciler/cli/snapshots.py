@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from reconciler.cli.session import Session, session
 from reconciler.errors import ConfigError, NotFound
 from reconciler.kube.names import GroupKind
 from reconciler.model.planner_config import PlannerConfig
-from reconciler.planner.loads import NodeLoad
+from reconciler.planner.drawing import Drawing
 from reconciler.planner.snapshot import KINDS, trimmed
 from reconciler.specs.config import read_config
 
@@ -69,9 +68,8 @@ def planner_config(file: str | None) -> PlannerConfig:
     return found
 
 
-def drawn(file: str, nodes: Sequence[NodeLoad]) -> None:
-    """Write a picture of `nodes` as PNG. Raises ConfigError, OSError."""
-    from reconciler.planner.drawing import heat
+def drawn(file: str, drawing: Drawing) -> None:
+    """Write a picture as PNG. Raises ConfigError, OSError."""
     from reconciler.planner.raster import png
 
-    Path(file).write_bytes(png(heat(nodes)))
+    Path(file).write_bytes(png(drawing))

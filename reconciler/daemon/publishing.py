@@ -6,16 +6,20 @@ A daemon that waits for its turn to plan reads what the other one published.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.clock import Clock
 from reconciler.daemon.page.status import Newest
 from reconciler.daemon.unplaced import Unplaced
 from reconciler.engine.filling import Records
 from reconciler.engine.planning import Made
-from reconciler.engine.showing import known, show
+from reconciler.engine.showing import curve_of, known, show
 from reconciler.errors import ReconcilerError
 from reconciler.model.planned import PlannedCluster
+
+if TYPE_CHECKING:
+    from reconciler.planner.curves import Curve
 
 _GLANCE: Final = 30.0  # seconds between two looks at what another planner published, and between two attempts to write
 _LAST_WRITE: Final = 1.0  # seconds: a daemon that ends has five for everything
@@ -125,9 +129,9 @@ class Publisher:
         plan, nodes = await asyncio.to_thread(show, made, known(made, self._records), self._holder)
         before = self.newest.plan if self.newest is not None else None
         if before is not None and before.holder == self._holder and plan.same(before):
-            self.newest = Newest(before, made.at, nodes)
+            self.newest = Newest(before, made.at, nodes, partial(_curve, made))
             return
-        self.newest = Newest(plan, made.at, nodes)
+        self.newest = Newest(plan, made.at, nodes, partial(_curve, made))
         self._unplaced.take(plan.workloads)
         self._unwritten = plan
 
@@ -141,3 +145,9 @@ class Publisher:
         if problem != self._problem:
             logger.warning("the plan is not published, or not read: %s", problem)
         self._problem = problem
+
+
+def _curve(made: Made, document: str) -> "Curve | None":
+    """Demand and forecast of the workload that a document states."""
+    found = (identity for identity in made.advised.allotted if str(identity) == document)
+    return next((curve_of(made, identity) for identity in found), None)

@@ -85,10 +85,11 @@ class Unmeasured:
 
 
 class Made(NamedTuple):
-    """A plan, and what it was made of: of whom, when, in how many seconds and by which policy."""
+    """A plan, and what it was made of: of whom, by what was measured, when, in how many seconds, by which policy."""
 
     advised: "Advised"
     seen: ClusterSeen
+    usage: Usage
     asked: Mapping[str, Asking]
     at: datetime
     seconds: float
@@ -251,13 +252,14 @@ class ClusterPlanning:
             drafts = [(asking, draft) for asking in sources.values() for draft in asking.drafts.values()]
             planned = {draft.workload: draft.identity for _, draft in drafts}
             self._measured.plan_for(planned, _follows(draft for _, draft in drafts))
+            usage = self._measured.usage()
             seen, began, at = self._cluster.view(planned), self._clock.monotonic(), self._clock.now()
             policy = self._policy({name: asking.wish for name, asking in sources.items() if asking.wish})
             found = await asyncio.to_thread(
                 advised,
                 [Asked(d, a.recorded.get(d.identity), d.workload in a.made) for a, d in drafts],
                 seen,
-                self._measured.usage(),
+                usage,
                 pools=self._pools,
                 policy=policy,
                 allocation=self._allocation,
@@ -266,7 +268,7 @@ class ClusterPlanning:
                 moving=self._moving is not None,
             )
             seconds = self._clock.monotonic() - began
-            self._made, self._planned = Made(found, seen, sources, at, seconds, policy), including
+            self._made, self._planned = Made(found, seen, usage, sources, at, seconds, policy), including
             self._published(self._made)
             return self._made
 

@@ -1,7 +1,8 @@
 """A plan that was made, as it is shown: with what lies in the objects, and what waits for a roll-out (rule 19)."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.engine.filling import Records
 from reconciler.engine.planning import Made
@@ -10,6 +11,9 @@ from reconciler.model.planned import PlannedCluster
 from reconciler.planner.loads import NodeLoad, loads
 from reconciler.planner.report import Known, shown
 from reconciler.planner.snapshot import ClusterView
+
+if TYPE_CHECKING:
+    from reconciler.planner.curves import Curve
 
 
 class Shown(NamedTuple):
@@ -29,6 +33,23 @@ def known(made: Made, records: Records) -> Mapping[Identity, Known]:
                 record, pending = records.settled(draft, made.advised.records.get(identity), planning=True)
             found[identity] = Known(draft.workload, source, record, pending, made.advised.allotted.get(identity))
     return found
+
+
+def curve_of(made: Made, identity: Identity) -> "Curve | None":
+    """Demand and forecast of what is planned as `identity`; None where there is no forecast."""
+    allotted, demand = made.advised.allotted.get(identity), made.usage.demand.get(identity)
+    foresight = allotted.outlook.foresight if allotted is not None and allotted.outlook is not None else None
+    if foresight is None or demand is None:
+        return None
+    from reconciler.planner.curves import curve  # arrays come with it: they are there, since there is a forecast
+
+    return curve(demand, foresight)
+
+
+def curves(made: Made, most: int) -> Iterator[tuple[str, "Curve"]]:
+    """Of the first that have one, each with the name of its workload."""
+    found = ((str(identity), curve_of(made, identity)) for identity in sorted(made.advised.allotted))
+    return islice(((name, curve) for name, curve in found if curve is not None), most)
 
 
 def show(made: Made, beside: Mapping[Identity, Known], holder: str = "") -> Shown:

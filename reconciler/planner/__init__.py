@@ -9,5 +9,5 @@ packing   one replica after another, and what is scarce
 pool_lp   the linear program over classes · worth: value and bound
 search    ruin and recreate · rescue: for whom it is called · reasons: why not
 report    a plan as it is shown · words: for people, and in JSON · loads: how full nodes are
-drawing   boxes and words of these · raster: as PNG
+drawing   boxes and words of these · curves: demand and forecast · chart: lines of them · raster: as PNG
 """

@@ -48,13 +48,41 @@ class Words(NamedTuple):
     bold: bool = False
 
 
+class Line(NamedTuple):
+    """From point to point; `dashes` are so long, and so far from each other, 0 for none."""
+
+    points: tuple[tuple[float, float], ...]
+    stroke: str
+    dashes: int = 0
+    title: str = ""
+
+
 class Drawing(NamedTuple):
     """`about` says in words what there is to see."""
 
     width: int
     height: int
-    shapes: tuple[Box | Words, ...]
+    shapes: tuple["Shape", ...]
     about: str
+
+
+Shape = Box | Words | Line
+
+
+def stacked(drawings: Sequence[Drawing]) -> Drawing:
+    """One below the other."""
+    shapes: list[Shape] = []
+    top = 0
+    for each in drawings:
+        shapes += [_lowered(shape, top) for shape in each.shapes]
+        top += each.height
+    return Drawing(_WIDTH, top, tuple(shapes), "; ".join(each.about for each in drawings))
+
+
+def _lowered(shape: Shape, by: float) -> Shape:
+    if isinstance(shape, Line):
+        return shape._replace(points=tuple((x, y + by) for x, y in shape.points))
+    return shape._replace(y=shape.y + by)
 
 
 class _Column(NamedTuple):

@@ -73,6 +73,21 @@ def foresee(
     return Foresight(rule, choice, chosen, basis, seen, ready)
 
 
+def looked_ahead(demand: Demand, foresight: Foresight) -> tuple[Array, Array] | None:
+    """The past, and the demand that the rule would have had us be ready for at each step of it and a little beyond.
+
+    NaN where it could not say yet. None where too little is measured.
+    """
+    past = _filled(demand)
+    if past is None:
+        return None
+    lag = foresight.basis[1]
+    made = {each.name: each.values for each in forecasts(past, step=demand.step, lag=lag)}
+    if foresight.rule.forecast not in made:
+        return None
+    return past, np.concatenate([np.full(lag, np.nan), foresight.rule.expected(made[foresight.rule.forecast])])
+
+
 def _filled(demand: Demand) -> Array | None:
     """The past without gaps: nobody knows better than what was measured last. None where there are too many."""
     levels = np.frombuffer(demand.levels, np.int16)

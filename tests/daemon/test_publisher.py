@@ -42,7 +42,7 @@ def made(replicas: int, *, cpu: str = "1") -> Made:
     )
     seen = ClusterSeen(NODES, ())
     plan = advised([Asked(draft)], seen, Usage(), pools=(), policy=Policy(), allocation=Allocation(), now=TIME)
-    return Made(plan, seen, {"shop": Asking({identity: draft}, {})}, TIME, 0.5, Policy())
+    return Made(plan, seen, Usage(), {"shop": Asking({identity: draft}, {})}, TIME, 0.5, Policy())
 
 
 class Store:

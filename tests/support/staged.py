@@ -41,6 +41,7 @@ from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.snapshot import Revision, Skipped, SkipReason
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
+from reconciler.planner.curves import Curve
 from reconciler.planner.loads import NodeLoad
 from reconciler.redact import CHANGED
 
@@ -257,7 +258,7 @@ def overall(*, many: int = 0) -> Overall:
         (healed,),
         (failed,),
         events,
-        PlannerStatus(Newest(planned(), before(seconds=20), loads()), "reconciler-1", ours=True),
+        PlannerStatus(Newest(planned(), before(seconds=20), loads(), foreseen), "reconciler-1", ours=True),
     )
 
 
@@ -270,6 +271,13 @@ def loads() -> tuple[NodeLoad, ...]:
         NodeLoad("gpu-1", "gpu", "a", {"cpu": half, "memory": empty, "gpu": Share(0.5, 1.5)}),
         NodeLoad("gpu+0000", "gpu", "b", {"cpu": empty, "memory": empty, "gpu": empty}, there=False),
     )
+
+
+def foreseen(document: str) -> Curve | None:
+    """Only of `web` is there a forecast."""
+    if document != "Deployment/shop/web":
+        return None
+    return Curve("now, times 1.1", before(hours=1), 300.0, (1.0, 2.0, 3.0), (None, 1.5, 2.5, 3.5), (None, 2, 3, 4), 1.0)
 
 
 def planned() -> PlannedCluster:

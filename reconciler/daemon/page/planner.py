@@ -12,6 +12,7 @@ from reconciler.daemon.page.status import Overall, PlannerStatus
 from reconciler.kube.names import Identity
 from reconciler.model.planned import PlannedCluster, PlannedWorkload
 from reconciler.planner import words
+from reconciler.planner.chart import chart
 from reconciler.planner.drawing import heat
 
 PER_PAGE: Final = 50
@@ -42,7 +43,12 @@ def planned_section(overall: Overall, identity: Identity) -> Html | None:
         return None
     if (planned := overall.planner.newest.plan.of(identity)) is None:
         return None
-    return section("plan", "Plan", tag("pre", brief("\n".join(words.workload(planned)), 20_000)))
+    text = brief("\n".join(words.workload(planned)), 20_000)
+    curve = overall.planner.newest.curve(planned.document)
+    shown = None
+    if curve is not None:
+        shown = tag("div", drawn(chart(planned.document, curve)), class_="drawing", tabindex="0")
+    return section("plan", "Plan", shown, tag("pre", text))
 
 
 def _standing(overall: Overall, planner: PlannerStatus) -> Iterator[Html]:

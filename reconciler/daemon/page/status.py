@@ -1,10 +1,10 @@
 """How things stand, as one value: what the page, its JSON and the metrics show."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.kube.names import Identity
 from reconciler.model.drift import Author, Drift
@@ -17,6 +17,9 @@ from reconciler.model.snapshot import Revision, Skipped
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
 from reconciler.planner.loads import NodeLoad
+
+if TYPE_CHECKING:
+    from reconciler.planner.curves import Curve
 
 
 class Standing(StrEnum):
@@ -67,11 +70,12 @@ class SourceStatus:
 
 
 class Newest(NamedTuple):
-    """A plan; when it was last made, as it is; and the nodes, where it is our own."""
+    """A plan; when it was last made, as it is; the nodes, and what is known of demand, where it is our own."""
 
     plan: PlannedCluster
     at: datetime
     nodes: tuple[NodeLoad, ...] = ()
+    curve: Callable[[str], "Curve | None"] = lambda _document: None
 
 
 class PlannerStatus(NamedTuple):
