@@ -9,8 +9,8 @@ import pytest
 WEB = "apiVersion: reconciler.dev/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {image: example.com/web:1}\n"
 BIG = (
     "apiVersion: reconciler.dev/v1\nkind: Deployment\nmetadata: {name: big}\n"
-    "spec:\n  image: example.com/big:1\n  replicas: 2\n  placement: {pool: large}\n"
-    "  resources: {requests: {cpu: 10, memory: 1Gi}}\n"
+    "spec:\n  image: example.com/big:1\n  replicas: 1\n  placement: {pool: large}\n"
+    "  resources: {requests: {cpu: 20, memory: 1Gi}}\n"
 )
 CONFIG = """\
 sources: [{name: shop, url: /srv/shop}]
@@ -58,8 +58,8 @@ def test_they_are_in_the_json_and_in_what_is_made(cli: Any, shop: Any, config: P
     big, web = sorted(found["planner"]["workloads"], key=lambda each: each["workload"])
     assert web["amounts"]["replicas"]["amount"] == "2"
     assert web["recorded"]["requests"] == {"cpu": "250m", "memory": "256Mi"}
-    assert big["places"] == [{"pool": "large", "zone": "a", "replicas": 1}]
-    assert (big["unplaced"]["replicas"], big["unplaced"]["constraint"]) == (1, "capacity")
+    assert sum(place["replicas"] for place in web["places"]) == 2
+    assert (big["places"], big["unplaced"]["replicas"], big["unplaced"]["constraint"]) == ([], 1, "size")
     assert big["amounts"] == {}
     assert "planner" not in json.loads(cli("plan", folder, "--offline", "--output", "json").out)
 
