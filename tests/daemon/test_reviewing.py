@@ -41,12 +41,13 @@ class ReadOnly:
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
         self.refused: list[Request] = []
+        self.hidden = ""  # a part of paths that may not be read either
 
     async def send(self, request: Request) -> Response:
-        if request.method == "GET":
+        if request.method == "GET" and not (self.hidden and self.hidden in request.path):
             return await self._inner.send(request)
         self.refused.append(request)
-        verb = {"PATCH": "patch", "POST": "create", "DELETE": "delete"}.get(request.method, "update")
+        verb = {"PATCH": "patch", "POST": "create", "DELETE": "delete", "GET": "list"}.get(request.method, "update")
         message = (
             f'configmaps is forbidden: User "reconciler-review" cannot {verb} resource "configmaps" in API group ""'
         )
@@ -353,3 +354,16 @@ async def test_without_a_forge_there_is_nothing_to_review(tmp_path: Path) -> Non
             DaemonConfig(sources=sources), cluster, asyncio.Event(), clock=SystemClock(), random=Random(7)
         )
     await cluster.close()
+
+
+async def test_a_secret_that_may_not_be_read_is_told_and_the_rest_is_planned(shop: Shop) -> None:
+    """deploy/review has no right to read Secrets."""
+    shop.read_only.hidden = "/secrets"
+    shop.repo.branches["main"] = shop.git.commit({"s.yaml": secret("one")}, "A secret")
+    async with shop.daemon():
+        await until(lambda: any(e.type is EventType.SYNC_FINISHED for e in shop.events), "the first sync")
+        head = shop.branch("change", {"b.yaml": config("b")})
+        pull = shop.repo.pull(7, head=head)
+        async with shop.reviewer():
+            await until(lambda: shop.ours(pull), "a comment")
+            assert "ConfigMap/shop/b" in shop.ours(pull)
