@@ -20,13 +20,12 @@ from reconciler.clock import SystemClock
 from reconciler.engine.filling import Filler
 from reconciler.engine.running import running_images
 from reconciler.engine.wanting import Fill, Wanting
-from reconciler.errors import ApiError, ConfigError
-from reconciler.kube.names import GroupKind
+from reconciler.errors import ConfigError
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.config import GitCredentials, SourceConfig
 from reconciler.model.manifest import Owner
-from reconciler.model.reading import node_view
 from reconciler.model.snapshot import Revision
+from reconciler.review.beside import new_messages, nodes_of
 from reconciler.review.building import Unbuilt
 from reconciler.review.review import Review
 from reconciler.review.reviewer import Beside, Reviewer
@@ -74,14 +73,9 @@ class Reviewing:
         head = await self.git.snapshot(commit_of(self._args, self._head))
         base = await self.git.snapshot(commit_of(self._args, self._args.base))
         merged = await self.git.merge(base.revision.commit, head.revision.commit)
+        cluster = self.it.cluster if self.it is not None else None
         state = await self.it.state(self.config.name) if self.it is not None else None
-        applied = state.applied.commit if state is not None and state.applied else base.revision.commit
-        beside = Beside(
-            cluster=self.it.cluster if self.it is not None else None,
-            state=state,
-            nodes=self._nodes,
-            messages=await self.git.messages(applied, head.revision.commit),
-        )
+        beside = Beside(cluster, state, self._nodes, await new_messages(self.git, state, base.revision, head.revision))
         return await self._reviewer.review(base, merged, head.revision, beside)
 
     @property
@@ -114,7 +108,7 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[Reviewing]:
         wanting = partial(Wanting, config, owner, git, scopes=scopes, images=images)
         fill = Filler(config, it.cluster, planning, it.store if known else None).fill
         reviewer = _reviewer(config, owner, planner, wanting, fill)
-        yield Reviewing(args, config, git, it, reviewer, await _nodes(it), planner)
+        yield Reviewing(args, config, git, it, reviewer, await nodes_of(it.cluster), planner)
 
 
 def _reviewer(
@@ -127,14 +121,6 @@ def _reviewer(
     if planner is None:
         return Reviewer(config, owner, wanting(fill=fill) if fill is not None else wanting())
     return Reviewer(config, owner, wanting(fill=fill, pools=planner.planning.pools), lambda: planner.made)
-
-
-async def _nodes(it: Session) -> list[NodeView] | None:
-    """Those of the cluster; None where they may not be read."""
-    try:
-        return [node_view(live.object) for live in await it.cluster.list(GroupKind("", "Node"))]
-    except (ApiError, ValueError):
-        return None
 
 
 def repository(stack: AsyncExitStack, args: argparse.Namespace, rev: str) -> tuple[SourceConfig, GitSource]:

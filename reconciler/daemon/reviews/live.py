@@ -1,7 +1,7 @@
 """The review of a merge beside the live cluster, which is only read."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from reconciler.cluster.cluster import Cluster
@@ -10,17 +10,16 @@ from reconciler.daemon.reviews.confined import Limits
 from reconciler.daemon.reviews.forked import review_fork
 from reconciler.daemon.reviews.reviewer import Reviewed, Synced
 from reconciler.engine.filling import Filler
+from reconciler.engine.images import AsStated, Images
 from reconciler.engine.wanting import Wanting
-from reconciler.errors import ApiError
-from reconciler.kube.names import GroupKind
 from reconciler.model.change import Action
-from reconciler.model.cluster_view import NodeView
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Owner
-from reconciler.model.reading import node_view
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules
-from reconciler.model.state import Pass
+from reconciler.model.state import Pass, SourceState
+from reconciler.review.beside import new_messages, nodes_of
+from reconciler.review.building import Unbuilt
 from reconciler.review.review import Review
 from reconciler.review.reviewer import Beside
 from reconciler.review.reviewer import Reviewer as Merges
@@ -28,7 +27,6 @@ from reconciler.review.views import markdown
 from reconciler.review.views.summary import headline
 from reconciler.source.repository import GitSource
 
-_NODE = GroupKind("", "Node")
 _NOT_DONE = frozenset({Action.NONE, Action.KEEP, Action.HOLD, Action.REFUSE})
 
 
@@ -61,6 +59,21 @@ class LiveReview:
         return markdown.render(self.review, limit=limit)
 
 
+class ReadStore(StateStore):
+    """The stored state for who may only read."""
+
+    async def load(self, source: str) -> SourceState:
+        return await self.peek(source)
+
+
+OpenImages = Callable[[SourceConfig, GitSource, Cluster, StateStore], Images]
+"""Gives what a source's Images mean. It builds nothing."""
+
+
+def as_stated(_config: SourceConfig, _git: GitSource, _cluster: Cluster, _store: StateStore) -> Images:
+    return AsStated()
+
+
 class SourceReviewer:
     """Implements Reviewer for one source of the configuration."""
 
@@ -69,8 +82,9 @@ class SourceReviewer:
         config: SourceConfig,
         git: GitSource,
         cluster: Cluster,
-        store: StateStore,
+        store: ReadStore,
         install: str,
+        open_images: OpenImages = as_stated,
         limits: Limits | None = None,
     ) -> None:
         self._config = config
@@ -80,7 +94,8 @@ class SourceReviewer:
         self._limits = limits
         owner = Owner(install, config.name)
         fill = Filler(config, cluster).fill
-        self._wanting = Wanting(config, owner, git, scopes=cluster.discovery.scopes, fill=fill)
+        images = Unbuilt(open_images(config, git, cluster, store), git)
+        self._wanting = Wanting(config, owner, git, scopes=cluster.discovery.scopes, fill=fill, images=images)
         self._merges = Merges(config, owner, self._wanting)
 
     @property
@@ -95,16 +110,15 @@ class SourceReviewer:
             return await review_fork(self._git, self._config, base, head, rules, self._limits)
         after = await self._git.snapshot(head)
         merged = await self._git.merge(before.revision.commit, after.revision.commit)
-        state = await self._store.peek(self.source)
-        applied = state.applied.commit if state.applied else before.revision.commit
-        messages = await self._git.messages(applied, after.revision.commit)
-        beside = Beside(cluster=self._cluster, state=state, nodes=await nodes(self._cluster), messages=messages)
+        state = await self._store.load(self.source)
+        messages = await new_messages(self._git, state, before.revision, after.revision)
+        beside = Beside(self._cluster, state, await nodes_of(self._cluster), messages)
         return LiveReview(await self._merges.review(before, merged, after.revision, beside), rules)
 
     async def synced(self, commit: str) -> Synced | None:
         """From the history that the daemon keeps in the cluster: the newest pass over the commit, else the first over
         one that has it."""
-        passes = (await self._store.peek(self.source)).history
+        passes = (await self._store.load(self.source)).history
         found = next((each for each in reversed(passes) if each.revision.commit == commit), None)
         if found is not None and found.ok:
             return _told(found, alone=True)
@@ -120,11 +134,3 @@ class SourceReviewer:
 
 def _told(found: Pass, *, alone: bool) -> Synced:
     return Synced(found.revision.commit, found.ok, found.done, found.failed, found.messages, alone)
-
-
-async def nodes(cluster: Cluster) -> list[NodeView] | None:
-    """Those of the cluster; None where they may not be read."""
-    try:
-        return [node_view(live.object) for live in await cluster.list(_NODE)]
-    except (ApiError, ValueError):
-        return None

@@ -16,7 +16,7 @@ from reconciler.daemon.alerting import connect as connect_forge
 from reconciler.daemon.endpoints import endpoints
 from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.reviews.desk import Desk
-from reconciler.daemon.reviews.live import SourceReviewer
+from reconciler.daemon.reviews.live import OpenImages, ReadStore, SourceReviewer, as_stated
 from reconciler.daemon.reviews.reviewer import Reviewer
 from reconciler.daemon.reviews.runner import Runner
 from reconciler.daemon.signals import stopping
@@ -36,19 +36,17 @@ from reconciler.source.repository import GitSource
 
 _PAUSE: Final = 15.0  # seconds until who did not answer at the start is asked again
 
-OpenReviewer = Callable[[SourceConfig, str], Reviewer]
-
 logger = logging.getLogger(__name__)
 
 
-async def serve_reviews(config: DaemonConfig, ready: Callable[[str], None] = lambda _url: None) -> None:
+async def serve_reviews(config: DaemonConfig, *, open_images: OpenImages = as_stated) -> None:
     """Connect, review, and on SIGTERM or SIGINT stop within seconds. Raises ConfigError."""
     clock = SystemClock()
     random = Random()  # noqa: S311 - jitter
     with stopping() as stop:
         cluster = await connect_cluster(config.kubeconfig, config.context, clock=clock, random=random)
         try:
-            await keep_reviewing(config, cluster, stop, clock=clock, random=random, ready=ready)
+            await keep_reviewing(config, cluster, stop, clock=clock, random=random, open_images=open_images)
         finally:
             await cluster.close()
 
@@ -61,6 +59,7 @@ async def keep_reviewing(
     clock: Clock,
     random: Random,
     connect: Connect = connect_forge,
+    open_images: OpenImages = as_stated,
     ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
     """Review what `config` names until `stop` is set. Raises ConfigError where it names nothing."""
@@ -68,7 +67,7 @@ async def keep_reviewing(
         hint = "docs/review.md has an example"
         raise ConfigError("the configuration names no forge, so there is nothing to review", hint=hint)
     metrics = Metrics(lambda: cluster.requests)
-    store = StateStore(cluster, config.state_namespace, clock=clock)
+    store = ReadStore(cluster, config.state_namespace, clock=clock)
     runner: Runner | None = None
 
     def take(event: Event) -> bool:
@@ -93,7 +92,7 @@ async def keep_reviewing(
             def reviewer(source: SourceConfig) -> Reviewer:
                 if source.name not in reviewers:
                     git = GitSource(source, Path(config.cache_dir), clock=clock, random=random)
-                    reviewers[source.name] = SourceReviewer(source, git, cluster, store, install)
+                    reviewers[source.name] = SourceReviewer(source, git, cluster, store, install, open_images)
                 return reviewers[source.name]
 
             desks: list[Desk] = []
