@@ -111,6 +111,24 @@ def test_levels_are_those_of_the_page() -> None:
     assert values(metrics, "process_resident_memory_bytes")[()] > 1e6
 
 
+def test_the_planner_is_counted_by_whoever_plans() -> None:
+    metrics, shown = Metrics(Counter), [overall()]
+    metrics.measure(Levels(lambda: shown[0], lambda: 0, lambda: 0))
+    metrics.planned(0.2)
+    name = "reconciler_planner_"
+    assert values(metrics, f"{name}leader") == {(): 1.0}
+    assert values(metrics, f"{name}unplaced_replicas") == {("shop",): 1.0, ("platform",): 0.0, ("blog",): 0.0}
+    assert values(metrics, f"{name}pending_workloads") == {("shop",): 1.0, ("platform",): 0.0, ("blog",): 0.0}
+    assert values(metrics, f"{name}gap_ratio") == {(): 0.25}
+    last = values(metrics, f"{name}last_plan_timestamp_seconds")[()]
+    assert last == shown[0].now.timestamp() - 20
+    assert values(metrics, f"{name}duration_seconds_count") == {(): 1.0}
+    assert shown[0].planner is not None
+    shown[0] = replace(shown[0], planner=shown[0].planner._replace(ours=False))
+    assert values(metrics, f"{name}leader") == {(): 0.0}
+    assert values(metrics, f"{name}unplaced_replicas") == {}, "another daemon tells"
+
+
 def test_no_series_grows_with_the_objects() -> None:
     """Only requests name what there is in a cluster, and that is kinds."""
     few, many = Metrics(Counter, ["shop"]), Metrics(Counter, ["shop"])
