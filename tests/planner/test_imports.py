@@ -16,7 +16,9 @@ print(sorted({{"numpy", "highspy", "ortools", "numba"}} & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("packages", [("cli.main", "model", "render.draft"), ("daemon", "engine", "cluster", "render")])
+@pytest.mark.parametrize(
+    "packages", [("cli.main", "cli.planned", "model", "render.draft"), ("daemon", "engine", "cluster", "render")]
+)
 def test_nothing_resident_imports_arrays_or_solver(packages: tuple[str, ...]) -> None:
     program = _PROGRAM.format(packages=list(packages))
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
