@@ -195,6 +195,7 @@ class ControlPlane:
             "root-ca-file": self.authority.pair.certificate,
             "service-account-private-key-file": self.authority.tokens,
             "use-service-account-credentials": "true",
+            "node-monitor-period": "1s",  # how soon it is acted upon that a node is lost
             **_unhurried(),
             **self.manager,
         }
