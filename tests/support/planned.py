@@ -41,6 +41,7 @@ class Planned:
     ) -> None:
         self.w = w
         self.ours = True
+        self.policy = lambda: policy  # asked once for each plan
         self.woken: list[str] = []
         self.nodes = nodes.nodes_of(pools if not w.tag else [self._own(pool) for pool in pools])
         self.roster = Roster(w.cluster, clock=w.clock, random=Random(1), on_change=lambda: self.planning.changed())
@@ -52,7 +53,7 @@ class Planned:
             self.roster,
             Unmeasured(),
             pools=POOLS if not w.tag else tuple(replace(p, node_selector=self._labels(p.node_selector)) for p in POOLS),
-            policy=lambda _wishes: policy,
+            policy=lambda _wishes: self.policy(),
             allocation=Allocation({"cpu": "100m", "memory": "128Mi"}),
             ours=ours,
             wake=self._woken,
