@@ -17,7 +17,7 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import SPARES, Allocation, Policy
 from reconciler.model.reading import need
 from reconciler.model.usage import Usage
-from reconciler.planner.allocation import Allotted, Before, allot, requesting, spread_over
+from reconciler.planner.allocation import Allotted, Before, allot, in_force, requesting, spread_over
 from reconciler.planner.plan import plan
 from reconciler.planner.pools import found
 
@@ -85,7 +85,7 @@ def advised(
             before = Before(each.recorded, running.get(draft.identity, 0), last.outlook if last is not None else None)
             mine = allot(draft, before, usage, spares=spares, rules=allocation, policy=policy, now=now)
             allotted[draft.identity] = mine
-            template = requesting(draft, _in_force(each, mine))
+            template = requesting(draft, in_force(draft, each.recorded, mine.requests))
             open_.append(each)
             if draft.scale is not None and draft.scale.query is not None and draft.identity in usage.lacking:
                 notes.append(f"{draft.identity}: {usage.lacking[draft.identity]}")
@@ -144,12 +144,6 @@ def _allowed(need: WorkloadNeed, zones: frozenset[str]) -> frozenset[str]:
         for value in each.values
     }
     return zones & stated if stated else zones
-
-
-def _in_force(asked: Asked, allotted: Allotted) -> Mapping[str, str]:
-    """What its pods request, or will with the roll-out that is due: newer advice is no part of them (rule 19)."""
-    recorded = asked.recorded
-    return recorded.requests if recorded is not None and recorded.asked == asked.draft.hash else allotted.requests
 
 
 def _record(

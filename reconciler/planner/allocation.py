@@ -70,8 +70,7 @@ def allot(
     requests = _requests(draft, recorded.requests if recorded is not None else {}, used, ways, rules, least, now, why)
     if draft.replicas is not None:
         return Allotted(requests, None, why, choices)
-    there = recorded is not None and recorded.asked == draft.hash  # else the pods are about to be made anew
-    cpu = _cpu(requesting(draft, recorded.requests if there and recorded is not None else requests))
+    cpu = _cpu(requesting(draft, in_force(draft, recorded, requests)))
     bounds, carries = _bounds(draft.scale, before, cpu, spares, rules, ways["cpu"].headroom)
     scaled = scale(
         demand,
@@ -88,6 +87,11 @@ def allot(
     foresight = scaled.outlook.foresight
     choices += (foresight.choice,) if foresight is not None else ()
     return Allotted(requests, scaled.replicas, why, choices, scaled.outlook)
+
+
+def in_force(draft: Draft, recorded: Record | None, advised: Mapping[str, str]) -> Mapping[str, str]:
+    """What its pods request, or will with the roll-out that is due: newer advice is no part of them (rule 19)."""
+    return recorded.requests if recorded is not None and recorded.asked == draft.hash else advised
 
 
 def requesting(draft: Draft, requests: Mapping[str, str]) -> Mapping[str, Any]:

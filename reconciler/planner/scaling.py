@@ -41,8 +41,9 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the next plan starts from: numbers that were asked for lately, and what was foreseen."""
+    """What the next plan starts from: the number found, those that were asked for lately, and what was foreseen."""
 
+    count: int | None = None
     wishes: tuple[tuple[datetime, int], ...] = ()
     foresight: Foresight | None = None
 
@@ -73,7 +74,9 @@ def scale(
     `lacking` says why nothing newer is known of the demand, where that is so. `before` is the outlook of the plan
     before this one; None where there is none.
     """
-    kept = None if bounds.kept is None else bounds.within(bounds.kept)
+    # What was found last may not be on record yet: to start from the record would be to forget it, again and again.
+    known = [each for each in (bounds.kept, before.count if before is not None else None) if each is not None]
+    kept = bounds.within(max(known)) if known else None
     earlier = before.foresight if before is not None else None
     reason = _unknown(demand, carries, lacking, now)
     if reason or demand is None or carries is None:
@@ -94,7 +97,7 @@ def scale(
     wishes = _lately(before, kept, wish, now)
     count = wish if kept is None or wish >= kept else min(kept, max(count for _, count in wishes))
     why = _why(count, wish, asked >= coming, max(asked, coming) * carries, carries, unit, foresight)
-    return Scaled(count, why, Outlook(wishes, foresight))
+    return Scaled(count, why, Outlook(count, wishes, foresight))
 
 
 def _unknown(demand: Demand | None, carries: float | None, lacking: str, now: datetime) -> str:
@@ -121,7 +124,7 @@ def _lately(before: Outlook | None, kept: int | None, wish: int, now: datetime) 
 
 def _outlook(kept: int | None, now: datetime, foresight: Foresight | None) -> Outlook:
     """Where there is no wish, what there is counts as asked for."""
-    return Outlook(((now, kept),) if kept is not None else (), foresight)
+    return Outlook(kept, ((now, kept),) if kept is not None else (), foresight)
 
 
 def _why(

@@ -224,6 +224,19 @@ def test_a_lower_number_waits_for_five_minutes() -> None:
     assert found.why["replicas"]
 
 
+@given(need=st.floats(0.2, 30), first=st.integers(2, 70), lag=st.integers(1, 4))
+def test_a_record_that_is_behind_makes_nothing_swing(need: float, first: int, lag: int) -> None:
+    """What is on record is what was found some plans ago: a pass applies it, and the next plan need not wait for it."""
+    steady, records, found = demand(*[need] * 40), [first], None
+    for minute in range(20):
+        now = NOW + timedelta(minutes=minute)
+        recorded = records[max(0, len(records) - lag)]
+        found = of(draft(), replace(steady, latest=now), recorded=recorded, before=found, now=now)
+        assert found.replicas is not None
+        records.append(found.replicas)
+    assert len(set(records[10:])) == 1, records
+
+
 def test_a_new_life_of_the_daemon_lowers_nothing_at_once() -> None:
     quiet = demand(*[4.0] * 500)
     assert of(draft(), quiet, recorded=46).replicas == 46

@@ -89,10 +89,11 @@ async def daemon(
     sources: Sequence[SourceConfig] | None = None,
     cache: Path = Path("/nonexistent"),
     seed: int = 7,
+    clock: LoopClock | None = None,
     **config: Any,
 ) -> AsyncIterator[VirtualDaemon]:
     """Run it until the context ends. Sources without one of `repositories` are real ones, mirrored in `cache`."""
-    clock, random = LoopClock(), Random(seed)
+    clock, random = clock or LoopClock(), Random(seed)
     cluster = Cluster(transport, clock=clock, random=random)
     made = VirtualDaemon(cluster, clock)
     known = repositories or {}

@@ -189,7 +189,7 @@ async def test_a_query_of_a_spec_makes_a_number_of_replicas(server: str, query: 
     await demanding.ask({}, at)
     usage = Usage(demand=demanding.demand(), lacking=demanding.lacking(""))
     draft = Draft(WEB, WEB, TEMPLATE, "h", scale=Scale(max=9, min=0, query=query, per_replica=50))
-    since = Outlook(((at - timedelta(hours=1), 7),))
+    since = Outlook(7, ((at - timedelta(hours=1), 7),))
     before = Before(Record("h", replicas=7), outlook=since)
     found = allot(draft, before, usage, spares=1, rules=Allocation(), policy=Policy(), now=at)
     assert found.replicas == replicas
