@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,8 +16,8 @@ from reconciler.clock import SystemClock
 from reconciler.daemon.imaging import trust_of
 from reconciler.engine.image_documents import known, stated_images
 from reconciler.engine.images import Known, Running, Trees
-from reconciler.errors import ConfigError, ImageMissing, TransportError
-from reconciler.http.transport import Request, Response, Stream
+from reconciler.engine.unasked import Unasked
+from reconciler.errors import ConfigError, ImageMissing
 from reconciler.images.buildah import Buildah
 from reconciler.images.builder import Builder, Log, Work
 from reconciler.images.builds import Builds, Said
@@ -27,10 +27,10 @@ from reconciler.images.push import Pusher
 from reconciler.images.reference import Reference
 from reconciler.images.registry import Registry
 from reconciler.images.session import Session
-from reconciler.images.stated import Commit, Pin, Stated, recovered
+from reconciler.images.stated import Commit, Stated, recovered
 from reconciler.kube.names import Identity
 from reconciler.model.image import Registries, Unknown
-from reconciler.model.imaging import BuildConfig, ImagesConfig, Tags
+from reconciler.model.imaging import ImagesConfig, Tags
 from reconciler.model.snapshot import Blobs, Snapshot
 from reconciler.model.spec import Specs
 from reconciler.specs.load import Loader
@@ -75,15 +75,11 @@ async def folder_images(args: argparse.Namespace, *, said: Said | None = None) -
 
 
 @asynccontextmanager
-async def pinner_of(
-    settings: ImagesConfig | None, *, said: Said | None = None
-) -> AsyncIterator[tuple[Pinner, Registry]]:
-    """What looks Images up as `settings` say; None: without asking any registry, by lock files alone."""
-    clock, random = SystemClock(), Random()  # noqa: S311 - jitter
-    limits = settings.build if settings else BuildConfig()
-    session = Session(Registries(), clock, random, connect=lambda _origin, _ca: _Nobody(), deadline=0.0)
-    if settings is not None:
-        session = Session(settings.registries, clock, random, deadline=_DEADLINE)
+async def pinner_of(settings: ImagesConfig, *, said: Said | None = None) -> AsyncIterator[tuple[Pinner, Registry]]:
+    """What looks Images up as `settings` say; with `said` it builds them."""
+    clock = SystemClock()
+    limits = settings.build
+    session = Session(settings.registries, clock, Random(), deadline=_DEADLINE)  # noqa: S311 - jitter
     registry = Registry(session)
     with TemporaryDirectory(prefix=_BUILDAH_FOLDER) as folder:
         builder: Builder = Buildah(session, Pusher(session), Path(folder)) if said else _Unbuilt()
@@ -96,7 +92,7 @@ async def pinner_of(
             quota=limits.disk_bytes,
             said=said or (lambda _target, _line: None),
         )
-        trust = [trust_of(rule) for rule in settings.signatures] if settings else []
+        trust = [trust_of(rule) for rule in settings.signatures]
         pinner = Pinner(registry, clock, builds, trust)
         try:
             yield pinner, registry
@@ -108,8 +104,7 @@ async def pinner_of(
 class FolderLook:
     """What Images mean, for a command that makes one pass or one plan: one's own Images, where a daemon would look on.
 
-    With `--config` registries are asked and, where `builds`, images are built. Without it lock files say which digest
-    is meant, then what runs in the cluster (`running`) where that may be it.
+    With `--config` registries are asked and, where `builds`, images are built. Without it nobody is asked.
     """
 
     def __init__(
@@ -130,21 +125,15 @@ class FolderLook:
 
     async def of(self, snapshot: Snapshot, specs: Specs) -> Known:
         """As Images says; what cannot be told is a fault here."""
-        stated = stated_images(specs, self._settings.tags if self._settings else Tags.PIN)
+        if self._settings is None:
+            return await Unasked(self._trees, self._running).of(snapshot, specs)
+        stated = stated_images(specs, self._settings.tags)
         if not stated:
             return Known()
         commit = Commit(snapshot.source, Tree(await self._trees.tree(snapshot.revision.commit)), self._trees)
-        before = recovered(stated, await self._running() if self._running else (), builds=self._settings is None)
-        said = _show if self._builds and self._settings is not None else None
-        async with pinner_of(self._settings, said=said) as (pinner, _registry):
-            pins = dict(await pinner.settle(stated, commit, before))
-        if self._settings is None:
-            for one in stated:  # that nobody was asked is no news where what runs, or what is stated, will do
-                pin = pins[one.identity]
-                if isinstance(pin, Pin) and one.build is None:
-                    pins[one.identity] = Pin(pin.reference, pin.origin)
-                elif not isinstance(pin, Pin) and one.tag:
-                    del pins[one.identity]
+        before = recovered(stated, await self._running() if self._running else ())
+        async with pinner_of(self._settings, said=_show if self._builds else None) as (pinner, _registry):
+            pins = await pinner.settle(stated, commit, before)
         found = known(specs, pins)
         pinned = dict(found.pinned or {})
         for identity, reference in pinned.items():
@@ -158,19 +147,6 @@ class FolderLook:
 
 def _show(target: Reference, line: str) -> None:
     sys.stderr.write(f"{target.repository.path} | {line}\n")
-
-
-class _Nobody:
-    """A Transport to registries that are not to be asked."""
-
-    async def send(self, request: Request) -> Response:
-        raise TransportError("no usable answer", why="no registry is asked here; --config FILE has some asked")
-
-    def stream(self, request: Request) -> AbstractAsyncContextManager[Stream]:
-        raise TransportError("no registry is asked here")
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 def images_config(args: argparse.Namespace) -> ImagesConfig:

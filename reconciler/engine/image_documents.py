@@ -61,7 +61,7 @@ def known(specs: Specs, pins: Pins) -> Known:
             text = told(error, identity)
             if error is pin:
                 pinned[identity] = Unknown(text, error.hint, fault=False)
-            problems.append(_problem(identity, document.origin, text, error.hint))
+            problems.append(about(identity, document.origin, text, error.hint))
             held.append(Held(identity, "", text, error.hint))
     return Known(pinned, tuple(problems), tuple(held))
 
@@ -91,7 +91,8 @@ def stand_ins(specs: Specs, found: Known) -> Pinned:
     return filled
 
 
-def _problem(identity: Identity, origin: Origin, text: str, hint: str) -> Problem:
+def about(identity: Identity, origin: Origin, text: str, hint: str) -> Problem:
+    """What is said of an Image in the specs of a revision, where its digest is not known."""
     return Problem(
         Severity.WARNING,
         "image-unknown",

@@ -84,7 +84,7 @@ class Pinner:
         Registries are asked only for what neither a lock nor an earlier answer tells. What takes longer than
         `patience` seconds (None: however long) goes on, is ImageAwaited here, and is told as news when it is there.
         """
-        locks = await self._locks(stated, commit)
+        locks = await locks_of(stated, commit)
         unknown = [one for one in stated if by_tag(one) and self._unknown(one, locks[lock_path(one.document)])]
         asking = asyncio.ensure_future(self._ask(unknown)) if unknown else None
         asked: dict[Identity, asyncio.Task[Pin | ImageError]] = {}
@@ -116,7 +116,7 @@ class Pinner:
         Followed tags and stated ones are asked for now. For builds what `pins` has is taken, if the registry still has
         it; if not, the next `settle` builds it again.
         """
-        locks = await self._locks(stated, commit)
+        locks = await locks_of(stated, commit)
         answers, lost = await asyncio.gather(
             self._ask([one for one in stated if by_tag(one)]), self._lost([one for one in stated if one.build], pins)
         )
@@ -241,15 +241,16 @@ class Pinner:
     def _gatherer(self, commit: Commit) -> Gatherer:
         return self._gatherers.setdefault(commit.source, Gatherer())
 
-    async def _locks(self, stated: Iterable[Stated], commit: Commit) -> Mapping[str, Locks | ImageError]:
-        """The lock files beside the documents, by path; what is wrong with one concerns its own Images only."""
-        paths = sorted({lock_path(one.document) for one in stated})
-        files = {path: file for path in paths if (file := commit.tree.find(path)) is not None}
-        contents = await commit.blobs.read(sorted({file.blob for file in files.values()})) if files else {}
-        found: dict[str, Locks | ImageError] = {}
-        for path in paths:
-            try:
-                found[path] = lock.parse(contents[files[path].blob], path) if path in files else {}
-            except ImageError as error:
-                found[path] = error
-        return found
+
+async def locks_of(stated: Iterable[Stated], commit: Commit) -> Mapping[str, Locks | ImageError]:
+    """The lock files beside the documents, by path; what is wrong with one concerns its own Images only."""
+    paths = sorted({lock_path(one.document) for one in stated})
+    files = {path: file for path in paths if (file := commit.tree.find(path)) is not None}
+    contents = await commit.blobs.read(sorted({file.blob for file in files.values()})) if files else {}
+    found: dict[str, Locks | ImageError] = {}
+    for path in paths:
+        try:
+            found[path] = lock.parse(contents[files[path].blob], path) if path in files else {}
+        except ImageError as error:
+            found[path] = error
+    return found

@@ -126,7 +126,7 @@ def test_a_folder_with_a_build_is_valid_and_planned(cli, shop) -> None:
     assert planned.code == 2
     assert "Deployment/default/web" in planned.out
     assert "warning: Image/web: " in planned.out
-    assert "no registry is asked here; --config FILE has some asked" in planned.out
+    assert "whether it has been built from these inputs is not asked here" in planned.out
 
 
 def test_apply_holds_what_nobody_was_asked_about(cli, shop, api_server: Path) -> None:
@@ -152,3 +152,13 @@ def test_apply_builds_with_a_configuration(builders: Path, cli, shop, api_server
     (folder / "code/word").write_text("2")
     asked = cli("plan", folder, "--config", configuration, *on)
     assert "it has not been built from these inputs" in asked.out
+
+
+def test_a_merge_that_changes_code_shows_who_gets_another_image(cli, shop, repository) -> None:
+    folder = shop({**BUILT, "image.yaml": WEB.format(web="registry.example.com/web")})
+    repository(folder, "Start")
+    (folder / "code/word").write_text("2")
+    repository(folder, "Code")
+    planned = cli("plan", folder, "--base", "HEAD~1", "--head", "HEAD", "--offline")
+    assert planned.code == 2, planned
+    assert "Deployment/default/web" in planned.out
