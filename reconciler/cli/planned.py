@@ -8,7 +8,7 @@ from reconciler.cluster.lease import LeaseSeen, seen
 from reconciler.daemon.page.parts import ago
 from reconciler.engine.planning import LEASE
 from reconciler.engine.plans import PlanMaps
-from reconciler.errors import ConfigError, ReconcilerError
+from reconciler.errors import ConfigError, Forbidden, ReconcilerError
 from reconciler.kube.names import GroupKind
 from reconciler.model.change import Live
 from reconciler.model.filled import Record
@@ -47,11 +47,14 @@ class Planner:
 
 
 async def planner(it: "Session") -> Planner:
-    """Asks the cluster; what may not be read is a problem, not an error."""
+    """Asks the cluster; what cannot be read is a problem, not an error. Who may not read leases need not hear of it
+    where there is no plan."""
     lease = plan = None
-    problems = []
+    problems, forbidden = [], ""
     try:
         lease = await seen(it.cluster.server.api, it.namespace, LEASE)
+    except Forbidden as error:
+        forbidden = f"who plans cannot be told: {error}"
     except ReconcilerError as error:
         problems.append(f"who plans cannot be told: {error}")
     try:
@@ -59,6 +62,8 @@ async def planner(it: "Session") -> Planner:
     except ReconcilerError as error:
         hint = f"; {error.hint}" if isinstance(error, ConfigError) and error.hint else ""
         problems.append(f"the plan cannot be told: {error}{hint}")
+    if plan is not None and forbidden:
+        problems.append(forbidden)
     return Planner(lease, plan, it.clock.now(), "; ".join(problems))
 
 

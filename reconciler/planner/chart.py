@@ -9,7 +9,7 @@ from reconciler.planner.drawing import Drawing, Line, Shape, Words
 if TYPE_CHECKING:
     from reconciler.planner.curves import Curve  # arrays come with it
 
-DEMAND: Final = "#174ea6"
+DEMAND: Final = "#3b78e7"
 READY: Final = "#b06000"
 REPLICAS: Final = "#1e8e3e"
 _AXIS: Final = "#9aa0a6"
