@@ -23,6 +23,7 @@ from reconciler.http.transport import Request, Response
 from reconciler.model.forging import ForgeKind
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules
+from reconciler.source.merging import MergeConflict
 
 REPO = "shop/specs"
 ADDRESSES = ("https://forge.example.com/shop/specs.git",)
@@ -108,6 +109,7 @@ async def test_an_open_pull_request_gets_one_comment_and_a_status(world: World, 
         await world.clock.sleep(3 * SWEEP)
     assert len(world.ours()) == 1
     assert world.reviewer.asked == [(TIP, HEAD, False)], "nothing moved"
+    assert len(world.forge.asked("POST", "PATCH", "PUT")) == 3, "the comment, pending, success"
     assert world.counted["success"] >= 1
 
 
@@ -357,6 +359,30 @@ async def test_what_cannot_be_planned_is_said_and_tried_again(world: World, pull
         world.reviewer.says = StatedReview()
         await world.until(lambda: world.state() == "success")
     assert len(world.ours()) == 1
+
+
+@virtual
+async def test_what_stays_so_is_not_tried_again_until_something_moves(world: World, pull: MemoryPull) -> None:
+    world.reviewer.says = MergeConflict("the two revisions conflict", why="in a.yaml")
+    async with world.running() as runner:
+        await world.until(lambda: world.ours())
+        await world.clock.sleep(3 * SWEEP)
+        assert len(world.reviewer.asked) == 1
+        assert len(world.forge.asked("POST", "PATCH", "PUT")) == 3
+        world.reviewer.says = StatedReview()
+        pull.head = "c" * 40
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: world.state("c" * 40) == "success")
+        assert "conflict" not in world.ours()[0]
+
+
+@virtual
+async def test_an_outage_of_a_day_costs_few_writes(world: World, pull: MemoryPull) -> None:
+    world.reviewer.says = SourceUnreachable("the Git server does not answer")
+    async with world.running():
+        await world.clock.sleep(86_400)
+    assert len(world.forge.asked("POST", "PATCH", "PUT")) == 3
+    assert 250 < len(world.reviewer.asked) < 700
 
 
 @virtual

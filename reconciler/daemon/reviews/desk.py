@@ -14,14 +14,16 @@ import msgspec
 from reconciler.daemon.reviews import wording
 from reconciler.daemon.reviews.consent import consent, demanded
 from reconciler.daemon.reviews.reviewer import Reviewed, Reviewer, Synced
-from reconciler.errors import ForgeMissing, ReconcilerError
+from reconciler.errors import ForgeMissing, ReconcilerError, SourceRefused, SourceTooLarge
 from reconciler.forge.comment import Notes, Ours, find, put
 from reconciler.forge.forge import CommitState, CommitStatus, Forge, Pull, PullState
+from reconciler.source.merging import MergeConflict
 
 V = TypeVar("V")
 
 _KEPT: Final = 200  # reviews, and merges whose result was told
 _MARGIN: Final = 600  # characters of the comment for its mark
+_LASTING: Final = (SourceRefused, SourceTooLarge, MergeConflict)  # stays so until a branch moves, or somebody asks
 
 Count = Callable[[str, str], None]
 """Told of each look at a pull request: the forge's name, and what was found."""
@@ -29,11 +31,12 @@ Count = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was found of a pull request when its base and head were these."""
+    """What was found of a pull request when its base and head were these, or why nothing could be."""
 
     base: str
     head: str
     reviews: tuple[Reviewed, ...]
+    error: ReconcilerError | None = None
 
 
 class Desk:
@@ -52,6 +55,7 @@ class Desk:
         self._name = name
         self._count = count
         self._known: OrderedDict[int, Known] = OrderedDict()
+        self._states: OrderedDict[int, tuple[str, CommitStatus]] = OrderedDict()  # by number: the head's
         self._told: OrderedDict[int, None] = OrderedDict()  # merges of which there is no more to say
 
     async def numbers(self) -> tuple[int, ...]:
@@ -82,16 +86,25 @@ class Desk:
         tip = await self.forge.tip(self.repository, self.base)
         known = self._known.get(pull.number)
         ours = await find(self.forge, self.repository, pull.number, self._name)
-        if anew or known is None or (known.base, known.head) != (tip, pull.head_commit):
+        if known is None or (known.base, known.head) != (tip, pull.head_commit):
             await self._state(pull, CommitState.PENDING, "it is being planned")
-            try:
-                reviews = [await r.review(tip, pull.head_commit, fork=pull.fork) for r in self._reviewers]
-            except ReconcilerError as error:
-                await self._failed(pull, tip, ours, error)
-                raise
-            known = Known(tip, pull.head_commit, tuple(reviews))
+            known = None
+        if anew or known is None or (known.error is not None and not isinstance(known.error, _LASTING)):
+            known = await self._review(pull, tip)
             _keep(self._known, pull.number, known)
-        await self._tell(pull, known, ours)
+        if known.error is None:
+            await self._tell(pull, known, ours)
+            return
+        await self._failed(pull, known.error, ours, Notes(known.base, known.head))
+        if not isinstance(known.error, _LASTING):
+            raise known.error
+
+    async def _review(self, pull: Pull, tip: str) -> Known:
+        try:
+            reviews = [await r.review(tip, pull.head_commit, fork=pull.fork) for r in self._reviewers]
+        except ReconcilerError as error:
+            return Known(tip, pull.head_commit, (), error.with_traceback(None))
+        return Known(tip, pull.head_commit, tuple(reviews))
 
     async def _tell(self, pull: Pull, known: Known, ours: Ours | None) -> None:
         approvals = await self.forge.approvals(self.repository, pull.number) if demanded(known.reviews) else ()
@@ -106,8 +119,7 @@ class Desk:
         await self._state(pull, found.state, wording.status(known.reviews, found))
         self._count(self.forge.name, found.state.value)
 
-    async def _failed(self, pull: Pull, tip: str, ours: Ours | None, error: ReconcilerError) -> None:
-        notes = Notes(tip, pull.head_commit)
+    async def _failed(self, pull: Pull, error: ReconcilerError, ours: Ours | None, notes: Notes) -> None:
         await put(self.forge, self.repository, pull.number, self._name, ours, notes, wording.failure(error, pull))
         await self._state(pull, CommitState.ERROR, f"it could not be planned: {error.what}")
         self._count(self.forge.name, CommitState.ERROR.value)
@@ -131,8 +143,11 @@ class Desk:
         return not done
 
     async def _state(self, pull: Pull, state: CommitState, description: str) -> None:
+        """Set it where it is another than the last: GitHub takes a thousand of a commit."""
         status = CommitStatus(state, f"reconciler/{self._name}", description, pull.url)
-        await self.forge.state(self.repository, pull.head_commit, status)
+        if self._states.get(pull.number) != (pull.head_commit, status):
+            await self.forge.state(self.repository, pull.head_commit, status)
+            _keep(self._states, pull.number, (pull.head_commit, status))
 
 
 def _keep(kept: OrderedDict[int, V], number: int, value: V) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from reconciler.daemon.reviews.confined import Limits, run
-from reconciler.errors import ReconcilerError
+from reconciler.errors import SourceRefused
 from reconciler.model.config import SourceConfig
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules, RiskCode
@@ -65,7 +65,7 @@ async def review_fork(
         text = shown[1].output.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         hint = "`reconciler plan --offline --base … --head …` in a clone says what is wrong"
-        raise ReconcilerError("the head of the fork cannot be planned", hint=hint) from None
+        raise SourceRefused("the head of the fork cannot be planned", hint=hint) from None
     first = text.partition("\n")[0].removeprefix(_HEAD)[:_LONGEST]
     found = {str(risk.code): risk.level for risk in document.risks}
     return ForkReview(document.verdict, first, document.summary, found, rules, text)

@@ -43,6 +43,7 @@ class Runner:
         self._asked: dict[Key, str] = {}  # who last asked for a plan, until it is made
         self._quiet: dict[str, float] = {}  # forges that are left alone, and until when
         self._said: dict[Key, str] = {}  # what was last wrong: it is said once
+        self._failures: dict[Key, int] = {}  # in a row
         self._times: dict[Key, int] = {}  # merges whose sync has not ended
         self._swept: set[int] = set()
         self._coming: dict[Key, asyncio.Task[None]] = {}  # on their way into the queue
@@ -96,6 +97,7 @@ class Runner:
             try:
                 delay = await self._look(key)
                 self._said.pop(key, None)
+                self._failures.pop(key, None)
             except ForgeUnreachable as error:
                 delay = error.retry_after or _AFTER_FAULT
                 if error.retry_after is not None:
@@ -103,7 +105,10 @@ class Runner:
                 self._complain(key, error)
             except ReconcilerError as error:
                 self._complain(key, error)
-                delay = _AFTER_FAULT if key.number != ALL else SWEEP
+                failures = self._failures.get(key, 0)
+                if len(self._failures) < _MOST:
+                    self._failures[key] = failures + 1
+                delay = min(SWEEP, _AFTER_FAULT * 2**failures)
             except Exception:
                 logger.exception("a look at pull requests of %s failed", self._desks[key.desk].repository)
                 delay = SWEEP
