@@ -6,7 +6,7 @@ Each series is replayed; its first third is warm-up. Both methods are swept (the
 nominal risk) to the cheapest setting with at most 1 % and 5 % of steps in which demand was above what was ready, and
 are compared by the replica-hours that this costs. Fixed for both: a replica serves a 20th of the median demand; a pod
 is ready 60 s, at least one step, after it was asked for; a replica that is asked for is paid for. The autoscaler has
-its defaults: tolerance 0.1, 300 s of stabilisation downward.
+its defaults: tolerance 0.1, 300 s of stabilisation downward. Requests are compared on synthetic use: planner_requests.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from planner_requests import compare, rounded, show
 
 from reconciler.planner.demand import best, replicas
 from reconciler.planner.forecast import DAY, Array, forecasts
@@ -143,10 +144,10 @@ def main() -> None:
             ratios.append(ours.cost / hpa.cost)
             row = f"{hpa.cost:8.1f} {hpa.setting:7.2f} {ours.cost:8.1f} {ours.setting:7.4f} {ratios[-1]:6.3f}"
             print(f"{series.name:38} {target:6.0%} {row}")
-    print(
-        json.dumps({"worst_vs_hpa": round(max(ratios), 3), "mean_vs_hpa": round(sum(ratios) / len(ratios), 3)}),
-        flush=True,
-    )
+    requests = compare()
+    show(requests)
+    found = {"worst_vs_hpa": round(max(ratios), 3), "mean_vs_hpa": round(sum(ratios) / len(ratios), 3)}
+    print(json.dumps({**found, "requests": rounded(requests)}), flush=True)
 
 
 if __name__ == "__main__":

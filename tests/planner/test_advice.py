@@ -1,16 +1,22 @@
 """What a plan puts into pods, and what it takes them for."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import HOSTNAME, ZONE, ClusterSeen, NodeView, PodView, Resources
+from reconciler.model.demand import Demand
 from reconciler.model.filled import Draft, Preference, Record
 from reconciler.model.planning import Pool
 from reconciler.model.planning_policy import Allocation, Policy
+from reconciler.model.spec import Scale
 from reconciler.model.usage import ContainerUsage, Spread, Usage
-from reconciler.planner.advice import MOST_NODES, Advised, Asked, advised
+from reconciler.planner.advice import MOST_NODES, NOBODY, Advised, Asked, advised
 
 NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
 GIBI = 1 << 30
@@ -86,3 +92,48 @@ def test_rule_19_pods_take_the_room_that_they_request_not_what_newer_advice_woul
     assert not found.plan.unplaced
     changed = plan(Asked(draft(), Record("h0", requests={"cpu": "100m"}, replicas=2)), ClusterSeen(here, pods), usage)
     assert changed.plan.unplaced[WEB].count == 1, "with a changed spec the roll-out is due"
+
+
+SHOP = [WEB._replace(name=name) for name in ("web", "api", "mails", "jobs")]
+SCALES = (None, Scale(max=20, target={"cpu": "50%"}), Scale(max=9, min=0, query="up", per_replica=3))
+
+
+@settings(max_examples=25)
+@given(
+    order=st.permutations(range(4)),
+    scales=st.lists(st.sampled_from(SCALES), min_size=4, max_size=4),
+    series=st.lists(st.lists(st.floats(0, 30), min_size=1, max_size=90), min_size=4, max_size=4),
+)
+def test_the_same_demand_gives_the_same_bytes_in_whatever_order_it_comes(
+    order: list[int], scales: list[Scale | None], series: list[list[float]]
+) -> None:
+    texts = []
+    for each in (list(range(4)), order):
+        asked, demand = [], {}
+        for n in each:
+            stated = draft(None, {"cpu": "500m"})
+            asked.append(Asked(replace(stated, identity=SHOP[n], workload=SHOP[n], scale=scales[n])))
+            query = (scales[n].query or "") if scales[n] is not None else ""  # type: ignore[union-attr]
+            demand[SHOP[n]] = Demand.of(series[n], step=300, latest=NOW, query=query)
+        plans, before = [], NOBODY
+        for minute in (0, 3, 6):
+            before = advised(
+                asked,
+                ClusterSeen(NODES, ()),
+                Usage(demand=demand, lacking=dict.fromkeys(demand, "nothing new")),
+                pools=POOLS,
+                policy=Policy(),
+                allocation=Allocation({"cpu": "100m"}),
+                now=NOW + timedelta(minutes=minute),
+                previous=before,
+            )
+            plans.append((repr(before.records), repr(before.allotted), before.notes, before.plan.placements))
+        texts.append(plans)
+    assert texts[0] == texts[1]
+
+
+def test_a_query_that_says_nothing_is_noted() -> None:
+    stated = replace(draft(None), scale=SCALES[2])
+    found = plan(Asked(stated), usage=Usage(lacking={WEB: "the query finds nothing"}))
+    assert any("the query finds nothing" in note for note in found.notes)
+    assert found.records[WEB].replicas == 1
