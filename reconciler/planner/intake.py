@@ -118,11 +118,11 @@ def _distinct(items: list[_Item], key: Callable[[_Item], object], what: str, not
     if len(set(map(key, items))) == len(items):
         return items
     found: dict[object, _Item] = {}
-    notes.extend(
-        f"{what} {key(item)} is stated twice: the first counts"
-        for item in items
-        if found.setdefault(key(item), item) is not item
-    )
+    for item in items:
+        if key(item) in found:
+            notes.append(f"{what} {key(item)} is stated twice: the first counts")
+        else:
+            found[key(item)] = item
     return list(found.values())
 
 
