@@ -22,6 +22,7 @@ LARGEST: Final = 5
 TOGETHER: Final = 0.01  # what a whole device that is free is worth more than two halves
 TRIES: Final = 200
 SETTLE: Final = 100  # rounds after which it is counted again what is away from home
+ASIDE: Final = 0.2  # how often a node that the waiting replica cannot use takes part, for those that stand in its way
 COMPANY: Final = 4  # waiting replicas that a round tries to place beside the first
 _NOWHERE: Final = -1
 
@@ -162,8 +163,8 @@ class Search:
         self._keep(nodes, put)
 
     def _choose(self, shape: int, nodes: list[int], random: Random) -> list[int]:
-        """More nodes that the shape may use, rather such as have some room left. Where these are few, others too: what
-        is in the way on the few must go somewhere."""
+        """More nodes that the shape may use, rather such as have some room left. Others too, now and then and where
+        these are few: what is in the way on them must go somewhere."""
         usable = self._usable.get(shape)
         if usable is None:
             usable = self._usable[shape] = [n for n, room in enumerate(self._rooms) if _could(self._asks[shape], room)]
@@ -178,6 +179,10 @@ class Search:
                 left = sum(self._devices[node]) if gpu else self._free[node][0]
                 if node not in nodes and (left > 0 or random.random() > 0.8):
                     nodes.append(node)
+        if wanted <= len(usable) < len(self._rooms) and random.random() < ASIDE:
+            other = int(random.random() * len(self._rooms))
+            if other not in nodes:
+                nodes.append(other)
         return nodes
 
     def _order(self, pieces: list[int], random: Random) -> list[int]:

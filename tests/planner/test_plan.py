@@ -134,6 +134,16 @@ def test_what_is_in_the_way_may_go_where_the_waiting_one_cannot() -> None:
     assert not found.unplaced
 
 
+def test_what_is_in_the_way_on_many_nodes_may_go_elsewhere_too() -> None:
+    """Servers have the cores beside each GPU; the other nodes, which no trainer can use, have as many."""
+    nodes = [node(f"n{n}", cpu=2000, gpus=int(n < 6)) for n in range(12)]
+    trainer = WorkloadNeed(identity("trainer"), 1, Resources(1500), Gpu(1))
+    server = replace(WEB, replicas=6, requests=Resources(1500), movable=True)
+    found = plan(nodes, pods(server, *(f"n{n}" for n in range(6))), [server, trainer])
+    assert not found.unplaced
+    assert len(found.moves) == 1
+
+
 def test_a_move_names_where_from_and_where_to() -> None:
     big = WorkloadNeed(identity("big"), 1, Resources(4000, 512 * MEBI))
     found = plan([node("n0"), node("n1", "b")], pods(WEB, "n0", "n1"), [replace(WEB, replicas=2, movable=True), big])
