@@ -103,15 +103,13 @@ def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bool
     groups, free = ledger.groups, ledger.nodes.free
     open_: Bools = ~ledger.limited
     shapes = {int(ledger.asks[groups.shape_of[workload]]): int(groups.shape_of[workload]) for workload in waiting}
-    usable: Bools = np.isin(groups.kinds, np.nonzero(groups.shapes.allowed[:, sorted(shapes.values())])[0])
-    usable &= open_
     if int(open_.sum()) <= most:
         return open_
     found = np.zeros(len(free), np.bool_)
     found[random.sample(np.flatnonzero(open_).tolist(), most // 2)] = True  # also such as others can be moved to
     share = -(-(most - most // 2) // len(shapes))
     for shape in shapes.values():
-        nodes = np.flatnonzero(usable & groups.shapes.allowed[groups.kinds, shape])
+        nodes = np.flatnonzero(open_ & groups.shapes.allowed[groups.kinds, shape])
         request = groups.shapes.request[shape]
         lacks = np.zeros(len(nodes))
         for resource in np.flatnonzero(request).tolist():
