@@ -73,7 +73,7 @@ async def test_it_knows_nothing_of_us(place: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     "limits",
-    [Limits(memory=128 * 1024**2), Limits(output=10), Limits(seconds=0)],
+    [Limits(seconds=10, memory=48 * 1024**2), Limits(output=10), Limits(seconds=0)],
     ids=["memory", "output", "time"],
 )
 async def test_limits_hold(place: Path, limits: Limits) -> None:

@@ -233,6 +233,20 @@ async def test_a_conflict_is_said(shop: Shop) -> None:
     assert shop.state(pull) == "error"
 
 
+async def test_reviews_at_the_same_time_do_not_mix(shop: Shop) -> None:
+    async with shop.daemon():
+        await until(lambda: any(e.type is EventType.SYNC_FINISHED for e in shop.events), "the first sync")
+        names = [f"only{number}" for number in range(6)]
+        pulls = [
+            shop.repo.pull(number, head=shop.branch(name, {f"{name}.yaml": config(name)}), fork=number == 3)
+            for number, name in enumerate(names, 1)
+        ]
+        async with shop.reviewer():
+            await until(lambda: all(shop.state(pull) == "success" for pull in pulls), "all of them")
+    for pull, name in zip(pulls, names, strict=True):
+        assert {other for other in names if f"ConfigMap/shop/{other}" in shop.ours(pull)} == {name}
+
+
 # -- forks ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """The review of a merge beside the live cluster, which is only read."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Owner
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules
+from reconciler.model.snapshot import Snapshot
 from reconciler.model.state import Pass, SourceState
 from reconciler.review.beside import new_messages, nodes_of
 from reconciler.review.building import Unbuilt
@@ -92,6 +94,7 @@ class SourceReviewer:
         self._cluster = cluster
         self._store = store
         self._limits = limits
+        self._turn = asyncio.Lock()  # what was read and compared so far is shared by all reviews, one at a time
         owner = Owner(install, config.name)
         fill = Filler(config, cluster).fill
         images = Unbuilt(open_images(config, git, cluster, store), git)
@@ -104,16 +107,20 @@ class SourceReviewer:
 
     async def review(self, base: str, head: str, *, fork: bool) -> Reviewed:
         """Raises ReconcilerError."""
-        before = await self._git.snapshot(base)
-        rules = (await self._wanting.of(before)).specs.review or ReviewRules()
-        if fork:
-            return await review_fork(self._git, self._config, base, head, rules, self._limits)
+        async with self._turn:
+            before = await self._git.snapshot(base)
+            rules = (await self._wanting.of(before)).specs.review or ReviewRules()
+            if not fork:
+                return LiveReview(await self._review(before, head), rules)
+        return await review_fork(self._git, self._config, base, head, rules, self._limits)
+
+    async def _review(self, before: Snapshot, head: str) -> Review:
         after = await self._git.snapshot(head)
         merged = await self._git.merge(before.revision.commit, after.revision.commit)
         state = await self._store.load(self.source)
         messages = await new_messages(self._git, state, before.revision, after.revision)
         beside = Beside(self._cluster, state, await nodes_of(self._cluster), messages)
-        return LiveReview(await self._merges.review(before, merged, after.revision, beside), rules)
+        return await self._merges.review(before, merged, after.revision, beside)
 
     async def synced(self, commit: str) -> Synced | None:
         """From the history that the daemon keeps in the cluster: the newest pass over the commit, else the first over
