@@ -7,7 +7,7 @@ again only after a pause that doubles each time.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.clock import Clock
@@ -20,7 +20,7 @@ from reconciler.model.cluster_view import PodView
 from reconciler.model.event import Event, EventType, Sink
 from reconciler.model.plan import Move
 
-CYCLE: Final = 60.0  # seconds at least between the first evictions of two cycles
+CYCLE: Final = 60.0  # seconds at least between two cycles
 _FIRST_PAUSE: Final = 600.0  # seconds; doubles
 _LONGEST_PAUSE: Final = 86400.0
 
@@ -40,6 +40,11 @@ class Evicting:
         self._next = float("-inf")
         self._pauses: dict[tuple[Identity, str], tuple[float, float]] = {}  # until when, and how long it was
 
+    def resting(self) -> frozenset[Identity]:
+        """Workloads that are not moved for now: one of their pods was, and the scheduler has had time to do better."""
+        now = self._clock.monotonic()
+        return frozenset(i for (i, _), (until, length) in self._pauses.items() if until - length + CYCLE <= now < until)
+
     async def carry_out(
         self, moves: Iterable[Move], pods: Iterable[PodView], workloads: Mapping[Identity, tuple[str, Identity]]
     ) -> None:
@@ -50,20 +55,14 @@ class Evicting:
         now = self._clock.monotonic()
         self._pauses = {key: pause for key, pause in self._pauses.items() if now < pause[0] + _LONGEST_PAUSE}
         # Those of one node together: only when all are gone there is the room for which they go.
-        due = sorted((move.origin, move.identity, move.target) for move in moves if move.target)
+        due = sorted((move.origin, move.identity, move.target) for move in moves if self._may(move, workloads, now))
         if now < self._next or not due:
             return
-        left, seen = self._per_cycle, set()
-        running = list(pods)
+        self._next = now + CYCLE
+        left, seen, running = self._per_cycle, set(), list(pods)
         try:
             for origin, identity, target in due:
-                if not left:
-                    break
-                if (
-                    identity in seen
-                    or identity not in workloads
-                    or now < self._pauses.get((identity, origin), (0.0,))[0]
-                ):
+                if not left or identity in seen:
                     continue
                 seen.add(identity)
                 source, workload = workloads[identity]
@@ -71,10 +70,9 @@ class Evicting:
                 pod = await self._victim(workload, there, origin)
                 if pod is None:
                     continue
-                if not self._ours() or not await evict(self._api, pod[0], pod[1]):
-                    break
+                if not self._ours() or not await evict(self._api, *pod):
+                    return
                 left -= 1
-                self._next = now + CYCLE
                 _, length = self._pauses.get((identity, origin), (0.0, _FIRST_PAUSE / 2))
                 length = min(2 * length, _LONGEST_PAUSE)
                 self._pauses[identity, origin] = (now + length, length)
@@ -82,7 +80,10 @@ class Evicting:
                 self._emit(Event(EventType.MOVED, self._clock.now(), source, message, workload))
         except ReconcilerError as error:
             logger.warning("no more pods are moved for now: %s", f"{error}; {error.hint}" if error.hint else error)
-            self._next = now + CYCLE
+
+    def _may(self, move: Move, workloads: Collection[Identity], now: float) -> bool:
+        until, _ = self._pauses.get((move.identity, move.origin), (now, 0.0))
+        return bool(move.target) and move.identity in workloads and until <= now
 
     async def _victim(self, workload: Identity, names: list[str], node: str) -> tuple[Identity, str] | None:
         """A pod of the workload that runs on the node, with its uid; None where there is none, or one is missing."""

@@ -54,6 +54,8 @@ class Cluster(Protocol):
 class Moving(Protocol):
     """Who moves pods that run: reconciler.engine.evicting.Evicting."""
 
+    def resting(self) -> frozenset[Identity]: ...
+
     async def carry_out(
         self, moves: Iterable[Move], pods: Iterable[PodView], workloads: Mapping[Identity, tuple[str, Identity]]
     ) -> None: ...
@@ -265,7 +267,7 @@ class ClusterPlanning:
                 allocation=self._allocation,
                 now=at,
                 previous=self._made.advised if self._made is not None else NOBODY,
-                moving=self._moving is not None,
+                resting=self._moving.resting() if self._moving is not None else None,
             )
             seconds = self._clock.monotonic() - began
             self._made, self._planned = Made(found, seen, usage, sources, at, seconds, policy), including

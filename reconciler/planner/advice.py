@@ -6,6 +6,7 @@ Imports numpy and the solver: import this module only when there is something to
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import inf
 from typing import Final
 
 from reconciler.kube.names import Identity
@@ -61,12 +62,12 @@ def advised(
     allocation: Allocation,
     now: datetime,
     previous: Advised = NOBODY,
-    moving: bool = False,
+    resting: Collection[Identity] | None = None,
 ) -> Advised:
     """For all workloads of a cluster at once. Without `pools` they are told from the labels of the nodes.
 
-    `moving`: somebody carries out moves, so that running replicas may be moved out of the way of waiting ones. Only of
-    a Deployment with two at least: a Job would begin anew, a lone replica would be missed.
+    Where somebody carries out moves, running replicas may be moved out of the way of waiting ones: of a Deployment with
+    two at least (a Job would begin anew, a lone replica would be missed) that is not `resting`. None: nobody does.
     """
     pools = pools or found(seen.nodes)
     running = _running(seen)
@@ -92,10 +93,12 @@ def advised(
         count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
         try:
             asks = need(draft.identity, count, template, seen.around)
-            needs.append(replace(asks, movable=moving and count > 1 and draft.workload.kind == "Deployment"))
+            movable = resting is not None and draft.identity not in resting
+            needs.append(replace(asks, movable=movable and count > 1 and draft.workload.kind == "Deployment"))
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{draft.identity} is left out: {error}")
-    made = plan(seen.nodes, seen.pods, needs, usage, pools, policy, previous.plan)
+    past = replace(previous.plan, unplaced={}) if _freer(needs, previous.needs) else previous.plan
+    made = plan(seen.nodes, seen.pods, needs, usage, pools, policy, past)
     zones = frozenset(zone for node in seen.nodes if node.ready and (zone := node.labels.get(ZONE)))
     labels = {pool.name: pool.node_selector for pool in pools}
     wanted = {each.identity: each for each in needs}
@@ -113,6 +116,16 @@ def advised(
         if each.draft.identity in wanted
     }
     return Advised(made, records, allotted, tuple(needs), pools, (*notes, *made.notes))
+
+
+def _freer(needs: Iterable[WorkloadNeed], before: Iterable[WorkloadNeed]) -> bool:
+    """Whether more may be moved than at the plan before: then what had no place is searched for once more."""
+
+    def movable(need: WorkloadNeed) -> float:
+        return 0 if not need.movable else inf if need.disruptions is None else need.disruptions
+
+    known = {need.identity: movable(need) for need in before}
+    return any(movable(need) > known.get(need.identity, inf) for need in needs)
 
 
 def _running(seen: ClusterSeen) -> dict[Identity, int]:

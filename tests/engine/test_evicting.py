@@ -36,7 +36,7 @@ async def crowded(p: Planned, small: str, large: str) -> None:
 @on_both
 async def test_a_pod_is_moved_out_of_the_way_of_one_that_waits(w: World) -> None:
     """Each node has two cores taken, one of them three: there are three free, but not together."""
-    async with planning(w, TWO, evictions=1) as p:
+    async with planning(w, TWO, evictions=1, interval=30) as p:
         await crowded(p, "2", "3")
         (place,) = await p.running(1, "api")
         assert set(await p.running(2, "web")) == {node.name for node in p.nodes} - {place}
@@ -64,6 +64,8 @@ async def test_a_pod_that_the_scheduler_puts_back_is_moved_again_only_after_paus
     async with planned(TWO, interval=60, evictions=1) as p:
         await crowded(p, "500m", "4")
         await p.w.clock.sleep(2100)
+        lack = next(iter(p.planning.advised.plan.unplaced.values()))  # type: ignore[union-attr]
+        assert "cheap-2 comes nearest" in lack.reason, "it is told that one has no place"
         times = [event.time for event in p.w.heard(EventType.MOVED)]
         first, second = ((after - before).total_seconds() for before, after in pairwise(times))
         assert 600 <= first < 700

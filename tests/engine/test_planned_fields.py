@@ -161,6 +161,21 @@ async def test_rule_6_who_scales_a_planned_workload_by_hand_has_it(w: World) -> 
 
 
 @on_both
+async def test_rule_6_a_persons_number_outlives_commits_and_restarts(w: World) -> None:
+    repository = await planned(w, GENERAL, {"web.yaml": deployment()})
+    await w.patch(w.path("deployments/web/scale", "apis/apps/v1"), {"spec": {"replicas": 5}}, by="kubectl")
+    repository.commit({"web.yaml": deployment(image="example.com/web:2")}, "Release")
+    assert (await w.sync()).ok
+    assert (await live(w))["spec"]["replicas"] == 5
+    w.planning = StatedPlanning(BATCH)
+    await w.restart()
+    assert (await w.sync()).ok
+    await w.settled()
+    assert (await live(w))["spec"]["replicas"] == 5
+    assert not w.heard(EventType.DRIFTED)
+
+
+@on_both
 async def test_rule_6_stated_replicas_become_planned_ones_and_back(w: World) -> None:
     repository = await planned(w, GENERAL, {"web.yaml": deployment(extra="  replicas: 5\n")})
     assert (await live(w))["spec"]["replicas"] == 5

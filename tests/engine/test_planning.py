@@ -97,6 +97,24 @@ async def test_rule_21_another_planner_plans() -> None:
 
 
 @virtual
+async def test_rule_6_who_scaled_before_there_was_a_planner_has_his_number() -> None:
+    """No server notes who scaled what nobody owned: it is told by the pods that run."""
+    async with planned() as p:
+        p.ours = False
+        await p.w.started({"web.yaml": deployment()})
+        scale = p.w.path("deployments/web/scale", "apis/apps/v1")
+        await p.w.patch(scale, {"spec": {"replicas": 5}}, by="kubectl")
+        await p.running(5)
+        p.ours = True
+        p.planning.changed()
+        await p.w.clock.sleep(30)
+        await p.w.settled()
+        web = await p.deployment()
+        assert "reconciler.dev/planned" in web["metadata"]["annotations"]
+        assert web["spec"]["replicas"] == 5
+
+
+@virtual
 async def test_a_second_source_takes_no_room_that_the_first_was_given() -> None:
     """One planner for all sources: what is planned and does not run yet takes its room too."""
     one = (nodes.Pool("cheap", 2, zones=("a", "b"), labels={"tier": "cheap"}),)
