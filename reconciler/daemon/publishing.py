@@ -87,7 +87,8 @@ class Publisher:
         try:
             while True:
                 await self._turn()
-                pause = _GLANCE if self._unwritten is None else max(0.0, self._due - self._clock.monotonic())
+                waits = self._unwritten is not None and self._ours()
+                pause = max(0.0, self._due - self._clock.monotonic()) if waits else _GLANCE
                 try:
                     async with asyncio.timeout(pause):
                         await self._woken.wait()
@@ -106,8 +107,6 @@ class Publisher:
         made, self._made = self._made, None
         try:
             if not self._ours():
-                self._unwritten = None
-                self._unplaced.leave()
                 await self._look()
                 return
             if made is not None:
@@ -122,8 +121,13 @@ class Publisher:
             self._problem = ""
 
     async def _look(self) -> None:
+        """What is published. Only where that is another's do we not plan any more: a lease is also lost for a while
+        where the API server does not answer."""
         plan = await self._store.read()
         self.newest = Newest(plan, plan.made) if plan is not None else None
+        self._unwritten = None
+        if plan is not None and plan.holder != self._holder:
+            self._unplaced.leave()
 
     async def _show(self, made: Made) -> None:
         plan, nodes = await asyncio.to_thread(show, made, known(made, self._records), self._holder)

@@ -54,7 +54,9 @@ class Store:
         self.answers = True
 
     async def read(self) -> PlannedCluster | None:
-        return self.there
+        if not self.answers:
+            raise TransportError("no answer")
+        return self.there or (self.written[-1] if self.written else None)
 
     async def write(self, plan: PlannedCluster) -> float:
         if not self.answers:
@@ -161,4 +163,20 @@ async def test_whoever_waits_for_his_turn_shows_what_the_other_published_and_wri
         it.store.there = msgspec.structs.replace(it.store.there, nodes=3)
         await it.clock.sleep(31)
         assert it.publisher.newest.plan.nodes == 3
+        assert it.counts() == [9]
+
+
+@virtual
+async def test_a_lease_that_is_lost_for_a_while_takes_nothing_back() -> None:
+    async with world() as it:
+        it.store.answers = False
+        it.publisher.made(made(9, cpu="3"))
+        await shown(it, 9)
+        it.ours = False
+        it.publisher.changed()
+        await it.clock.sleep(40)
+        it.store.answers = it.ours = True
+        it.publisher.changed()
+        await it.clock.sleep(40)
+        assert [str(event.type) for event in it.events] == ["unplaced"], "nobody else plans"
         assert it.counts() == [9]
