@@ -60,7 +60,8 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
         made += [Part(obj) for obj in ingresses(document.identity, spec.expose)]
     if scaler is not None:
         made.append(Part(autoscaler(document.identity, scaler, floor=planned)))
-    if _least(spec) >= 2 and not view.guarded:
+    # One for a planned number, too, whatever it is: it lets one pod go, so it never keeps a node from being drained.
+    if (_least(spec) >= 2 or (open_ and spec.scale is None)) and not view.guarded:
         made.append(Part(disruption_budget(document.identity, pods)))
     return made
 

@@ -1,4 +1,4 @@
-"""The PodDisruptionBudget of a workload that states two replicas or more."""
+"""The PodDisruptionBudget of a workload that states two replicas or more, or leaves their number to a planner."""
 
 from collections.abc import Mapping
 from typing import Any

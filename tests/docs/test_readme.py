@@ -53,7 +53,8 @@ def test_the_spec_is_valid_and_becomes_what_is_said(page, tmp_path):
     assert (code, out) == (0, "3 documents are valid; 0 errors, 0 warnings\n")
     code, out = run("plan", str(tmp_path), "--offline")
     kinds = {line.split()[1].split("/")[0] for line in out.splitlines() if line.startswith("+")}
-    assert kinds == {"Deployment", "ConfigMap", "Service", "Ingress", "PodDisruptionBudget", "Job"}
+    made = {"Deployment", "ConfigMap", "Service", "Ingress", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Job"}
+    assert kinds == made
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/problems.md"])

@@ -202,6 +202,7 @@ def test_a_plan_fills_in_what_the_spec_leaves_open_and_nothing_else(specs: Any, 
         if i.kind == "Deployment"
     }
     assert [made[i].planned for i in made if i.kind == "Deployment"] == [("/spec/replicas",), ()]
+    assert [i.name for i in made if i.kind == "PodDisruptionBudget"] == ["open"], "the other has one pod, as it states"
     assert shown == {
         "open": (7, {"requests": {"cpu": "2", "memory": "1Gi"}}),
         "stated": (1, {"requests": {"cpu": 1, "memory": "1Gi"}}),
