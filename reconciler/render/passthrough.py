@@ -49,8 +49,13 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
     made = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
     if group_kind == GroupKind("rbac.authorization.k8s.io", "ClusterRole") and "aggregationRule" in made:
         made.pop("rules", None)
-    if group_kind == _SECRET and isinstance(text := made.pop("stringData", None), Mapping) and text:
-        made["data"] = {**(made.get("data") or {}), **{key: _base64(value) for key, value in text.items()}}
+    if (
+        group_kind == _SECRET
+        and isinstance(data := made.get("data") or {}, Mapping)
+        and isinstance(text := made.pop("stringData", None), Mapping)
+        and text
+    ):
+        made["data"] = {**data, **{key: _base64(value) for key, value in text.items()}}
     if group_kind == _CLAIM:
         made = _inside(made, ("spec",), lambda spec: {k: v for k, v in spec.items() if k != "volumeName" or v})
     if scaled and group_kind in SCALABLE and isinstance(made.get("spec"), Mapping):

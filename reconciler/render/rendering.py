@@ -127,8 +127,11 @@ def _parts(document: Document, resolver: Resolver, view: View) -> list[Part]:
 def _defines(manifest: Manifest) -> GroupKind | None:
     if manifest.identity.kind != "CustomResourceDefinition" or manifest.identity.group != "apiextensions.k8s.io":
         return None
-    spec = manifest.object.get("spec") or {}
-    return GroupKind(str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or ""))
+    spec = manifest.object.get("spec")
+    names = spec.get("names") if isinstance(spec, Mapping) else None
+    if not isinstance(spec, Mapping) or not isinstance(names, Mapping):
+        return None
+    return GroupKind(str(spec.get("group") or ""), str(names.get("kind") or ""))
 
 
 def _waits(document: Document) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What rendering one document reads of its surroundings: images, autoscalers, disruption budgets, pools, the plan."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
@@ -34,6 +34,16 @@ def pool(workload: DeploymentSpec | TaskSpec, pools: Pools) -> Mapping[str, str]
     return pools.get(name) if pools else {LABEL_POOL: name}
 
 
+def _selector(budget: Mapping[str, Any]) -> LabelSelector | None:
+    """None where none is stated, or one that the server will refuse: that is no other document's fault."""
+    spec = budget.get("spec")
+    selector = spec.get("selector") if isinstance(spec, Mapping) else None
+    try:
+        return LabelSelector.of(selector) if isinstance(selector, Mapping) else None
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return None
+
+
 class Surroundings:
     """Of one revision, and what was filled in for it."""
 
@@ -49,11 +59,8 @@ class Surroundings:
             if identity.group == _AUTOSCALER.group and identity.kind == _AUTOSCALER.kind:
                 if (target := scale_target(document.spec.object, identity.namespace)) is not None:
                     self._scaled.add(target)
-            elif identity.group == _BUDGET.group and identity.kind == _BUDGET.kind:
-                spec = document.spec.object.get("spec")
-                selector = spec.get("selector") if isinstance(spec, Mapping) else None
-                if isinstance(selector, Mapping):
-                    self._budgets.setdefault(identity.namespace, []).append(LabelSelector.of(selector))
+            elif identity.group_kind == _BUDGET and (selector := _selector(document.spec.object)) is not None:
+                self._budgets.setdefault(identity.namespace, []).append(selector)
 
     def view(self, document: Document) -> View:
         """What surrounds `document`: a part of the key under which its rendering is cached."""

@@ -20,6 +20,7 @@ from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Manifest, Owner
 from reconciler.model.state import SourceState
 from reconciler.review.imagined import Imagined
+from reconciler.review.risks.case import mapping
 
 _QUIET = frozenset({Action.NONE})
 
@@ -72,7 +73,7 @@ def on_base(
         if identity in new and (why := _unconfirmed(identity, new, defined)):
             changes.append(Change(identity, Action.UNCONFIRMED, why, manifest=manifest))
         elif identity in new or base.manifests.items[identity].digest != manifest.digest:
-            change = compare(manifest, there.get(identity), schemas.of(manifest.gvk), owner=owner)
+            change = _compared(manifest, there, schemas, owner)
             if change.action not in _QUIET:
                 changes.append(change)
     prunes = Pruner(config, owner, there, Claims()).prunes(
@@ -83,6 +84,14 @@ def on_base(
     return Effects(tuple(sorted((*changes, *going), key=lambda change: change.identity)))
 
 
+def _compared(manifest: Manifest, there: Imagined, schemas: Schemas, owner: Owner) -> Change:
+    try:
+        return compare(manifest, there.get(manifest.identity), schemas.of(manifest.gvk), owner=owner)
+    except (ValueError, TypeError, AttributeError, LookupError) as error:  # of a shape that no server would take
+        reason = f"it cannot be compared: {error}"
+        return Change(manifest.identity, Action.REFUSE, reason, manifest=manifest)
+
+
 def _unconfirmed(identity: Identity, new: Collection[Identity], defined: Collection[GroupKind]) -> str:
     """Why nothing can be said of a new object yet (rule 15); "" where it can."""
     if Identity("", "Namespace", "", identity.namespace) in new:
@@ -91,8 +100,8 @@ def _unconfirmed(identity: Identity, new: Collection[Identity], defined: Collect
 
 
 def _defines(crd: Manifest) -> GroupKind:
-    spec = crd.object.get("spec") or {}
-    return GroupKind(str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or ""))
+    spec = mapping(crd.object.get("spec"))
+    return GroupKind(str(spec.get("group") or ""), str(mapping(spec.get("names")).get("kind") or ""))
 
 
 def _same(one: Change, other: Change | None) -> bool:

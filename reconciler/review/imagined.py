@@ -11,6 +11,7 @@ from reconciler.kube import apply
 from reconciler.kube.names import Identity
 from reconciler.model.change import Live
 from reconciler.model.manifest import MANAGER, Manifest
+from reconciler.review.risks.case import mapping
 
 _TIME: Final = "2000-01-01T00:00:00Z"
 _VERSION: Final = "1"
@@ -34,12 +35,15 @@ class Imagined:
         if manifest is None:
             return None
         schema = self._schemas.of(manifest.gvk)
-        made = apply.apply(
-            None, manifest.object, schema, manager=MANAGER, api_version=manifest.gvk.api_version, time=_TIME
-        ).object
+        try:
+            made = apply.apply(
+                None, manifest.object, schema, manager=MANAGER, api_version=manifest.gvk.api_version, time=_TIME
+            ).object
+        except apply.ApplyError:  # which no server would take: it cannot be there
+            return None
         metadata = {**made["metadata"], "uid": f"base:{identity}", "resourceVersion": _VERSION, "generation": 1}
         obj = {**made, "metadata": metadata}
-        if (status := _status(identity.kind, obj.get("spec") or {})) is not None:
+        if (status := _status(identity.kind, mapping(obj.get("spec")))) is not None:
             obj["status"] = status
         return Live(identity, obj)
 

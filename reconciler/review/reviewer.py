@@ -1,6 +1,6 @@
 """From two revisions to a review of the merge of one into the other."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.cluster.cluster import Cluster
@@ -23,7 +23,7 @@ from reconciler.review.building import image_changes
 from reconciler.review.decisions import compared
 from reconciler.review.effects import Effects, on_base, on_cluster
 from reconciler.review.review import Review
-from reconciler.review.risks.case import Case
+from reconciler.review.risks.case import Case, mapping, maps
 
 Served = Callable[[GroupVersionKind], bool | None]
 
@@ -126,8 +126,8 @@ def _served(cluster: Cluster | None, manifests: Iterable[Manifest]) -> Served:
 def _defines(manifest: Manifest) -> Iterable[GroupVersionKind]:
     if manifest.identity.group_kind != CRD_KIND:
         return
-    spec = manifest.object.get("spec") or {}
-    names = spec.get("names") or {}
-    for version in spec.get("versions") or ():
-        if isinstance(version, Mapping) and version.get("served"):
+    spec = mapping(manifest.object.get("spec"))
+    names = mapping(spec.get("names"))
+    for version in maps(spec.get("versions")):
+        if version.get("served"):
             yield GroupVersionKind(str(spec.get("group")), str(version.get("name")), str(names.get("kind")))

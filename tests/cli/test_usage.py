@@ -14,7 +14,7 @@ LAUNCH = "import sys; from reconciler.cli.main import main; sys.exit(main())"
     [
         ("plam", "there is no 'plam', did you mean plan?"),
         ("plan --outptu json", "there is no flag --outptu, did you mean --output?"),
-        ("plan --out json", "there is no flag --out"),
+        ("plan --outp json", "there is no flag --outp"),
         ("plan --output xml", "there is no 'xml', only text, markdown, json"),
         ("validate a b", "'b' is one argument too many"),
         ("suspend", "the following arguments are required: SOURCE"),

@@ -8,7 +8,7 @@ from reconciler.kube.selector import LabelSelector
 from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
-from reconciler.review.risks.case import Case, risk
+from reconciler.review.risks.case import Case, mapping, risk
 
 _BUDGET = GroupKind("policy", "PodDisruptionBudget")
 _SCALED = frozenset({GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")})
@@ -26,9 +26,9 @@ def find(case: Case) -> Iterator[Risk]:
 
 def _blocks(budget: Manifest, around: Mapping[Identity, Manifest]) -> str:
     """Why no pod may go; "" where one may."""
-    spec = budget.object.get("spec") or {}
+    spec = mapping(budget.object.get("spec"))
     most, least = spec.get("maxUnavailable"), spec.get("minAvailable")
-    if most in (0, "0", "0%"):
+    if most in (0, "0", "0%") and most is not False:
         return "maxUnavailable is 0: no node with one of its pods can be drained"
     if least == "100%":
         return "minAvailable is 100%: no node with one of its pods can be drained"
@@ -43,14 +43,14 @@ def _replicas(selector: Any, namespace: str, around: Mapping[Identity, Manifest]
     """How many pods Git states that match; None where that is left open, or nothing matches."""
     try:
         wanted = LabelSelector.of(selector)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, LookupError):
         return None
     total = None
     for identity, manifest in around.items():
         if identity.group_kind not in _SCALED or identity.namespace != namespace:
             continue
-        spec = manifest.object.get("spec") or {}
-        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+        spec = mapping(manifest.object.get("spec"))
+        labels = mapping(mapping(mapping(spec.get("template")).get("metadata")).get("labels"))
         if wanted.matches(labels):
             if not isinstance(count := spec.get("replicas"), int):
                 return None

@@ -47,3 +47,18 @@ def some(words: Sequence[str], most: int = 3) -> str:
     """The first few, and how many more there are."""
     shown = ", ".join(words[:most])
     return f"{shown} and {len(words) - most} more" if len(words) > most else shown
+
+
+def mapping(value: Any) -> Object:
+    """`value` if it is an object of JSON, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def maps(value: Any) -> list[Object]:
+    """The objects of JSON in `value`, if it is a list."""
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def texts(value: Any) -> list[str]:
+    """What is in `value`, if it is a list, as text."""
+    return [str(each) for each in value] if isinstance(value, list) else []

@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import pod_spec
-from reconciler.review.risks.case import Case, Object, risk, some
+from reconciler.review.risks.case import Case, Object, mapping, maps, risk, some, texts
 
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 _LEVELS: Final = ("privileged", "baseline", "restricted")
@@ -40,7 +40,7 @@ def find(case: Case) -> Iterator[Risk]:
 
 
 def _enforced(namespace: Object | None) -> str:
-    labels = ((namespace or {}).get("metadata") or {}).get("labels") or {}
+    labels = mapping(mapping((namespace or {}).get("metadata")).get("labels"))
     level = labels.get(_ENFORCE)
     return level if level in _LEVELS else "privileged"
 
@@ -48,19 +48,19 @@ def _enforced(namespace: Object | None) -> str:
 def _freedoms(spec: Object) -> Iterator[str]:
     """What "baseline" forbids."""
     yield from (name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name))
-    for volume in _maps(spec.get("volumes")):
+    for volume in maps(spec.get("volumes")):
         if isinstance(path := volume.get("hostPath"), Mapping):
             yield f"the node's path {path.get('path')}"
     if _profile(spec) == "Unconfined":
         yield "no seccomp profile"
     for name, container in _containers(spec):
-        context = _map(container.get("securityContext"))
+        context = mapping(container.get("securityContext"))
         if context.get("privileged"):
             yield f"a privileged container {name}"
-        added = _map(context.get("capabilities")).get("add") or ()
+        added = texts(mapping(context.get("capabilities")).get("add"))
         yield from (f"capability {each} in {name}" for each in added if each not in _HARMLESS)
         yield from (
-            f"the node's port {p['hostPort']} in {name}" for p in _maps(container.get("ports")) if p.get("hostPort")
+            f"the node's port {p['hostPort']} in {name}" for p in maps(container.get("ports")) if p.get("hostPort")
         )
         if _profile(container) == "Unconfined":
             yield f"no seccomp profile in {name}"
@@ -68,32 +68,24 @@ def _freedoms(spec: Object) -> Iterator[str]:
 
 def _laxities(spec: Object) -> Iterator[str]:
     """What "restricted" asks for and the pods do not keep."""
-    pod = _map(spec.get("securityContext"))
+    pod = mapping(spec.get("securityContext"))
     for name, container in _containers(spec):
-        context = _map(container.get("securityContext"))
+        context = mapping(container.get("securityContext"))
         if context.get("allowPrivilegeEscalation") is not False:
             yield f"privilege escalation in {name}"
         if not context.get("runAsNonRoot", pod.get("runAsNonRoot")):
             yield f"root allowed in {name}"
         if context.get("runAsUser", pod.get("runAsUser")) == 0:
             yield f"root in {name}"
-        if "ALL" not in (_map(context.get("capabilities")).get("drop") or ()):
+        if "ALL" not in texts(mapping(context.get("capabilities")).get("drop")):
             yield f"default capabilities in {name}"
 
 
 def _profile(holder: Object) -> Any:
-    return _map(_map(holder.get("securityContext")).get("seccompProfile")).get("type")
+    return mapping(mapping(holder.get("securityContext")).get("seccompProfile")).get("type")
 
 
 def _containers(spec: Object) -> Iterator[tuple[str, Object]]:
     for part in ("initContainers", "containers", "ephemeralContainers"):
-        for container in _maps(spec.get(part)):
+        for container in maps(spec.get(part)):
             yield str(container.get("name")), container
-
-
-def _maps(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

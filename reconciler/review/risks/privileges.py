@@ -1,11 +1,11 @@
 """Somebody may do more than before: RBAC rules that grow, and subjects that are bound."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
-from reconciler.review.risks.case import Case, Object, risk, some
+from reconciler.review.risks.case import Case, Object, mapping, maps, risk, some, texts
 
 _RBAC = "rbac.authorization.k8s.io"
 
@@ -47,33 +47,22 @@ def find(case: Case) -> Iterator[Risk]:
 
 
 def _grants(role: Object | None) -> Iterator[_Grant]:
-    for rule in _list((role or {}).get("rules")):
-        if not isinstance(rule, dict):
-            continue
-        verbs = _texts(rule.get("verbs"))
-        for path in _texts(rule.get("nonResourceURLs")):
+    for rule in maps((role or {}).get("rules")):
+        verbs = texts(rule.get("verbs"))
+        for path in texts(rule.get("nonResourceURLs")):
             yield from (_Grant("", path, "*", verb) for verb in verbs)
-        for group in _texts(rule.get("apiGroups")):
-            for resource in _texts(rule.get("resources")):
-                for name in _texts(rule.get("resourceNames")) or ["*"]:
+        for group in texts(rule.get("apiGroups")):
+            for resource in texts(rule.get("resources")):
+                for name in texts(rule.get("resourceNames")) or ["*"]:
                     yield from (_Grant(group, resource, name, verb) for verb in verbs)
 
 
 def _role(binding: Object | None) -> str:
-    role = (binding or {}).get("roleRef") or {}
+    role = mapping((binding or {}).get("roleRef"))
     return f"{role.get('kind')} {role.get('name')}"
 
 
 def _subjects(binding: Object | None) -> Iterator[str]:
-    for subject in _list((binding or {}).get("subjects")):
-        if isinstance(subject, dict):
-            space = f"{subject.get('namespace')}/" if subject.get("namespace") else ""
-            yield f"{subject.get('kind')} {space}{subject.get('name')}"
-
-
-def _list(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list) else ()
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(each) for each in _list(value)]
+    for subject in maps((binding or {}).get("subjects")):
+        space = f"{subject.get('namespace')}/" if subject.get("namespace") else ""
+        yield f"{subject.get('kind')} {space}{subject.get('name')}"

@@ -7,7 +7,7 @@ from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import TEMPLATES
-from reconciler.review.risks.case import Case, Object, risk
+from reconciler.review.risks.case import Case, Object, mapping, risk
 
 _SERVICE = GroupKind("", "Service")
 
@@ -34,9 +34,8 @@ def find(case: Case) -> Iterator[Risk]:
 
 
 def _selector(service: Object) -> Mapping[str, str]:
-    spec = service.get("spec") or {}
-    selector = spec.get("selector")
-    return selector if isinstance(selector, Mapping) and spec.get("type") != "ExternalName" else {}
+    spec = mapping(service.get("spec"))
+    return mapping(spec.get("selector")) if spec.get("type") != "ExternalName" else {}
 
 
 def _found(selector: Mapping[str, str], pods: "list[Mapping[str, str]] | tuple[()]") -> bool:
