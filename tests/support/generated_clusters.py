@@ -290,7 +290,9 @@ def _topology(
                 found.append(f"{pod.name}: anti-affinity with {matching[0].name}")
             if not rule.anti and pod.owner and (domain is None or not matching):
                 alone = rule.selector.matches(pod.labels) and domain is not None
-                if not (alone and not any(rule.selector.matches(other.labels) for other in every if other is not pod)):
+                # The scheduler counts nobody on a node without the topology's label: there nobody came first.
+                first = [other for other in every if other is not pod and rule.topology_key in at[other.node].labels]
+                if not (alone and not any(rule.selector.matches(other.labels) for other in first)):
                     found.append(f"{pod.name}: affinity")
     for asked in question.needs:
         for spread in asked.spreads:
