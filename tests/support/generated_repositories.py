@@ -1,4 +1,5 @@
-"""Repositories at random: a few Deployments, Tasks and plain objects, whose names recur so that commits meet."""
+"""Repositories at random: a few Deployments, Tasks and plain objects of several kinds, some of which are never pruned,
+whose names recur so that commits meet."""
 
 from typing import Any
 
@@ -66,13 +67,45 @@ def plain(name: str, data: dict[str, str]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
+SERVICE = st.builds(
+    lambda port, app: {"spec": {"selector": {"app": app}, "ports": [{"port": port}]}}, st.integers(80, 90), NAMES
+)
+ROLE = st.builds(
+    lambda verbs: {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": sorted(verbs)}]},
+    st.sets(st.sampled_from(["get", "list", "watch"]), min_size=1),
+)
+SECRET = st.builds(lambda data: {"stringData": data}, st.dictionaries(st.sampled_from(["a", "b"]), TEXT, max_size=2))
+KEPT = st.builds(
+    lambda data, annotations: {"data": data, "annotations": annotations},
+    CONFIG,
+    st.fixed_dictionaries({}, optional={"reconciler.dev/prune": st.just("false")}),
+)
+PLAIN = {
+    "Service": ("v1", SERVICE),
+    "Role": ("rbac.authorization.k8s.io/v1", ROLE),
+    "Secret": ("v1", SECRET),
+    "ConfigMap": ("v1", KEPT),
+}
+
+
+def other(kind: str, fields: dict[str, Any]) -> str:
+    """A plain object, whose name is its kind's own."""
+    body = {key: value for key, value in fields.items() if key != "annotations"}
+    metadata = {"name": f"plain-{kind.lower()}", "annotations": fields.get("annotations", {})}
+    return yaml.safe_dump({"apiVersion": PLAIN[kind][0], "kind": kind, "metadata": metadata, **body})
+
+
+OTHERS = st.fixed_dictionaries({}, optional={kind: fields for kind, (_, fields) in PLAIN.items()})
+
 REPOSITORIES = st.builds(
-    lambda deployments, tasks, configs: {
+    lambda deployments, tasks, configs, others: {
         **{f"{n}.yaml": yaml.safe_dump(ours("Deployment", n, s)) for n, s in deployments.items()},
         **{f"task-{n}.yaml": yaml.safe_dump(ours("Task", n, {"command": ["run"], **s})) for n, s in tasks.items()},
         **{f"config-{n}.yaml": yaml.safe_dump(plain(n, d)) for n, d in configs.items()},
+        **{f"plain-{kind.lower()}.yaml": other(kind, fields) for kind, fields in others.items()},
     },
     st.dictionaries(NAMES, DEPLOYMENT, max_size=3),
     st.dictionaries(st.sampled_from(["migrate", "seed"]), TASK, max_size=2),
     st.dictionaries(st.sampled_from(["x", "y", "z"]), CONFIG, max_size=3),
+    OTHERS,
 )
