@@ -10,6 +10,7 @@ from reconciler.model.cluster_view import Circumstances, ClusterSeen, NodeView, 
 from reconciler.model.plan import Constraint, Move, Place, Plan, Share, Unplaced
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy
+from reconciler.model.usage import Usage
 from reconciler.planner.advice import Advised
 from reconciler.review.decisions import compared, price_of
 
@@ -21,7 +22,7 @@ NODES = [NodeView(f"n{n}", Resources(4000, 8 * 2**30), {"tier": "general"}) for 
 def made(needs: list[WorkloadNeed], plan: Plan, pool: Pool = POOL) -> Made:
     seen = ClusterSeen(tuple(NODES), (), Circumstances(), ())
     advised = Advised(plan, needs=tuple(needs), pools=(pool,))
-    return Made(advised, seen, {}, datetime(2026, 1, 1, tzinfo=UTC), 0.0, Policy())
+    return Made(advised, seen, Usage(), {}, datetime(2026, 1, 1, tzinfo=UTC), 0.0, Policy())
 
 
 def need(identity: Identity, replicas: int, cpu: int = 1000) -> WorkloadNeed:
