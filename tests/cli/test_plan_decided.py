@@ -81,7 +81,7 @@ def test_for_the_cluster_as_it_is_with_what_lies_in_it(
     (web,) = old["planner"]["workloads"]
     assert web["recorded"]["requests"] == {}, "it was there before there was a planner (rule 19)"
     assert web["pending"]["requests"] == {"cpu": "250m"}
-    (change,) = [each for each in old["changes"] if each["action"] != "unchanged"]
+    (change,) = [each for each in old["changes"] if each["action"] == "update"]
     assert [field["path"] for field in change["fields"]] == [
         "metadata.annotations.reconciler.dev/planned",
         "spec.replicas",
