@@ -62,9 +62,9 @@ async def test_what_applications_ship_is_applied_once_and_then_at_rest_whatever_
         w.repositories["shop"].commit({"README.md": "words"}, "Only words")
         assert not (await w.sync()).results
         await w.written()
-        sent = w.requests() - before
-        assert sent.keys() == {("update", "configmaps")}, "only what is remembered of the commit is written"
-        assert sent.total() <= 2, (
+        written = w.requests() - before
+        assert written.keys() == {("update", "configmaps")}, "only what is remembered of the commit is written"
+        assert written.total() <= 2, (
             "that it was seen, and that it was passed, where that took longer than the state's pace"
         )
 
