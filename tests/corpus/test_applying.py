@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from both_servers import on_both
-from corpus import a_while, cleared, corpus, foreseen, lives, manifests, plain
+from corpus import a_while, cleared, corpus, foreseen, lives, manifests, plain, sent
 from world import World
 
 from reconciler.http.transport import Request
