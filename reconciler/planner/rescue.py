@@ -70,7 +70,9 @@ def rescue(
     search = Search(_asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets)
     search.run(most, random)
     found = zip(places.node, places.devices, strict=True)
-    _carry_out(ledger, owner, slots, [Slot(nodes[node], held) if node >= 0 else None for node, held in found])
+    after = [Slot(nodes[node], held) if node >= 0 else None for node, held in found]
+    _carry_out(ledger, owner, slots, after)
+    _go_back(ledger, owner, slots, after, [piece.price > 0 for piece in pieces])
 
 
 def _waiting(ledger: Ledger, worth: list[float], before: Mapping[Identity, int]) -> list[int]:
@@ -91,6 +93,20 @@ def _carry_out(ledger: Ledger, owner: list[int], before: list[Slot | None], afte
     for piece in changed:
         if (slot := after[piece]) is not None:
             ledger.enter(owner[piece], slot)
+
+
+def _go_back(
+    ledger: Ledger, owner: list[int], before: list[Slot | None], after: list[Slot | None], priced: list[bool]
+) -> None:
+    """Replicas that moved for nothing return to where they had scored best, if there is room after all.
+
+    The search sees to those whose moves have a price. GPUs stay: how they are divided is what it searched for.
+    """
+    for piece, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old is None or new is None or old.node == new.node or old.devices or priced[piece]:
+            continue
+        ledger.strike(owner[piece], new)
+        ledger.enter(owner[piece], old if ledger.fits(owner[piece], old.node) else new)
 
 
 def _takes_part(ledger: Ledger, workload: int) -> bool:

@@ -42,3 +42,15 @@ def test_a_search_of_no_rounds_changes_nothing() -> None:
     after = plan(NODES, [], [SMALL_ONES, replace(URGENT, replicas=1)], previous=before, policy=Policy(iterations=0))
     assert after.unplaced[URGENT.identity].count == 1
     assert after.assignment[SMALL_ONES.identity] == before.assignment[SMALL_ONES.identity]
+
+
+def test_who_need_not_give_way_stays_where_it_scored_best() -> None:
+    """One pod finds no room anywhere. Emptying nodes for it in vain moves nobody."""
+    nodes = [NodeView(f"n{number}", Resources(4000, 8192 * MEBI)) for number in range(3)]
+    nodes.append(NodeView("large", Resources(16_000, 8192 * MEBI), labels={"size": "large"}))
+    web = WorkloadNeed(identity("web"), 2, Resources(250, MEBI))
+    big = WorkloadNeed(identity("big"), 2, Resources(10_000, MEBI), node_selector={"size": "large"})
+    alone = plan(nodes, [], [web, replace(big, replicas=1)])
+    both = plan(nodes, [], [web, big])
+    assert both.unplaced[big.identity].count == 1
+    assert both.assignment[web.identity] == alone.assignment[web.identity]
