@@ -29,7 +29,7 @@ def test_the_demo_tells_the_whole_story(capsys):
     assert titles == ["A plan", "A commit", "A release", "A hand edit", "A removal", "A planner"]
     summary = told.out[told.out.index("That was it.") :]
     for happened in (
-        "22 objects created in the right order, 1 changed by a release",
+        "23 objects created in the right order, 1 changed by a release",
         "1 hand edit healed in ",
         "1 object removed because Git no longer has it",
         "Nothing is left running.",
