@@ -307,10 +307,9 @@ async def test_the_token_is_read_at_each_use(forge: MemoryForge, client: Client,
         await client_.addresses(REPO)
 
 
+@pytest.mark.parametrize("forge", [ForgeKind.GITHUB], indirect=True)  # the pages are the session's, of all alike
 @virtual
 async def test_a_list_without_end_ends(forge: MemoryForge, repo: MemoryRepository, client: Client) -> None:
-    if forge.stated is not ForgeKind.GITHUB:
-        pytest.skip("one is enough: the pages are the session's")
     repo.pull(7)
     link = {"link": '<https://evil.example.com/>; rel="next"'}
     forge.fault = lambda request: ok([], **link) if request.path.endswith("/comments") else None
