@@ -21,10 +21,19 @@ TEMPLATES: Final[Mapping[GroupKind, tuple[str, ...]]] = {
 
 def pod_spec(group_kind: GroupKind, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The pod spec inside `obj`, None where its kind has no pods or the object does not state them."""
+    return _inside(group_kind, obj, "spec")
+
+
+def pod_labels(group_kind: GroupKind, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The labels of the pods of `obj`, None where its kind has no pods or the object does not state any."""
+    return _inside(group_kind, obj, "metadata", "labels")
+
+
+def _inside(group_kind: GroupKind, obj: Mapping[str, Any], *names: str) -> Mapping[str, Any] | None:
     path = TEMPLATES.get(group_kind)
     if path is None:
         return None
     value: Any = obj
-    for name in (*path, "spec"):
+    for name in (*path, *names):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else None

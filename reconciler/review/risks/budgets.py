@@ -8,6 +8,7 @@ from reconciler.kube.selector import LabelSelector
 from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
+from reconciler.render.podspec import pod_labels
 from reconciler.review.risks.case import Case, mapping, risk
 
 _BUDGET = GroupKind("policy", "PodDisruptionBudget")
@@ -49,10 +50,9 @@ def _replicas(selector: Any, namespace: str, around: Mapping[Identity, Manifest]
     for identity, manifest in around.items():
         if identity.group_kind not in _SCALED or identity.namespace != namespace:
             continue
-        spec = mapping(manifest.object.get("spec"))
-        labels = mapping(mapping(mapping(spec.get("template")).get("metadata")).get("labels"))
-        if wanted.matches(labels):
-            if not isinstance(count := spec.get("replicas"), int):
+        if wanted.matches(pod_labels(identity.group_kind, manifest.object) or {}):
+            count = mapping(manifest.object.get("spec")).get("replicas")
+            if not isinstance(count, int):
                 return None
             total = (total or 0) + count
     return total

@@ -6,7 +6,7 @@ from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
-from reconciler.render.podspec import TEMPLATES
+from reconciler.render.podspec import pod_labels
 from reconciler.review.risks.case import Case, Object, mapping, risk
 
 _SERVICE = GroupKind("", "Service")
@@ -46,14 +46,6 @@ def _labels(manifests: Mapping[Identity, Manifest]) -> dict[str, list[Mapping[st
     """The labels of all pods that are stated, by namespace."""
     found: dict[str, list[Mapping[str, str]]] = {}
     for identity, manifest in manifests.items():
-        path = TEMPLATES.get(identity.group_kind)
-        if path is None:
-            continue
-        template: object = manifest.object
-        for name in path:
-            template = template.get(name) if isinstance(template, Mapping) else None
-        metadata = template.get("metadata") if isinstance(template, Mapping) else None
-        labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
-        if isinstance(labels, Mapping):
+        if (labels := pod_labels(identity.group_kind, manifest.object)) is not None:
             found.setdefault(identity.namespace, []).append(labels)
     return found
