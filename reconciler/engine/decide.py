@@ -17,9 +17,10 @@ from reconciler.engine.claims import Claims
 from reconciler.engine.equals import Equals
 from reconciler.engine.existing import Existing
 from reconciler.engine.runs import Past
-from reconciler.engine.schemas import CRD_KIND, Schemas
+from reconciler.engine.schemas import Schemas
 from reconciler.errors import ApiError, ReconcilerError
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.definitions import DEFINITION
+from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import ANNOTATIONS_OF_CONTROLLERS, Manifest, Owner
@@ -64,7 +65,7 @@ class Decider:
         about some kinds.
         """
         for identity, manifest in manifests.items():
-            if identity.group_kind == CRD_KIND:
+            if identity.group_kind == DEFINITION:
                 self._schemas.learn(manifest.object)
         past = past or Past()
         cache = self._cluster.cache
@@ -122,7 +123,7 @@ class Decider:
         if manifest is None or manifest.identity not in self._unserved:
             return change
         group = manifest.identity.group
-        defined = any(crd.name.endswith(f".{group}") for crd in self._cluster.cache.of_kind(GroupKind(*CRD_KIND)))
+        defined = any(crd.name.endswith(f".{group}") for crd in self._cluster.cache.of_kind(DEFINITION))
         await self._cluster.discovery.require(manifest.gvk, _PATIENCE if defined else 0.0)
         self._unserved.discard(manifest.identity)
         existing, unread = await self._existing.of([manifest])

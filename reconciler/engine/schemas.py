@@ -7,8 +7,6 @@ from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.openapi import catalog, crd_resources
 from reconciler.kube.schema import Schema
 
-CRD_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
-
 
 class Schemas:
     """Looks up schemas; learns those of custom resources from the definitions it is shown."""

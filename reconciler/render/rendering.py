@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from reconciler.kube.definitions import DEFINITION, defined_kind
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.image import Unknown
 from reconciler.model.manifest import ANNOTATION_DEPENDS_ON, DriftMode, Manifest, Owner
@@ -106,7 +107,8 @@ def render_document(document: Document, view: View, around: Surroundings, settin
                 suspended=part.suspended,
                 planned=part.planned,
             )
-            made.append(Made(manifest, part.main, _defines(manifest), manifest))
+            defines = defined_kind(obj) if identity.group_kind == DEFINITION else None
+            made.append(Made(manifest, part.main, defines, manifest))
     except Refusal as refusal:
         return Rendering(document, view, resolver.read, problem=refusal.problem(document))
     return Rendering(document, view, resolver.read, tuple(made), _waits(document))
@@ -122,16 +124,6 @@ def _parts(document: Document, resolver: Resolver, view: View) -> list[Part]:
         obj = passthrough(spec.object, document.identity.group_kind, resolver, scaled=view.scaled)
         return [Part(obj, main=True)]
     return []  # an Image is read by others
-
-
-def _defines(manifest: Manifest) -> GroupKind | None:
-    if manifest.identity.kind != "CustomResourceDefinition" or manifest.identity.group != "apiextensions.k8s.io":
-        return None
-    spec = manifest.object.get("spec")
-    names = spec.get("names") if isinstance(spec, Mapping) else None
-    if not isinstance(spec, Mapping) or not isinstance(names, Mapping):
-        return None
-    return GroupKind(str(spec.get("group") or ""), str(names.get("kind") or ""))
 
 
 def _waits(document: Document) -> tuple[str, ...]:

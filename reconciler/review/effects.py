@@ -12,15 +12,15 @@ from reconciler.diff.prune import JOB
 from reconciler.engine.claims import Claims
 from reconciler.engine.preview import Previewer
 from reconciler.engine.pruning import Pruner
-from reconciler.engine.schemas import CRD_KIND, Schemas
+from reconciler.engine.schemas import Schemas
 from reconciler.engine.surroundings import Desired
+from reconciler.kube.definitions import DEFINITION, defined_kind
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Manifest, Owner
 from reconciler.model.state import SourceState
 from reconciler.review.imagined import Imagined
-from reconciler.review.risks.case import mapping
 
 _QUIET = frozenset({Action.NONE})
 
@@ -63,11 +63,11 @@ def on_base(
     """Beside a cluster that is as the base says. `messages` are those of the commits from the base to the head."""
     schemas = Schemas()
     for manifest in (*base.manifests.items.values(), *head.manifests.items.values()):
-        if manifest.identity.group_kind == CRD_KIND:
+        if manifest.identity.group_kind == DEFINITION:
             schemas.learn(manifest.object)
     there = Imagined(base.manifests.items, schemas)
     new = {identity for identity in head.manifests.items if identity not in there}
-    defined = {_defines(head.manifests.items[identity]) for identity in new if identity.group_kind == CRD_KIND}
+    defined = {defined_kind(head.manifests.items[i].object) for i in new if i.group_kind == DEFINITION}
     changes = []
     for identity, manifest in head.manifests.items.items():
         if identity in new and (why := _unconfirmed(identity, new, defined)):
@@ -92,16 +92,11 @@ def _compared(manifest: Manifest, there: Imagined, schemas: Schemas, owner: Owne
         return Change(manifest.identity, Action.REFUSE, reason, manifest=manifest)
 
 
-def _unconfirmed(identity: Identity, new: Collection[Identity], defined: Collection[GroupKind]) -> str:
+def _unconfirmed(identity: Identity, new: Collection[Identity], defined: Collection[GroupKind | None]) -> str:
     """Why nothing can be said of a new object yet (rule 15); "" where it can."""
     if Identity("", "Namespace", "", identity.namespace) in new:
         return "its namespace comes with the same commit"
     return "its kind is not served yet" if identity.group_kind in defined else ""
-
-
-def _defines(crd: Manifest) -> GroupKind:
-    spec = mapping(crd.object.get("spec"))
-    return GroupKind(str(spec.get("group") or ""), str(mapping(spec.get("names")).get("kind") or ""))
 
 
 def _same(one: Change, other: Change | None) -> bool:

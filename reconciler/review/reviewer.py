@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.planning import Made
 from reconciler.engine.preview import Previewer
-from reconciler.engine.schemas import CRD_KIND
 from reconciler.engine.surroundings import Desired
 from reconciler.engine.wanting import Wanting
+from reconciler.kube.definitions import DEFINITION, served_kinds
 from reconciler.kube.names import GroupKind, GroupVersionKind
 from reconciler.kube.openapi import catalog
 from reconciler.model.cluster_view import NodeView
@@ -23,7 +23,7 @@ from reconciler.review.building import image_changes
 from reconciler.review.decisions import compared
 from reconciler.review.effects import Effects, on_base, on_cluster
 from reconciler.review.review import Review
-from reconciler.review.risks.case import Case, mapping, maps
+from reconciler.review.risks.case import Case
 
 Served = Callable[[GroupVersionKind], bool | None]
 
@@ -109,7 +109,8 @@ def _served(cluster: Cluster | None, manifests: Iterable[Manifest]) -> Served:
     What a definition in Git defines counts as served; of a group that is only known to a cluster, nothing is said
     without one.
     """
-    defined = {gvk for manifest in manifests for gvk in _defines(manifest)}
+    definitions = (each.object for each in manifests if each.identity.group_kind == DEFINITION)
+    defined = {gvk for definition in definitions for gvk in served_kinds(definition)}
     builtin = catalog()
     groups = {resource.group for resource in builtin.resources()}
 
@@ -121,13 +122,3 @@ def _served(cluster: Cluster | None, manifests: Iterable[Manifest]) -> Served:
         return builtin.knows(gvk) if gvk.group in groups else None
 
     return served
-
-
-def _defines(manifest: Manifest) -> Iterable[GroupVersionKind]:
-    if manifest.identity.group_kind != CRD_KIND:
-        return
-    spec = mapping(manifest.object.get("spec"))
-    names = mapping(spec.get("names"))
-    for version in maps(spec.get("versions")):
-        if version.get("served"):
-            yield GroupVersionKind(str(spec.get("group")), str(version.get("name")), str(names.get("kind")))

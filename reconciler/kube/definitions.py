@@ -1,0 +1,26 @@
+"""What a CustomResourceDefinition defines, as far as it can be read: Git may state one that no server would take."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from reconciler.kube.names import GroupKind, GroupVersionKind
+
+DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+def defined_kind(definition: Mapping[str, Any]) -> GroupKind | None:
+    """The kind that it defines; None where that cannot be told."""
+    spec = definition.get("spec")
+    names = spec.get("names") if isinstance(spec, Mapping) else None
+    if not isinstance(spec, Mapping) or not isinstance(names, Mapping):
+        return None
+    return GroupKind(str(spec.get("group") or ""), str(names.get("kind") or ""))
+
+
+def served_kinds(definition: Mapping[str, Any]) -> Iterator[GroupVersionKind]:
+    """That kind in each version that it has served."""
+    kind = defined_kind(definition)
+    versions = definition["spec"].get("versions") if kind is not None else None
+    for version in versions if isinstance(versions, list) else ():
+        if kind is not None and isinstance(version, Mapping) and version.get("served"):
+            yield GroupVersionKind(kind.group, str(version.get("name")), kind.kind)
