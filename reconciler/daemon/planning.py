@@ -26,7 +26,6 @@ from reconciler.engine.histories import DemandMaps, HistoryMaps
 from reconciler.engine.measuring import Measuring
 from reconciler.engine.planning import LEASE, ClusterPlanning, Unmeasured
 from reconciler.engine.plans import PlanMaps
-from reconciler.model.config import DaemonConfig
 from reconciler.model.event import Sink
 from reconciler.model.planner_config import PlannerConfig, PlannerSettings
 from reconciler.model.planning_policy import Policy
@@ -35,24 +34,6 @@ from reconciler.planner import configured
 logger = logging.getLogger(__name__)
 
 _INTERVAL: Final = 300.0  # seconds between two plans where nothing changed
-
-
-def planning_of(
-    config: DaemonConfig,
-    cluster: Cluster,
-    wake: Callable[[str], None],
-    *,
-    clock: Clock,
-    random: Random,
-    emit: Sink,
-    observer: Observer,
-) -> "DaemonPlanner | None":
-    """None where the configuration has no `planner`: then nothing is followed and nothing asked."""
-    if config.planner is None:
-        return None
-    return DaemonPlanner(
-        config.planner, config.state_namespace, cluster, wake, clock=clock, random=random, emit=emit, observer=observer
-    )
 
 
 class DaemonPlanner:

@@ -23,7 +23,7 @@ from reconciler.daemon.page.access import Access
 from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.routes import StatusPage
 from reconciler.daemon.page.view import DaemonView, Knowledge
-from reconciler.daemon.planning import planning_of
+from reconciler.daemon.planning import DaemonPlanner
 from reconciler.daemon.pushes import Pushes
 from reconciler.daemon.signals import stopping
 from reconciler.daemon.start import Start, unless
@@ -118,15 +118,18 @@ async def keep(
         if install is None:
             return
         alerts.installed(install)
-        planner = planning_of(
-            config,
-            cluster,
-            lambda source: daemon.wake(source),
-            clock=clock,
-            random=random,
-            emit=emit,
-            observer=metrics,
-        )
+        planner = None  # without one nothing is followed and nothing asked
+        if config.planner is not None:
+            planner = DaemonPlanner(
+                config.planner,
+                config.state_namespace,
+                cluster,
+                lambda source: daemon.wake(source),
+                clock=clock,
+                random=random,
+                emit=emit,
+                observer=metrics,
+            )
         surroundings = Surroundings(
             cluster=cluster,
             store=store,

@@ -187,10 +187,6 @@ class ClusterPlanning:
             if identity in advised.records
         }
 
-    def forget(self, source: str) -> None:
-        """A source is gone."""
-        self._sources.pop(source, None)
-
     def changed(self) -> None:
         """Something in the cluster is other than it was when the plan was made. From a callback."""
         self._changed.set()
