@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.planner.curves import Curve
 
 _GLANCE: Final = 30.0  # seconds between two looks at what another planner published, and between two attempts to write
+_CREDIT: Final = 20.0  # seconds of waiting that may be owed: who looks after a commit finds the plan of it
 _LAST_WRITE: Final = 1.0  # seconds: a daemon that ends has five for everything
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Publisher:
         self._made: Made | None = None
         self._woken = asyncio.Event()
         self._unwritten: PlannedCluster | None = None
-        self._due = float("-inf")
+        self._due = self._paid = float("-inf")  # when the next write may be; when all are waited for
         self._problem = ""
 
     def made(self, made: Made) -> None:
@@ -141,7 +142,8 @@ class Publisher:
 
     async def _publish(self, plan: PlannedCluster) -> None:
         self._due = self._clock.monotonic() + _GLANCE  # where this fails
-        self._due = await self._store.write(plan) + self._clock.monotonic()
+        self._paid = max(self._paid, self._clock.monotonic()) + await self._store.write(plan)
+        self._due = self._paid - _CREDIT
         if self._unwritten is plan:
             self._unwritten = None
 

@@ -38,11 +38,15 @@ def test_the_demo_tells_the_whole_story(capsys):
     ):
         assert happened in summary
     for decided in (
-        "2 replicas planned: general/zone-",
-        "cpu 250m: the configuration's default",
+        "3 replicas planned: general/zone-",
+        " of the query expected, 40 of which a replica carries",
+        "       f.spread ",
+        "     █ demand   · forecast   ─ what the replicas carry",
         " is lost, with general-",
     ):
         assert decided in told.out
+    assert re.search(r"^ {5}[ ▁▂▃▄▅▆▇█·─]+ 3 replicas$", told.out, re.MULTILINE)
+    assert re.search(r"^ {5}general-\d general/zone-[abc] +\d+ % +gone +\d+ % +gone$", told.out, re.MULTILINE)
     assert re.search(r"planned again \d\.\d s later: Deployment/shop/search on general/zone-", told.out)
     builds = os.geteuid() == 0 and which("buildah") and which("docker-registry")
     assert ("✓ built by buildah and pushed: 127.0.0.1:" in told.out) == bool(builds)

@@ -52,6 +52,7 @@ class Store:
         self.written: list[PlannedCluster] = []
         self.there: PlannedCluster | None = None
         self.answers = True
+        self.pause = 10.0
 
     async def read(self) -> PlannedCluster | None:
         if not self.answers:
@@ -62,7 +63,7 @@ class Store:
         if not self.answers:
             raise TransportError("no answer")
         self.written.append(plan)
-        return 10.0
+        return self.pause
 
 
 class World:
@@ -107,22 +108,33 @@ async def shown(it: World, replicas: int) -> None:
 
 
 @virtual
-async def test_what_comes_within_ten_seconds_is_written_once_and_the_same_never() -> None:
+async def test_three_may_be_written_at_once_then_one_in_ten_seconds_and_the_same_never() -> None:
     async with world() as it:
-        it.publisher.made(made(1))
-        await shown(it, 1)
-        for replicas in (2, 3, 4):
+        for replicas in (1, 2, 3, 4, 5):
             it.publisher.made(made(replicas))
             await shown(it, replicas)
-        assert it.counts() == [1], "the page shows the newest at once"
+        assert it.counts() == [1, 2, 3], "the page shows the newest at once"
         await it.clock.sleep(9.5)
-        assert it.counts() == [1]
+        assert it.counts() == [1, 2, 3]
         await it.clock.sleep(1)
-        assert it.counts() == [1, 4]
-        it.publisher.made(made(4))
+        assert it.counts() == [1, 2, 3, 5]
+        it.publisher.made(made(5))
         await it.clock.sleep(100)
-        assert it.counts() == [1, 4]
-        assert it.seconds == [0.5] * 5
+        assert it.counts() == [1, 2, 3, 5]
+        assert it.seconds == [0.5] * 6
+
+
+@virtual
+async def test_a_large_plan_is_never_written_twice_at_once() -> None:
+    async with world() as it:
+        it.store.pause = 40.0
+        for replicas in (1, 2):
+            it.publisher.made(made(replicas))
+            await shown(it, replicas)
+        await it.clock.sleep(19)
+        assert it.counts() == [1]
+        await it.clock.sleep(2)
+        assert it.counts() == [1, 2]
 
 
 @virtual
@@ -139,10 +151,12 @@ async def test_what_could_not_be_written_is_later() -> None:
 @virtual
 async def test_what_waits_is_written_at_the_end() -> None:
     async with world() as it:
+        it.store.pause = 100.0
         it.publisher.made(made(1))
         await shown(it, 1)
         it.publisher.made(made(2))
         await shown(it, 2)
+        assert it.counts() == [1]
     assert it.counts() == [1, 2]
 
 

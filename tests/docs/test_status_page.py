@@ -8,11 +8,12 @@ from staged import StagedView, overall
 
 from reconciler.clock import LoopClock
 from reconciler.daemon.page.access import Access
-from reconciler.daemon.page.api import document
+from reconciler.daemon.page.api import document, planner_document
 from reconciler.daemon.page.objects import Filter
 from reconciler.daemon.page.routes import StatusPage
 
 DOCUMENT = document(overall(), Filter())
+PLANNER = planner_document(overall(), "Deployment/shop/web")
 
 
 @pytest.fixture
@@ -33,16 +34,26 @@ def test_every_address_is_documented_and_no_other(page, text):
 
 
 def test_every_field_of_the_json_is_documented_and_no_other(page, text):
-    whole, source = page("docs/status-page.md").sections()["For machines"].split("A source has")
+    whole, rest = page("docs/status-page.md").sections()["For machines"].split("`/api/planner` is")
+    planner, source = rest.split("A source has")
     cells = page("docs/status-page.md").first_cells
     assert sorted(cells(whole)) == sorted(DOCUMENT)
+    assert sorted(cells(planner)) == sorted(set(PLANNER) - set(DOCUMENT["planner"]))
     assert sorted(cells(source)) == sorted(DOCUMENT["sources"][0])
 
 
-@pytest.mark.parametrize("part", ["objects", "failures"])
-def test_every_field_of_a_part_is_named_in_its_row(text, part):
+@pytest.mark.parametrize(
+    ("part", "first"),
+    [
+        ("objects", DOCUMENT["objects"][0]),
+        ("failures", DOCUMENT["failures"][0]),
+        ("nodes", PLANNER["nodes"][0]),
+        ("demand", PLANNER["demand"]),
+    ],
+)
+def test_every_field_of_a_part_is_named_in_its_row(text, part, first):
     (row,) = re.findall(rf"^\| `{part}` \| (.*) \|$", text, re.MULTILINE)
-    assert set(DOCUMENT[part][0]) <= set(re.findall(r"`(\w+)`", row))
+    assert set(first) <= set(re.findall(r"`(\w+)`", row))
 
 
 def test_fields_of_drift_are_documented_here_or_with_the_command(page, text):

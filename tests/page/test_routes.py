@@ -12,7 +12,7 @@ from html_page import Parsed
 from staged import StagedView, huge, overall
 from yarl import URL
 
-from reconciler.daemon.page.status import Row
+from reconciler.daemon.page.status import PlannerStatus, Row
 from reconciler.kube.names import Identity
 from reconciler.model.health import Health, Status
 from reconciler.model.spec import Origin
@@ -29,6 +29,7 @@ PAGES = [
     "/objects/Deployment/shop/web",
     "/objects/Namespace/-/tools",
 ]
+MACHINES = ["/api/status", "/api/planner"]
 OPEN = ["/static/page.css", "/static/page.js", "/static/icon.svg", "/login"]
 
 
@@ -58,7 +59,7 @@ async def closed(served: Any, view: StagedView, tmp_path: Path) -> AsyncIterator
         yield address
 
 
-@pytest.mark.parametrize("path", [*PAGES, *OPEN, "/api/status", "/nowhere", "/static/nothing", "/objects/Pod/a/b"])
+@pytest.mark.parametrize("path", [*PAGES, *OPEN, *MACHINES, "/nowhere", "/static/nothing", "/objects/Pod/a/b"])
 async def test_every_answer_forbids_what_is_not_ours(url: str, http: aiohttp.ClientSession, path: str) -> None:
     async with http.get(url + path, allow_redirects=False) as answer:
         policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
@@ -66,14 +67,12 @@ async def test_every_answer_forbids_what_is_not_ours(url: str, http: aiohttp.Cli
         assert policy["script-src"] == policy["style-src"] == "'self'"
         assert policy["frame-ancestors"] == "'none'"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.status == (
-            200 if path in (*PAGES, *OPEN[:3], "/api/status") else 303 if path == "/login" else 404
-        )
-        if path in PAGES or path == "/api/status":
+        assert answer.status == (200 if path in (*PAGES, *OPEN[:3], *MACHINES) else 303 if path == "/login" else 404)
+        if path in (*PAGES, *MACHINES):
             assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/api/status", "/events", "/static/page.js"])
+@pytest.mark.parametrize("path", [*PAGES, *MACHINES, "/events", "/static/page.js"])
 async def test_it_is_read_only(url: str, http: aiohttp.ClientSession, path: str) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         async with http.request(method, url + path) as answer:
@@ -134,6 +133,44 @@ async def test_the_search_finds_by_its_address(url: str, http: aiohttp.ClientSes
     assert len(await found("page=x&unknown=1")) == 9
     async with http.get(f"{url}/objects?q=nothing-like-this") as answer:
         assert "No object is like this." in await answer.text()
+
+
+async def test_the_plan_has_its_nodes_and_the_demand_of_the_workload_that_is_named(
+    url: str, http: aiohttp.ClientSession, view: StagedView
+) -> None:
+    async def planner(query: str) -> Any:
+        async with http.get(f"{url}/api/planner{query}") as answer:
+            return await answer.json()
+
+    found = await planner("?workload=Deployment/shop/web")
+    assert (found["holder"], found["ours"]) == ("reconciler-1", True)
+    assert any(each["decisions"] for each in found["plan"]["workloads"])
+    assert found["nodes"][2] == {
+        "name": "gpu-1",
+        "pool": "gpu",
+        "zone": "a",
+        "there": True,
+        "requested": {
+            "cpu": {"now": 0.25, "planned": 0.5},
+            "memory": {"now": 0.0, "planned": 0.0},
+            "gpu": {"now": 0.5, "planned": 1.5},
+        },
+    }
+    assert found["demand"] == {
+        "begin": "2026-03-02T08:30:00+00:00",
+        "step": 300.0,
+        "forecastBy": "now, times 1.1",
+        "perReplica": 1.0,
+        "measured": [1.0, 2.0, 3.0],
+        "forecast": [None, 1.5, 2.5, 3.5],
+        "replicas": [None, 2, 3, 4],
+    }
+    assert (await planner(""))["demand"] is None
+    view.change(replace(overall(), planner=PlannerStatus()))
+    starting = await planner("")
+    assert (starting["plan"], starting["nodes"]) == (None, [])
+    view.change(replace(overall(), planner=None))
+    assert await planner("") is None
 
 
 async def test_the_json_says_what_the_page_says(url: str, http: aiohttp.ClientSession, view: StagedView) -> None:
@@ -227,7 +264,7 @@ async def test_another_machines_name_is_refused(url: str, http: aiohttp.ClientSe
         assert (answer.status, await answer.text()) == (403, "this machine only\n")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/api/status", "/events"])
+@pytest.mark.parametrize("path", [*PAGES, *MACHINES, "/events"])
 async def test_nothing_is_shown_without_the_token(closed: str, http: aiohttp.ClientSession, path: str) -> None:
     async with http.get(closed + path) as answer:
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")

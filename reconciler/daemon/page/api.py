@@ -1,7 +1,7 @@
-"""/api/status: the same for machines."""
+"""/api/status and /api/planner: the same for machines."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.daemon.page.objects import Filter
 from reconciler.daemon.page.status import Overall, PlannerStatus, SourceStatus
@@ -9,6 +9,10 @@ from reconciler.drift import views
 from reconciler.model.drift import Drift, Wanted
 from reconciler.model.snapshot import Revision
 from reconciler.planner import words
+from reconciler.planner.loads import NodeLoad
+
+if TYPE_CHECKING:
+    from reconciler.planner.curves import Curve  # arrays come with it
 
 
 def document(overall: Overall, wanted: Filter) -> Mapping[str, Any]:
@@ -47,14 +51,49 @@ def document(overall: Overall, wanted: Filter) -> Mapping[str, Any]:
     }
 
 
-def _planner(planner: PlannerStatus) -> Mapping[str, Any]:
+def planner_document(overall: Overall, workload: str) -> Mapping[str, Any] | None:
+    """The plan with its terms, how full each node is, and the demand of `workload`; None where none is configured."""
+    if overall.planner is None:
+        return None
+    newest = overall.planner.newest
+    curve = newest.curve(workload) if newest is not None else None
+    return {
+        **_planner(overall.planner, choices=True),
+        "nodes": [_node(node) for node in newest.nodes] if newest is not None else [],
+        "demand": _curve(curve) if curve is not None else None,
+    }
+
+
+def _planner(planner: PlannerStatus, *, choices: bool = False) -> Mapping[str, Any]:
     newest = planner.newest
     return {
         "holder": planner.holder or None,
         "ours": planner.ours,
         "lacking": list(planner.lacking),
         "made": newest.at.isoformat() if newest is not None else None,
-        "plan": words.document(newest.plan, choices=False) if newest is not None else None,
+        "plan": words.document(newest.plan, choices=choices) if newest is not None else None,
+    }
+
+
+def _node(node: NodeLoad) -> Mapping[str, Any]:
+    return {
+        "name": node.name,
+        "pool": node.pool,
+        "zone": node.zone,
+        "there": node.there,
+        "requested": {name: {"now": part.now, "planned": part.planned} for name, part in node.parts.items()},
+    }
+
+
+def _curve(curve: "Curve") -> Mapping[str, Any]:
+    return {
+        "begin": curve.begin.isoformat(),
+        "step": curve.step,
+        "forecastBy": curve.rule,
+        "perReplica": curve.capacity,
+        "measured": curve.demand,
+        "forecast": curve.ready,
+        "replicas": curve.replicas,
     }
 
 

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 
 from reconciler.clock import Clock
 from reconciler.daemon.page.access import COOKIE, LASTS, Access, Verdict, Visitor
-from reconciler.daemon.page.api import document
+from reconciler.daemon.page.api import document, planner_document
 from reconciler.daemon.page.detail import detail_page
 from reconciler.daemon.page.drift import drift_page
 from reconciler.daemon.page.feed import Feed
@@ -62,6 +62,7 @@ class StatusPage:
             ("/history", self._closed(self._history)),
             ("/planner", self._closed(self._planner)),
             ("/api/status", self._closed(self._api)),
+            ("/api/planner", self._closed(self._api_planner)),
             ("/static/{name}", self._file),
             ("/login", self._login),
         ]
@@ -179,11 +180,17 @@ class StatusPage:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         wanted = Filter.of(request.query)
+        return await self._json(request, lambda: document(self._view.overall(), wanted))
 
-        def make() -> str:
-            return msgspec.json.encode(document(self._view.overall(), wanted), enc_hook=str).decode()
+    async def _api_planner(self, request: web.Request) -> web.StreamResponse:
+        workload = request.query.get("workload", "")
+        return await self._json(request, lambda: planner_document(self._view.overall(), workload))
 
-        body = await self._turns.page(request.path_qs, self._view.stamp, make)
+    async def _json(self, request: web.Request, make: Callable[[], object]) -> web.StreamResponse:
+        def encoded() -> str:
+            return msgspec.json.encode(make(), enc_hook=str).decode()
+
+        body = await self._turns.page(request.path_qs, self._view.stamp, encoded)
         response = web.Response(text=body, content_type="application/json")
         response.headers[hdrs.CACHE_CONTROL] = "no-store"
         response.enable_compression()
