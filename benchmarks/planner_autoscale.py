@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from planner_requests import compare, rounded, show
 
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.demand import best, replicas
 from reconciler.planner.forecast import DAY, Array, forecasts
 
@@ -47,6 +48,10 @@ class Series(NamedTuple):
     @property
     def capacity(self) -> float:
         return float(np.median(self.demand[self.demand > 0])) / MEDIAN
+
+    @property
+    def carrying(self) -> Carrying:
+        return Carrying(self.capacity, "of the series")
 
     @property
     def begin(self) -> int:
@@ -94,11 +99,11 @@ def planned(series: Series, made: Callable[[], tuple]) -> Callable[[float], Arra
     def asked(risk: float) -> Array:
         made = np.ones(size)
         for now in range(max(1, series.begin - lag), size + 1, refit):
-            found = best(bases, series.demand, now, series.step, lag, series.capacity, risk)
+            found = best(bases, series.demand, now, series.step, lag, series.carrying, risk)
             if found is None:
                 continue
             span = slice(now - 1, now - 1 + refit)
-            made[span] = replicas(found.rule.expected(by_name[found.rule.forecast][span]), series.capacity)
+            made[span] = replicas(found.rule.expected(by_name[found.rule.forecast][span]), series.carrying)
         return made
 
     return asked

@@ -101,13 +101,20 @@ class _Workload(_Spec, frozen=True):
 
 class Scale(_Spec, frozen=True):
     """Between `min` and `max` pods, by one of two: `target`, by resource ("cpu", "memory"): "65%" of the requests, or a
-    quantity; or `query` (PromQL), of whose value each pod carries `per_replica`. Only then may `min` be 0."""
+    quantity; or `query` (PromQL), of whose value each pod carries `per_replica`. Only then may `min` be 0.
+
+    With a `service_time` (a duration) the query counts requests a second, of which a pod serves `concurrency` at once:
+    at most `waiting` of them ("5%") are to wait longer than `max_wait` (a duration). Either or both are stated."""
 
     max: int
     target: dict[str, str] = {}
     min: int = 1
     query: str | None = None
     per_replica: float | None = None
+    service_time: str | None = None
+    concurrency: int = 1
+    waiting: str = "5%"
+    max_wait: str = "0s"
 
 
 class DeploymentSpec(_Workload, frozen=True):

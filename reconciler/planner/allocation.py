@@ -17,6 +17,7 @@ from reconciler.model.plan import Choice
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.spec import Scale
 from reconciler.model.usage import ContainerUsage, Usage
+from reconciler.planner.carrying import Carrying, of_query
 from reconciler.planner.choosing import choose_request, worded
 from reconciler.planner.requests import Advice, Reason, Rule, advise, written
 from reconciler.planner.scaling import Bounds, Outlook, Scaled, scale
@@ -71,12 +72,11 @@ def allot(
     if draft.replicas is not None:
         return Allotted(requests, None, why, choices)
     cpu = _cpu(requesting(draft, in_force(draft, recorded, requests)))
-    bounds, carries = _bounds(draft.scale, before, cpu, spares, rules, ways["cpu"].headroom)
+    bounds, carrying = _bounds(draft.scale, before, cpu, spares, rules, ways["cpu"].headroom)
     scaled = scale(
         demand,
-        carries,
+        carrying,
         bounds,
-        unit="of the query" if query else "cores",
         lacking=usage.lacking.get(draft.identity, ""),
         start=rules.start,
         policy=policy,
@@ -117,23 +117,23 @@ def spread_over(nodes: Collection[NodeView], wanted: int) -> int:
 
 def _bounds(
     stated: Scale | None, before: Before, cpu: float | None, spares: int, rules: Allocation, headroom: float
-) -> tuple[Bounds, float | None]:
-    """Between which numbers, and how much of the demand one replica is to carry; `cpu` is what it requests."""
+) -> tuple[Bounds, Carrying | None]:
+    """Between which numbers, and how much of the demand replicas are to carry; `cpu` is what one requests."""
     recorded = before.recorded.replicas if before.recorded is not None else None
     if stated is None:
         low = min(spares, rules.max_replicas)
         kept = before.running if recorded is None else recorded
-        return Bounds(low, rules.max_replicas, max(kept, low)), cpu and cpu / (1 + headroom)
+        return Bounds(low, rules.max_replicas, max(kept, low)), Carrying(cpu / (1 + headroom), "cores") if cpu else None
     if stated.query is not None:
         kept = max(before.running, 1) if recorded is None else recorded
-        return Bounds(stated.min, stated.max, kept, hasty=True), stated.per_replica
+        return Bounds(stated.min, stated.max, kept, hasty=True), of_query(stated)
     carries = None
     target = stated.target.get("cpu", "")
     if target.endswith("%"):
         carries = cpu and cpu * float(target.removesuffix("%")) / 100
     elif target:
         carries = float(parse(target))
-    return Bounds(stated.min, stated.max, recorded, floor=True), carries
+    return Bounds(stated.min, stated.max, recorded, floor=True), Carrying(carries, "cores") if carries else None
 
 
 def _explained(scaled: Scaled, bounds: Bounds, *, idle: bool) -> str:

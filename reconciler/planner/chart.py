@@ -23,20 +23,20 @@ _POINTS: Final = 288
 def chart(name: str, curve: "Curve") -> Drawing:
     """Of one workload. A value on the same height means that the replicas carry the demand."""
     count = len(curve.ready)
-    carried = [None if n is None else n * curve.capacity for n in curve.replicas]
-    highest = max([*curve.demand, *(v for v in (*curve.ready, *carried) if v is not None), 1e-9])
+    highest = max([*curve.demand, *(v for v in (*curve.ready, *curve.carried) if v is not None), 1e-9])
     end = curve.begin + timedelta(seconds=curve.step * (count - 1))
     floor = float(_TOP + _HEIGHT)
     shapes: list[Shape] = [
         Words(0, 16, f"{name}: demand, its forecast, and the replicas that this asks for", 14, bold=True),
-        Words(0, 34, f"forecast by {curve.rule}; a replica carries {curve.capacity:.3g}", 11),
+        Words(0, 34, f"forecast by {curve.rule}; {curve.carrying.words}", 11),
         Words(0, _TOP + 10, f"{highest:.3g}", 11),
         Words(0, floor, "0", 11),
         Line(((_LEFT, floor), (_WIDTH, floor)), _AXIS),
         Words(_LEFT, floor + 16, f"{curve.begin:%d %b %H:%M} UTC", 11),
         Words(_WIDTH - 110, floor + 16, f"{end:%d %b %H:%M} UTC", 11),
     ]
-    shapes += _lines(carried, count, highest, REPLICAS, f"replicas, {_last(curve.replicas)} at the end", steps=True)
+    title = f"replicas, {_last(curve.replicas)} at the end"
+    shapes += _lines(curve.carried, count, highest, REPLICAS, title, steps=True)
     shapes += _lines(curve.ready, count, highest, READY, "forecast", dashes=6)
     shapes += _lines(curve.demand, count, highest, DEMAND, "demand")
     x = _LEFT + 150.0

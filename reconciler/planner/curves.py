@@ -8,7 +8,9 @@ from math import isnan
 from typing import Final, NamedTuple
 
 from reconciler.model.demand import Demand
-from reconciler.planner.demand import replicas
+from reconciler.planner.carrying import Carrying
+from reconciler.planner.demand import carried, replicas
+from reconciler.planner.forecast import Array
 from reconciler.planner.foresight import Foresight, looked_ahead
 
 SHOWN: Final = timedelta(days=2)
@@ -18,7 +20,8 @@ class Curve(NamedTuple):
     """One point every `step` seconds, the first at `begin`. `demand` ends before the others do, which look ahead.
 
     `ready` is the demand that the rule of today, `rule`, would have had us be ready for; None before it could say.
-    `replicas` are those that carry it, `capacity` each, whatever else bounds their number.
+    `replicas` are those that carry it, `carrying` so much, whatever else bounds their number, and `carried` is what
+    they can carry.
     """
 
     rule: str
@@ -27,7 +30,8 @@ class Curve(NamedTuple):
     demand: tuple[float, ...]
     ready: tuple[float | None, ...]
     replicas: tuple[int | None, ...]
-    capacity: float
+    carried: tuple[float | None, ...]
+    carrying: Carrying
 
 
 def curve(demand: Demand, foresight: Foresight) -> Curve | None:
@@ -36,16 +40,22 @@ def curve(demand: Demand, foresight: Foresight) -> Curve | None:
     if found is None:
         return None
     past, ready = found
-    capacity, lag, _ = foresight.basis
+    carrying, lag, _ = foresight.basis
     count = min(len(past), round(SHOWN.total_seconds() / demand.step))
-    needed = replicas(ready, capacity)
-    known = [not isnan(value) for value in ready[-count - lag :].tolist()]
+    shown = ready[-count - lag :]
+    needed = replicas(shown, carrying)
     return Curve(
         foresight.rule.words,
         demand.latest - timedelta(seconds=demand.step * (count - 1)),
         demand.step,
         tuple(past[-count:].tolist()),
-        tuple(v if there else None for v, there in zip(ready[-count - lag :].tolist(), known, strict=True)),
-        tuple(int(n) if there else None for n, there in zip(needed[-count - lag :].tolist(), known, strict=True)),
-        capacity,
+        _known(shown),
+        tuple(None if n is None else int(n) for n in _known(needed)),
+        _known(carried(needed, carrying)),
+        carrying,
     )
+
+
+def _known(values: Array) -> tuple[float | None, ...]:
+    """None for what is no number."""
+    return tuple(None if isnan(value) else value for value in values.tolist())

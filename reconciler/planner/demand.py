@@ -12,10 +12,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.forecast import DAY, Array, Forecast, forecasts
+from reconciler.planner.queueing import beta, rates
 
 _WINDOW: Final = 14 * DAY  # seconds of the past on which forecasts are tried
 _FEWEST: Final = 30  # steps of the past below which nothing is foretold
+_ABSURD: Final = 1e12  # replicas
 _TAIL: Final = 0.15  # by how much a margin grows for each factor of e beyond what was ever seen
 
 
@@ -54,17 +57,33 @@ class Backtest(NamedTuple):
     steps: int
 
 
-def replicas(demand: Array, capacity: float) -> Array:
-    """Whole replicas for `demand`, at least one, each of which serves `capacity`."""
-    # A hair less: 3 * capacity computed in another way is still three replicas.
-    needed: Array = np.maximum(1.0, np.ceil(demand / capacity - 1e-9))
+def replicas(demand: Array, carrying: Carrying) -> Array:
+    """Whole replicas for `demand`, at least one. Of a queue exact for few, by its square-root rule for many."""
+    # A hair less: three times what one carries, computed in another way, is still three replicas.
+    needed: Array = np.clip(np.ceil(demand / carrying.each - 1e-9), 1.0, _ABSURD)
+    if (queue := carrying.queue) is not None:
+        known, load = rates(queue), demand * queue.service
+        few = np.searchsorted(known, demand * (1 - 1e-8)) + 1
+        many = np.ceil((load + beta(queue) * np.sqrt(load)) / queue.slots - 1e-9)
+        needed = np.maximum(needed, np.where(few <= len(known), few, many))
     return needed
 
 
-def backtest(demand: Array, *, step: float, lag: int, capacity: float, risk: float) -> Backtest | None:
+def carried(replicas: Array, carrying: Carrying) -> Array:
+    """The most demand that so many (at least one) carry: where `replicas` goes on to the next."""
+    most: Array = replicas * carrying.each
+    if (queue := carrying.queue) is not None:
+        known, b = np.array(rates(queue)), beta(queue)
+        few = known[np.minimum(np.nan_to_num(replicas, nan=1.0), len(known)).astype(int) - 1]
+        many = ((np.sqrt(b * b + 4 * replicas * queue.slots) - b) / 2) ** 2 / queue.service
+        most = np.minimum(most, np.where(replicas <= len(known), few, many))
+    return most
+
+
+def backtest(demand: Array, *, step: float, lag: int, carrying: Carrying, risk: float) -> Backtest | None:
     """The rule that would have cost least; None where the past is too short to tell.
 
-    `demand` ends now, in amounts of which a replica serves `capacity`; `lag` is in steps of `step` seconds: what is
+    `demand` ends now, in amounts of which replicas are `carrying` so much; `lag` is in steps of `step` seconds: what is
     decided at the end of one step is there `lag` steps later. `risk` is the share of steps in which too little may be
     ready, in (0, 1). Raises ValueError for demand that is no amount.
     """
@@ -72,14 +91,14 @@ def backtest(demand: Array, *, step: float, lag: int, capacity: float, risk: flo
         raise ValueError("demand is negative or not a number")
     if len(demand) < _FEWEST:
         return None
-    return best(forecasts(demand, step=step, lag=lag), demand, len(demand), step, lag, capacity, risk)
+    return best(forecasts(demand, step=step, lag=lag), demand, len(demand), step, lag, carrying, risk)
 
 
 def best(
-    made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, capacity: float, risk: float
+    made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, carrying: Carrying, risk: float
 ) -> Backtest | None:
     """`backtest`, as of the end of step `now` - 1, with forecasts that were made before."""
-    tried = trials(made, demand, now, step, lag, capacity, risk)
+    tried = trials(made, demand, now, step, lag, carrying, risk)
     if not tried:
         return None
     five_minutes = f"highest of {max(2, round(300 / step))}"
@@ -89,7 +108,7 @@ def best(
 
 
 def trials(
-    made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, capacity: float, risk: float
+    made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, carrying: Carrying, risk: float
 ) -> list[Trial]:
     """Every forecast with either margin, tried on the past; nothing where that is too short to tell. As for `best`."""
     begin, count = _window(now, step, lag)
@@ -102,7 +121,7 @@ def trials(
         for relative in (True, False):
             errors = came / values if relative else came - values
             rule = Rule(forecast.name, relative, _margin(errors, risk))
-            tried.append(Trial(float(replicas(rule.expected(values), capacity).mean()), rule))
+            tried.append(Trial(float(replicas(rule.expected(values), carrying).mean()), rule))
     return tried
 
 

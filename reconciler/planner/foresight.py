@@ -10,6 +10,7 @@ import numpy as np
 from reconciler.model.demand import GAP, RATIO, ZERO, Demand
 from reconciler.model.plan import Choice
 from reconciler.model.planning_policy import FAMILY, Family, Policy, TermName
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.choosing import RISKS, Plan, choose_forecast
 from reconciler.planner.demand import Rule, trials
 from reconciler.planner.forecast import Array, forecasts
@@ -17,8 +18,8 @@ from reconciler.planner.forecast import Array, forecasts
 _STANDS: Final = timedelta(hours=6)  # that a choice stands: to try all forecasts takes a while
 _KNOWN: Final = 0.5  # the share of the steps that must have been measured
 
-Basis = tuple[float, int, tuple[float, ...]]
-"""What a choice was made for: what a replica carries, steps ahead, weights of the terms."""
+Basis = tuple[Carrying, int, tuple[float, ...]]
+"""What a choice was made for: what replicas carry, steps ahead, weights of the terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,17 @@ class Foresight:
 
 
 def foresee(
-    demand: Demand, *, capacity: float, start: float, policy: Policy, before: Foresight | None
+    demand: Demand, *, carrying: Carrying, start: float, policy: Policy, before: Foresight | None
 ) -> Foresight | None:
     """None where the past is too short, or too much of it was not measured.
 
-    A replica carries `capacity` and is there `start` seconds after it was asked for. `before` is what was foreseen by
-    the last plan.
+    Replicas are `carrying` so much; one is there `start` seconds after it was asked for. `before` is what the last
+    plan foresaw.
     """
     # What is decided now is acted on within a step, and has its effect `start` later.
     lag = math.ceil(start / demand.step) + 1
     weights = tuple(policy.weight(name) for name in TermName if FAMILY[name] is Family.ALLOCATION)
-    basis: Basis = (capacity, lag, weights)
+    basis: Basis = (carrying, lag, weights)
     seen = (demand.latest, demand.last(1)[0])
     if before is not None and (before.basis, before.seen) == (basis, seen):
         return before
@@ -63,7 +64,7 @@ def foresee(
         tried = [
             Plan(risk, trial)
             for risk in RISKS
-            for trial in trials(made, past, len(past), demand.step, lag, capacity, risk)
+            for trial in trials(made, past, len(past), demand.step, lag, carrying, risk)
         ]
         if not tried:
             return None

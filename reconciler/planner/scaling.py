@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from reconciler.model.demand import RATIO, Demand
+from reconciler.model.demand import Demand
 from reconciler.model.planning_policy import Policy
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.foresight import Foresight, foresee
 
 TOLERANCE: Final = 0.1
 STABILISATION: Final = timedelta(seconds=300)
 _STALE: Final = 2  # steps without a measurement
-_EXACT: Final = math.sqrt(RATIO) + 1e-9  # demand is known to this factor: three times what one carries takes three
 _WAKING: Final = 0.5  # of what a replica carries: less than that is no reason to start the first one ahead of demand
 
 
@@ -59,17 +59,16 @@ class Scaled:
 
 def scale(
     demand: Demand | None,
-    carries: float | None,
+    carrying: Carrying | None,
     bounds: Bounds,
     *,
-    unit: str,
     lacking: str,
     start: float,
     policy: Policy,
     now: datetime,
     before: Outlook | None,
 ) -> Scaled:
-    """How many replicas, each of which `carries` so much of `demand`, which is in `unit`s.
+    """How many replicas, which are `carrying` so much of `demand`; None where that is not known.
 
     `lacking` says why nothing newer is known of the demand, where that is so. `before` is the outlook of the plan
     before this one; None where there is none.
@@ -78,36 +77,40 @@ def scale(
     known = [each for each in (bounds.kept, before.count if before is not None else None) if each is not None]
     kept = bounds.within(max(known)) if known else None
     earlier = before.foresight if before is not None else None
-    reason = _unknown(demand, carries, lacking, now)
-    if reason or demand is None or carries is None:
+    reason = _unknown(demand, carrying, lacking, now)
+    if reason or demand is None or carrying is None:
         return Scaled(kept, f"as it was: {reason}", _outlook(kept, now, earlier))
-    foresight = foresee(demand, capacity=carries, start=start, policy=policy, before=earlier)
+    foresight = foresee(demand, carrying=carrying, start=start, policy=policy, before=earlier)
     if foresight is None and bounds.floor:
         return Scaled(kept, "as it was: too little is measured for a forecast", _outlook(kept, now, None))
-    asked = 0.0 if bounds.floor else _now(demand) / carries
-    coming = foresight.expected / carries if foresight is not None else 0.0
-    if asked == 0 and coming < _WAKING and not bounds.floor:
+    asked = 0.0 if bounds.floor else _now(demand)
+    coming = foresight.expected if foresight is not None else 0.0
+    if asked == 0 and coming < _WAKING * carrying.each and not bounds.floor:
         coming = 0.0
-    need = max(asked, coming)
-    wish = bounds.within(math.ceil(need / _EXACT))
-    if kept and abs(need / kept - 1) <= TOLERANCE:
+    need = carrying.needed(max(asked, coming), bounds.high)
+    wish = bounds.within(need.replicas)
+    if kept and kept >= need.waiting and abs(max(need.exactly, need.waiting) / kept - 1) <= TOLERANCE:
         wish = kept
     if foresight is None and kept is not None and not bounds.hasty:
         wish = max(wish, kept)
     wishes = _lately(before, kept, wish, now)
     count = wish if kept is None or wish >= kept else min(kept, max(count for _, count in wishes))
-    why = _why(count, wish, asked >= coming, max(asked, coming) * carries, carries, unit, foresight)
+    what = f"{max(asked, coming):.3g} {carrying.unit} {'asked for' if asked >= coming else 'expected'}, "
+    what += carrying.explained(need, bounds.high)
+    if foresight is not None and coming > asked:
+        what += f" ({foresight.rule.words})"
+    why = what + (f"; {wish} would do, once that is so for five minutes" if count > wish else "")
     return Scaled(count, why, Outlook(count, wishes, foresight))
 
 
-def _unknown(demand: Demand | None, carries: float | None, lacking: str, now: datetime) -> str:
+def _unknown(demand: Demand | None, carrying: Carrying | None, lacking: str, now: datetime) -> str:
     """Why demand says nothing; "" where it does."""
     if demand is None:
         return lacking or "no demand is measured"
     old = now - demand.latest > (1 + _STALE) * timedelta(seconds=demand.step)
     if old or not demand.levels or math.isnan(demand.last(1)[0]):
         return lacking or f"no demand was measured since {demand.latest:%Y-%m-%d %H:%M} UTC"
-    return "" if carries else "no request of CPU is in force that would say what a replica carries"
+    return "" if carrying else "no request of CPU is in force that would say what a replica carries"
 
 
 def _now(demand: Demand) -> float:
@@ -125,14 +128,3 @@ def _lately(before: Outlook | None, kept: int | None, wish: int, now: datetime) 
 def _outlook(kept: int | None, now: datetime, foresight: Foresight | None) -> Outlook:
     """Where there is no wish, what there is counts as asked for."""
     return Outlook(kept, ((now, kept),) if kept is not None else (), foresight)
-
-
-def _why(
-    count: int, wish: int, present: bool, demand: float, carries: float, unit: str, foresight: Foresight | None
-) -> str:
-    what = f"{demand:.3g} {unit} {'asked for' if present else 'expected'}, {carries:.3g} of which a replica carries"
-    if foresight is not None and not present:
-        what += f" ({foresight.rule.words})"
-    if count > wish:
-        what += f"; {wish} would do, once that is so for five minutes"
-    return what

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,10 @@ def daily(days: float = 15, low: float = 1.0, high: float = 5.0, lead: float = 0
     hours = [each.hour + each.minute / 60 for each in times]
     rise = [min(max(hour - 7, 0.0), 1.0) if hour < 18 else 0.0 for hour in hours]
     return Demand.of([low + (high - low) * part for part in rise], step=STEP, latest=end)
+
+
+def changed(scale: Scale, **changes: Any) -> Scale:
+    return msgspec.structs.replace(scale, **changes)
 
 
 def of(
@@ -186,11 +191,7 @@ def test_scale_to_zero_only_where_nothing_is_asked_for_five_minutes() -> None:
         counts.append(found.replicas)
     assert counts == [1, 1, 1, 1, 0, 0, 0]
     assert of(draft(QUERY), demand(0.0, 0.001), recorded=0).replicas == 1
-    assert of(draft(replace_min(QUERY, 2)), demand(0.0, 0.0), recorded=2).replicas == 2
-
-
-def replace_min(scale: Scale, least: int) -> Scale:
-    return Scale(max=scale.max, min=least, query=scale.query, per_replica=scale.per_replica)
+    assert of(draft(changed(QUERY, min=2)), demand(0.0, 0.0), recorded=2).replicas == 2
 
 
 def test_the_first_replica_is_started_ahead_of_demand() -> None:
@@ -207,6 +208,102 @@ def test_a_query_without_an_answer_keeps_what_is(recorded: int | None, running: 
     found = of(draft(QUERY), recorded=recorded, running=running, lacking="the query finds nothing")
     assert found.replicas == kept
     assert found.why["replicas"].startswith("as it was: the query finds nothing")
+
+
+# --- a query of requests that wait
+
+WAITING = Scale(max=40, min=0, query="sum(rate(requests[2m]))", service_time="80ms", concurrency=4)
+
+
+def fewest(load: float, slots: int, share: float) -> int:
+    """Replicas with `slots` each with which at most `share` wait: the plain definition of Erlang's formula."""
+    for count in range(1, 1000):
+        c = count * slots
+        if c > load:
+            last = load**c / math.factorial(c) * c / (c - load)
+            if last / (sum(load**k / math.factorial(k) for k in range(c)) + last) <= share:
+                return count
+    raise AssertionError(load)
+
+
+def test_few_requests_wait() -> None:
+    """132 a second keep 10.6 busy on average: of 12 places 58 % would wait, of 16 9 %, of 20 0.7 %."""
+    found = of(draft(WAITING), demand(130.0, 132.0), recorded=1)
+    assert found.replicas == fewest(132 * 0.08, 4, 0.05) == 5
+    assert "132 requests a second asked for, 80ms each, 4 at once: needs 5" in found.why["replicas"]
+    assert "so that at most 5 % of requests wait" in found.why["replicas"]
+    patient = changed(WAITING, max_wait="1s", waiting="20%")
+    found = of(draft(patient), demand(132.0, 132.0), recorded=1)
+    assert found.replicas == 3
+    assert "at most 20 % of requests wait longer than 1s" in found.why["replicas"]
+
+
+@pytest.mark.parametrize(
+    ("carried", "replicas", "why"), [(100, 5, "needs 5 so that"), (20, 7, "20 of which a replica")]
+)
+def test_the_larger_of_the_two_answers_is_taken(carried: float, replicas: int, why: str) -> None:
+    found = of(draft(changed(WAITING, per_replica=carried)), demand(132.0, 132.0), recorded=1)
+    assert found.replicas == replicas
+    assert why in found.why["replicas"]
+
+
+def test_requests_that_are_expected_find_few_that_wait() -> None:
+    """At 7:00 as at 5:00 there is one a second; five minutes past seven there are 58 a second, ten minutes past 116."""
+    one = changed(WAITING, concurrency=1)
+    night, ahead = (daily(low=1.0, high=700.0, lead=lead) for lead in (-7, -5))
+    assert of(draft(one), night, recorded=1, now=night.latest).replicas <= 4  # type: ignore[operator]
+    risen = of(draft(one), ahead, recorded=1, now=ahead.latest)
+    assert risen.replicas is not None
+    assert risen.replicas >= fewest(58 * 0.08, 1, 0.05)
+    assert "requests a second expected, 80ms each: needs" in risen.why["replicas"]
+    assert risen.outlook is not None
+    assert risen.outlook.foresight is not None
+    assert risen.replicas == fewest(risen.outlook.foresight.expected * 0.08, 1, 0.05)
+
+
+def test_no_tolerance_makes_more_requests_wait() -> None:
+    """One in ten too few would let twice as many wait; one too many may stay."""
+    one = draft(changed(WAITING, concurrency=1))
+    needed = fewest(100 * 0.08, 1, 0.05)
+    assert needed >= 11
+    exact = demand(*[100.0] * 3)
+    rounded = fewest(exact.values[-1] * 0.08, 1, 0.05)
+    assert of(one, exact, recorded=rounded - 1).replicas == rounded
+    assert of(one, exact, recorded=rounded + 1).replicas == rounded + 1
+
+
+def test_requests_beyond_the_most_are_not_said_to_be_served() -> None:
+    found = of(draft(WAITING), demand(132.0, 1e6), recorded=1)
+    assert found.replicas == 40
+    assert "needs more than 40 so that" in found.why["replicas"]
+
+
+def test_no_requests_need_none() -> None:
+    found = of(draft(WAITING), demand(*[0.0] * 40), recorded=0)
+    assert found.replicas == 0
+    assert "wait" not in found.why["replicas"]
+
+
+ABSURD = st.sampled_from([math.nan, math.inf, -math.inf, -1.0, -0.0, 0.0, 5e-324, 1e-300, 1e308, 1e15]) | st.floats()
+TINY = changed(QUERY, per_replica=1e-300)
+EVERY = [None, TARGET, QUERY, TINY, WAITING, changed(WAITING, per_replica=1e-300)]
+
+
+@settings(max_examples=150)
+@given(
+    values=st.lists(ABSURD, max_size=60),
+    scale=st.sampled_from(EVERY),
+    recorded=st.none() | st.integers(0, 60),
+    ago=st.floats(-1e6, 1e6),
+)
+def test_no_measurement_is_too_absurd(
+    values: list[float], scale: Scale | None, recorded: int | None, ago: float
+) -> None:
+    found = of(draft(scale), demand(*values, ago=ago), recorded=recorded)
+    low, high = (2, RULES.max_replicas) if scale is None else (scale.min, scale.max)
+    assert found.replicas is None or low <= found.replicas <= high
+    for choice in found.choices:
+        assert math.isfinite(choice.chosen.score)
 
 
 # --- what all have in common

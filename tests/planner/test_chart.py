@@ -8,6 +8,7 @@ from PIL import Image
 
 from reconciler.model.demand import Demand
 from reconciler.model.planning_policy import Policy
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.chart import DEMAND, READY, REPLICAS, chart
 from reconciler.planner.curves import Curve, curve
 from reconciler.planner.drawing import Drawing, Line, Words, heat, stacked
@@ -15,14 +16,15 @@ from reconciler.planner.foresight import foresee
 from reconciler.planner.raster import MARGIN, SCALE, png
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-FLAT = Curve("now, times 1", NOON, 300.0, (1.0,) * 10, (None, None, *(2.0,) * 10), (None, None, *(4,) * 10), 1.0)
+READY_FOR, COUNT, ENOUGH = (None, None, *(2.0,) * 10), (None, None, *(4,) * 10), (None, None, *(4.0,) * 10)
+FLAT = Curve("now, times 1", NOON, 300.0, (1.0,) * 10, READY_FOR, COUNT, ENOUGH, Carrying(1.0, "cores"))
 
 
 def found() -> Curve:
     """Ten days of a workload whose demand follows the sun."""
     values = [3 + 2 * math.sin(2 * math.pi * n / 288) for n in range(2880)]
     demand = Demand.of(values, step=300.0, latest=NOON)
-    foresight = foresee(demand, capacity=0.5, start=60.0, policy=Policy(), before=None)
+    foresight = foresee(demand, carrying=Carrying(0.5, "cores"), start=60.0, policy=Policy(), before=None)
     assert foresight is not None
     made = curve(demand, foresight)
     assert made is not None

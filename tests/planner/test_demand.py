@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.demand import backtest, best, replicas
 from reconciler.planner.forecast import DAY, forecasts, trailing_max
 
 STEP = 1800.0
 PER_DAY = 48
+ONE, FIVE = Carrying(1.0, "cores"), Carrying(5.0, "cores")
 SERIES = st.lists(st.floats(0, 1e6), min_size=5, max_size=400).map(np.array)
 
 
@@ -48,7 +50,7 @@ def test_every_forecast_is_an_amount(past: np.ndarray, lag: int) -> None:
 
 
 def test_what_repeats_each_day_is_foretold_by_the_time_of_day() -> None:
-    found = backtest(days(20), step=STEP, lag=2, capacity=5, risk=0.02)
+    found = backtest(days(20), step=STEP, lag=2, carrying=FIVE, risk=0.02)
     assert found is not None
     assert "same time" in found.rule.forecast
     assert found.cost < 0.8 * found.autoscaler_cost
@@ -56,7 +58,7 @@ def test_what_repeats_each_day_is_foretold_by_the_time_of_day() -> None:
 
 def test_what_never_repeats_costs_no_more_than_the_autoscaler() -> None:
     walk = np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.2, 1500))).clip(0.1, 1e4)
-    found = backtest(walk, step=300.0, lag=1, capacity=1, risk=0.05)
+    found = backtest(walk, step=300.0, lag=1, carrying=ONE, risk=0.05)
     assert found is not None
     assert found.cost <= found.autoscaler_cost
 
@@ -69,7 +71,7 @@ def test_what_never_repeats_costs_no_more_than_the_autoscaler() -> None:
 )
 def test_what_is_taken_would_have_been_enough(seed: int, risk: float, length: int, lag: int) -> None:
     demand = np.random.default_rng(seed).gamma(2.0, 10.0, length)
-    found = backtest(demand, step=300.0, lag=lag, capacity=1.0, risk=risk)
+    found = backtest(demand, step=300.0, lag=lag, carrying=ONE, risk=risk)
     assert found is not None
     (forecast,) = (f for f in forecasts(demand, step=300.0, lag=lag) if f.name == found.rule.forecast)
     ready = found.rule.expected(forecast.values[: length - lag])
@@ -83,7 +85,7 @@ def test_unseen_days_are_covered_as_promised() -> None:
     made = forecasts(demand, step=STEP, lag=1)
     short = []
     for now in range(16 * PER_DAY, len(demand), PER_DAY):
-        found = best(made, demand, now, STEP, 1, 5.0, 0.05)
+        found = best(made, demand, now, STEP, 1, FIVE, 0.05)
         assert found is not None
         values = next(f.values for f in made if f.name == found.rule.forecast)
         ready = found.rule.expected(values[now - 1 : now - 1 + PER_DAY])
@@ -95,7 +97,7 @@ def test_a_rare_risk_is_met_beyond_what_was_ever_seen() -> None:
     demand = np.random.default_rng(5).gamma(2.0, 10.0, 50)
     margins = []
     for risk in (0.05, 0.01, 0.001):
-        found = backtest(demand, step=300.0, lag=1, capacity=1.0, risk=risk)
+        found = backtest(demand, step=300.0, lag=1, carrying=ONE, risk=risk)
         assert found is not None
         margins.append(found.cost)
     assert margins == sorted(margins)
@@ -104,18 +106,18 @@ def test_a_rare_risk_is_met_beyond_what_was_ever_seen() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 20])
 def test_a_short_past_tells_nothing(length: int) -> None:
-    assert backtest(np.ones(length), step=300.0, lag=1, capacity=1.0, risk=0.05) is None
+    assert backtest(np.ones(length), step=300.0, lag=1, carrying=ONE, risk=0.05) is None
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
 def test_what_is_no_amount_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="negative or not a number"):
-        backtest(np.array([1.0] * 50 + [value]), step=300.0, lag=1, capacity=1.0, risk=0.05)
+        backtest(np.array([1.0] * 50 + [value]), step=300.0, lag=1, carrying=ONE, risk=0.05)
 
 
 @given(demand=st.floats(0, 1e6), capacity=st.floats(0.01, 1e3))
 def test_replicas_are_whole_enough_and_no_more(demand: float, capacity: float) -> None:
-    (count,) = replicas(np.array([demand]), capacity)
+    (count,) = replicas(np.array([demand]), Carrying(capacity, "cores"))
     assert count >= 1
     assert count == int(count)
     assert count * capacity >= demand * (1 - 1e-8)
@@ -123,6 +125,6 @@ def test_replicas_are_whole_enough_and_no_more(demand: float, capacity: float) -
 
 
 def test_no_demand_at_all_needs_one() -> None:
-    found = backtest(np.zeros(200), step=300.0, lag=1, capacity=1.0, risk=0.05)
+    found = backtest(np.zeros(200), step=300.0, lag=1, carrying=ONE, risk=0.05)
     assert found is not None
     assert found.cost == 1
