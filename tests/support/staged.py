@@ -41,6 +41,7 @@ from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.snapshot import Revision, Skipped, SkipReason
 from reconciler.model.spec import Origin
 from reconciler.model.state import Held, Mark, Pass
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.curves import Curve
 from reconciler.planner.loads import NodeLoad
 from reconciler.redact import CHANGED
@@ -277,7 +278,9 @@ def foreseen(document: str) -> Curve | None:
     """Only of `web` is there a forecast."""
     if document != "Deployment/shop/web":
         return None
-    return Curve("now, times 1.1", before(hours=1), 300.0, (1.0, 2.0, 3.0), (None, 1.5, 2.5, 3.5), (None, 2, 3, 4), 1.0)
+    demand, ready, carried = (1.0, 2.0, 3.0), (None, 1.5, 2.5, 3.5), (None, 2.0, 3.0, 4.0)
+    one = Carrying(1.0, "cores")
+    return Curve("now, times 1.1", before(hours=1), 300.0, demand, ready, (None, 2, 3, 4), carried, one)
 
 
 def planned() -> PlannedCluster:
