@@ -66,8 +66,7 @@ def _cell(part: float | str) -> Text:
 def chart(curve: "Curve") -> Iterator[Text]:
     """Demand as an area, its forecast as dots, and what the replicas carry as a line, with their number at its end."""
     count = len(curve.ready)
-    carried = [None if n is None else n * curve.capacity for n in curve.replicas]
-    demand, ready, able = (_columns(values, count) for values in (curve.demand, curve.ready, carried))
+    demand, ready, able = (_columns(values, count) for values in (curve.demand, curve.ready, curve.carried))
     highest = max((v for v in (*demand, *ready, *able) if v is not None), default=0.0) or 1.0
     rows = [[(" ", "")] * _COLUMNS for _ in range(_HEIGHT)]
     for column, value in enumerate(demand):

@@ -20,6 +20,7 @@ from reconciler.model.cluster_view import ZONE
 from reconciler.model.planned import PlannedCluster, PlannedWorkload, Share
 from reconciler.model.planner_config import DefaultsConfig, PlannerConfig, PrometheusUsage, UsageConfig
 from reconciler.planner import words
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.curves import Curve
 from reconciler.planner.loads import NodeLoad
 
@@ -140,5 +141,6 @@ def _curve(demand: Any) -> Curve:
         demand["measured"],
         demand["forecast"],
         demand["replicas"],
-        demand["perReplica"],
+        demand["carried"],
+        Carrying(demand["perReplica"], "of the query"),
     )

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from reconciler.cli.pictures import chart, heat
 from reconciler.model.planned import Share
+from reconciler.planner.carrying import Carrying
 from reconciler.planner.curves import Curve
 from reconciler.planner.loads import NodeLoad
 
@@ -64,7 +65,9 @@ def test_demand_its_forecast_and_replicas_are_one_picture():
     past = [100 + 60 * math.sin(math.pi * hour / 12) for hour in range(48)]
     ready = [None, *(value + 10 for value in past), 110.0]
     replicas = [None if value is None else math.ceil(value / 50) for value in ready]
-    curve = Curve("rule", datetime(2026, 3, 1, tzinfo=UTC), 3600.0, tuple(past), tuple(ready), tuple(replicas), 50.0)
+    carried = [None if count is None else 50.0 * count for count in replicas]
+    series = (tuple(each) for each in (past, ready, replicas, carried))
+    curve = Curve("rule", datetime(2026, 3, 1, tzinfo=UTC), 3600.0, *series, Carrying(50.0, "cores"))
     rows = drawn(chart(curve))
     assert len(rows) == 10
     assert max(map(len, rows)) <= 80
@@ -79,5 +82,6 @@ def test_demand_its_forecast_and_replicas_are_one_picture():
 
 
 def test_nothing_known_is_an_empty_picture():
-    curve = Curve("rule", datetime(2026, 3, 1, tzinfo=UTC), 300.0, (0.0,), (None,), (None,), 1.0)
+    one = Carrying(1.0, "cores")
+    curve = Curve("rule", datetime(2026, 3, 1, tzinfo=UTC), 300.0, (0.0,), (None,), (None,), (None,), one)
     assert [row.strip() for row in drawn(chart(curve))[:8]] == [""] * 8

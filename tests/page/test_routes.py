@@ -164,6 +164,7 @@ async def test_the_plan_has_its_nodes_and_the_demand_of_the_workload_that_is_nam
         "measured": [1.0, 2.0, 3.0],
         "forecast": [None, 1.5, 2.5, 3.5],
         "replicas": [None, 2, 3, 4],
+        "carried": [None, 2.0, 3.0, 4.0],
     }
     assert (await planner(""))["demand"] is None
     view.change(replace(overall(), planner=PlannerStatus()))

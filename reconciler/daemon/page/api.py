@@ -90,10 +90,11 @@ def _curve(curve: "Curve") -> Mapping[str, Any]:
         "begin": curve.begin.isoformat(),
         "step": curve.step,
         "forecastBy": curve.rule,
-        "perReplica": curve.capacity,
+        "perReplica": curve.carrying.each,
         "measured": curve.demand,
         "forecast": curve.ready,
         "replicas": curve.replicas,
+        "carried": curve.carried,
     }
 
 
