@@ -75,7 +75,8 @@ class Reviewing:
         merged = await self.git.merge(base.revision.commit, head.revision.commit)
         cluster = self.it.cluster if self.it is not None else None
         state = await self.it.state(self.config.name) if self.it is not None else None
-        beside = Beside(cluster, state, self._nodes, await new_messages(self.git, state, base.revision, head.revision))
+        messages = await new_messages(self.git, state, base.revision.commit, head.revision.commit)
+        beside = Beside(cluster, state, self._nodes, messages)
         return await self._reviewer.review(base, merged, head.revision, beside)
 
     @property

@@ -14,6 +14,7 @@ from reconciler.engine.wanting import Wanting
 from reconciler.errors import ConfigError
 from reconciler.model.config import SourceConfig
 from reconciler.model.saved import SavedPlan
+from reconciler.review.beside import new_messages
 from reconciler.review.review import Review
 from reconciler.review.saving import FrozenImages, FrozenPlanning, check_changes, check_revisions, saved, touched
 from reconciler.source.repository import GitSource
@@ -71,12 +72,11 @@ async def check(args: argparse.Namespace, it: Session, config: SourceConfig, git
         images=FrozenImages(plan),
     )
     desired = await wanting.of(await git.snapshot(plan.head))
-    applied = state.applied.commit if state.applied else plan.base
     changes = await Previewer(it.cluster, config, owner).changes(
         desired.snapshot,
         desired.specs,
         desired.manifests,
         state=state,
-        messages=await git.messages(applied, plan.head),
+        messages=await new_messages(git, state, plan.base, plan.head),
     )
     check_changes(plan, await touched(changes, it.cluster))

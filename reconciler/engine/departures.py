@@ -26,7 +26,7 @@ class Departures:
         A trailer counts once: from here on these very objects are approved, and no others. Raises ReconcilerError.
         """
         state = await self._store.load(self._source)
-        old = state.spent or (state.applied.commit if state.applied else "")
+        old = state.approvals_since
         new = desired.snapshot.revision.commit
         messages = await self._repository.messages(old, new) if old and old != new else ()
         prunes = self._prunes(desired, changes, state, messages)

@@ -1,16 +1,21 @@
 """What a pass would do, without doing it: the first half of `Reconciler.reconcile`, read-only."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
+from reconciler.engine.execute import WRITES
+from reconciler.engine.foreseen import foreseen
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.runs import Jobs, Past
-from reconciler.errors import ApiError, Forbidden
-from reconciler.kube.names import Identity
+from reconciler.errors import ApiError, Forbidden, NotFound
+from reconciler.kube.definitions import DEFINITION, serving
+from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Manifests, Owner
@@ -18,7 +23,9 @@ from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
 
+Served = Callable[[GroupVersionKind], bool | None]
 _Asked = tuple[Identity, str, str]  # with the digest of a manifest and a resourceVersion
+_ASKED: Final = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT})
 _REMEMBERED: Final = 10_000  # dry-runs; more are asked for again
 
 
@@ -52,9 +59,9 @@ class Previewer:
     ) -> list[Change]:
         """What a pass would do to each object that is not as Git states it.
 
-        What seems to differ is confirmed by a server-side dry-run, so that the server's own spelling of a value is not
-        shown as a change, and what the server would refuse is shown as refused (rules 13 and 15). Who may only read
-        cannot have it confirmed: what seems to differ is shown, then.
+        What seems to differ, or is new, is confirmed by a server-side dry-run, so that the server's own spelling of a
+        value is not shown as a change, and what the server would refuse is shown as refused (rules 13 and 15). Who may
+        only read cannot have it confirmed: what seems to differ is shown, then.
         """
         kinds = {manifest.gvk for manifest in manifests.items.values()}
         left = state.kinds - {gvk.group_kind for gvk in kinds}
@@ -62,22 +69,47 @@ class Previewer:
         certain = not (specs.quarantined or specs.unknown or manifests.unrendered)
         self._claims.state(self._config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
         past = Past.of(state, Jobs(self._config.name, self._cluster.cache).there())
-        changes: list[Change] = []
-        for change in await self._decider.changes(manifests.items, past=past):
-            if change.action is Action.UPDATE:
-                try:
-                    if not await self._differs(change):
-                        continue
-                except ApiError as error:
-                    if _may_not_ask(error):
-                        changes.append(change)
-                        continue
-                    change = replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
-            changes.append(change)
+        decided = await self._decider.changes(manifests.items, past=past)
+        coming = {change.identity for change in decided if change.action in WRITES}
+        served = serving(m.object for identity, m in manifests.items.items() if identity.group_kind == DEFINITION)
+        refused: set[Identity] = set()
+        asked = await asyncio.gather(*(self._asked(change, coming, served, refused) for change in decided))
+        changes = [change for change in asked if change is not None]
         prunes = self._pruner.prunes(
             snapshot, specs, manifests, changes, messages=messages, approved=state.approved, before=state.guard
         )
-        return [*changes, *prunes.changes]
+        return foreseen([*changes, *prunes.changes], manifests.items, refused, self._decider.undecided)
+
+    async def _asked(
+        self, change: Change, coming: AbstractSet[Identity], served: Served, refused: set[Identity]
+    ) -> Change | None:
+        """`change` as a dry-run sees it; None where it would change nothing. What is refused is added to `refused`."""
+        manifest = change.manifest
+        if manifest is None:
+            return change
+        defined = served(manifest.gvk)
+        if change.action in WRITES and not (self._serves(manifest.gvk.group_kind) if defined is None else defined):
+            refused.add(change.identity)
+            whose = "the cluster" if defined is None else "its definition in Git"
+            return replace(change, action=Action.REFUSE, reason=f"{whose} does not serve {manifest.gvk}")
+        if change.action not in _ASKED:
+            return change
+        try:
+            if change.action is Action.UPDATE:
+                return change if await self._differs(change) else None
+            await self._cluster.apply(manifest.object, force=True, dry_run=True)
+            return change
+        except ApiError as error:
+            if _may_not_ask(error):
+                return change
+            if isinstance(error, Forbidden | NotFound) and coming & {*manifest.depends_on, *manifest.after}:
+                reason = f"refused as long as what it needs is not there: {error}"
+                return replace(change, action=Action.UNCONFIRMED, reason=reason)
+            refused.add(change.identity)
+            return replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
+
+    def _serves(self, kind: GroupKind) -> bool:
+        return kind in self._cluster.discovery.resources
 
     async def _differs(self, change: Change) -> bool:
         """Whether applying it would change the object. Raises ApiError where the server refuses it."""
@@ -110,4 +142,4 @@ async def preview(
 
 def _may_not_ask(error: ApiError) -> bool:
     """Whether it is our rights that are missing: a quota, or a webhook that denies, is a 403 too."""
-    return isinstance(error, Forbidden) and "cannot patch resource" in error.what
+    return isinstance(error, Forbidden) and any(f"cannot {verb} resource" in error.what for verb in ("patch", "create"))

@@ -47,6 +47,8 @@ def passed(
         namespaces=state.namespaces if unread else frozenset(i.namespace for i in used if i.namespace),
         approved=state.approved & {*to_go, *(each.uid for each in state.held)},
     )
+    if not state.approvals_since:  # nothing was ever brought to its end: later commits may approve all the same
+        state = replace(state, spent=result.revision.commit)
     if not doubtful:  # a Task that is broken for a moment states no Job, and its Job ran all the same
         state = state.keeping_jobs(stated)
     if not (result.ok and settled):

@@ -1,6 +1,6 @@
 """What a CustomResourceDefinition defines, as far as it can be read: Git may state one that no server would take."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, GroupVersionKind
@@ -24,3 +24,17 @@ def served_kinds(definition: Mapping[str, Any]) -> Iterator[GroupVersionKind]:
     for version in versions if isinstance(versions, list) else ():
         if kind is not None and isinstance(version, Mapping) and version.get("served"):
             yield GroupVersionKind(kind.group, str(version.get("name")), kind.kind)
+
+
+def serving(definitions: Iterable[Mapping[str, Any]]) -> Callable[[GroupVersionKind], bool | None]:
+    """Whether `definitions` have a version of a kind served; None where none of them defines that kind."""
+    kinds: dict[GroupKind, set[GroupVersionKind]] = {}
+    for definition in definitions:
+        if (kind := defined_kind(definition)) is not None:
+            kinds.setdefault(kind, set()).update(served_kinds(definition))
+
+    def served(gvk: GroupVersionKind) -> bool | None:
+        known = kinds.get(gvk.group_kind)
+        return gvk in known if known is not None else None
+
+    return served

@@ -117,8 +117,8 @@ class SourceState:
     """One source.
 
     `kinds` and `namespaces` are all that the source has used and not yet been found to have left (rule 3). `seen` is
-    the last commit that a pass began with, `applied` the last one that a pass brought to its end; `spent` is a later
-    one up to which trailers have approved deletions already ("" where there is none). `guard` is the prune
+    the last commit that a pass began with, `applied` the last one that a pass brought to its end; `spent` is one
+    up to which trailers approve nothing any more ("" where that is `applied`). `guard` is the prune
     guard in force then. `approved` are uids whose deletion was approved by hand. `made` are the Jobs of Tasks that were
     made, `ran` those of them that ran to their end (rule 16). `left` is what lies outside of the namespaces that the
     source is bound to now. `history` is oldest first.
@@ -139,6 +139,11 @@ class SourceState:
     ran: frozenset[Identity] = frozenset()
     left: tuple[Left, ...] = ()
     history: tuple[Pass, ...] = ()
+
+    @property
+    def approvals_since(self) -> str:
+        """The commit after which trailers may approve deletions; "" where there was no pass yet."""
+        return self.spent or (self.applied.commit if self.applied else "")
 
     def using(self, kinds: Iterable[GroupKind], namespaces: Iterable[str]) -> "SourceState":
         """With `kinds` and `namespaces` recorded too."""

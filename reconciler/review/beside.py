@@ -1,21 +1,23 @@
 """What is known beside a repository when a merge is reviewed."""
 
 from reconciler.cluster.cluster import Cluster
+from reconciler.engine.surroundings import Repository
 from reconciler.errors import ApiError
 from reconciler.kube.names import GroupKind
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.reading import node_view
-from reconciler.model.snapshot import Revision
 from reconciler.model.state import SourceState
-from reconciler.source.repository import GitSource
 
 _NODE = GroupKind("", "Node")
 
 
-async def new_messages(git: GitSource, state: SourceState | None, base: Revision, head: Revision) -> tuple[str, ...]:
-    """Messages of the commits that the pass after the merge would be the first to see. Raises SourceError."""
-    applied = state.applied.commit if state is not None and state.applied else base.commit
-    return await git.messages(applied, head.commit)
+async def new_messages(git: Repository, state: SourceState | None, base: str, head: str) -> tuple[str, ...]:
+    """Messages of the commits whose trailers the pass after the merge would count. Raises SourceError.
+
+    `state` None: nothing but the commit `base` was ever applied.
+    """
+    since = state.approvals_since if state is not None else base
+    return await git.messages(since, head) if since else ()
 
 
 async def nodes_of(cluster: Cluster) -> list[NodeView] | None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from reconciler.diff.compare import compare
 from reconciler.diff.prune import JOB
 from reconciler.engine.claims import Claims
+from reconciler.engine.foreseen import foreseen
 from reconciler.engine.preview import Previewer
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.schemas import Schemas
 from reconciler.engine.surroundings import Desired
-from reconciler.kube.definitions import DEFINITION, defined_kind
+from reconciler.kube.definitions import DEFINITION, defined_kind, serving
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
@@ -67,12 +68,20 @@ def on_base(
             schemas.learn(manifest.object)
     there = Imagined(base.manifests.items, schemas)
     new = {identity for identity in head.manifests.items if identity not in there}
-    defined = {defined_kind(head.manifests.items[i].object) for i in new if i.group_kind == DEFINITION}
+    definitions = {i: manifest.object for i, manifest in head.manifests.items.items() if i.group_kind == DEFINITION}
+    defined = {defined_kind(definition) for identity, definition in definitions.items() if identity in new}
+    served = serving(definitions.values())
     changes = []
+    failing = set()
     for identity, manifest in head.manifests.items.items():
-        if identity in new and (why := _unconfirmed(identity, new, defined)):
+        touched = identity in new or base.manifests.items[identity].digest != manifest.digest
+        if touched and served(manifest.gvk) is False:
+            reason = f"its definition in Git does not serve {manifest.gvk}"
+            changes.append(Change(identity, Action.REFUSE, reason, manifest=manifest))
+            failing.add(identity)
+        elif identity in new and (why := _unconfirmed(identity, new, defined)):
             changes.append(Change(identity, Action.UNCONFIRMED, why, manifest=manifest))
-        elif identity in new or base.manifests.items[identity].digest != manifest.digest:
+        elif touched:
             change = _compared(manifest, there, schemas, owner)
             if change.action not in _QUIET:
                 changes.append(change)
@@ -81,7 +90,8 @@ def on_base(
     )
     # Which finished Jobs are kept is the cluster's to say: here they are imagined.
     going = [c for c in prunes.changes if not (c.action is Action.KEEP and c.identity.group_kind == JOB)]
-    return Effects(tuple(sorted((*changes, *going), key=lambda change: change.identity)))
+    every = foreseen([*changes, *going], head.manifests.items, failing)
+    return Effects(tuple(sorted(every, key=lambda change: change.identity)))
 
 
 def _compared(manifest: Manifest, there: Imagined, schemas: Schemas, owner: Owner) -> Change:

@@ -1,6 +1,6 @@
 """From two revisions to a review of the merge of one into the other."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.cluster.cluster import Cluster
@@ -8,8 +8,8 @@ from reconciler.engine.planning import Made
 from reconciler.engine.preview import Previewer
 from reconciler.engine.surroundings import Desired
 from reconciler.engine.wanting import Wanting
-from reconciler.kube.definitions import DEFINITION, served_kinds
-from reconciler.kube.names import GroupKind, GroupVersionKind
+from reconciler.kube.definitions import DEFINITION, serving
+from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.kube.openapi import catalog
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.config import SourceConfig
@@ -67,7 +67,7 @@ class Reviewer:
             base=before.manifests.items,
             head=after.manifests.items,
             changes=effects.merged,
-            served=_served(beside.cluster, (*before.manifests.items.values(), *after.manifests.items.values())),
+            served=_served(beside.cluster, {**before.manifests.items, **after.manifests.items}),
             nodes=beside.nodes,
             unplaced=decisions.unplaced if decisions is not None else {},
         )
@@ -103,20 +103,19 @@ def _what(problem: Problem) -> tuple[str, ...]:
     return problem.code, problem.location.path, problem.subject, problem.message
 
 
-def _served(cluster: Cluster | None, manifests: Iterable[Manifest]) -> Served:
+def _served(cluster: Cluster | None, manifests: Mapping[Identity, Manifest]) -> Served:
     """Whether a version of a kind is served: by the cluster, or else by Kubernetes as it is built in here.
 
-    What a definition in Git defines counts as served; of a group that is only known to a cluster, nothing is said
+    What a definition in Git says counts; of a group that is only known to a cluster, nothing is said
     without one.
     """
-    definitions = (each.object for each in manifests if each.identity.group_kind == DEFINITION)
-    defined = {gvk for definition in definitions for gvk in served_kinds(definition)}
+    defined = serving(each.object for each in manifests.values() if each.identity.group_kind == DEFINITION)
     builtin = catalog()
     groups = {resource.group for resource in builtin.resources()}
 
     def served(gvk: GroupVersionKind) -> bool | None:
-        if gvk in defined:
-            return True
+        if (stated := defined(gvk)) is not None:
+            return stated
         if cluster is not None:
             return cluster.discovery.known(GroupKind(gvk.group, gvk.kind), gvk.version) is not None
         return builtin.knows(gvk) if gvk.group in groups else None

@@ -1,28 +1,207 @@
 """What a review announces is what a merge does, and nothing else: planned, then applied for real."""
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
 from amount import examples
-from generated_repositories import REPOSITORIES
+from generated_pairs import EXTRA, PAIRS, Approval, Files, How, Pair
 from hypothesis import given
+from intercepted import hook
 from kubernetes_server import KubernetesServer
 from virtual import virtual
+from witnessed import Sight, became, sight
 from world import World, world
 
 from reconciler.engine.filling import Filler
-from reconciler.engine.preview import Previewer
 from reconciler.engine.wanting import Wanting
-from reconciler.kube.names import Identity
+from reconciler.http.transport import Request, Response
+from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import PruneGuard
-from reconciler.model.result import Outcome
-from reconciler.review.effects import Effects, on_base, on_cluster
+from reconciler.model.result import Outcome, SyncResult
+from reconciler.review.beside import new_messages
+from reconciler.review.effects import Effects
+from reconciler.review.review import Review
+from reconciler.review.reviewer import Beside, Reviewer
 
-QUIET = (Action.NONE, Action.KEEP)
+WRITES: Final = {
+    Action.CREATE: {"create"},
+    Action.UNCONFIRMED: {"create"},
+    Action.UPDATE: {"update"},
+    Action.ADOPT: {"update"},
+    Action.REPLACE: {"replace"},
+    Action.PRUNE: {"prune"},
+}
+"""What the server shows of each action; of all others nothing."""
+KINDS: Final = tuple(
+    GroupKind(*each)
+    for each in (
+        ("", "ConfigMap"),
+        ("", "Namespace"),
+        ("", "Secret"),
+        ("", "Service"),
+        ("", "ServiceAccount"),
+        ("", "LimitRange"),
+        ("", "PersistentVolumeClaim"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("apps", "DaemonSet"),
+        ("apps", "Deployment"),
+        ("apps", "StatefulSet"),
+        ("autoscaling", "HorizontalPodAutoscaler"),
+        ("batch", "CronJob"),
+        ("batch", "Job"),
+        ("networking.k8s.io", "Ingress"),
+        ("networking.k8s.io", "NetworkPolicy"),
+        ("policy", "PodDisruptionBudget"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+    )
+)
+DENIED: Final = msgspec.json.encode(
+    {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "code": 403,
+        "reason": "Forbidden",
+        "message": 'admission webhook "policy.example.com" denied the request: not here',
+    }
+)
+SEEN: Counter[str] = Counter()
 
 
-def announced(effects: Effects) -> dict[Identity, Action]:
-    """By object. What could not be confirmed is created once what it needs is there."""
-    actions = {change.identity: change.action for change in effects.merged if change.action not in QUIET}
-    return {i: Action.CREATE if action is Action.UNCONFIRMED else action for i, action in actions.items()}
+async def deny(request: Request) -> Response | None:
+    """An admission webhook's answer to what is labelled for it."""
+    if request.method == "PATCH" and b'"admission":"deny"' in request.body:
+        return Response(403, {"content-type": "application/json"}, DENIED)
+    return None
+
+
+def own(w: World, text: str) -> str:
+    """A generated text with the names that are this world's."""
+    return text.replace(EXTRA, w.name("extra")).replace("GROUP", w.name("group"))
+
+
+def whole(w: World, pair: Pair, files: Files) -> dict[str, str]:
+    folder = "" if pair.paths == (".",) else f"{pair.paths[0]}/"
+    return {f"{folder}namespace.yaml": w.namespace(), **{path: own(w, text) for path, text in files.items()}}
+
+
+async def made_by_somebody(w: World, pair: Pair) -> None:
+    """What was there before, and the namespace for it."""
+    if not pair.strangers:
+        return
+    await w.create("/api/v1/namespaces", {"metadata": {"name": w.space}})
+    await w.cluster.discovery.refresh()
+    for stranger in pair.strangers:
+        obj = {**stranger.object, "metadata": {**stranger.object["metadata"], "namespace": w.space}}
+        group, _, version = obj["apiVersion"].rpartition("/")
+        resource = w.cluster.discovery.resources[GroupKind(group, obj["kind"])].plural
+        root = f"apis/{group}/{version}" if group else "api/v1"
+        if stranger.how is How.APPLY:
+            path = w.path(f"{resource}/{obj['metadata']['name']}", root)
+            await w.call("PATCH", path, obj, kind="apply-patch+yaml", fieldManager="another-tool")
+            continue
+        manager = "somebody"
+        if stranger.how is How.KUBECTL:
+            manager = "kubectl-client-side-apply"
+            noted = {"kubectl.kubernetes.io/last-applied-configuration": msgspec.json.encode(obj).decode()}
+            obj = {**obj, "metadata": {**obj["metadata"], "annotations": noted}}
+        await w.call("POST", w.path(resource, root), obj, fieldManager=manager)
+
+
+async def edited_by_somebody(w: World, pair: Pair) -> None:
+    """What happens between the two revisions, as far as there is something to edit."""
+    for edit in pair.edits:
+        path = w.path(edit.resource, edit.api)
+        request = Request("GET", path, (), {"accept": "application/json"})
+        if (await w.transport.send(request)).status == 200:
+            await (w.patch(path, edit.patch) if edit.patch is not None else w.call("DELETE", path))
+
+
+async def review_of(w: World) -> tuple[Review, Review, Sight]:
+    """Beside the cluster, beside the base alone, and what there is."""
+    reconciler, repository = w.sources["shop"], w.repositories["shop"]
+    base, head = reconciler.snapshot, (await repository.poll()).snapshot
+    assert base is not None
+    assert head is not None
+    config, owner = reconciler.config, reconciler.owner
+    cluster = w.new_cluster()
+    try:
+        await cluster.discovery.refresh()
+        fill = Filler(config, cluster).fill
+        wanting = Wanting(config, owner, repository, scopes=cluster.discovery.scopes, fill=fill)
+        state = await w.state()
+        messages = await new_messages(repository, state, base.revision.commit, head.revision.commit)
+        beside = Beside(cluster, state, None, messages)
+        there = await Reviewer(config, owner, wanting).review(base, head, head.revision, beside)
+        alone = Reviewer(config, owner, Wanting(config, owner, repository))
+        imagined = await alone.review(base, head, head.revision, Beside(messages=messages))
+        return there, imagined, await sight(w, cluster, (*KINDS, GroupKind(own(w, "GROUP.example.com"), "Lamp")))
+    finally:
+        await cluster.close()
+
+
+def deletions(changes: tuple[Change, ...]) -> int:
+    """As the guard counts them."""
+    going = [c for c in changes if c.manifest is None and c.action in (Action.PRUNE, Action.HOLD)]
+    return len([c for c in going if c.action is Action.PRUNE or c.reason.startswith("held")])
+
+
+def untruths(changes: Mapping[Identity, Change], before: Sight, after: Sight, result: SyncResult) -> list[str]:
+    """Whatever was announced and did not happen, and the other way round."""
+    found = []
+    for identity in sorted({*changes, *before, *after}):
+        change = changes.get(identity)
+        wanted = WRITES.get(change.action, {"unchanged"}) if change is not None else {"unchanged"}
+        happened = became(before.get(identity), after.get(identity))
+        told = result.results.get(identity)
+        if change is not None and change.action is Action.UNCONFIRMED and told and told.outcome is not Outcome.DONE:
+            wanted = {"unchanged"}
+        if happened not in wanted:
+            said = f"{change.action} ({change.reason})" if change is not None else "nothing"
+            what = f"{told.action} {told.outcome} ({told.message})" if told is not None else "nothing"
+            found.append(f"{identity}: announced {said}; happened {happened}; the pass says {what}")
+    return found
+
+
+def by_identity(changes: tuple[Change, ...]) -> dict[Identity, Change]:
+    return {change.identity: change for change in changes}
+
+
+def applied_whole(result: SyncResult) -> bool:
+    """Whether the cluster is as the revision says."""
+    return result.ok and all(each.outcome is Outcome.DONE for each in result.results.values())
+
+
+def refused_by_the_server(there: Effects, alone: Effects) -> bool:
+    """Whether only a server could know."""
+    known = {change.identity for change in alone.merged if change.action is Action.REFUSE}
+    return any(change.action is Action.REFUSE and change.identity not in known for change in there.merged)
+
+
+def disagreements(there: Effects, alone: Effects) -> list[str]:
+    """What is announced otherwise beside a cluster that is as the base says than beside the base alone."""
+    one, other = by_identity(there.merged), by_identity(alone.merged)
+    found = []
+    for identity in sorted({*one, *other}):
+        said = [_word(changes.get(identity)) for changes in (one, other)]
+        if said[0] != said[1]:
+            found.append(f"{identity}: announced {said[0]} beside the cluster, {said[1]} beside the base")
+        elif said[0] == "update" and not agree(touched(one[identity]), touched(other[identity])):
+            fields = [", ".join(touched(changes[identity])) for changes in (one, other)]
+            found.append(
+                f"{identity}: announced update of {fields[0]} beside the cluster, of {fields[1]} beside the base"
+            )
+    return found
+
+
+def _word(change: Change | None) -> str:
+    if change is None or change.action in (Action.NONE, Action.KEEP):
+        return "nothing"
+    return str(Action.CREATE if change.action is Action.UNCONFIRMED else change.action)
 
 
 def touched(change: Change) -> list[str]:
@@ -39,68 +218,54 @@ def agree(one: list[str], other: list[str]) -> bool:
     )
 
 
-def apart_from_old_jobs(actions: dict[Identity, Action]) -> dict[Identity, Action]:
-    """Whether a Job of the base is done, so that it may go and the next need not wait, only a cluster can tell: here
-    nobody runs their pods."""
-    old = (Action.HOLD, Action.PRUNE, Action.CREATE)
-    return {i: action for i, action in actions.items() if not (i.kind == "Job" and action in old)}
-
-
-async def told_the_truth(w: World, first: dict[str, str], second: dict[str, str]) -> None:
-    """Both ways of reviewing, then the merge."""
-    repository = w.source(guard=PruneGuard(1000, 100))
-    repository.commit({"namespace.yaml": w.namespace(), **first})
-    started = await w.sync()
-    assert started.ok, {str(i): r.message for i, r in started.results.items() if r.outcome is not Outcome.DONE}
-    reconciler = w.sources["shop"]
-    base = reconciler.snapshot
-    repository.commit({**dict.fromkeys(first), **second})
-    head = (await repository.poll()).snapshot
-    assert base is not None
-    assert head is not None
-
+async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> None:
+    """Both ways of reviewing, then the merge. `alive`: the cluster has nodes, whose pods run."""
+    await made_by_somebody(w, pair)
+    guard = PruneGuard(1, 0) if pair.strict else PruneGuard(1000, 100)
+    repository = w.source(guard=guard, paths=pair.paths, adopt=pair.adopt)
+    repository.commit(whole(w, pair, pair.first))
+    first = await w.sync()
+    if alive:
+        await w.clock.sleep(120)  # roll-outs and Jobs end
+        await w.sources["shop"].work()  # what was kept for them goes
+    await edited_by_somebody(w, pair)
+    repository.commit({**dict.fromkeys(pair.first), **whole(w, pair, pair.second)})
+    review, alone, before = await review_of(w)
+    if pair.approval is not Approval.NONE and (going := deletions(review.effects.whole)):
+        trailer = f"Approve\n\nReconciler-Allow-Prune: {going + (pair.approval is Approval.WRONG)}"
+        repository.commit({}, trailer)
+        review, alone, before = await review_of(w)
+    result = await w.sync()
     cluster = w.new_cluster()
     try:
-        config, owner = reconciler.config, reconciler.owner
-        await cluster.discovery.refresh()
-        wanting = Wanting(config, owner, repository, scopes=cluster.discovery.scopes, fill=Filler(config, cluster).fill)
-        before, after = await wanting.of(base), await wanting.of(head)
-        state = await w.state()
-        previewer = Previewer(cluster, config, owner)
-        beside = await on_cluster(before, after, previewer=previewer, state=state)
-        alone = on_base(before, after, config=config, owner=owner)
+        after = await sight(w, cluster, (*KINDS, GroupKind(own(w, "GROUP.example.com"), "Lamp")))
     finally:
         await cluster.close()
-
-    result = await w.sync()
-    assert result.ok, {str(i): r.message for i, r in result.results.items() if r.outcome is not Outcome.DONE}
-    happened = {i: each.action for i, each in result.results.items() if each.action not in QUIET}
-    assert announced(beside) == happened
-    assert apart_from_old_jobs(announced(alone)) == apart_from_old_jobs(happened)
-    paths = {c.identity: touched(c) for c in beside.merged if c.action is Action.UPDATE}
-    for change in alone.merged:
-        if change.action is Action.UPDATE:
-            assert agree(touched(change), paths[change.identity])
+    wrong = untruths(by_identity(review.effects.whole), before, after, result)
+    assert not wrong, "\n".join(["beside the cluster:", *wrong, str(pair)])
+    if alive and pair.alone and applied_whole(first) and not refused_by_the_server(review.effects, alone.effects):
+        wrong = disagreements(review.effects, alone.effects)
+        assert not wrong, "\n".join(["beside the base alone:", *wrong, str(pair)])
+    SEEN.update({risk.code.value for risk in review.risks})
 
 
 @examples(50)
-@given(first=REPOSITORIES, second=REPOSITORIES)
-def test_what_is_announced_happens_and_nothing_else(first: dict[str, str], second: dict[str, str]) -> None:
+@given(pair=PAIRS)
+def test_what_is_announced_happens_and_nothing_else(pair: Pair) -> None:
     @virtual
     async def scenario() -> None:
-        async with world() as w:
-            await told_the_truth(w, first, second)
+        async with world(controllers=True) as w:
+            hook(w, deny)
+            await told_the_truth(w, pair, alive=True)
 
     scenario()
 
 
 @examples(5)
-@given(first=REPOSITORIES, second=REPOSITORIES)
-def test_so_it_is_on_a_real_control_plane(
-    kubernetes: KubernetesServer, first: dict[str, str], second: dict[str, str]
-) -> None:
+@given(pair=PAIRS)
+def test_so_it_is_on_a_real_control_plane(kubernetes: KubernetesServer, pair: Pair) -> None:
     async def scenario() -> None:
         async with kubernetes.world() as w:
-            await told_the_truth(w, first, second)
+            await told_the_truth(w, pair, alive=False)
 
     kubernetes.run(scenario())

@@ -118,7 +118,7 @@ class SourceReviewer:
         after = await self._git.snapshot(head)
         merged = await self._git.merge(before.revision.commit, after.revision.commit)
         state = await self._store.load(self.source)
-        messages = await new_messages(self._git, state, before.revision, after.revision)
+        messages = await new_messages(self._git, state, before.revision.commit, after.revision.commit)
         beside = Beside(self._cluster, state, await nodes_of(self._cluster), messages)
         return await self._merges.review(before, merged, after.revision, beside)
 
