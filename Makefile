@@ -5,11 +5,11 @@ STAMP := .venv/.installed
 DEV := .venv/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo test check format lock clean
+.PHONY: setup demo test test-forge check format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "reconciler needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
@@ -34,6 +34,9 @@ demo: $(STAMP)  ## the whole story on the embedded cluster
 test: check  ## all checks, then all tests; builds the real control plane once (about 7 minutes) where Go is
 	@$(BIN)/python tests/controlplane/build.py
 	@$(BIN)/python -m pytest -n 2
+
+test-forge: $(DEV)  ## reviews beside a real Gitea; builds it once (about 4 minutes), needs Go and gcc
+	@$(BIN)/python -m pytest -s tests/forge/real
 
 check: $(DEV)  ## lint, format, types, layers
 	@$(BIN)/ruff check .

@@ -92,13 +92,22 @@ class Session:
     async def pages(
         self, path: str, kind: type[T], query: Mapping[str, str] | None = None, *, size: str = "per_page"
     ) -> AsyncIterator[T]:
-        """Every item of a list, page by page. The next page's number is ours; its address is not taken from them."""
+        """Every item of a list, page by page. The next page's number is ours; its address is not taken from them.
+
+        Some of Gitea's lists name no next page, only how many items there are in all. An item that we may not see is
+        among those, so a page without any is the last one, too.
+        """
+        seen = 0
         for number in range(1, _PAGES + 1):
             asked = (*(query or {}).items(), (size, str(_PAGE)), ("page", str(number)))
             answer = await self._send("GET", path, asked)
-            for item in self._read(answer, list[kind], path):  # type: ignore[valid-type]
+            items = self._read(answer, list[kind], path)  # type: ignore[valid-type]
+            for item in items:
                 yield item
-            if not _NEXT.search(answer.headers.get("link", "")):
+            seen += len(items)
+            total = answer.headers.get("x-total-count", "")
+            more = bool(items) and total.isdecimal() and seen < int(total)
+            if not (_NEXT.search(link) if (link := answer.headers.get("link", "")) else more):
                 return
         raise ForgeRefused(f"the list has more than {_PAGE * _PAGES:,} items", where=self._where(path))
 

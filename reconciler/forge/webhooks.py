@@ -110,7 +110,7 @@ def read(kind: ForgeKind, headers: Mapping[str, str], body: bytes) -> Delivery:
     known = _GITLAB if kind is ForgeKind.GITLAB else _REPOS
     parse = known.get(name)
     if parse is None and kind is not ForgeKind.GITLAB and name.startswith("pull_request_"):
-        parse = _pull  # of Gitea's many names for reviews, and of GitHub's one
+        parse = _pull  # of Gitea's many names for reviews, pull_request_comment among them, and of GitHub's one
     event, time = parse(body) if parse is not None else (None, None)
     return Delivery(identifier, event, time)
 
@@ -210,7 +210,6 @@ _REPOS: Final[Mapping[str, Callable[[bytes], _Parsed]]] = {
     "push": _push,
     "pull_request": _pull,
     "issue_comment": _comment,
-    "pull_request_comment": _comment,
 }
 
 # -- GitLab -----------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_a_pull_request(kind: ForgeKind, action: str) -> None:
     [
         (ForgeKind.GITHUB, "pull_request_review"),
         (ForgeKind.GITEA, "pull_request_approved"),
-        (ForgeKind.GITEA, "pull_request_sync"),
+        (ForgeKind.GITEA, "pull_request_comment"),  # a review without a verdict
         (ForgeKind.FORGEJO, "pull_request_rejected"),
     ],
 )

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from reconciler.http.transport import Request, Response, Stream
 from reconciler.model.forging import ForgeConfig, ForgeKind
@@ -33,6 +33,7 @@ class MemoryPull:
     head: str  # commit
     base: str = "main"
     branch: str = "change"
+    title: str = ""
     author: str = "ada"
     fork: bool = False
     fork_deleted: bool = False
@@ -85,6 +86,7 @@ class MemoryForge:
         self.page = 2  # items of one answer, however many are asked for
         self.fault: Fault = lambda _request: None
         self.token = TOKEN
+        self.account = ACCOUNT
         self._ids = 100
 
     @classmethod
@@ -134,14 +136,14 @@ class MemoryForge:
         assert headers.pop("user-agent") == "reconciler"
         if request.body:
             assert headers.pop("content-type") == "application/json"
-        path, _, query = request.path.removeprefix(self.api).partition("?")
-        assert not query, "only a redirect has a query in its path"
+        path, _, text = request.path.removeprefix(self.api).partition("?")
+        query = dict(request.query or parse_qsl(text))  # after a redirect it is in the path
         try:
             self.check(headers)
             for method, pattern, handler in self.routes():
                 if method == request.method and (match := re.fullmatch(pattern, path)):
                     body = json.loads(request.body) if request.body else None
-                    return handler(match, dict(request.query), body)
+                    return handler(match, query, body)
         except Answer as answer:
             return answer.response
         raise AssertionError(f"no forge of this kind knows {request.method} {path}")
@@ -152,15 +154,26 @@ class MemoryForge:
     def routes(self) -> list[tuple[str, str, Callable[[re.Match[str], dict[str, str], Any], Response]]]:
         raise NotImplementedError
 
-    def told(self, items: list[Any], query: dict[str, str], *, size: str = "per_page", paged: bool = True) -> Response:
-        """One page of a list."""
+    def told(
+        self,
+        items: list[Any],
+        query: dict[str, str],
+        *,
+        size: str = "per_page",
+        paged: bool = True,
+        linked: bool = True,
+        most: str = "100",
+    ) -> Response:
+        """One page of a list, of which `most` items are asked for. What is not `linked` says how many there are."""
         if not paged:
             assert not query, query
             return ok(items)
-        assert query.pop(size) == "100"
+        assert query.pop(size) == most
         number = int(query.pop("page"))
         assert not query, query
         shown = items[(number - 1) * self.page : number * self.page]
+        if not linked:
+            return ok(shown, **{"x-total-count": str(len(items))})
         more = len(items) > number * self.page
         link = (
             {"link": f'<{self.base}{self.api}/elsewhere?page={number + 1}>; rel="next", <x>; rel="last"'}
@@ -202,14 +215,16 @@ class _Connection:
 class MemoryRepos(MemoryForge):
     """What GitHub, Gitea and Forgejo have in common."""
 
-    moved: ClassVar[int]
     size: ClassVar[str]
     commit_key: ClassVar[str]
+    state_key: ClassVar[str] = "state"  # of a status in an answer
+    trial: ClassVar[str | None] = None  # the merge commit of what is not merged
+    nothing: ClassVar[int] = 404  # what comments of no pull request are answered
 
     def routes(self) -> list[Any]:
         repo = r"/repos/(?P<repo>[\w.-]+/[\w.-]+)"
         return [
-            ("GET", "/user", lambda _m, q, _b: (taken(q), ok({"login": ACCOUNT}))[1]),
+            ("GET", "/user", lambda _m, q, _b: (taken(q), ok({"login": self.account}))[1]),
             ("GET", repo, self._repo),
             ("GET", repo + r"/pulls/(?P<n>\d+)", self._pull),
             ("GET", repo + "/pulls", self._pulls),
@@ -226,16 +241,18 @@ class MemoryRepos(MemoryForge):
         name = match["repo"]
         if name in self.renamed:
             rest = match.string.removeprefix(f"/repos/{name}")
-            raise Answer(self.moved, "Moved", location=f"{self.base}{self.api}/repos/{self.renamed[name]}{rest}")
+            query = f"?{urlencode(self.seen[-1].query)}" if self.seen[-1].query else ""
+            location = f"{self.base}{self.api}/repos/{self.renamed[name]}{rest}{query}"
+            raise Answer(301, "Moved Permanently", location=location)
         if name not in self.repositories:
             raise Answer(404, "Not Found")
         return self.repositories[name]
 
-    def found(self, match: re.Match[str]) -> MemoryPull:
+    def found(self, match: re.Match[str], missing: int = 404) -> MemoryPull:
         try:
             return self.at(match).pulls[int(match["n"])]
         except KeyError:
-            raise Answer(404, "Not Found") from None
+            raise Answer(missing, "Not Found") from None
 
     def whole(self, repo: MemoryRepository) -> dict[str, Any]:
         place = f"{HOST}/{repo.name}"
@@ -251,7 +268,7 @@ class MemoryRepos(MemoryForge):
         head = None if pull.fork_deleted else {**self.whole(repo), "id": 999} if pull.fork else self.whole(repo)
         return {
             "number": pull.number,
-            "title": f"Change {pull.number}",
+            "title": pull.title or f"Change {pull.number}",
             "state": "open" if pull.state == "open" else "closed",
             "user": {"login": pull.author},
             "draft": pull.draft,
@@ -259,7 +276,7 @@ class MemoryRepos(MemoryForge):
             "head": {"ref": pull.branch, "sha": pull.head, "repo": head},
             "labels": [{"name": label} for label in pull.labels],
             "merged_at": "2026-01-01T00:00:00Z" if pull.state == "merged" else None,
-            "merge_commit_sha": pull.merged_as or "d" * 40,
+            "merge_commit_sha": pull.merged_as or self.trial,
             "html_url": f"https://{HOST}/{repo.name}/pull/{pull.number}",
         }
 
@@ -285,15 +302,14 @@ class MemoryRepos(MemoryForge):
         return self.told([self.shown(repo, pull) for pull in pulls], query, size=self.size)
 
     def _closed(self, repo: MemoryRepository, query: dict[str, str]) -> Response:
-        pulls = [p for p in repo.pulls.values() if p.state != "open"]
-        pop(query, page="1", **{self.size: "20"})
+        pulls = [p for p in reversed(repo.pulls.values()) if p.state != "open"]  # what was changed last comes first
         if self.stated is ForgeKind.GITHUB:
             base = query["base"]
-            taken(query, state="closed", base=base, sort="updated", direction="desc")
+            pop(query, state="closed", base=base, sort="updated", direction="desc")
             pulls = [p for p in pulls if p.base == base]
         else:
-            taken(query, state="closed", sort="recentupdate")
-        return ok([self.shown(repo, pull) for pull in pulls][:20])
+            pop(query, state="closed", sort="recentupdate")
+        return self.told([self.shown(repo, pull) for pull in pulls], query, size=self.size, most="20")
 
     def _branch(self, match: Any, query: Any, _body: Any) -> Response:
         taken(query)
@@ -303,18 +319,18 @@ class MemoryRepos(MemoryForge):
         return ok({"name": match["branch"], "commit": {self.commit_key: commit}})
 
     def _comments(self, match: Any, query: dict[str, str], _body: Any) -> Response:
-        pull = self.found(match)
+        pull = self.found(match, self.nothing)
         items = [{"id": c["id"], "body": c["body"], "user": {"login": c["author"]}} for c in pull.comments]
         return self.told(items, query, paged=self.stated is ForgeKind.GITHUB)
 
     def _say(self, match: Any, query: Any, body: Any) -> Response:
-        pull = self.found(match)
+        pull = self.found(match, self.nothing)
         taken(query)
         assert set(body) == {"body"}
         if len(body["body"]) > 65_536:
             raise Answer(422, "Body is too long (maximum is 65536 characters)")
-        made = self.comment(pull, ACCOUNT, body["body"])
-        return ok({"id": made, "body": body["body"], "user": {"login": ACCOUNT}}, 201)
+        made = self.comment(pull, self.account, body["body"])
+        return ok({"id": made, "body": body["body"], "user": {"login": self.account}}, 201)
 
     def _edit(self, match: Any, query: Any, body: Any) -> Response:
         taken(query)
@@ -323,7 +339,7 @@ class MemoryRepos(MemoryForge):
             for comment in pull.comments:
                 if comment["id"] == int(match["id"]):
                     comment["body"] = body["body"]
-                    return ok({"id": comment["id"], "body": body["body"], "user": {"login": ACCOUNT}})
+                    return ok({"id": comment["id"], "body": body["body"], "user": {"login": self.account}})
         raise Answer(404, "Not Found")
 
     def _status(self, match: Any, query: Any, body: dict[str, str]) -> Response:
@@ -332,7 +348,7 @@ class MemoryRepos(MemoryForge):
         assert body["state"] in ("pending", "success", "failure", "error")
         assert len(body["description"]) <= 140
         self.at(match).statuses[match["sha"], body["context"]] = body
-        return ok({"id": 1, "state": body["state"]}, 201)
+        return ok({"id": 1, self.state_key: body["state"]}, 201)
 
     def _reviews(self, match: Any, query: dict[str, str], _body: Any) -> Response:
         items = [
@@ -344,7 +360,7 @@ class MemoryRepos(MemoryForge):
             }
             for review in self.found(match).reviews
         ]
-        return self.told(items, query, size=self.size)
+        return self.told(items, query, size=self.size, linked=self.stated is ForgeKind.GITHUB)
 
     def _permission(self, match: Any, query: Any, _body: Any) -> Response:
         taken(query)
@@ -361,9 +377,9 @@ class MemoryGitHub(MemoryRepos):
     """`config` states an Enterprise Server unless the test says otherwise: its API has a path."""
 
     api = "/api/v3"
-    moved = 301
     size = "per_page"
     commit_key = "sha"
+    trial = "d" * 40
 
     def check(self, headers: dict[str, str]) -> None:
         assert set(headers) == {"accept", "authorization", "x-github-api-version"}
@@ -378,9 +394,10 @@ class MemoryGitHub(MemoryRepos):
 
 class MemoryGitea(MemoryRepos):
     api = "/api/v1"
-    moved = 307
     size = "limit"
     commit_key = "id"
+    state_key = "status"
+    nothing = 500
 
     def check(self, headers: dict[str, str]) -> None:
         assert set(headers) == {"accept", "authorization"}

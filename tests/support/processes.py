@@ -6,10 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -91,7 +91,9 @@ class Process:
 
 
 class DaemonProcess(Process):
-    """`reconciler run`. Its events are on its standard error, as JSON lines."""
+    """`reconciler run`, whose events are on its standard error, as JSON lines; or what else is configured like it."""
+
+    verb: ClassVar[Sequence[str]] = ("run", "--log-format", "json")
 
     def __init__(self, folder: Path, sources: list[Mapping[str, Any]], kubeconfig: Path, **config: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +108,7 @@ class DaemonProcess(Process):
             **config,
         }
         file.write_text(json.dumps(stated))  # JSON is YAML
-        super().__init__(["run", "--config", str(file), "--log-format", "json"], folder / "log")
+        super().__init__([*self.verb, "--config", str(file)], folder / "log")
 
     def events(self) -> list[dict[str, str]]:
         return [json.loads(line) for line in self.output.splitlines() if line.startswith("{") and line.endswith("}")]
