@@ -194,7 +194,7 @@ def a_renamed_repository(desk: Desk, _daemon: DaemonProcess, reviewer: DaemonPro
     shop.name = new
     head = shop.branch("change", {"c.yaml": config("c")})
     with desk.start(ReviewProcess, "another") as another:
-        another.until(lambda: desk.status(head)[0] == "success", "it is found by its old name")
+        another.until(lambda: desk.status(head)[0] == "success", "the forge finds it by its old name")
     assert "ConfigMap/shop/c" in desk.ours(number)["body"]
 
 
