@@ -1,6 +1,7 @@
 """A plan for 2,000 workloads with about 100,000 replicas on 10,000 nodes: seconds, memory, and how near to the bound.
 
-    python benchmarks/planner_scale.py [--workloads 2000] [--nodes 10000] [--loads 0.9 1 1.1] [--running] [--sizes]
+    python benchmarks/planner_scale.py [--workloads 2000] [--nodes 10000] [--loads 0.9 1 1.1] [--running] [--own 0.05]
+        [--sizes]
 
 The cluster is made from a seed: three sizes of nodes in three zones, a spot pool and a tainted one; workloads with one
 replica a node, hard zone spread, tolerations, a stated pool, and three priorities; half a core to eight for a replica,
@@ -10,8 +11,9 @@ those that most may not use; so some replicas have no place at any of these load
 `full_s` is a plan from nothing. `incremental_ms` is a plan from the plan before after one workload has changed its
 replicas, or after one node was lost: the median of five changes of each sort, the worse of the two sorts. `of_bound` is
 Σ priority weight × replicas placed over the linear bound. All at the worst load; in processor time, so that a busy
-machine shows nearly the same. With `--running` the replicas of the plan before run; with `--sizes` a tenth of it and
-twice as much follow. The last line is JSON.
+machine shows nearly the same. With `--running` the replicas of the plan before run; with `--own` that part of the
+workloads weighs each term by a weight of its own; with `--sizes` a tenth of it and twice as much follow. The last line
+is JSON.
 """
 
 import argparse
@@ -37,7 +39,9 @@ from reconciler.model.cluster_view import (
     TopologySpread,
 )
 from reconciler.model.plan import Plan
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool, WorkloadNeed
+from reconciler.model.planning_policy import PROFILES
 from reconciler.planner.plan import plan
 
 GIBI = 1 << 30
@@ -87,6 +91,17 @@ def workloads(count: int, replicas: int, random: Random) -> list[WorkloadNeed]:
             need = replace(need, pool="general")
         found.append(need)
     return found
+
+
+def own(needs: Sequence[WorkloadNeed], part: float, random: Random) -> list[WorkloadNeed]:
+    """Some of them with weights of their own, no two alike: each from none to twice the profile's."""
+    chosen = set(random.sample(range(len(needs)), round(part * len(needs))))
+    usual = PROFILES["balanced"]
+
+    def weighs() -> PlannerSettings:
+        return PlannerSettings(weights={name.value: 2 * weight * random.random() for name, weight in usual.items()})
+
+    return [replace(need, weighs=weighs()) if number in chosen else need for number, need in enumerate(needs)]
 
 
 def loaded(needs: Sequence[WorkloadNeed], nodes: Sequence[NodeView], load: float) -> list[WorkloadNeed]:
@@ -174,6 +189,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=10_000)
     parser.add_argument("--loads", type=float, nargs="+", default=[0.9, 1.0, 1.1])
     parser.add_argument("--running", action="store_true")
+    parser.add_argument("--own", type=float, default=0.0)
     parser.add_argument("--sizes", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -182,6 +198,7 @@ def main() -> None:
         random = Random(options.seed)
         nodes = cluster(int(options.nodes * factor), random)
         needs = workloads(int(options.workloads * factor), REPLICAS_A_NODE * len(nodes), random)
+        needs = own(needs, options.own, random)
         return [measured(nodes, needs, load, running=options.running) for load in loads]
 
     found = at(1, options.loads)

@@ -58,7 +58,7 @@ async def _apply(args: argparse.Namespace) -> int:
     from contextlib import AsyncExitStack
     from functools import partial
 
-    from reconciler.cli.folder import FolderRepository, folder_config, overlay_hint, read_folder
+    from reconciler.cli.folder import FolderRepository, folder_config, overlay_hint, planner_of, read_folder
     from reconciler.cli.imaged import FolderLook
     from reconciler.cli.progress import Progress
     from reconciler.cli.session import session
@@ -109,6 +109,7 @@ async def _apply(args: argparse.Namespace) -> int:
                 concurrency=args.concurrency,
                 wait_timeout=args.timeout,
                 planning=planning,
+                planner=planner_of(args),
             ),
             Warden(config, owner, it.cluster, drifts, clock=it.clock, random=it.random),
             images,

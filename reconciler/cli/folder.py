@@ -15,6 +15,7 @@ from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Filling
 from reconciler.model.image import Pinned, TreeFile
 from reconciler.model.manifest import DriftMode, Manifests, Owner
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.problem import Problem
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.spec import ImageSpec, Specs
@@ -22,6 +23,7 @@ from reconciler.render.render import Renderer
 from reconciler.render.surroundings import Pools
 from reconciler.source.directory import DirectorySource
 from reconciler.source.repository import Poll
+from reconciler.specs.config import read_config
 from reconciler.specs.load import Loader
 
 
@@ -102,12 +104,21 @@ def folder_config(args: argparse.Namespace) -> SourceConfig:
     return SourceConfig(name=name, url=args.path, paths=args.paths, namespace=args.namespace, adopt=args.adopt)
 
 
+def planner_of(args: argparse.Namespace) -> PlannerConfig | None:
+    """The planner's part of --config, None where there is none. Raises ConfigError."""
+    return read_config(args.config).planner if args.config else None
+
+
 async def load_folder(
-    args: argparse.Namespace, scopes: Mapping[GroupKind, bool] | None = None, running: Running | None = None
+    args: argparse.Namespace,
+    scopes: Mapping[GroupKind, bool] | None = None,
+    running: Running | None = None,
+    planner: PlannerConfig | None = None,
 ) -> Folder:
-    """Read and validate the folder. `scopes` and `running` come from a live cluster where there is one."""
+    """Read and validate the folder, also against the limits that `planner` has for specs. `scopes` and `running` come
+    from a live cluster where there is one."""
     source, snapshot = await read_folder(args)
-    specs = await Loader().load(snapshot, source, namespace=args.namespace, scopes=scopes or {})
+    specs = await Loader(planner=planner).load(snapshot, source, namespace=args.namespace, scopes=scopes or {})
     if not any(isinstance(document.spec, ImageSpec) for document in specs.documents.values()):
         return Folder(snapshot, specs)
     from reconciler.cli.imaged import FolderLook

@@ -88,11 +88,11 @@ async def _found(args: argparse.Namespace) -> _Found:
 
 
 async def _offline(args: argparse.Namespace) -> _Found:
-    from reconciler.cli.folder import load_folder, rendered, source_name
+    from reconciler.cli.folder import load_folder, planner_of, rendered, source_name
     from reconciler.cli.planning import imagined
     from reconciler.engine.preview import offline
 
-    folder = await load_folder(args)
+    folder = await load_folder(args, planner=planner_of(args))
     source = source_name(args)
     plan = await imagined(args, folder, source)
     manifests = rendered(folder, plan.filling, source=source, install="offline", adopt=args.adopt, pools=plan.pools)
@@ -102,7 +102,7 @@ async def _offline(args: argparse.Namespace) -> _Found:
 async def _live(args: argparse.Namespace) -> _Found:
     from functools import partial
 
-    from reconciler.cli.folder import folder_config, load_folder, rendered, source_name
+    from reconciler.cli.folder import folder_config, load_folder, planner_of, rendered, source_name
     from reconciler.cli.planning import live
     from reconciler.cli.session import session
     from reconciler.engine.preview import preview
@@ -110,7 +110,8 @@ async def _live(args: argparse.Namespace) -> _Found:
 
     async with session(args) as it:
         config = folder_config(args)
-        folder = await load_folder(args, await it.scopes(), partial(running_images, it.cluster, it.store, config))
+        running = partial(running_images, it.cluster, it.store, config)
+        folder = await load_folder(args, await it.scopes(), running, planner_of(args))
         install = await it.install(make=False)
         source = source_name(args)
         state = await it.state(source)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from reconciler.cli.folder import Folder, folder_config
+from reconciler.cli.folder import Folder, folder_config, planner_of
 from reconciler.cli.session import Session
 from reconciler.cli.snapshots import listed, objects
 from reconciler.clock import Clock, SystemClock
@@ -32,7 +32,6 @@ from reconciler.planner.drawing import Drawing, heat, stacked
 from reconciler.planner.snapshot import seen
 from reconciler.render.draft import Drafter
 from reconciler.render.surroundings import Pools
-from reconciler.specs.config import read_config
 
 _CHARTS: Final = 6  # of demand, in one picture
 
@@ -132,14 +131,9 @@ class ImaginedFiller:
         return filled
 
 
-def _configured(args: argparse.Namespace) -> PlannerConfig | None:
-    """The planner's part of --config, None where there is none. Raises ConfigError."""
-    return read_config(args.config).planner if args.config else None
-
-
 async def live_planner(args: argparse.Namespace, it: Session) -> Planner | None:
     """For the cluster as it is, with what its planner has measured; None where none is configured."""
-    planner_config = _configured(args)
+    planner_config = planner_of(args)
     if planner_config is None:
         return None
     history = await HistoryMaps(it.cluster, it.namespace, clock=it.clock).look()
@@ -152,7 +146,7 @@ def imagined_planner(args: argparse.Namespace) -> Planner | None:
     """For the cluster of --snapshot; None without one."""
     if not args.snapshot:
         return None
-    return Planner(_configured(args) or PlannerConfig(), objects(args.snapshot), Usage(), clock=SystemClock())
+    return Planner(planner_of(args) or PlannerConfig(), objects(args.snapshot), Usage(), clock=SystemClock())
 
 
 async def live(args: argparse.Namespace, it: Session, folder: Folder, state: SourceState) -> Preview:

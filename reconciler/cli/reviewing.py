@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from msgspec.structs import replace
 
 from reconciler.cli.applied import work_tree
-from reconciler.cli.folder import folder_config
+from reconciler.cli.folder import folder_config, planner_of
 from reconciler.cli.imaged import FolderLook
 from reconciler.cli.planning import ImaginedFiller, Planner, imagined_planner, live_planner
 from reconciler.cli.session import Session, session
@@ -94,7 +94,8 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[Reviewing]:
             planner = imagined_planner(args)
             fill = ImaginedFiller(planner, config.name).fill if planner is not None else None
             images = Unbuilt(FolderLook(args, git), git)
-            reviewer = _reviewer(config, owner, planner, partial(Wanting, config, owner, git, images=images), fill)
+            wanting = partial(Wanting, config, owner, git, images=images, planner=planner_of(args))
+            reviewer = _reviewer(config, owner, planner, wanting, fill)
             nodes = planner.there.view({}).nodes if planner is not None else None
             yield Reviewing(args, config, git, None, reviewer, nodes, planner)
             return
@@ -106,7 +107,7 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[Reviewing]:
         known = (await it.state(config.name)).kinds
         images = Unbuilt(FolderLook(args, git, partial(running_images, it.cluster, it.store, config)), git)
         scopes = it.cluster.discovery.scopes
-        wanting = partial(Wanting, config, owner, git, scopes=scopes, images=images)
+        wanting = partial(Wanting, config, owner, git, scopes=scopes, images=images, planner=planner_of(args))
         fill = Filler(config, it.cluster, planning, it.store if known else None).fill
         reviewer = _reviewer(config, owner, planner, wanting, fill)
         yield Reviewing(args, config, git, it, reviewer, await nodes_of(it.cluster), planner)

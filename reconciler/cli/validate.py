@@ -9,6 +9,10 @@ from reconciler.cli.exits import ERROR, OK
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("validate", help="check specs without a cluster", description=__doc__)
     repository_flags(parser)
+    # Not `config`, by which registries would be asked: nobody is.
+    parser.add_argument(
+        "--config", dest="daemon", metavar="FILE", help="a daemon's configuration: the limits of its planner are kept"
+    )
     output_flag(parser, "text", "json")
     parser.set_defaults(verb=validate)
 
@@ -19,8 +23,10 @@ def validate(args: argparse.Namespace) -> int:
     from reconciler.cli.folder import load_folder, overlay_hint, rendered, source_name
     from reconciler.cli.show import hint, problems
     from reconciler.model.problem import Severity
+    from reconciler.specs.config import read_config
 
-    folder = asyncio.run(load_folder(args))
+    planner = read_config(args.daemon).planner if args.daemon else None
+    folder = asyncio.run(load_folder(args, planner=planner))
     manifests = rendered(folder, source=source_name(args), install="offline")
     found = (*folder.specs.problems, *manifests.problems)
     problems(found, folder.snapshot.skipped, documents=len(folder.specs.documents), output=args.output)

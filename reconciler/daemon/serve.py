@@ -141,6 +141,7 @@ async def keep(
             concurrency=config.concurrency,
             wait_timeout=config.wait_timeout,
             planning=planner.planning if planner is not None else None,
+            planner=config.planner,
         )
         authorships: dict[str, tuple[Authorship, Callable[[], Stated | None]]] = {}
         attribution = GitAttribution(authorships)

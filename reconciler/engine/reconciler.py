@@ -80,6 +80,7 @@ class Reconciler:
             fill=self._filler.fill,
             pools=self._filler.pools,
             images=self._images,
+            planner=surroundings.planner,
         )
         self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
         self._hands = Hands(

@@ -16,6 +16,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.event import Sink
 from reconciler.model.filled import Filling
 from reconciler.model.manifest import Manifests
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.problem import Problem
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Revision, Snapshot
@@ -37,7 +38,8 @@ class Repository(Trees, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all sources of one daemon share. `wait_timeout` is in seconds, for one dependency."""
+    """What all sources of one daemon share. `wait_timeout` is in seconds, for one dependency; `planner` is how
+    `planning` is configured."""
 
     cluster: Cluster
     store: StateStore
@@ -49,6 +51,7 @@ class Surroundings:
     concurrency: int = 8
     wait_timeout: float = 600.0
     planning: Planning | None = None
+    planner: PlannerConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Filling
 from reconciler.model.image import Pinned
 from reconciler.model.manifest import Owner
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.snapshot import Blobs, Snapshot
 from reconciler.model.spec import Specs
 from reconciler.render.render import Renderer
@@ -34,7 +35,8 @@ async def _nothing(_specs: Specs, _images: Pinned | None) -> Filling:
 class Wanting:
     """Of one source. What did not change since the last revision is not made again.
 
-    Without `scopes`, `fill` and `images` it is as if there were no cluster, no planner and no registry.
+    Without `scopes`, `fill` and `images` it is as if there were no cluster, no planner and no registry. `planner` has
+    the limits of what specs may say of how to weigh.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class Wanting:
         fill: Fill = _nothing,
         pools: Pools | None = None,
         images: Images | None = None,
+        planner: PlannerConfig | None = None,
     ) -> None:
-        self.loader = Loader()
+        self.loader = Loader(planner=planner)
         self._config = config
         self._repository = repository
         self._scopes = scopes

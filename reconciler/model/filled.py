@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.kube.names import Identity
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.spec import Scale
 
 REPLICAS: Final = "/spec/replicas"
@@ -33,7 +34,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     the spec states it: `prefer`; `nodes`, by hostname, of all those the ones that the plan had in mind; `spread`, the
     topologies ("zone", "node") over which the pods had better be spread; `requests` of the main container, by resource.
     `replicas` are pods, or the least of them where an autoscaler makes
-    more; None where that is not left open.
+    more; None where that is not left open. `weighs` is what the spec said then of how to weigh.
     """
 
     asked: str
@@ -42,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     requests: dict[str, str] = {}
     replicas: int | None = None
     nodes: tuple[str, ...] = ()
+    weighs: PlannerSettings | None = None
 
     @property
     def template(self) -> tuple[object, ...]:
@@ -77,7 +79,8 @@ class Draft:
     `replicas` are pods that are stated (for a Task those that run at one time); None leaves them open, unless `scale`
     is stated. `requests` are the resources of the main container (named as the document) for which one is stated.
     `spread` says that the spec itself states over what its pods are spread.
-    What is not `plannable` takes room, and nothing of it is filled in.
+    What is not `plannable` takes room, and nothing of it is filled in. `weighs` is what the spec says of how to weigh;
+    it is no part of the hash.
     """
 
     identity: Identity
@@ -89,3 +92,4 @@ class Draft:
     requests: frozenset[str] = frozenset()
     spread: bool = False
     plannable: bool = True
+    weighs: PlannerSettings | None = None

@@ -7,6 +7,7 @@ from math import fsum
 from typing import Any
 
 from reconciler.kube.names import Identity
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning_policy import Family, TermName
 
 
@@ -137,7 +138,8 @@ class Plan:
     `assignment` says which nodes the planner had in mind, node → replicas; it is what the next plan starts from and
     never becomes a required node of a pod. `value` is the sum of priority weight × replicas placed, `bound` what no
     plan can exceed (a linear relaxation), `gap` = 1 − value / bound. `notes` say what of the input was doubtful and
-    what was done about it. `book` is the planner's own: it makes the next plan quicker and never other.
+    what was done about it. `weighs` is what needs said of their own weights, so that the next plan sees what changed.
+    `book` is the planner's own: it makes the next plan quicker and never other.
     """
 
     replicas: Mapping[Identity, int] = field(default_factory=dict)
@@ -151,6 +153,7 @@ class Plan:
     value: float = 0.0
     bound: float = 0.0
     notes: tuple[str, ...] = ()
+    weighs: Mapping[Identity, PlannerSettings] = field(default_factory=dict)
     book: object = field(default=None, repr=False, compare=False)
 
     @property

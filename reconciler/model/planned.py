@@ -98,8 +98,9 @@ class PlannedWorkload(_Shown, frozen=True):
     """One workload. `group`, `kind`, `namespace` and `name` are the object's that has the pods, `document` says which
     document of `source` states it.
 
-    `replicas` were asked for; `amounts` has what the plan chose, by "replicas" and resource. `template` is what lies in
-    the object, None where nothing is on record; `pending` what another roll-out would put there.
+    `replicas` were asked for; `amounts` has what the plan chose, by "replicas" and resource. `profile` ("": none) and
+    `weights` are what its spec says of how to weigh. `template` is what lies in the object, None where nothing is on
+    record; `pending` what another roll-out would put there.
     """
 
     document: str
@@ -109,6 +110,8 @@ class PlannedWorkload(_Shown, frozen=True):
     name: str
     source: str = ""
     replicas: int = 0
+    profile: str = ""
+    weights: dict[str, float] = {}
     amounts: dict[str, Amount] = {}
     places: tuple[PlacedShare, ...] = ()
     choices: tuple[ShownChoice, ...] = ()

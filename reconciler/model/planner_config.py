@@ -3,7 +3,8 @@
 schemas/config.json and schemas/repository.json rule. Amounts are written as Kubernetes writes them: `cpu: 500m`.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -48,7 +49,7 @@ class WeightRange(_Config, frozen=True):
 
 
 class RepositoryLimits(_Config, frozen=True):
-    """What a `reconciler.yaml` may choose; what is not named here is not for repositories to say."""
+    """What a `reconciler.yaml`, or a spec for itself, may choose; what is not named here is not for them to say."""
 
     profiles: tuple[str, ...] = ()
     weights: dict[str, WeightRange] = {}  # by term
@@ -86,6 +87,26 @@ class EvictionsConfig(_Config, frozen=True):
     per_cycle: int = 0
 
 
+class PlannerSettings(_Config, frozen=True):
+    """What a repository would like, or a spec for itself; it counts as far as `RepositoryLimits` let it."""
+
+    profile: str | None = None
+    weights: dict[str, float] = {}
+
+
+class Beyond(NamedTuple):
+    """What the configuration does not let: where in the settings, why, and for a weight beyond its range what it
+    `counts` as."""
+
+    path: tuple[str, ...]
+    why: str
+    counts: float | None = None
+
+    def __str__(self) -> str:
+        """For a repository, whose wish counts as far as may be."""
+        return self.why if self.counts is None else f"{self.why}; it counts as {self.counts:g}"
+
+
 class PlannerConfig(_Config, frozen=True):
     """Without pools they are told from the nodes' labels. Without `usage` nothing is measured."""
 
@@ -101,9 +122,19 @@ class PlannerConfig(_Config, frozen=True):
     max_replicas: int = 100  # that are ever planned for one workload
     pod_start: float = 60.0  # seconds from asking for a pod until it serves: how far ahead demand is looked at
 
+    def beyond(self, stated: PlannerSettings) -> Iterator[Beyond]:
+        """All of `stated` that a repository or a spec is not let; the daemon's own profile needs no leave."""
+        if stated.profile not in (None, self.profile, *self.repositories.profiles):
+            yield Beyond(("profile",), _unnamed(f"profile {stated.profile}", "profiles"))
+        for term, weight in sorted(stated.weights.items()):
+            what = f"the weight of {term}"
+            if (limits := self.repositories.weights.get(term)) is None:
+                yield Beyond(("weights", term), _unnamed(what, "weights"))
+            elif not limits.min <= weight <= limits.max:
+                range_ = f"from {limits.min:g} to {limits.max:g}"
+                why = f"{what} is {weight:g}, and the daemon's configuration lets it be {range_}"
+                yield Beyond(("weights", term), why, min(max(weight, limits.min), limits.max))
 
-class PlannerSettings(_Config, frozen=True):
-    """What a repository would like; it counts as far as `RepositoryLimits` let it."""
 
-    profile: str | None = None
-    weights: dict[str, float] = {}
+def _unnamed(what: str, field: str) -> str:
+    return f"{what} is not among planner.repositories.{field} of the daemon's configuration"

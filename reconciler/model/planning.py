@@ -15,6 +15,7 @@ from reconciler.model.cluster_view import (
     Toleration,
     TopologySpread,
 )
+from reconciler.model.planner_config import PlannerSettings
 
 LABEL_POOL: Final = "reconciler.dev/pool"  # of the nodes of a pool that no configuration describes
 
@@ -27,6 +28,9 @@ class WorkloadNeed:
     (where its volumes already are). `preferred` are (weight 1 … 100, term) of node affinity. `limits` is reported, not
     packed: the scheduler packs requests. `disruptions` is how many replicas its PodDisruptionBudgets let us move now;
     None where there is none. `movable` says that running replicas may be moved at all.
+
+    `weighs` is what the spec itself says of how to weigh, over the policy. `renewed`: all its pods are about to be made
+    anew, so what runs does not hold its place; to come back there is worth its stickiness.
     """
 
     identity: Identity
@@ -48,6 +52,8 @@ class WorkloadNeed:
     spot: bool = True
     disruptions: int | None = None
     movable: bool = False
+    weighs: PlannerSettings | None = None
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

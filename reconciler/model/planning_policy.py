@@ -1,12 +1,13 @@
 """How the planner weighs: three weighted sums, each term in [0, 1], so that an explanation adds up to its score."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.model.cluster_view import Resources
+from reconciler.model.planner_config import PlannerSettings
 
 
 class Family(StrEnum):
@@ -129,3 +130,9 @@ class Policy:
     def weight(self, name: TermName) -> float:
         """What the term weighs: stated, or the profile's."""
         return float(self.weights.get(name.value, PROFILES[self.profile][name]))
+
+    def of(self, stated: PlannerSettings | None) -> "Policy":
+        """The policy for a workload whose spec has `stated` this over it; raises WrongPolicy."""
+        if stated is None:
+            return self
+        return replace(self, profile=stated.profile or self.profile, weights={**self.weights, **stated.weights})

@@ -95,6 +95,7 @@ class _Workload(_Spec, frozen=True):
     runtime_class_name: str | None = None
     resources: dict[str, JSON] | None = None
     placement: Placement | None = None
+    planner: PlannerSettings | None = None  # over what the source's repository says
     depends_on: tuple[str, ...] = ()
     template: dict[str, JSON] | None = None  # merged into the pod template as server-side apply would merge it
 

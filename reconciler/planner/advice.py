@@ -71,7 +71,7 @@ def advised(
     """
     pools = pools or found(seen.nodes)
     running = _running(seen)
-    spares = spread_over(seen.nodes, SPARES[policy.profile])
+    apart = spread_over(seen.nodes, max(SPARES.values()))
     allotted: dict[Identity, Allotted] = {}
     needs: list[WorkloadNeed] = []
     notes = list(seen.notes)
@@ -80,11 +80,12 @@ def advised(
         draft = each.draft
         if each.made:
             continue
-        template = draft.template
+        template, own = draft.template, policy.of(draft.weighs)
         if draft.plannable:
             last = previous.allotted.get(draft.identity)
             before = Before(each.recorded, running.get(draft.identity, 0), last.outlook if last is not None else None)
-            mine = allot(draft, before, usage, spares=spares, rules=allocation, policy=policy, now=now)
+            spares = min(SPARES[own.profile], apart)
+            mine = allot(draft, before, usage, spares=spares, rules=allocation, policy=own, now=now)
             allotted[draft.identity] = mine
             template = requesting(draft, in_force(draft, each.recorded, mine.requests))
             open_.append(each)
@@ -93,8 +94,10 @@ def advised(
         count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
         try:
             asks = need(draft.identity, count, template, seen.around)
-            movable = resting is not None and draft.identity not in resting
-            needs.append(replace(asks, movable=movable and count > 1 and draft.workload.kind == "Deployment"))
+            renewed = _renewed(draft, each.recorded)
+            movable = resting is not None and draft.identity not in resting and not renewed
+            movable = movable and count > 1 and draft.workload.kind == "Deployment"
+            needs.append(replace(asks, movable=movable, weighs=draft.weighs, renewed=renewed))
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{draft.identity} is left out: {error}")
     past = replace(previous.plan, unplaced={}) if _freer(needs, previous.needs) else previous.plan
@@ -116,6 +119,14 @@ def advised(
         if each.draft.identity in wanted
     }
     return Advised(made, records, allotted, tuple(needs), pools, (*notes, *made.notes))
+
+
+def _renewed(draft: Draft, recorded: Record | None) -> bool:
+    """Whether its places are all weighed anew: its pods are made anew anyway, and its spec says how to weigh, or did
+    when they were made."""
+    if recorded is None or recorded.asked == draft.hash:
+        return False
+    return draft.weighs is not None or recorded.weighs is not None
 
 
 def _freer(needs: Iterable[WorkloadNeed], before: Iterable[WorkloadNeed]) -> bool:
@@ -173,7 +184,7 @@ def _record(
         spread = ("zone", "node") if len(zones) > 1 else ("node",)
     prefer = tuple(_preferences(draft, shares, labels, frozenset() if several else zones))
     nodes = tuple(sorted(hostnames)) if len(hostnames) <= MOST_NODES else ()
-    return Record(draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas, nodes)
+    return Record(draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas, nodes, draft.weighs)
 
 
 def _preferences(

@@ -32,18 +32,15 @@ def policy(config: PlannerConfig, wishes: Mapping[str, PlannerSettings]) -> Merg
     profiles: dict[str, str] = {}
     weights: dict[str, dict[str, float]] = {}  # by term and source
     for source, wish in sorted(wishes.items()):
-        if wish.profile is not None:
-            if wish.profile in (*config.repositories.profiles, config.profile):
-                profiles[source] = wish.profile
-            else:
-                notes.append(_refused(source, f"profile {wish.profile}", "profiles"))
+        beyond = {each.path: each for each in config.beyond(wish)}
+        notes += [f"{source}: {each}" for each in beyond.values()]
+        if wish.profile is not None and ("profile",) not in beyond:
+            profiles[source] = wish.profile
         for term, weight in sorted(wish.weights.items()):
-            if (limits := config.repositories.weights.get(term)) is None:
-                notes.append(_refused(source, f"the weight of {term}", "weights"))
-                continue
-            counts = weights.setdefault(term, {})[source] = min(max(weight, limits.min), limits.max)
-            if counts != weight:
-                notes.append(f"{source}: the weight of {term} counts as {counts:g} instead of {weight:g}")
+            refused = beyond.get(("weights", term))
+            counts = weight if refused is None else refused.counts
+            if counts is not None:
+                weights.setdefault(term, {})[source] = counts
     profile = _agreed(profiles, "profile", notes)
     agreed = {term: _agreed(wanted, f"weight of {term}", notes) for term, wanted in sorted(weights.items())}
     made = Policy(
@@ -81,10 +78,6 @@ def _pool(pool: PoolConfig) -> Pool:
 
 def _amount(stated: Amounts) -> Resources:
     return resources_of(amounts(stated))
-
-
-def _refused(source: str, what: str, field: str) -> str:
-    return f"{source}: {what} is not among planner.repositories.{field} of the daemon's configuration"
 
 
 def _agreed(wanted: Mapping[str, T], what: str, notes: list[str]) -> T | None:

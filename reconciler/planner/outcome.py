@@ -11,11 +11,14 @@ from reconciler.planner.states import Bools
 
 
 class Outcome:
-    """Of workloads that are `unchanged` the plan before tells the same, so that its words are taken."""
+    """Of workloads that are `unchanged` the plan before tells the same, so that its words are taken; of those that
+    `weigh_anew` none of its reasons are."""
 
-    def __init__(self, ledger: Ledger, scorer: Scorer, kept: Kept, previous: Plan, unchanged: Bools) -> None:
+    def __init__(
+        self, ledger: Ledger, scorer: Scorer, kept: Kept, previous: Plan, unchanged: Bools, weigh_anew: Bools
+    ) -> None:
         self._ledger, self._scorer, self._kept, self._previous = ledger, scorer, kept, previous
-        self._unchanged = unchanged.tolist()
+        self._unchanged, self._anew = unchanged.tolist(), weigh_anew.tolist()
         self._names = [node.name for node in ledger.intake.nodes]
 
     def told(self, decisions: Mapping[int, list[Decision]], value: float, bound: float) -> Plan:
@@ -29,7 +32,7 @@ class Outcome:
                 shares, nodes = previous.placements[name], previous.assignment[name]
             else:
                 shares, nodes = self._shares(workload)
-            known = previous.decisions.get(name, ())
+            known = previous.decisions.get(name, ()) if not self._anew[workload] else ()
             if not self._unchanged[workload] or made or not known:
                 known = self._explained(workload, made, shares, known)
             placements[name], assignment[name], why[name] = shares, nodes, known

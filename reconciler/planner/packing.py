@@ -60,13 +60,14 @@ class Nodes:
         enough: Ints = (self.states.devices >= milli).sum(axis=1)[self.number]
         return enough
 
-    def put(self, shape: int, node: int) -> Slot:
-        """One replica onto a node where it fits, on the devices that score best. No score may be asked-for stale."""
+    def put(self, shape: int, node: int, weights: Weights | None = None) -> Slot:
+        """One replica onto a node where it fits, on the devices that score best by `weights` (see `States.score`). No
+        score may be asked-for stale."""
         count, milli = int(self.states.shapes.count[shape]), int(self.states.shapes.milli[shape])
         devices, chosen = self.devices[node], []
         if count == 1:
-            self.states.score(shape, self.number[node : node + 1])
-            level = self.states.level(shape, int(self.number[node]))
+            self.states.score(shape, self.number[node : node + 1], weights)
+            level = self.states.level(shape, int(self.number[node]), weights)
             chosen = [devices.index(level)]
         elif count > 1:
             enough = [number for number, free in enumerate(devices) if free >= milli]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from reconciler.model.plan import Constraint, Decision, Place
+from reconciler.model.planning_policy import TermName
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.scoring import Scorer
 from reconciler.planner.states import Floats, Ints
@@ -48,7 +49,7 @@ def place(ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, 
     if missing <= 0 or not ledger.room(shape).any():
         return decisions
     here, homes = ledger.on_nodes(workload), dict(homeless)
-    gpu = int(ledger.groups.shapes.count[shape]) > 0
+    gpu, states = int(ledger.groups.shapes.count[shape]) > 0, scorer.weighing(workload).states
     while missing >= MANY and not gpu and not homes:
         placed, made = wave(ledger, scorer, workload, missing, here)
         decisions += [decision for decision in made if decision.chosen.place not in explained][:EXPLAINED]
@@ -80,7 +81,7 @@ def place(ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, 
             homes[node] -= step
         if gpu:
             for _ in range(step):
-                ledger.enter(workload, ledger.nodes.put(shape, node), held=True)
+                ledger.enter(workload, ledger.nodes.put(shape, node, states), held=True)
         else:
             ledger.enter_many(workload, np.array([node]), np.array([step]))
         here[node] += step
@@ -109,7 +110,8 @@ def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
     rooms = [_rooms(ledger, shape, nodes, score, most) for _, nodes in queues]
     left = [int(room.sum()) for room in rooms]
     domains = [domain for domain, _ in queues]
-    wanted = _turns(best.tolist(), left, domains, rules, scorer.spread_weight() / (2 * replicas), missing)
+    price = scorer.weighing(workload)[TermName.SPREAD] / (2 * replicas)
+    wanted = _turns(best.tolist(), left, domains, rules, price, missing)
     first = sorted((number for number, count in enumerate(wanted) if count), key=lambda n: (-float(best[n]), n))
     decisions: list[Decision] = []
     for number in first:

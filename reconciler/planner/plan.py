@@ -20,16 +20,17 @@ from reconciler.planner.book import Book, book_of, planned, unchanged
 from reconciler.planner.grouping import Groups, amounts_of, group
 from reconciler.planner.holdings import Holdings, Standing
 from reconciler.planner.intake import Intake, safe_amounts, take_in
-from reconciler.planner.keeping import Kept, Limits, at_once, homes, own_pods, settle
+from reconciler.planner.keeping import Kept, Limits, at_once, holding, homes, own_pods, settle
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.outcome import Outcome
 from reconciler.planner.packing import Nodes, Scarcity, sizes
 from reconciler.planner.placing import order, place
 from reconciler.planner.pool_lp import merged
 from reconciler.planner.rescue import rescue, rounds
-from reconciler.planner.scoring import Scorer, state_weights
-from reconciler.planner.states import Floats, Ints, States
+from reconciler.planner.scoring import Scorer
+from reconciler.planner.states import Bools, Floats, Ints, States
 from reconciler.planner.topology import Topology
+from reconciler.planner.weighing import reweighed, weighing, weighings
 
 
 def plan(
@@ -47,20 +48,22 @@ def plan(
     the inputs changes nothing, and the same input gives the same bytes. It never fails on what it is given: what cannot
     be meant is noted or left without a place.
 
-    `previous` counts with its `assignment`, `decisions` and `unplaced`. Its `book` saves work where inputs are the very
-    objects that they were; with or without it the same bytes come out.
+    `previous` counts with its `assignment`, `decisions`, `unplaced` and `weighs`. Its `book` saves work where inputs
+    are the very objects that they were; with or without it the same bytes come out.
     """
     policy = policy or Policy()
     book = book_of(previous)
     intake = take_in(nodes, running, workloads, pools, book.known)
     groups = group(intake, book.keyed)
     before = planned(intake, book, previous.assignment)
-    ledger, kept, taken = _opened(intake, groups, policy, before)
+    weighs = {need.identity: need.weighs for need in intake.needs if need.weighs is not None}
+    anew = reweighed(intake.needs, previous.weighs, weighs)
+    ledger, kept, taken = _opened(intake, groups, policy, before, anew)
     worths = worth.weights(intake.needs)
-    scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, policy)
+    scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, weighings(intake.needs, policy))
     decisions: dict[int, list[Decision]] = {}
     if any(ledger.room(int(groups.shape_of[number])).any() for number in ledger.lacking()):
-        _foresee(ledger, scorer, policy)
+        _foresee(ledger, scorer)
     _place(ledger, scorer, kept, decisions)
     waited = {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}
     waiting = {intake.needs[number].identity: ledger.missing(number) for number in ledger.lacking()}
@@ -70,23 +73,27 @@ def plan(
         rescue(ledger, kept, worths, policy, most, waited)
         _place(ledger, scorer, kept, decisions)  # where it made room
     value = float(ledger.counts @ np.array(worths, np.float64))
-    same = unchanged(intake, groups.fresh, book, before, kept.homes, ledger.holdings)
+    same = unchanged(intake, groups.fresh, book, before, kept.homes, ledger.holdings) & ~anew
     now = ledger.holdings.standing()
-    outcome = Outcome(ledger, scorer, kept, previous, same)
+    outcome = Outcome(ledger, scorer, kept, previous, same, anew)
     found = outcome.told(decisions, value, max(worth.bound(ledger, taken, worths), value))
     identities, told = tuple(need.identity for need in intake.needs), (found.assignment, found.placements)
-    return replace(found, book=Book(intake.known, groups.keyed, identities, intake.at, *told, now))
+    return replace(found, weighs=weighs, book=Book(intake.known, groups.keyed, identities, intake.at, *told, now))
 
 
-def _opened(intake: Intake, groups: Groups, policy: Policy, before: Standing) -> tuple[Ledger, Kept, Floats]:
-    """The book with everybody's pods in it that stay, what was kept, and what others have taken."""
-    states = States(groups.classes, groups.shapes, state_weights(policy))
+def _opened(
+    intake: Intake, groups: Groups, policy: Policy, before: Standing, anew: Bools
+) -> tuple[Ledger, Kept, Floats]:
+    """The book with everybody's pods in it that stay, what was kept, and what others have taken. Of workloads that are
+    weighed `anew` only what runs stays."""
+    states = States(groups.classes, groups.shapes, weighing(policy).states)
     nodes = Nodes(states, groups.kinds)
     own, others = own_pods(intake)
     free = _left_by_others(groups, nodes, others)
     taken = worth.taken(groups, free, nodes.devices)
     kept = homes(own, before, len(intake.nodes))
-    rows = at_once(intake, groups, kept, free, _limits(intake, policy))
+    most = holding(kept, intake.needs, anew)
+    rows = at_once(intake, groups, kept, most, free, _limits(intake, policy))
     holdings = Holdings(kept.homes.where(rows))
     stayed = holdings.standing()
     request = groups.shapes.request[groups.shape_of[stayed.workloads()]] * stayed.counts[:, None]
@@ -95,7 +102,7 @@ def _opened(intake: Intake, groups: Groups, policy: Policy, before: Standing) ->
     topology = Topology(intake.nodes, intake.needs, others, groups, holdings)
     ledger = Ledger(intake, groups, nodes, topology, holdings, policy)
     states.expect(ledger.demand.astype(np.int64))
-    settle(ledger, own, kept, rows)
+    settle(ledger, own, kept, most, rows)
     return ledger, kept, taken
 
 
@@ -139,10 +146,10 @@ def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list
         decisions.setdefault(workload, []).extend(made)
 
 
-def _foresee(ledger: Ledger, scorer: Scorer, policy: Policy) -> None:
+def _foresee(ledger: Ledger, scorer: Scorer) -> None:
     """What is scarce, for the mix that is asked for: once a plan, since all of it is known."""
     groups = ledger.groups
-    if not policy.weight(TermName.SCARCITY) or not len(groups.members) or not len(groups.shapes.request):
+    if not scorer.heeds(TermName.SCARCITY) or not len(groups.members) or not len(groups.shapes.request):
         return
     alike = merged(groups.classes, groups.shapes, groups.kinds)
     scarcity = Scarcity(alike.classes, alike.shapes, alike.nodes, once=True)

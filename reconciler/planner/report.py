@@ -21,6 +21,7 @@ from reconciler.model.planned import (
     Waiting,
     WeighedTerm,
 )
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.planner.loads import requested
 from reconciler.planner.snapshot import ClusterView
@@ -28,6 +29,7 @@ from reconciler.planner.snapshot import ClusterView
 if TYPE_CHECKING:
     from reconciler.planner.allocation import Allotted  # arrays come with it
 
+_NO_WORD: Final = PlannerSettings()
 _NOTES: Final = 50  # that are shown
 
 
@@ -96,12 +98,14 @@ def template(record: Record) -> Template:
 
 def _workload(plan: Plan, need: WorkloadNeed, known: Known | None) -> PlannedWorkload:
     known = known or Known(need.identity)
-    lack = plan.unplaced.get(need.identity)
+    lack, weighs = plan.unplaced.get(need.identity), need.weighs or _NO_WORD
     return PlannedWorkload(
         str(need.identity),
         *known.workload,
         source=known.source,
         replicas=need.replicas,
+        profile=weighs.profile or "",
+        weights=dict(sorted(weighs.weights.items())),
         amounts=_amounts(known.allotted) if known.allotted is not None else {},
         places=tuple(
             PlacedShare(share.count, share.place.pool, share.place.zone)

@@ -73,11 +73,11 @@ class Scored:
 
 
 class States:
-    """The states seen so far and, per shape that was asked for, the score in each: minus infinity where it does not
-    fit, and NaN where nobody asked yet."""
+    """The states seen so far and, per shape and weights that were asked for, the score in each: minus infinity where it
+    does not fit, and NaN where nobody asked yet."""
 
     def __init__(self, classes: Classes, shapes: Shapes, weights: Weights) -> None:
-        self.classes, self.shapes, self._weights = classes, shapes, weights
+        self.classes, self.shapes, self.weights = classes, shapes, weights
         self.width = max(int(classes.gpus.max(initial=0)), 1)
         self.size = 0
         self.free = np.zeros((_FIRST, classes.capacity.shape[1]), np.int64)
@@ -85,8 +85,8 @@ class States:
         self.kind = np.zeros(_FIRST, np.int64)
         self._fragments = np.zeros(_FIRST)
         self._numbers: dict[bytes, int] = {}
-        self._scores: dict[int, Floats] = {}
-        self._levels: dict[int, NDArray[np.int16]] = {}
+        self._scores: dict[tuple[int, Weights], Floats] = {}
+        self._levels: dict[tuple[int, Weights], NDArray[np.int16]] = {}
         peak = np.maximum(classes.capacity.max(axis=0, initial=0), 1)
         share = 0.25 if classes.gpus.any() else 0.5
         self._room = np.zeros(classes.capacity.shape[1])
@@ -151,19 +151,21 @@ class States:
             self.size += len(fresh)
         return np.array(found, np.int32)
 
-    def score(self, shape: int, nodes: NDArray[np.int32]) -> Floats:
-        """The score of the shape on nodes in these states; minus infinity where it does not fit."""
-        row = self._row(shape)
+    def score(self, shape: int, nodes: NDArray[np.int32], weights: Weights | None = None) -> Floats:
+        """The score of the shape on nodes in these states; minus infinity where it does not fit. `weights` are other
+        than everybody's."""
+        weights = weights or self.weights
+        row = self._row(shape, weights)
         score: Floats = row[nodes]
         unknown = np.isnan(score)
         if unknown.any():
-            self._evaluate(shape, np.unique(nodes[unknown]))
+            self._evaluate(shape, np.unique(nodes[unknown]), weights)
             score = row[nodes]
         return score
 
-    def level(self, shape: int, state: int) -> int:
+    def level(self, shape: int, state: int, weights: Weights | None = None) -> int:
         """What the device that was chosen has free, for a shape of one device; its score was asked for before."""
-        return int(self._levels[shape][state])
+        return int(self._levels[shape, weights or self.weights][state])
 
     def capacity(self, shape: int, states: Ints) -> Ints:
         """How many replicas of the shape fit, one by one, into nodes in these states."""
@@ -226,37 +228,37 @@ class States:
         fragmentation = 0.5 - grown / scale
         return np.clip(fit, 0, 1), np.clip(balance, 0, 1), np.clip(fragmentation, 0, 1)
 
-    def total(self, scored: Scored) -> Floats:
-        weights = self._weights
+    def total(self, scored: Scored, weights: Weights) -> Floats:
         gpu = weights.fragmentation * scored.fragmentation
         total: Floats = gpu + weights.fit * scored.fit + weights.balance * scored.balance
         return total
 
-    def _evaluate(self, shape: int, states: Ints) -> None:
+    def _evaluate(self, shape: int, states: Ints, weights: Weights) -> None:
         scored = self.terms(shape, states)
-        totals = self.total(scored)
+        totals = self.total(scored, weights)
         best = np.full(len(states), -np.inf)
         np.maximum.at(best, scored.owner, totals)
-        self._scores[shape][states] = best
+        self._scores[shape, weights][states] = best
         if int(self.shapes.count[shape]) != 1:
             return
         winners = np.flatnonzero(totals == best[scored.owner])[::-1]  # of equals, the first is written last
-        self._levels[shape][states[scored.owner[winners]]] = scored.level[winners]
+        self._levels[shape, weights][states[scored.owner[winners]]] = scored.level[winners]
 
-    def _row(self, shape: int) -> Floats:
+    def _row(self, shape: int, weights: Weights) -> Floats:
         """The scores of one shape, with room for every state."""
-        row = self._scores.get(shape)
+        key = shape, weights
+        row = self._scores.get(key)
         if row is None or len(row) < self.size:
             old = 0 if row is None else len(row)
             grown = np.full(len(self.free), np.nan)
             if row is not None:
                 grown[:old] = row
-            row = self._scores[shape] = grown
+            row = self._scores[key] = grown
             if int(self.shapes.count[shape]) == 1:
                 levels = np.full(len(self.free), WHOLE_NODE, np.int16)
                 if old:
-                    levels[:old] = self._levels[shape]
-                self._levels[shape] = levels
+                    levels[:old] = self._levels[key]
+                self._levels[key] = levels
         return row
 
     def _single(self, owner: Ints, devices: Ints, milli: int) -> tuple[Ints, Ints, Ints]:

@@ -30,7 +30,7 @@ def text(plan: PlannedCluster, *, reasons: bool = False) -> str:
     if plan.workloads:
         lines += ["", *_table(plan)]
     for each in plan.workloads if reasons else ():
-        if chosen := amounts(each) + pending(each):
+        if chosen := weighs(each) + amounts(each) + pending(each):
             lines += ["", each.document, *(f"  {line}" for line in chosen)]
     for each in plan.workloads:
         if each.unplaced is not None:
@@ -57,7 +57,7 @@ def unplaced(waiting: Waiting, whose: str = "") -> list[str]:
 def workload(planned: PlannedWorkload) -> list[str]:
     """All that was decided about one workload, and why."""
     lines = [f"{counted(planned.replicas, 'replica')} planned: {places(planned)}"]
-    lines += amounts(planned)
+    lines += weighs(planned) + amounts(planned)
     if planned.unplaced is not None:
         lines += unplaced(planned.unplaced)
     if planned.template is not None:
@@ -66,6 +66,13 @@ def workload(planned: PlannedWorkload) -> list[str]:
     for choice in planned.choices:
         lines += explained(choice)
     return lines
+
+
+def weighs(planned: PlannedWorkload) -> list[str]:
+    """How its spec says to weigh it."""
+    said = [f"profile {planned.profile}"] if planned.profile else []
+    said += [f"{term} {weight:g}" for term, weight in planned.weights.items()]
+    return [f"weighed as its spec says: {', '.join(said)}"] if said else []
 
 
 def pending(planned: PlannedWorkload) -> list[str]:
@@ -141,6 +148,7 @@ def document(plan: PlannedCluster, *, choices: bool = True) -> dict[str, Any]:
             {
                 "workload": each.document,
                 "replicas": each.replicas,
+                "weighs": {"profile": each.profile or None, "weights": each.weights} if weighs(each) else None,
                 "amounts": {name: {"amount": a.amount, "why": a.why} for name, a in each.amounts.items()},
                 "places": [{"pool": p.pool, "zone": p.zone, "replicas": p.replicas} for p in each.places],
                 "decisions": [_choice(choice) for choice in each.choices] if choices else [],

@@ -24,7 +24,7 @@ from reconciler.render.view import View
 
 _LABEL_NAME: Final = "app.kubernetes.io/name"
 # How many pods there are, how they are reached and exchanged: changing it restarts none of them.
-AROUND: Final = ("replicas", "scale", "expose", "rollout", "dependsOn")
+AROUND: Final = ("replicas", "scale", "expose", "rollout", "dependsOn", "planner")
 
 
 def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, view: View) -> list[Part]:

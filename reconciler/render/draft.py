@@ -7,6 +7,7 @@ from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.filled import Draft
 from reconciler.model.image import Pinned, Unknown
 from reconciler.model.manifest import LABEL_TASK
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs, TaskSpec
 from reconciler.render.deployment import AROUND, pod_labels
 from reconciler.render.fingerprint import fingerprint
@@ -17,6 +18,7 @@ from reconciler.render.surroundings import Pools, pool
 from reconciler.render.task import job_name, task_hash
 from reconciler.render.view import View
 
+_NO_WORD: Final = PlannerSettings()
 _PLAIN: Final = frozenset({GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")})
 
 
@@ -91,6 +93,7 @@ def _draft(document: Document, resolver: Resolver, view: View) -> Draft | None:
         scale=spec.scale if isinstance(spec, DeploymentSpec) else None,
         requests=frozenset((spec.resources or {}).get("requests") or {}),
         spread=bool(template["spec"].get("topologySpreadConstraints")),
+        weighs=spec.planner if spec.planner != _NO_WORD else None,
     )
 
 

@@ -19,8 +19,8 @@ from reconciler.render.part import Part
 from reconciler.render.pod import metadata_of, pod_template
 from reconciler.render.view import View
 
-# These say when a task may start and what is kept of it, not what runs: changing them runs nothing again.
-_AROUND: Final = ("dependsOn", "keep", "suspend")
+# These say when and where a task may start and what is kept of it, not what runs: changing them runs nothing again.
+_AROUND: Final = ("dependsOn", "keep", "planner", "suspend")
 _NAME: Final = 52  # of the 63 that a Job's name may have, since it is a label, the hash takes 11
 
 

@@ -12,6 +12,7 @@ from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.patch import PatchError
 from reconciler.kube.schema import Schema
 from reconciler.model.manifest import ANNOTATION_DEPENDS_ON
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.problem import Problem, Severity
 from reconciler.model.reference import ObjectReference, references
 from reconciler.model.spec import (
@@ -32,6 +33,7 @@ from reconciler.specs.place import Path
 from reconciler.specs.schemas import KINDS, structure
 from reconciler.specs.scope import Kinds
 from reconciler.specs.settle import settled
+from reconciler.specs.weighing import beyond
 
 JSON = Any
 Named = tuple[tuple[Path, str], ...]
@@ -63,8 +65,11 @@ class Checked:
         return not self.value and not any(problem.severity is Severity.ERROR for problem in self.problems)
 
 
-def check(candidates: tuple[Candidate, ...], kinds: Kinds, teller: Teller) -> Checked:
-    """Merge the candidates, in the order of their layers, and validate what comes out."""
+def check(
+    candidates: tuple[Candidate, ...], kinds: Kinds, teller: Teller, planner: PlannerConfig | None = None
+) -> Checked:
+    """Merge the candidates, in the order of their layers, and validate what comes out, also against what the daemon's
+    `planner` lets specs say."""
     identity = candidates[0].identity
     assert identity is not None  # noqa: S101 - only identified candidates are grouped
     told = [
@@ -83,6 +88,8 @@ def check(candidates: tuple[Candidate, ...], kinds: Kinds, teller: Teller) -> Ch
         finding = Finding("bad-overlay", (), f"this cannot be merged over {candidates[0].location}: {error}")
         told += teller.findings([finding], candidates[-1:], candidates[-1].part.value)
         return Checked(identity, candidates, {}, problems=tuple(told))
+    if value and not any(finding.severity is Severity.ERROR for finding in findings) and gvk.group == GROUP:
+        findings += beyond(value["spec"].get("planner"), ("spec", "planner"), planner, Severity.ERROR)
     told += teller.findings(findings, candidates, value)
     for candidate, finding in noted:
         told += teller.findings([finding], (candidate,), candidate.part.value)

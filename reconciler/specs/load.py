@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.snapshot import Blobs, Entry, Snapshot
 from reconciler.model.spec import Document, MountedFile, Specs
 from reconciler.specs.candidate import Candidate, Teller
@@ -33,12 +34,16 @@ _BATCH: Final = 8 * 1024 * 1024  # bytes of blobs in memory at a time
 
 
 class Loader:
-    """Loads snapshots of one repository. May be asked for several revisions at once; it works on one at a time."""
+    """Loads snapshots of one repository. May be asked for several revisions at once; it works on one at a time.
 
-    def __init__(self, *, limits: Limits = Limits()) -> None:  # noqa: B008 - a frozen value
+    `planner` is the daemon's, which has limits for what specs say of how to weigh; without it those are not checked.
+    """
+
+    def __init__(self, *, limits: Limits = Limits(), planner: PlannerConfig | None = None) -> None:  # noqa: B008 - a frozen value
         self._limits = limits
+        self._planner = planner
         self._memory = Memory()
-        self._settings = Settings()
+        self._settings = Settings(planner)
         self._lock = asyncio.Lock()
 
     async def load(
@@ -132,7 +137,7 @@ class Loader:
         stated = tuple(layers[layer] for layer in sorted(layers))
         checked = self._memory.checked.get(stated)
         if checked is None:
-            checked = check(stated, kinds, ledger.teller)
+            checked = check(stated, kinds, ledger.teller, self._planner)
             self._memory.checked.put(stated, checked)
         ledger.problems += checked.problems
         if checked.document is None and not checked.removed:

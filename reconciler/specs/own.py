@@ -61,6 +61,9 @@ def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
     if kind == "Deployment" and spec.get("expose") and value["metadata"]["name"][0].isdigit():
         message = "a Deployment that is exposed has a name that begins with a letter, for its Service"
         found.append(Finding("bad-name", ("metadata", "name"), message))
+    if spec.get("run") == "schedule" and spec.get("planner"):
+        message = "a scheduled task is not planned, for its pods come and go"
+        found.append(Finding("bad-value", ("spec", "planner"), message, "leave it out", key=True))
     if spec.get("run") == "schedule" and len(value["metadata"]["name"]) > _CRON_NAME:
         message = f"the name of a scheduled task has at most {_CRON_NAME} characters"
         found.append(Finding("bad-name", ("metadata", "name"), message))

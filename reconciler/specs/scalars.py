@@ -52,7 +52,7 @@ def dubious(text: str) -> bool:
     """Whether readers of YAML disagree about the plain scalar `text`: some take it for a text, some do not."""
     if text in _DUBIOUS_WORDS:
         return True
-    if not text or text[0] not in _NUMERIC_STARTS:
+    if not text or text[0] not in _NUMERIC_STARTS or _SPECIAL.fullmatch(text):
         return False
     if _BASE_60.fullmatch(text):
         return True

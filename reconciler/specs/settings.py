@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from reconciler.model.planner_config import PlannerSettings
+from reconciler.model.planner_config import PlannerConfig, PlannerSettings
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.review_rules import ReviewRules
 from reconciler.model.rules import IgnoreRule, RepositorySettings
@@ -17,6 +17,7 @@ from reconciler.specs.finding import Finding
 from reconciler.specs.ledger import Ledger
 from reconciler.specs.overlay import without_nulls
 from reconciler.specs.parts import NO_KIND, File
+from reconciler.specs.weighing import beyond
 from reconciler.specs.words import refusals
 
 NAME: Final = "reconciler.yaml"
@@ -48,9 +49,13 @@ def settings_files(snapshot: Snapshot, ledger: Ledger) -> list[Entry]:
 
 
 class Settings:
-    """Reads them. A file that is broken counts as it was when it was last whole."""
+    """Reads them. A file that is broken counts as it was when it was last whole.
 
-    def __init__(self) -> None:
+    What it wishes of the daemon's `planner` beyond its limits is told.
+    """
+
+    def __init__(self, planner: PlannerConfig | None = None) -> None:
+        self._planner = planner
         self._last: dict[str, RepositorySettings] = {}
 
     def read(self, files: Iterable[tuple[Entry, File]], ledger: Ledger) -> Ruling:
@@ -68,12 +73,21 @@ class Settings:
                 self._last[entry.path] = last[entry.path]
             else:
                 known = False
-            ledger.problems += problems
+            ledger.problems += problems or self._beyond(entry, file, ledger)
             if (found := self._last.get(entry.path)) is not None:
                 rules += found.ignore
                 planner = _over(planner, found.planner)
                 review = _reviewed(review, found.review)
         return Ruling(tuple(rules), known, planner, review)
+
+    def _beyond(self, entry: Entry, file: File, ledger: Ledger) -> list[Problem]:
+        found = []
+        for part in file.parts[:1]:
+            candidate = Candidate(entry.path, entry.layer, file, part, None)
+            wish = without_nulls(part.value).get("planner")
+            findings = beyond(wish, ("planner",), self._planner, Severity.WARNING)
+            found += ledger.teller.findings(findings, (candidate,), part.value)
+        return found
 
 
 def _problems(entry: Entry, file: File, ledger: Ledger) -> list[Problem]:

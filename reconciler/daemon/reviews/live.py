@@ -16,6 +16,7 @@ from reconciler.engine.wanting import Wanting
 from reconciler.model.change import Action
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Owner
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules
 from reconciler.model.snapshot import Snapshot
@@ -88,6 +89,7 @@ class SourceReviewer:
         install: str,
         open_images: OpenImages = as_stated,
         limits: Limits | None = None,
+        planner: PlannerConfig | None = None,
     ) -> None:
         self._config = config
         self._git = git
@@ -98,7 +100,8 @@ class SourceReviewer:
         owner = Owner(install, config.name)
         fill = Filler(config, cluster).fill
         images = Unbuilt(open_images(config, git, cluster, store), git)
-        self._wanting = Wanting(config, owner, git, scopes=cluster.discovery.scopes, fill=fill, images=images)
+        scopes = cluster.discovery.scopes
+        self._wanting = Wanting(config, owner, git, scopes=scopes, fill=fill, images=images, planner=planner)
         self._merges = Merges(config, owner, self._wanting)
 
     @property

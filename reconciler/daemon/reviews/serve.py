@@ -92,7 +92,9 @@ async def keep_reviewing(
             def reviewer(source: SourceConfig) -> Reviewer:
                 if source.name not in reviewers:
                     git = GitSource(source, Path(config.cache_dir), clock=clock, random=random)
-                    reviewers[source.name] = SourceReviewer(source, git, cluster, store, install, open_images)
+                    reviewers[source.name] = SourceReviewer(
+                        source, git, cluster, store, install, open_images, planner=config.planner
+                    )
                 return reviewers[source.name]
 
             desks: list[Desk] = []
