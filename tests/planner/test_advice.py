@@ -12,6 +12,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import HOSTNAME, ZONE, ClusterSeen, NodeView, PodView, Resources
 from reconciler.model.demand import Demand
 from reconciler.model.filled import Draft, Preference, Record
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.spec import Scale
@@ -137,3 +138,60 @@ def test_a_query_that_says_nothing_is_noted() -> None:
     found = plan(Asked(stated), usage=Usage(lacking={WEB: "the query finds nothing"}))
     assert any("the query finds nothing" in note for note in found.notes)
     assert found.records[WEB].replicas == 1
+
+
+THRIFTY = PlannerSettings("cost", {"cost": 1000.0})
+
+
+def thrifty(recorded: Record | None, weighs: PlannerSettings | None = THRIFTY) -> Advised:
+    """Two pods that run in the dear pool, of a spec that was rolled out as `recorded` says."""
+    pods = tuple(PodView("shop", f"p{zone}", f"dear-{zone}", Resources(100), WEB, {"app": "web"}) for zone in "ab")
+    asked = replace(draft(requests={"cpu": "100m", "memory": "1Gi"}), weighs=weighs)
+    return plan(Asked(asked, recorded), ClusterSeen(NODES, pods))
+
+
+def pool_of(found: Advised) -> list[dict[str, str]]:
+    return [each.labels for each in found.records[WEB].prefer]
+
+
+def test_another_weight_moves_no_pod_that_runs() -> None:
+    found = thrifty(Record("h1"))
+    assert pool_of(found) == [{"tier": "dear"}]
+    assert found.plan.moves == ()
+
+
+def test_the_next_roll_out_weighs_all_places_anew() -> None:
+    found = thrifty(Record("h0"))
+    assert pool_of(found) == [{"tier": "cheap"}]
+    assert found.records[WEB].weighs == THRIFTY
+    (need,) = found.needs
+    assert not need.movable, "its roll-out moves its pods, nobody has to evict them"
+
+
+def test_so_does_the_one_after_the_spec_no_longer_says_how() -> None:
+    dear = PlannerSettings(weights={"cost": 0.0})
+    assert pool_of(thrifty(Record("h0", weighs=dear), None)) == [{"tier": "dear"}], "for to be there counts"
+    (need,) = thrifty(Record("h0", weighs=dear), None).needs
+    assert need.renewed
+    (need,) = thrifty(Record("h0"), None).needs
+    assert not need.renewed
+
+
+def test_a_profile_of_its_own_has_spares_of_its_own() -> None:
+    for profile, spares in (("cost", 1), ("balanced", 2), ("resilient", 3)):
+        asked = replace(draft(None), weighs=PlannerSettings(profile))
+        found = plan(Asked(asked))
+        assert found.records[WEB].replicas == spares
+
+
+def test_requests_are_weighed_by_what_the_spec_says() -> None:
+    used = ContainerUsage(Spread(0.5, 1.0, 1.4), Spread(1e8, 2e8, 3e8), NOW - timedelta(days=9), NOW)
+    usage = Usage({WEB: {"web": used}})
+    found = {}
+    for name, weighs in (("usual", None), ("own", PlannerSettings("resilient", {"slack": 0.0}))):
+        found[name] = plan(Asked(replace(draft(), weighs=weighs)), usage=usage).allotted[WEB]
+    for allotted, policy in ((found["usual"], Policy()), (found["own"], Policy("resilient", {"slack": 0.0}))):
+        for choice in allotted.choices:
+            for term in choice.chosen.terms:
+                assert term.weight == policy.weight(term.name)
+    assert found["usual"].requests != found["own"].requests

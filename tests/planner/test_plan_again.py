@@ -4,7 +4,18 @@ from copy import deepcopy
 from dataclasses import replace
 
 from amount import examples
-from generated_clusters import MEBI, Question, amounts, app, identity, mostly, questions, replicas, violations
+from generated_clusters import (
+    MEBI,
+    Question,
+    amounts,
+    app,
+    identity,
+    mostly,
+    questions,
+    replicas,
+    stated_weights,
+    violations,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +74,8 @@ def needs_changed(draw: st.DrawFn, needs: tuple[WorkloadNeed, ...]) -> tuple[Wor
                 replace(need, spreads=(TopologySpread(ZONE, 1, app(name), hard=True),)),
                 replace(need, affinities=(PodAffinity(HOSTNAME, app(name), anti=True),)),
                 replace(need, node_selector={"pool": "general"}, zones=frozenset("a")),
+                replace(need, weighs=draw(stated_weights)),
+                replace(need, weighs=None, renewed=True),
             ]
         )
     )

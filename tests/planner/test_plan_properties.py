@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.plan import IDENTITY, Plan
+from reconciler.model.planner_config import PlannerSettings
+from reconciler.model.planning_policy import FAMILY, Family, TermName
 from reconciler.planner.plan import plan
 
 
@@ -55,6 +57,29 @@ def test_terms_add_up_to_the_score_and_stay_between_0_and_1(question: Question) 
             for option in filter(None, (decision.chosen, decision.runner_up)):
                 assert all(0 <= term.value <= 1 for term in option.terms)
                 assert option.score == fsum(term.value * term.weight for term in option.terms)
+
+
+@examples(25)
+@given(questions())
+def test_each_workload_is_weighed_by_what_its_spec_says(question: Question) -> None:
+    found = answer(question)
+    for need in question.needs:
+        own = question.policy.of(need.weighs)
+        counted = {name: own.weight(name) for name in TermName if FAMILY[name] is not Family.ALLOCATION}
+        for decision in found.decisions[need.identity]:
+            for option in filter(None, (decision.chosen, decision.runner_up)):
+                weights = {term.name: term.weight for term in option.terms}
+                assert weights == {name: weight for name, weight in counted.items() if weight}
+
+
+@examples(25)
+@given(questions())
+def test_to_state_the_weights_that_hold_anyway_changes_nothing(question: Question) -> None:
+    policy, needs = question.policy, tuple(replace(need, weighs=None) for need in question.needs)
+    stated = PlannerSettings(policy.profile, {name.value: policy.weight(name) for name in TermName})
+    usual = answer(replace(question, needs=needs))
+    said = answer(replace(question, needs=tuple(replace(need, weighs=stated) for need in needs)))
+    assert repr(replace(said, weighs={})) == repr(usual)
 
 
 @examples(25)

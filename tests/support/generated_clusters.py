@@ -23,8 +23,9 @@ from reconciler.model.cluster_view import (
     TopologySpread,
 )
 from reconciler.model.plan import Plan
+from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool, WorkloadNeed
-from reconciler.model.planning_policy import Policy
+from reconciler.model.planning_policy import PROFILES, Policy, TermName
 
 MEBI = 1 << 20
 ZONES = ("a", "b", "c")
@@ -72,6 +73,15 @@ gpus = st.sampled_from(
         Gpu(1, 500, frozenset(["T4"])),
         Gpu(1, 1000, frozenset(["A10"])),
     ]
+)
+
+
+stated_weights = st.builds(
+    PlannerSettings,
+    st.sampled_from([None, *PROFILES]),
+    st.dictionaries(
+        st.sampled_from([name.value for name in TermName]), st.sampled_from([0.0, 0.001, 0.3, 2.0, 1000.0]), max_size=4
+    ),
 )
 
 
@@ -139,6 +149,7 @@ def need(draw: st.DrawFn, name: str, peers: Sequence[str]) -> WorkloadNeed:
         priority=draw(st.sampled_from([0, 0, 100])),
         disruptions=draw(st.sampled_from([None, 0, 1])),
         movable=draw(st.booleans()),
+        weighs=draw(st.one_of(st.none(), st.none(), stated_weights)),
     )
 
 
