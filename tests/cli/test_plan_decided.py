@@ -51,6 +51,37 @@ def test_the_decisions_are_shown_with_their_reasons(cli: Any, shop: Any, config:
     assert cli.golden("plan-decided-markdown.txt", *words, "--output", "markdown").code == 2
 
 
+def weighed(text: str) -> dict[str, str]:
+    """A spec that says how it is weighed."""
+    return {"web.yaml": WEB.replace("web:1}", f"web:1, planner: {text}}}")}
+
+
+def test_a_spec_is_weighed_as_it_says_within_the_limits(cli: Any, shop: Any, config: Path, snapshot: Path) -> None:
+    limits = "  repositories: {profiles: [cost], weights: {spread: {max: 2}}}\n"
+    config.write_text(CONFIG + limits)
+    folder = shop(weighed("{profile: cost, weights: {spread: 2}}"))
+    words = ("plan", folder, "--config", config, "--snapshot", snapshot)
+    assert cli.golden("plan-weighed.txt", *words).code == 2
+    (web,) = json.loads(cli(*words, "--output", "json").out)["planner"]["workloads"]
+    assert web["weighs"] == {"profile": "cost", "weights": {"spread": 2.0}}
+    for decision in web["decisions"]:
+        for option in filter(None, (decision["chosen"], decision["runnerUp"])):
+            weights = {term["name"]: term["weight"] for term in option["terms"]}
+            assert (weights["spread"], weights["cost"]) == (2.0, 0.5)
+            assert sum(term["contribution"] for term in option["terms"]) == pytest.approx(option["score"], abs=1e-12)
+
+
+def test_beyond_them_it_is_refused_also_by_validate(cli: Any, shop: Any, config: Path, snapshot: Path) -> None:
+    folder = shop(weighed("{weights: {spread: 2}}"))
+    for words in (("validate", folder), ("plan", folder, "--snapshot", snapshot)):
+        ran = cli(*words, "--config", config)
+        assert ran.code == 1
+        said = "web.yaml:4:62: Deployment/web spec.planner.weights.spread: the weight of spread is not among"
+        assert said in ran.out + ran.err
+        assert "planner.repositories of the daemon's configuration has the limits" in ran.out + ran.err
+    assert cli("validate", folder).code == 0, "without a configuration nobody knows them"
+
+
 def test_they_are_in_the_json_and_in_what_is_made(cli: Any, shop: Any, config: Path, snapshot: Path) -> None:
     folder = shop({"web.yaml": WEB, "big.yaml": BIG})
     found = json.loads(cli("plan", folder, "--config", config, "--snapshot", snapshot, "--output", "json").out)

@@ -52,6 +52,8 @@ WEB = PlannedWorkload(
     "web",
     source="shop",
     replicas=3,
+    profile="cost",
+    weights={"fit": 0.05, "zone": 0.2},
     amounts={
         "replicas": Amount("3", "the profile's 3, while nothing says what is asked of it"),
         "cpu": Amount("250m", "the 90th percentile of what is used, and 15 % on top"),

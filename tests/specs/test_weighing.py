@@ -34,11 +34,11 @@ def spec(planner: str, kind: str = "Deployment") -> str:
         ),
         (
             "{weights: {spread: 0.1}}",
-            "6:31: {kind}/web spec.planner.weights.spread: the weight of spread is not among planner.repositories.weights",
+            "6:31: {kind}/web spec.planner.weights.spread: the weight of spread is not among planner.repositories",
         ),
         (
             "{weights: {cost: 0.7}}",
-            "6:29: {kind}/web spec.planner.weights.cost: the weight of cost is 0.7, and the daemon's configuration lets",
+            "6:29: {kind}/web spec.planner.weights.cost: the weight of cost is 0.7, and the daemon's configuration",
         ),
         ("{weights: {cost: 0}}", "6:29: {kind}/web spec.planner.weights.cost: the weight of cost is 0, and"),
     ],
