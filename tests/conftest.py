@@ -2,7 +2,7 @@
 
 import os
 
-from amount import MORE
+from amount import MORE, phases
 from hypothesis import HealthCheck, settings
 
 # A busy machine makes an example slow, not wrong. In CI the same examples are tried each time: what new ones would show
@@ -12,6 +12,8 @@ settings.register_profile(
     deadline=None,
     derandomize=os.environ.get("CI") == "true" and MORE == 1,
     max_examples=100 * MORE,
+    phases=phases(),
+    print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("default")

@@ -5,10 +5,11 @@ This decides object by object; whether so many may go at once is decided in `rec
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reconciler.diff.mounts import mounted
+from reconciler.kube.definitions import DEFINITION, defined_kind
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.manifest import ANNOTATION_PRUNE, ANNOTATION_SPEC, LABEL_TASK, Manifests, Owner
@@ -17,6 +18,7 @@ from reconciler.model.problem import Severity
 from reconciler.model.spec import GROUP, Keep, Specs, TaskSpec
 
 JOB: Final = GroupKind("batch", "Job")
+_CONTAINERS: Final = frozenset({GroupKind("", "Namespace"), DEFINITION})
 
 
 def prune(
@@ -62,7 +64,31 @@ def prune(
         changes.append(
             Change(identity, action, reason, uid=live.uid, resource_version=live.resource_version, hint=hint)
         )
-    return changes
+    return _with_what_they_hold(changes, ours, manifests)
+
+
+def _with_what_they_hold(changes: list[Change], ours: Mapping[Identity, Live], manifests: Manifests) -> list[Change]:
+    """A Namespace, or a definition, would take along what is in it: it is held as long as any of that is to stay."""
+    whole = [c.identity for c in changes if c.action is Action.PRUNE and c.identity.group_kind in _CONTAINERS]
+    if not whole:
+        return changes
+    going = {
+        c.identity for c in changes if c.action is Action.PRUNE or ours[c.identity].metadata.get("deletionTimestamp")
+    }
+    stays = sorted({*manifests.items, *ours} - going)
+    held: dict[Identity, Identity] = {}
+    for identity in whole:
+        kind = defined_kind(ours[identity].object)
+        for other in stays:
+            if other.namespace == identity.name if identity.kind == "Namespace" else other.group_kind == kind:
+                held.setdefault(identity, other)
+    hint = "state it again; it can go once nothing in it is stated or kept"
+    return [
+        replace(change, action=Action.HOLD, reason=f"{held[change.identity]} is in it, and stays", hint=hint)
+        if change.identity in held
+        else change
+        for change in changes
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,3 +99,30 @@ async def test_a_trailer_approves_where_no_pass_ever_came_to_its_end(w: World) -
     assert (await announced(w))["PersistentVolumeClaim/data"][0] is Action.PRUNE
     gone = next(each for i, each in (await w.sync()).results.items() if i.kind == "PersistentVolumeClaim")
     assert (gone.action, gone.outcome.value) == (Action.PRUNE, "done")
+
+
+@on_both
+async def test_rule_12_a_namespace_with_something_that_is_kept_stays_whatever_is_approved(w: World) -> None:
+    extra = w.name("kept")
+    space = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {extra}}}\n"
+    inside = config("inside", prune="false").replace("  name: inside", f"  name: inside\n  namespace: {extra}")
+    repository = await w.started({"space.yaml": space, "inside.yaml": inside})
+    repository.commit({"space.yaml": None, "inside.yaml": None}, "Remove\n\nReconciler-Allow-Prune: 1")
+    plan = await announced(w)
+    assert plan[f"Namespace/{extra}"] == (Action.HOLD, f"ConfigMap/{extra}/inside is in it, and stays")
+    assert plan["ConfigMap/inside"][0] is Action.KEEP
+    await w.sync()
+    assert await w.get("ConfigMap", "inside", namespace=extra)
+
+
+@on_both
+async def test_a_definition_goes_only_when_nothing_of_its_kind_is_stated(w: World) -> None:
+    repository = await w.started({"lamp.yaml": lamp(w, "v1"), "type.yaml": definition(w, "v1")})
+    repository.commit({"type.yaml": None}, "Remove\n\nReconciler-Allow-Prune: 1")
+    action, reason = next(each for name, each in (await announced(w)).items() if name.startswith("Custom"))
+    assert (action, reason) == (
+        Action.HOLD,
+        f"Lamp/{w.space}/desk is in it, and stays",
+    )
+    await w.sync()
+    assert await w.get("Lamp", "desk", group=f"{w.name('foreseen')}.example.com")

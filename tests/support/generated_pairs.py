@@ -508,7 +508,7 @@ def pairs(draw: st.DrawFn) -> Pair:
         second,
         paths,
         strict=draw(st.integers(0, 3)) == 0,
-        approval=draw(st.sampled_from(Approval)),
+        approval=draw(st.sampled_from([*Approval, Approval.EXACT])),
         strangers=tuple(draw(STRANGERS)) if beside == 0 else (),
         edits=tuple(draw(EDITS)) if beside == 1 else (),
         adopt=draw(st.integers(0, 5)) == 0,

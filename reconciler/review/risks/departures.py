@@ -25,7 +25,9 @@ def _of(change: Change) -> tuple[RiskCode, str] | None:
         case Action.HOLD if change.manifest is None and precious:
             return (
                 RiskCode.DATA_LOSS,
-                "is no longer stated: once approved it is deleted, with all that is in it",
+                "is no longer stated: once approved it is deleted, with all that is in it"
+                if change.reason.startswith("held:")
+                else f"is no longer stated, and waits: {change.reason}",
             )
         case Action.HOLD if change.manifest is None:
             return RiskCode.HELD_PRUNE, change.reason

@@ -1,0 +1,107 @@
+"""Which dangers of a review came true, told by what the server has before and after the merge."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from witnessed import Seen, Sight, became
+
+from reconciler.diff.guard import PRECIOUS
+from reconciler.kube.names import Identity
+from reconciler.kube.selector import LabelSelector
+from reconciler.model.change import Action, Change
+from reconciler.model.manifest import LABEL_TASK, Owner
+from reconciler.model.ownership import Ownership, ownership
+from reconciler.model.result import Outcome, SyncResult
+from reconciler.model.review_rules import RiskCode
+from reconciler.render.podspec import pod_labels, pod_spec
+from reconciler.review.review import Review
+
+Found = set[tuple[RiskCode, Identity]]
+
+
+def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult, owner: Owner) -> Iterator[str]:
+    """Dangers that were announced, as far as what came of them is known already, and are none; and those that were
+    not announced and came true."""
+    changes = {change.identity: change for change in review.effects.whole}
+    told = {(risk.code, risk.identity) for risk in review.risks}
+    merged = {change.identity for change in review.effects.merged}
+    came = set(_came_true(changes, before, after, owner))
+    exact = {RiskCode.DELETION, RiskCode.REPLACEMENT, RiskCode.TAKEOVER, RiskCode.TASK_RUNS_AGAIN}
+    for code, identity in sorted(came - told):
+        if identity in merged:
+            yield f"! {code} of {identity} came true, and was not announced"
+    for code, identity in sorted(told):
+        change, seen = changes.get(identity), (before.get(identity), after.get(identity))
+        untouched = became(*seen) == "unchanged"
+        undone = change is not None and change.action in (Action.HOLD, Action.REFUSE, Action.UNCONFIRMED)
+        if code in exact and (code, identity) not in came and not (undone and untouched):
+            yield f"! {code} of {identity} was announced, and did not come true"
+        if code in (RiskCode.HELD_PRUNE, RiskCode.REFUSED, RiskCode.UNSERVED_VERSION) and not untouched:
+            yield f"! {code} of {identity} was announced, and {became(*seen)} happened"
+    for identity, each in sorted(result.results.items()):
+        risks = {code for code, other in told if other == identity}
+        if identity not in merged or changes[identity].action is Action.UNCONFIRMED:
+            continue
+        if each.outcome is Outcome.FAILED and RiskCode.REFUSED not in risks:
+            yield f"! {identity} failed, and was not announced as refused: {each.message}"
+        held = each.action is Action.HOLD and each.change is not None and each.change.manifest is None
+        if held and not risks & {RiskCode.HELD_PRUNE, RiskCode.DATA_LOSS}:
+            yield f"! {identity} is held, and was not announced so: {each.message}"
+
+
+def _came_true(changes: Mapping[Identity, Change], before: Sight, after: Sight, owner: Owner) -> Iterator[Any]:
+    ran = {(i.namespace, seen.live.labels.get(LABEL_TASK)) for i, seen in before.items() if i.kind == "Job"}
+    for identity in sorted({*before, *after}):
+        old, new = before.get(identity), after.get(identity)
+        what = became(old, new)
+        gone = what == "prune" and identity in changes  # else it went with its namespace, or its kind
+        if gone:
+            yield (RiskCode.DATA_LOSS if identity.group_kind in PRECIOUS else RiskCode.DELETION), identity
+        if what == "replace":
+            yield RiskCode.REPLACEMENT, identity
+        if new is None:
+            continue
+        if old is not None and _strange(old, owner) and not _strange(new, owner):
+            yield RiskCode.TAKEOVER, identity
+        task = new.live.labels.get(LABEL_TASK) if identity.kind == "Job" and what == "create" else None
+        if task is not None and (identity.namespace, task) in ran:
+            yield RiskCode.TASK_RUNS_AGAIN, identity
+        if what == "unchanged":
+            continue
+        if _freedoms(new) - _freedoms(old):
+            yield RiskCode.WEAKER_POD_SECURITY, identity
+        if _grants(new) - _grants(old):
+            yield RiskCode.WIDER_PRIVILEGES, identity
+        if identity.kind == "Service" and _selector(new) and not any(_matching(new, after)):
+            yield RiskCode.SERVICE_WITHOUT_ENDPOINTS, identity
+
+
+def _strange(seen: Seen, owner: Owner) -> bool:
+    return ownership(seen.live, owner) in (Ownership.FOREIGN, Ownership.COPY, Ownership.OTHER_INSTALL)
+
+
+def _freedoms(seen: Seen | None) -> set[str]:
+    spec = pod_spec(seen.live.identity.group_kind, seen.live.object) if seen is not None else None
+    return {name for name in ("hostNetwork", "hostPID") if (spec or {}).get(name)}
+
+
+def _grants(seen: Seen | None) -> set[str]:
+    """What a Role of the generated ones allows, or who is bound by a RoleBinding to what."""
+    obj = seen.live.object if seen is not None else {}
+    verbs = {verb for rule in obj.get("rules") or () for verb in rule["verbs"]}
+    role = (obj.get("roleRef") or {}).get("name")
+    return ({"get", "list", "*"} if "*" in verbs else verbs) | {
+        f"{subject['name']} {role}" for subject in obj.get("subjects") or ()
+    }
+
+
+def _selector(service: Seen) -> Mapping[str, str]:
+    return service.live.object["spec"].get("selector") or {}
+
+
+def _matching(service: Seen, there: Sight) -> Iterable[Identity]:
+    wanted = LabelSelector.of({"matchLabels": dict(_selector(service))})
+    for identity, seen in there.items():
+        labels = pod_labels(identity.group_kind, seen.live.object)
+        if identity.namespace == service.live.identity.namespace and labels and wanted.matches(labels):
+            yield identity
