@@ -1,13 +1,20 @@
 """A saved plan notices what happened to the objects that it touches, and nothing else."""
 
+from typing import Any, NamedTuple
+
 import pytest
+from amount import examples
 from both_servers import on_both
-from texts import config
-from world import World
+from hypothesis import given
+from hypothesis import strategies as st
+from texts import config, deployment
+from virtual import virtual
+from world import World, world
 
 from reconciler.engine.preview import Previewer
 from reconciler.engine.wanting import Wanting
 from reconciler.errors import ConfigError
+from reconciler.model.change import Action
 from reconciler.model.saved import SavedChange, SavedPlan
 from reconciler.review.saving import check_changes, touched
 
@@ -82,3 +89,88 @@ async def test_a_secret_that_was_written_is_noticed(w: World) -> None:
     plan = await planned(w)
     await w.patch(w.path("secrets/s"), {"stringData": {"key": "else"}})
     assert refused(plan, await now(w)) == f"Secret/{w.space}/s: it was edited"
+
+
+FILES = {
+    "a.yaml": config("a"),
+    "b.yaml": config("b"),
+    "old.yaml": config("old"),
+    "s.yaml": SECRET % "old",
+    "t.yaml": (SECRET % "old").replace("name: s", "name: t"),
+    "web.yaml": deployment(),
+}
+HEAD = {
+    "a.yaml": config("a", "2"),
+    "old.yaml": None,
+    "c.yaml": config("c"),
+    "s.yaml": SECRET % "new",
+    "web.yaml": deployment(image="example.com/web:2"),
+}
+EDITED: dict[str, Any] = {"data": {"value": "mine"}}
+LABELLED: dict[str, Any] = {"metadata": {"labels": {"noted": "by-somebody"}}}
+IMAGE: dict[str, Any] = {
+    "spec": {"template": {"spec": {"containers": [{"name": "web", "image": "example.com/web:3"}]}}}
+}
+SECRETIVE: dict[str, Any] = {"data": {"key": "bWluZQ=="}}
+
+
+class Happening(NamedTuple):
+    """What somebody does to an object, and whether a plan covers it. `patch` None deletes it, {} makes it."""
+
+    kind: str
+    resource: str
+    name: str
+    patch: dict[str, Any] | None
+    covered: bool
+
+    @property
+    def said(self) -> str:
+        return f"{self.kind}/shop/{self.name}: "
+
+
+HAPPENINGS = [
+    *(Happening("ConfigMap", "configmaps", name, EDITED, covered=True) for name in ("a", "b", "old")),
+    *(Happening("ConfigMap", "configmaps", name, None, covered=True) for name in ("a", "b", "old")),
+    *(Happening("ConfigMap", "configmaps", name, LABELLED, covered=False) for name in ("a", "b", "old", "theirs")),
+    Happening("ConfigMap", "configmaps", "c", {}, covered=True),
+    Happening("ConfigMap", "configmaps", "unheard-of", {}, covered=False),
+    Happening("ConfigMap", "configmaps", "theirs", None, covered=False),
+    Happening("Secret", "secrets", "s", LABELLED, covered=True),  # whose hash is over all of it
+    Happening("Secret", "secrets", "t", LABELLED, covered=False),
+    Happening("Secret", "secrets", "t", SECRETIVE, covered=True),
+    Happening("Deployment", "deployments", "web", {"spec": {"replicas": 3}}, covered=False),  # nobody states it
+    Happening("Deployment", "deployments", "web", IMAGE, covered=True),
+    Happening("Deployment", "deployments", "web/status", {"status": {"replicas": 1}}, covered=False),
+]
+
+
+@examples(20, quick=False)
+@given(happenings=st.lists(st.sampled_from(HAPPENINGS), max_size=4, unique_by=lambda each: (each.kind, each.name)))
+def test_it_is_refused_exactly_when_something_that_it_covers_changed(happenings: list[Happening]) -> None:
+    @virtual
+    async def scenario() -> None:
+        async with world() as w:
+            repository = await w.started(FILES)
+            await w.create(w.path("configmaps"), {"metadata": {"name": "theirs"}, "data": {}})
+            repository.commit(HEAD)
+            plan = SavedPlan(1, "", "", "", "", (), "", False, "", "", "", False, {}, (), (), await now(w))
+            for each in happenings:
+                api = "apis/apps/v1" if each.kind == "Deployment" else "api/v1"
+                if each.patch is None:
+                    await w.call("DELETE", w.path(f"{each.resource}/{each.name}", api))
+                elif not each.patch:
+                    await w.create(w.path(each.resource, api), {"metadata": {"name": each.name}, "data": {}})
+                else:
+                    kind = "strategic-merge-patch+json"
+                    path = w.path(f"{each.resource}/{each.name}", api)
+                    await w.call("PATCH", path, each.patch, kind=kind, fieldManager="kubectl-edit")
+            found = await now(w)
+            if covered := [each for each in happenings if each.covered]:
+                lines = refused(plan, found).split("; ")
+                assert sorted(line.split(": ")[0] for line in lines) == sorted(each.said[:-2] for each in covered)
+                return
+            check_changes(plan, found)
+            done = {i: each.action for i, each in (await w.sync()).results.items() if each.action is not Action.KEEP}
+            assert done == {each.identity: each.action for each in plan.changes}
+
+    scenario()

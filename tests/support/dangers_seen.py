@@ -33,6 +33,8 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
     for code, identity in sorted(told):
         change, seen = changes.get(identity), (before.get(identity), after.get(identity))
         untouched = became(*seen) == "unchanged"
+        if result.results[identity].outcome is Outcome.BLOCKED if identity in result.results else False:
+            continue
         undone = change is not None and change.action in (Action.HOLD, Action.REFUSE, Action.UNCONFIRMED)
         if code in exact and (code, identity) not in came and not (undone and untouched):
             yield f"! {code} of {identity} was announced, and did not come true"

@@ -4,7 +4,7 @@ A revision is made of slots, each about a few names of its own, so that both rev
 more often than not. Words in capitals stand for names that are the test's own on a server that others use too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -53,6 +53,7 @@ class Edit:
     api: str
     resource: str
     patch: Object | None
+    applied: bool = False  # by server-side apply, which owns what it states even where nothing changes
 
 
 @dataclass(frozen=True)
@@ -467,6 +468,9 @@ EDITS = st.lists(
         [
             Edit("api/v1", "configmaps/x", {"data": {"a": "edited"}}),
             Edit("api/v1", "configmaps/x", {"metadata": {"labels": {"note": "theirs"}}}),
+            Edit("api/v1", "configmaps/x", {"data": {"a": "edited", "b": "1"}}, applied=True),
+            Edit("apis/apps/v1", "deployments/web", {"spec": {"minReadySeconds": 5, "replicas": 1}}, applied=True),
+            Edit("apis/apps/v1", "deployments/api", {"spec": {"template": {"spec": {"hostNetwork": False}}}}),
             Edit("api/v1", "configmaps/x", None),
             Edit("api/v1", "services/front", {"spec": {"selector": {"app": "edited"}}}),
             Edit("apis/apps/v1", "deployments/web", {"spec": {"replicas": 2}}),
@@ -481,12 +485,25 @@ EDITS = st.lists(
 OTHERS = st.tuples(configs(), st.one_of(st.just({}), configs()))
 
 
+class Beside(Enum):
+    """What there is beside the two revisions."""
+
+    NOTHING = "nothing"
+    STRANGERS = "objects of others"
+    EDITS = "edits by others"
+    OTHERS = "another source"
+
+
 @st.composite
-def pairs(draw: st.DrawFn) -> Pair:
-    """Both revisions hold some of the same slots; what is beside them comes in a part of the pairs."""
+def pairs(
+    draw: st.DrawFn,
+    slots: Iterable[str] = SLOTS,
+    besides: Sequence[Beside] = (*Beside, Beside.NOTHING, Beside.NOTHING),
+) -> Pair:
+    """Both revisions hold some of the same slots."""
     first: Files = {}
     second: Files = {}
-    for slot in draw(st.lists(st.sampled_from(sorted(SLOTS)), min_size=1, max_size=6, unique=True)):
+    for slot in draw(st.lists(st.sampled_from(sorted(slots)), min_size=1, max_size=6, unique=True)):
         fate = draw(st.integers(0, 9))
         before = draw(SLOTS[slot])
         first |= before if fate > 1 else {}
@@ -502,17 +519,17 @@ def pairs(draw: st.DrawFn) -> Pair:
             | {f"prod/{path}": each for path, each in draw(st.one_of(st.just({}), OVERLAYS)).items()}
             for files in (first, second)
         )
-    beside = draw(st.integers(0, 5))
+    beside = draw(st.sampled_from(besides))
     return Pair(
         first,
         second,
         paths,
         strict=draw(st.integers(0, 3)) == 0,
         approval=draw(st.sampled_from([*Approval, Approval.EXACT])),
-        strangers=tuple(draw(STRANGERS)) if beside == 0 else (),
-        edits=tuple(draw(EDITS)) if beside == 1 else (),
+        strangers=tuple(draw(STRANGERS)) if beside is Beside.STRANGERS else (),
+        edits=tuple(draw(EDITS)) if beside is Beside.EDITS else (),
         adopt=draw(st.integers(0, 5)) == 0,
-        others=draw(OTHERS) if beside == 2 else None,
+        others=draw(OTHERS) if beside is Beside.OTHERS else None,
     )
 
 
