@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def lend(mirror: Path, folder: Path, commits: Sequence[str]) -> None:
-    """Make the empty `folder` a Git repository with `commits` as branches. Their objects stay in `mirror`.
+def lend(mirror: Path, folder: Path, commits: Sequence[str]) -> Path:
+    """Make the empty `folder` a Git repository with `commits` as branches. Their objects stay in `mirror`: the folder
+    that is returned.
 
     Written by hand rather than by `git init`, which reads templates and configuration of the machine.
     """
@@ -16,6 +17,8 @@ def lend(mirror: Path, folder: Path, commits: Sequence[str]) -> None:
         (git / part).mkdir(parents=True)
     (git / "HEAD").write_text("ref: refs/heads/none\n")
     (git / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
-    (git / "objects/info/alternates").write_text(f"{mirror.absolute() / 'objects'}\n")
+    objects = mirror.absolute() / "objects"
+    (git / "objects/info/alternates").write_text(f"{objects}\n")
     for number, commit in enumerate(commits):
         (git / f"refs/heads/lent/{number}").write_text(f"{commit}\n")
+    return objects

@@ -155,17 +155,18 @@ class GitSource:
         old, new = check_revision(commit), check_revision(later)
         return await self._work(lambda git: history.is_ancestor(git, self._locate(git, old), self._locate(git, new)))
 
-    async def lend(self, folder: Path, *commits: str) -> None:
-        """Make the empty `folder` a work tree without files that has `commits`, by way of the mirror's objects.
+    async def lend(self, folder: Path, *commits: str) -> Path:
+        """Make the empty `folder` a work tree without files that has `commits`, by way of the mirror's objects, whose
+        folder is returned.
 
         Nothing of a commit is looked at. Raises SourceError.
         """
         checked = [check_revision(commit) for commit in commits]
 
-        def job(git: GitJob) -> None:
-            lend(self._path, folder, [self._locate(git, commit) for commit in checked])
+        def job(git: GitJob) -> Path:
+            return lend(self._path, folder, [self._locate(git, commit) for commit in checked])
 
-        await self._work(job)
+        return await self._work(job)
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """Contents of blobs, with one process. Raises SourceError."""

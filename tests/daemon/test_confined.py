@@ -39,7 +39,7 @@ def looked_at(pid: int) -> Seen | None:
     """What a process knows; None while it is still a copy of us, or when it has just ended."""
     place = Path(f"/proc/{pid}")
     try:
-        if b"setrlimit" not in (place / "cmdline").read_bytes():
+        if b"isolation" not in (place / "cmdline").read_bytes():
             return None
         files = [(place / "fd" / number).readlink() for number in ("0", "2")]
         return Seen((place / "environ").read_bytes(), (place / "cwd").readlink(), files)
@@ -58,7 +58,7 @@ def place(tmp_path: Path) -> Path:
 async def test_it_knows_nothing_of_us(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/secret/kubeconfig")
     before = children()
-    running = asyncio.ensure_future(run(["plan", "--offline", str(place)], place, Limits()))
+    running = asyncio.ensure_future(run(["plan", "--offline", str(place)], place, Limits(), place))
     seen: list[Seen] = []
     while not running.done():
         seen += [found for pid in children() - before if (found := looked_at(pid)) is not None]
@@ -79,7 +79,7 @@ async def test_it_knows_nothing_of_us(place: Path, monkeypatch: pytest.MonkeyPat
 async def test_limits_hold(place: Path, limits: Limits) -> None:
     before = children()
     try:
-        ended = await run(["plan", "--offline", str(place)], place, limits)
+        ended = await run(["plan", "--offline", str(place)], place, limits, place)
     except SourceTooLarge:
         pass
     else:
@@ -89,7 +89,7 @@ async def test_limits_hold(place: Path, limits: Limits) -> None:
 
 async def test_cancelling_leaves_nobody(place: Path) -> None:
     before = children()
-    running = asyncio.ensure_future(run(["plan", "--offline", str(place)], place, Limits()))
+    running = asyncio.ensure_future(run(["plan", "--offline", str(place)], place, Limits(), place))
     await asyncio.sleep(0)
     for _ in range(10_000):
         if children() != before:

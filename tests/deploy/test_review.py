@@ -71,3 +71,19 @@ def test_it_is_run_and_configured_as_the_code_wants_it() -> None:
     assert container["securityContext"]["readOnlyRootFilesystem"]
     (service,) = of("Service")
     assert service["spec"]["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
+
+
+def test_it_reaches_only_whom_it_needs() -> None:
+    (policy,) = of("NetworkPolicy")
+    (deployment,) = of("Deployment")
+    pod = deployment["spec"]["template"]
+    assert policy["metadata"]["namespace"] == deployment["metadata"]["namespace"]
+    assert policy["spec"]["podSelector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+    names = {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]}
+    assert {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]} <= names
+    for rule in policy["spec"]["egress"]:
+        assert rule["ports"], "some ports, not all"
+        blocks = [peer["ipBlock"]["cidr"] for peer in rule["to"] if "ipBlock" in peer]
+        assert all(block.endswith("/32") for block in blocks)
+        assert blocks or {port["port"] for port in rule["ports"]} == {53}

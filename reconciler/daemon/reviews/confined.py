@@ -1,8 +1,9 @@
 """Reading what a stranger wrote: a process of its own that has nothing to lose.
 
 `reconciler plan --offline` runs with an empty environment, in a folder that has the two commits and nothing else,
-within limits of time, memory, files and output. It knows no cluster, no token and no address. It runs as our user, so
-what keeps it from our files is that the language of specs can name none outside of the repository.
+within limits of time, memory, files and output. It knows no cluster, no token and no address. It runs as our user; what
+the kernel keeps it from is what `isolation` could give up. The language of specs can name no file outside of the
+repository, and no address, in any case.
 """
 
 import asyncio
@@ -12,22 +13,11 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from reconciler.daemon.reviews import isolation
+from reconciler.daemon.reviews.isolation import Measure
 from reconciler.errors import ReconcilerError, SourceTooLarge
-
-# The limits are set by the process itself, before it imports anything of ours or reads anything of theirs.
-_LAUNCH: Final = """\
-import resource, sys
-seconds, memory, file = (int(each) for each in sys.argv[1:4])
-for what, most in (
-    (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, file),
-    (resource.RLIMIT_NOFILE, 256), (resource.RLIMIT_CORE, 0),
-):
-    resource.setrlimit(what, (most, most))
-from reconciler.cli.main import main
-sys.exit(main(sys.argv[4:]))
-"""
 
 
 class Limits(NamedTuple):
@@ -42,10 +32,11 @@ class Limits(NamedTuple):
 class Ended(NamedTuple):
     status: int
     output: bytes
+    held: frozenset[Measure]
 
 
-async def run(arguments: Sequence[str], folder: Path, limits: Limits) -> Ended:
-    """Run `reconciler` with `arguments` in `folder` to its end.
+async def run(arguments: Sequence[str], folder: Path, limits: Limits, reads: Path) -> Ended:
+    """Run `reconciler` with `arguments` in `folder` to its end. Beside that it may look into the folder `reads`.
 
     Raises SourceTooLarge where it took more than it may, ReconcilerError where it cannot be run at all. Cancelling
     kills it and whatever it started.
@@ -58,9 +49,10 @@ async def run(arguments: Sequence[str], folder: Path, limits: Limits) -> Ended:
             "-I",
             "-X",
             "utf8",
-            "-c",
-            _LAUNCH,
+            "-m",
+            isolation.__name__,
             *numbers,
+            str(reads),
             *arguments,
             cwd=folder,
             env=environment,
@@ -83,7 +75,9 @@ async def run(arguments: Sequence[str], folder: Path, limits: Limits) -> Ended:
         await child.wait()
     if status < 0:
         raise SourceTooLarge("planning it took more time or memory than a fork gets")
-    return Ended(status, output)
+    first, _, said = output.partition(b"\n")
+    held = first.decode("ascii", "replace").split()
+    return Ended(status, said, frozenset(each for each in Measure if each in held))
 
 
 async def _bounded(stream: asyncio.StreamReader, most: int) -> bytes:

@@ -1,5 +1,6 @@
 """The review of a head that lies in a fork, from what the confined process says. Nothing that it says is trusted."""
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Final
 import msgspec
 
 from reconciler.daemon.reviews.confined import Limits, run
+from reconciler.daemon.reviews.isolation import Measure
 from reconciler.errors import SourceRefused
 from reconciler.model.config import SourceConfig
 from reconciler.model.review import Verdict
@@ -17,6 +19,8 @@ from reconciler.source.repository import GitSource
 
 _HEAD: Final = "## "
 _LONGEST: Final = 300  # characters of the summary
+
+logger = logging.getLogger(__name__)
 
 
 class _Risk(msgspec.Struct):
@@ -42,9 +46,19 @@ class ForkReview:
     found: Mapping[str, Level]
     rules: ReviewRules
     text: str
+    held: frozenset[Measure]
 
     def markdown(self, limit: int) -> str:
-        return self.text if len(self.text) <= limit else self.text[: limit - 1] + "…"
+        kept = f"\n\n<sub>{_kept(self.held)}</sub>\n"
+        room = limit - len(kept)
+        return (self.text if len(self.text) <= room else self.text[: room - 1] + "…") + kept
+
+
+def _kept(held: frozenset[Measure]) -> str:
+    """What the process that read it was kept from, in words."""
+    network = "no network" if held & {Measure.NAMESPACE, Measure.SOCKETS} else "**the network was not taken from it**"
+    files = "no files but these two commits" if Measure.FILES in held else "**files were not taken from it**"
+    return f"Read by a process of its own: {network}, {files}, no cluster, no token."
 
 
 async def review_fork(
@@ -55,17 +69,23 @@ async def review_fork(
     with tempfile.TemporaryDirectory(prefix="reconciler-fork-") as folder:
         place = Path(folder) / config.name
         place.mkdir()
-        await git.lend(place, base, head)
+        objects = await git.lend(place, base, head)
         arguments = ["plan", "--offline", "--base", base, "--head", head, "--source", config.name]
         arguments += ["--namespace", config.namespace, f"--paths={','.join(config.paths)}"]
         arguments += ["--adopt"] if config.adopt else []
-        shown = [await run([*arguments, "--output", form, str(place)], place, limits) for form in ("json", "markdown")]
+        shown = [
+            await run([*arguments, "--output", form, str(place)], place, limits, objects)
+            for form in ("json", "markdown")
+        ]
     try:
         document = msgspec.json.decode(shown[0].output, type=_Document)
         text = shown[1].output.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         hint = "`reconciler plan --offline --base … --head …` in a clone says what is wrong"
         raise SourceRefused("the head of the fork cannot be planned", hint=hint) from None
+    if len(held := shown[1].held) < len(Measure):
+        missing = ", ".join(sorted(set(Measure) - held))
+        logger.info("the head of a fork was planned without %s: the kernel does not have it", missing)
     first = text.partition("\n")[0].removeprefix(_HEAD)[:_LONGEST]
     found = {str(risk.code): risk.level for risk in document.risks}
-    return ForkReview(document.verdict, first, document.summary, found, rules, text)
+    return ForkReview(document.verdict, first, document.summary, found, rules, text, held)
