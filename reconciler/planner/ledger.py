@@ -5,14 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from reconciler.model.planning_policy import Policy
-from reconciler.planner.grouping import PODS, Groups, amounts_of
+from reconciler.planner.grouping import Groups, amounts_of
 from reconciler.planner.holdings import Holdings
 from reconciler.planner.intake import Intake
 from reconciler.planner.packing import Nodes, Slot
+from reconciler.planner.purses import ENDLESS, Purse
 from reconciler.planner.states import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
-
-_ENDLESS = 1 << 60
 
 
 class Ledger:
@@ -38,11 +37,10 @@ class Ledger:
         self.queues: dict[str, list[tuple[int, Ints]]] = {}  # see `placing`
         self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
-        self._limits = [amounts_of(pool.limits, groups.resources) if pool.limits else None for pool in intake.pools]
-        self._quotas = {space: amounts_of(quota, groups.resources) for space, quota in sorted(policy.quotas.items())}
-        self._in_pool = np.zeros((len(intake.pools), len(groups.resources)), np.int64)
-        self._in_space = {space: np.zeros(len(groups.resources), np.int64) for space in self._quotas}
-        self._pods = groups.resources.index(PODS)
+        resources = groups.resources
+        self._limits = [Purse.of(amounts_of(pool.limits, resources)) if pool.limits else None for pool in intake.pools]
+        self._quotas = {space: Purse.of(amounts_of(quota, resources)) for space, quota in policy.quotas.items()}
+        self._requests: list[list[int]] = groups.shapes.request.tolist()
 
     def lacking(self) -> list[int]:
         """Workloads of which replicas have no place."""
@@ -123,47 +121,33 @@ class Ledger:
         """Nodes whose pool's limit leaves room for one replica; None where no pool has a limit."""
         if not any(self._limits):
             return None
-        request = self.groups.shapes.request[self.groups.shape_of[workload]]
-        room = np.array(
-            [self._left(limit, used, request) > 0 for limit, used in zip(self._limits, self._in_pool, strict=True)]
-        )
+        request = self.request(workload)
+        room = np.array([purse is None or purse.left(request) > 0 for purse in self._limits])
         found: Bools = np.where(self._pool_of >= 0, np.append(room, True)[self._pool_of], True)
         return found
 
     def limit_left(self, workload: int, node: int) -> int:
         """How many replicas more the limit of the node's pool allows."""
-        pool = int(self._pool_of[node])
-        if pool < 0:
-            return _ENDLESS
-        request = self.groups.shapes.request[self.groups.shape_of[workload]]
-        return self._left(self._limits[pool], self._in_pool[pool], request)
+        purse = self.limit(node)
+        return ENDLESS if purse is None else purse.left(self.request(workload))
 
     def quota_left(self, workload: int) -> int:
         """How many replicas more the quota of its namespace allows."""
-        space = self.intake.needs[workload].identity.namespace
-        if space not in self._quotas:
-            return _ENDLESS
-        request = self.groups.shapes.request[self.groups.shape_of[workload]]
-        return self._left(self._quotas[space], self._in_space[space], request)
+        purse = self.quota(workload)
+        return ENDLESS if purse is None else purse.left(self.request(workload))
 
-    @property
-    def limited(self) -> Bools:
-        """Nodes in a pool with a limit."""
-        limited: Bools = np.array([*(limit is not None for limit in self._limits), False], np.bool_)[self._pool_of]
-        return limited
+    def limit(self, node: int) -> Purse | None:
+        """Of the node's pool. The caller must not change it."""
+        pool = int(self._pool_of[node])
+        return None if pool < 0 else self._limits[pool]
 
-    def _left(self, limit: list[int] | None, used: Ints, request: Ints) -> int:
-        """An amount of zero in a limit means none was stated."""
-        if limit is None:
-            return _ENDLESS
-        return min(
-            (
-                max(limit[index] - int(used[index]), 0) // int(request[index])
-                for index in range(len(limit))
-                if limit[index] and request[index] and index != self._pods
-            ),
-            default=_ENDLESS,
-        )
+    def quota(self, workload: int) -> Purse | None:
+        """Of its namespace. The caller must not change it."""
+        return self._quotas.get(self.intake.needs[workload].identity.namespace)
+
+    def request(self, workload: int) -> list[int]:
+        """What one replica asks for, by resource. The caller must not change it."""
+        return self._requests[self.groups.shape_of[workload]]
 
     def _change(self, workload: int, nodes: Ints, counts: Ints) -> None:
         shape = int(self.groups.shape_of[workload])
@@ -174,12 +158,13 @@ class Ledger:
         for node, count in zip(nodes.tolist(), counts.tolist(), strict=True):
             self.holdings.add(workload, node, count)
         self.topology.add(workload, nodes, counts)
-        request, space = self.groups.shapes.request[shape], self.intake.needs[workload].identity.namespace
+        request, quota = self._requests[shape], self.quota(workload)
         if any(self._limits):
-            pools = self._pool_of[nodes]
-            np.add.at(self._in_pool, pools[pools >= 0], counts[pools >= 0][:, None] * request)
-        if space in self._in_space:
-            self._in_space[space] += total * request
+            for node, count in zip(nodes.tolist(), counts.tolist(), strict=True):
+                if (limit := self.limit(node)) is not None:
+                    limit.add(request, count)
+        if quota is not None:
+            quota.add(request, total)
 
 
 def _asks(groups: Groups) -> Ints:

@@ -11,6 +11,7 @@ from reconciler.planner.holdings import Standing
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
+from reconciler.planner.restraints import Restraints
 from reconciler.planner.search import Ask, Piece, Places, Room, Search
 from reconciler.planner.states import Bools
 
@@ -35,9 +36,8 @@ def rescue(
     """Moves and places what the search finds in at most so many rounds. What waited `before` already is only looked at
     where nothing else waits.
 
-    Only replicas that no rule among replicas concerns take part, and none in a pool with a limit: those checks are not
-    the search's. A running replica takes part where its workload is movable. Of many nodes only so many take part as
-    there are rounds: those that lack least, and others by chance.
+    A running replica takes part where its workload is movable. Of many nodes only so many take part as there are
+    rounds: those that lack least, and others by chance.
     """
     random = Random(policy.seed)  # noqa: S311 - no secret hangs on it
     needs = ledger.intake.needs
@@ -47,17 +47,19 @@ def rescue(
     open_ = _open(ledger, most, sorted(set(waiting)), random)
     nodes = np.flatnonzero(open_).tolist()
     local = {node: number for number, node in enumerate(nodes)}  # the search numbers only those that take part
+    restraints = Restraints(ledger, kept, nodes)
     pieces: list[Piece] = []
     owner: list[int] = []
     slots: list[Slot | None] = []
     for workload, here in _on(ledger.holdings.standing(), open_):
-        if not _takes_part(ledger, workload):
-            continue
-        for slot, at_home in _leaving(ledger, kept, workload, here):
-            home, price = (local[slot.node], policy.move_price) if at_home else (-1, 0.0)
-            pieces.append(Piece(int(ledger.groups.shape_of[workload]), worth[workload], home, price, workload))
-            owner.append(workload)
-            slots.append(slot)
+        shape = int(ledger.groups.shape_of[workload])
+        for slot, at_home, runs in _leaving(ledger, kept, workload, here):
+            node = local[slot.node]
+            if not restraints.stuck(workload, node, runs=runs):
+                home, price = (node, policy.move_price) if at_home else (-1, 0.0)
+                pieces.append(Piece(shape, worth[workload], home, price, workload, runs))
+                owner.append(workload)
+                slots.append(slot)
     rooms = _rooms(ledger, nodes, [(owner[piece], slot) for piece, slot in enumerate(slots) if slot])
     for workload in waiting:
         pieces.append(Piece(int(ledger.groups.shape_of[workload]), worth[workload], group=workload))
@@ -67,12 +69,15 @@ def rescue(
         [local[slot.node] if slot else -1 for slot in slots], [slot.devices if slot else 0 for slot in slots]
     )
     budgets = [policy.move_budget if need.disruptions is None else max(need.disruptions, 0) for need in needs]
-    search = Search(_asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets)
+    begin = list(places.node)
+    search = Search(
+        _asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets, restraints=restraints
+    )
     search.run(most, random)
+    search.go_back(begin)
     found = zip(places.node, places.devices, strict=True)
     after = [Slot(nodes[node], held) if node >= 0 else None for node, held in found]
     _carry_out(ledger, owner, slots, after)
-    _go_back(ledger, owner, slots, after, [piece.price > 0 for piece in pieces])
 
 
 def _waiting(ledger: Ledger, worth: list[float], before: Mapping[Identity, int]) -> list[int]:
@@ -80,7 +85,7 @@ def _waiting(ledger: Ledger, worth: list[float], before: Mapping[Identity, int])
     needs, found = ledger.intake.needs, []
     for workload in ledger.lacking():
         fresh = ledger.missing(workload) - before.get(needs[workload].identity, 0)
-        if fresh > 0 and _takes_part(ledger, workload) and ledger.quota_left(workload) >= ledger.missing(workload):
+        if fresh > 0 and needs[workload].identity not in ledger.intake.refused:
             found.append((-worth[workload], workload, fresh))
     return [workload for _, workload, fresh in sorted(found) for _ in range(fresh)][:MOST_WAITING]
 
@@ -95,37 +100,17 @@ def _carry_out(ledger: Ledger, owner: list[int], before: list[Slot | None], afte
             ledger.enter(owner[piece], slot)
 
 
-def _go_back(
-    ledger: Ledger, owner: list[int], before: list[Slot | None], after: list[Slot | None], priced: list[bool]
-) -> None:
-    """Replicas that moved for nothing return to where they had scored best, if there is room after all.
-
-    The search sees to those whose moves have a price. GPUs stay: how they are divided is what it searched for.
-    """
-    for piece, (old, new) in enumerate(zip(before, after, strict=True)):
-        if old is None or new is None or old.node == new.node or old.devices or priced[piece]:
-            continue
-        ledger.strike(owner[piece], new)
-        ledger.enter(owner[piece], old if ledger.fits(owner[piece], old.node) else new)
-
-
-def _takes_part(ledger: Ledger, workload: int) -> bool:
-    need = ledger.intake.needs[workload]
-    return need.identity not in ledger.intake.refused and not ledger.topology.constrained(workload)
-
-
 def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bools:
     """The nodes that take part."""
     groups, free = ledger.groups, ledger.nodes.free
-    open_: Bools = ~ledger.limited
     shapes = {int(ledger.asks[groups.shape_of[workload]]): int(groups.shape_of[workload]) for workload in waiting}
-    if int(open_.sum()) <= most:
-        return open_
+    if len(free) <= most:
+        return np.ones(len(free), np.bool_)
     found = np.zeros(len(free), np.bool_)
-    found[random.sample(np.flatnonzero(open_).tolist(), most // 2)] = True  # also such as others can be moved to
+    found[random.sample(range(len(free)), most // 2)] = True  # also such as others can be moved to
     share = -(-(most - most // 2) // len(shapes))
     for shape in shapes.values():
-        nodes = np.flatnonzero(open_ & groups.shapes.allowed[groups.kinds, shape])
+        nodes = np.flatnonzero(groups.shapes.allowed[groups.kinds, shape])
         request = groups.shapes.request[shape]
         lacks = np.zeros(len(nodes))
         for resource in np.flatnonzero(request).tolist():
@@ -146,8 +131,8 @@ def _on(standing: Standing, open_: Bools) -> list[tuple[int, list[int]]]:
     return [(int(workloads[first]), standing.nodes[part].tolist()) for first, part in zip(firsts, parts, strict=True)]
 
 
-def _leaving(ledger: Ledger, kept: Kept, workload: int, nodes: list[int]) -> list[tuple[Slot, bool]]:
-    """The replicas of the workload on these nodes that may leave them, and whether they were there before."""
+def _leaving(ledger: Ledger, kept: Kept, workload: int, nodes: list[int]) -> list[tuple[Slot, bool, bool]]:
+    """The replicas of the workload on these nodes that may leave them, whether they were there before, and ran."""
     shape = int(ledger.groups.shape_of[workload])
     allowed, kinds = ledger.groups.shapes.allowed, ledger.groups.kinds
     movable = ledger.intake.needs[workload].movable
@@ -155,9 +140,9 @@ def _leaving(ledger: Ledger, kept: Kept, workload: int, nodes: list[int]) -> lis
     found = []
     for node in nodes:
         if allowed[kinds[node], shape]:
-            fixed, at_home = 0 if movable else running.get(node, 0), homes.get(node, 0)
-            slots = ledger.slots(workload, node)
-            found += [(slot, number < at_home) for number, slot in enumerate(slots) if number >= fixed]
+            runs, at_home = running.get(node, 0), homes.get(node, 0)
+            slots = enumerate(ledger.slots(workload, node))
+            found += [(slot, number < at_home, number < runs) for number, slot in slots if movable or number >= runs]
     return found
 
 

@@ -22,7 +22,7 @@ MOST_DOMAINS = 16  # over more, a spread is placed replica by replica
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
     """One term of one workload. `matches` says whether its own replicas count."""
 
     constraint: Constraint
@@ -60,19 +60,19 @@ class Topology:
     ) -> None:
         """`foreign` are pods that we do not plan, with their nodes; `holdings` say where our replicas are."""
         self._size, self._groups = len(nodes), groups
-        self._watches = Watches(nodes, groups, holdings)
+        self.watches = Watches(nodes, groups, holdings)
         self._spread_over: dict[tuple[str, int], Ints] = {}
         self._rules = [self._rules_of(need, index) for index, need in enumerate(needs)]
         others = [(pod, node, self._keeping_away(pod.namespace, pod.affinities)) for pod, node in foreign]
-        self._counted = [self._watches.attend(need.identity.namespace, need.labels) for need in needs]
+        self._counted = [self.watches.attend(need.identity.namespace, need.labels) for need in needs]
         self._carrying = [
             [rule.watch for rule in rules if rule.constraint is Constraint.ANTI_AFFINITY and rule.hard]
             for rules in self._rules
         ]
         for workload, (counted, carrying) in enumerate(zip(self._counted, self._carrying, strict=True)):
-            self._watches.concern(workload, counted, carrying)
+            self.watches.concern(workload, counted, carrying)
         for pod, node, carrying in others:
-            self._watches.foreign(node, self._watches.attend(pod.namespace, pod.labels), carrying)
+            self.watches.foreign(node, self.watches.attend(pod.namespace, pod.labels), carrying)
 
     def constrained(self, workload: int) -> bool:
         """Whether a replica's place may depend on, or matter to, where other replicas are."""
@@ -82,21 +82,33 @@ class Topology:
         """Whether a hard rule may concern it."""
         return bool(self._counted[workload]) or any(rule.hard for rule in self._rules[workload])
 
+    def hard(self, workload: int) -> list[Rule]:
+        """Its own rules that decide where a replica may be."""
+        return [rule for rule in self._rules[workload] if rule.hard]
+
+    def counted(self, workload: int) -> list[int]:
+        """The watches that its replicas count for."""
+        return self._counted[workload]
+
+    def carrying(self, workload: int) -> list[int]:
+        """The watches of what its replicas keep away."""
+        return self._carrying[workload]
+
     def watched(self, workload: int) -> bool:
         """Whether one replica more changes where the next may be."""
         return any(rule.hard for rule in self._rules[workload]) or any(
-            self._watches.away(watch) is not None for watch in self._counted[workload]
+            self.watches.away(watch) is not None for watch in self._counted[workload]
         )
 
     def add(self, workload: int, nodes: Ints, counts: Ints) -> None:
         """So many replicas more on each node; fewer where negative. The holdings have changed already."""
-        self._watches.add(self._counted[workload], self._carrying[workload], nodes, counts)
+        self.watches.add(self._counted[workload], self._carrying[workload], nodes, counts)
 
     def simple(self, workload: int) -> "Simple | None":
         """The hard rules of a workload whose replicas only mind each other, in the two usual forms: one a node, and one
         hard spread. None where its rules are others; its first mask holds for what is there already."""
         rules = [rule for rule in self._rules[workload] if rule.hard]
-        own, watches = {rule.watch for rule in self._rules[workload]}, self._watches
+        own, watches = {rule.watch for rule in self._rules[workload]}, self.watches
         if any(rule.constraint is Constraint.AFFINITY for rule in self._rules[workload]):
             return None
         if any(watch not in own and watches.away(watch) is not None for watch in self._counted[workload]):
@@ -125,9 +137,9 @@ class Topology:
     def admits(self, workload: int, node: int) -> bool:
         """Whether the hard rules let one replica more onto this node: the mask at one place, for much less."""
         return all(self._admits(rule, node) for rule in self._rules[workload] if rule.hard) and not any(
-            _one(away, self._watches.domain(watch), node)
+            _one(away, self.watches.domain(watch), node)
             for watch in self._counted[workload]
-            if (away := self._watches.away(watch)) is not None
+            if (away := self.watches.away(watch)) is not None
         )
 
     def broken(self, workload: int, nodes: Ints) -> bool:
@@ -137,8 +149,8 @@ class Topology:
                 return True
         own = self._carrying[workload]
         for watch in self._counted[workload]:
-            away = self._watches.away(watch)
-            if away is not None and (_at(away, self._watches.domain(watch)[nodes]) > own.count(watch)).any():
+            away = self.watches.away(watch)
+            if away is not None and (_at(away, self.watches.domain(watch)[nodes]) > own.count(watch)).any():
                 return True
         return False
 
@@ -147,15 +159,15 @@ class Topology:
 
         Those whose rules concern nobody else: one a node, or one spread.
         """
-        alone, spread = [], dict[tuple[str, int], list[tuple[int, _Rule]]]()
+        alone, spread = [], dict[tuple[str, int], list[tuple[int, Rule]]]()
         for workload, rules in enumerate(self._rules):
-            if len(rules) != 1 or not all(self._watches.private(watch, workload) for watch in self._counted[workload]):
+            if len(rules) != 1 or not all(self.watches.private(watch, workload) for watch in self._counted[workload]):
                 continue
             (rule,) = rules
             if not rule.matches or not rule.hard:
                 continue
-            key = self._watches.key(rule.watch)
-            if rule.constraint is Constraint.ANTI_AFFINITY and self._watches.size(rule.watch) == self._size:
+            key = self.watches.key(rule.watch)
+            if rule.constraint is Constraint.ANTI_AFFINITY and self.watches.size(rule.watch) == self._size:
                 alone.append(workload)
             elif rule.constraint is Constraint.SPREAD:
                 spread.setdefault((key, int(self._groups.admission_of[workload])), []).append((workload, rule))
@@ -168,8 +180,8 @@ class Topology:
             numbers, (first, *_) = np.full(total, -1, np.int64), [rule for _, rule in of_key]
             numbers[[workload for workload, _ in of_key]] = np.arange(len(of_key))
             rows = np.flatnonzero(numbers[workloads] >= 0)
-            domain = self._watches.domain(first.watch)[standing.nodes[rows]]
-            size = self._watches.size(first.watch)
+            domain = self.watches.domain(first.watch)[standing.nodes[rows]]
+            size = self.watches.size(first.watch)
             counts = np.zeros((len(of_key), size + 1), np.int64)
             np.add.at(counts, (numbers[workloads[rows]], domain), standing.counts[rows])  # -1 is the last
             if first.domains is None or not len(first.domains):
@@ -186,8 +198,8 @@ class Topology:
         """The same, rule by rule."""
         found = [(rule.constraint, self._allowed(rule)) for rule in self._rules[workload] if rule.hard]
         for watch in self._counted[workload]:
-            if (away := self._watches.away(watch)) is not None:
-                free = _at(away, self._watches.domain(watch)) == 0
+            if (away := self.watches.away(watch)) is not None:
+                free = _at(away, self.watches.domain(watch)) == 0
                 found.append((Constraint.ANTI_AFFINITY, free))
         return found
 
@@ -198,7 +210,7 @@ class Topology:
             if rule.hard or (rule.constraint is Constraint.SPREAD) is not (wanted is Constraint.SPREAD):
                 continue
             total += rule.weight
-            count = _at(self._watches.counts(rule.watch), self._watches.domain(rule.watch))
+            count = _at(self.watches.counts(rule.watch), self.watches.domain(rule.watch))
             if rule.constraint is Constraint.SPREAD:
                 over = self._skew(rule) - rule.skew
                 score += rule.weight * (1 - np.clip(over, 0, None) / (1 + np.clip(over, 0, None)))
@@ -208,38 +220,38 @@ class Topology:
                 score += rule.weight * (count == 0)
         return score / total if total else None
 
-    def _rules_of(self, need: WorkloadNeed, workload: int) -> tuple[_Rule, ...]:
+    def _rules_of(self, need: WorkloadNeed, workload: int) -> tuple[Rule, ...]:
         if not need.affinities and not need.spreads:
             return ()
         rules = []
         space = need.identity.namespace
         for term in need.affinities:
-            watch = self._watches.number(Watch(term.topology_key, space, term.selector))
+            watch = self.watches.number(Watch(term.topology_key, space, term.selector))
             what = Constraint.ANTI_AFFINITY if term.anti else Constraint.AFFINITY
-            rules.append(_Rule(what, watch, term.required, term.selector.matches(need.labels), max(term.weight, 1)))
+            rules.append(Rule(what, watch, term.required, term.selector.matches(need.labels), max(term.weight, 1)))
         for spread in need.spreads:
-            watch = self._watches.number(Watch(spread.topology_key, space, spread.selector))
+            watch = self.watches.number(Watch(spread.topology_key, space, spread.selector))
             counted = self._spread_domains(spread.topology_key, watch, int(self._groups.admission_of[workload]))
             matches, skew = spread.selector.matches(need.labels), max(spread.max_skew, 1)
-            rules.append(_Rule(Constraint.SPREAD, watch, spread.hard, matches, 1, skew, counted))
+            rules.append(Rule(Constraint.SPREAD, watch, spread.hard, matches, 1, skew, counted))
         return tuple(rules)
 
     def _spread_domains(self, key: str, watch: int, admission: int) -> Ints:
         found = self._spread_over.get((key, admission))
         if found is None:
-            domains = self._watches.domain(watch)[self._groups.eligible[admission][self._groups.kinds]]
+            domains = self.watches.domain(watch)[self._groups.eligible[admission][self._groups.kinds]]
             found = self._spread_over[key, admission] = np.unique(domains[domains >= 0])
         return found
 
     def _keeping_away(self, namespace: str, affinities: Iterable[PodAffinity]) -> list[int]:
         return [
-            self._watches.number(Watch(term.topology_key, namespace, term.selector))
+            self.watches.number(Watch(term.topology_key, namespace, term.selector))
             for term in affinities
             if term.anti and term.required
         ]
 
-    def _allowed(self, rule: _Rule) -> Bools:
-        domain, counts = self._watches.domain(rule.watch), self._watches.counts(rule.watch)
+    def _allowed(self, rule: Rule) -> Bools:
+        domain, counts = self.watches.domain(rule.watch), self.watches.counts(rule.watch)
         if rule.constraint is Constraint.SPREAD:
             even: Bools = (domain >= 0) & (self._skew(rule) <= rule.skew)
             return even
@@ -249,9 +261,9 @@ class Topology:
         has: Bools = domain >= 0
         return has if rule.matches and not counts.any() else has & (_at(counts, domain) > 0)
 
-    def _admits(self, rule: _Rule, node: int) -> bool:
-        counts = self._watches.counts(rule.watch)
-        domain = self._watches.domain(rule.watch)
+    def _admits(self, rule: Rule, node: int) -> bool:
+        counts = self.watches.counts(rule.watch)
+        domain = self.watches.domain(rule.watch)
         count = _one(counts, domain, node)
         if rule.constraint is Constraint.ANTI_AFFINITY:
             return count == 0
@@ -261,8 +273,8 @@ class Topology:
             return count > 0 or (rule.matches and not counts.any())
         return count + int(rule.matches) - self._least(rule) <= rule.skew
 
-    def _breaks(self, rule: _Rule, nodes: Ints) -> bool:
-        counts, domain = self._watches.counts(rule.watch), self._watches.domain(rule.watch)[nodes]
+    def _breaks(self, rule: Rule, nodes: Ints) -> bool:
+        counts, domain = self.watches.counts(rule.watch), self.watches.domain(rule.watch)[nodes]
         others = _at(counts, domain) - int(rule.matches)  # beside the replica itself
         if rule.constraint is Constraint.ANTI_AFFINITY:
             return bool((others > 0).any())
@@ -273,15 +285,15 @@ class Topology:
             return bool((others <= 0).any()) and not alone
         return bool((others + int(rule.matches) - self._least(rule) > rule.skew).any())
 
-    def _least(self, rule: _Rule) -> int:
+    def _least(self, rule: Rule) -> int:
         """In the emptiest domain."""
-        counts = self._watches.counts(rule.watch)
+        counts = self.watches.counts(rule.watch)
         return int(counts[rule.domains].min()) if rule.domains is not None and len(rule.domains) else 0
 
-    def _skew(self, rule: _Rule) -> Ints:
+    def _skew(self, rule: Rule) -> Ints:
         """Of each node's domain, were one replica added there, over the emptiest domain."""
-        counts = self._watches.counts(rule.watch)
-        skew: Ints = _at(counts, self._watches.domain(rule.watch)) + int(rule.matches) - self._least(rule)
+        counts = self.watches.counts(rule.watch)
+        skew: Ints = _at(counts, self.watches.domain(rule.watch)) + int(rule.matches) - self._least(rule)
         return skew
 
 

@@ -114,12 +114,15 @@ class Watches:
         """Pods by domain."""
         return self._matching[watch].read(self._holdings)
 
+    def kept_away(self, watch: int) -> bool:
+        """Whether anybody keeps away what is watched, once placed."""
+        return bool(self._away[watch].workloads or self._away[watch].foreign)
+
     def away(self, watch: int) -> Ints | None:
         """By domain, those that keep away what is watched; None where there are none."""
-        tally = self._away[watch]
-        if not tally.workloads and not tally.foreign:
+        if not self.kept_away(watch):
             return None
-        counts = tally.read(self._holdings)
+        counts = self._away[watch].read(self._holdings)
         return counts if counts.any() else None
 
     def add(self, counted: Iterable[int], away: Iterable[int], nodes: Ints, counts: Ints) -> None:

@@ -1,0 +1,51 @@
+"""What a pool's limit or a namespace's quota has left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+ENDLESS: Final = 1 << 60
+
+
+@dataclass(slots=True)
+class Purse:
+    """`most` of each resource, 0 where none was stated, what is `used`, and what was `before` changes that may be
+    taken back. What runs stays, also where that is too much."""
+
+    most: Sequence[int]
+    used: list[int]
+    before: list[int]
+
+    @classmethod
+    def of(cls, most: Sequence[int]) -> "Purse":
+        """One of which nothing is used."""
+        return cls(most, [0] * len(most), [0] * len(most))
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether more is used than may be, and than was before."""
+        each = zip(self.most, self.used, self.before, strict=True)
+        return any(most and used > max(most, before) for most, used, before in each)
+
+    def left(self, request: Sequence[int]) -> int:
+        """How many replicas more that ask for so much."""
+        return min(
+            (
+                max(most - used, 0) // asked
+                for most, used, asked in zip(self.most, self.used, request, strict=True)
+                if most and asked
+            ),
+            default=ENDLESS,
+        )
+
+    def add(self, request: Sequence[int], count: int) -> None:
+        """So many replicas more; fewer where negative."""
+        for resource, asked in enumerate(request):
+            self.used[resource] += count * asked
+
+    def copy(self) -> "Purse":
+        return Purse(self.most, list(self.used), list(self.used))
+
+    def keep(self) -> None:
+        """What is used is what was before the next change."""
+        self.before[:] = self.used
