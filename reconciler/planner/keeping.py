@@ -82,11 +82,18 @@ def homes(own: Own, planned: Standing, nodes: int) -> Kept:
     """What ran or was planned, sorted by workload and node; nothing of it is kept yet."""
     total, width = len(planned.starts) - 1, max(nodes, 1)
     keys, plans = planned.workloads() * width + planned.nodes, planned.counts
-    rows = keys if np.array_equal(keys, own.keys) else np.union1d(keys, own.keys)
+    rows = keys if np.array_equal(keys, own.keys) else _united(keys, own.keys)
     counts, runs = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
     runs[np.searchsorted(rows, own.keys)] = own.counts
     counts[np.searchsorted(rows, keys)] = plans
     return Kept(standing(rows // width, rows % width, np.maximum(runs, counts), total), runs)
+
+
+def _united(one: Ints, other: Ints) -> Ints:
+    """Of two rows of numbers that rise, all of them, once. For long rows `np.union1d` takes ten times as long."""
+    both = np.sort(np.concatenate([one, other]), kind="stable")
+    united: Ints = both[np.append(True, both[1:] != both[:-1])] if len(both) else both
+    return united
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,17 +158,25 @@ class _Selectors:
     """Selectors of one namespace, found by a label that they ask for, so that few are tried."""
 
     def __init__(self) -> None:
-        self._by_label: dict[tuple[str, str], list[tuple[int, LabelSelector]]] = {}
+        self._by_label: dict[tuple[str, str], list[int]] = {}  # those that ask for no more
+        self._tried: dict[tuple[str, str], list[tuple[int, LabelSelector]]] = {}
         self._others: list[tuple[int, LabelSelector]] = []
 
     def add(self, number: int, selector: LabelSelector) -> None:
         first = next((each for each in selector.requirements if each.operator is Operator.IN), None)
-        if first is None:
+        if first is None or selector.nothing:
             self._others.append((number, selector))
-        else:
-            for value in first.values:
-                self._by_label.setdefault((first.key, value), []).append((number, selector))
+            return
+        for value in first.values:
+            if len(selector.requirements) == 1:
+                self._by_label.setdefault((first.key, value), []).append(number)
+            else:
+                self._tried.setdefault((first.key, value), []).append((number, selector))
 
     def matching(self, labels: Mapping[str, str]) -> list[int]:
-        tried = [self._others, *(self._by_label.get(label, ()) for label in labels.items())]
-        return sorted(number for each in tried for number, selector in each if selector.matches(labels))
+        found = [number for number, selector in self._others if selector.matches(labels)]
+        for label in labels.items():
+            found += self._by_label.get(label, ())
+            if self._tried:
+                found += [number for number, selector in self._tried.get(label, ()) if selector.matches(labels)]
+        return sorted(found)
