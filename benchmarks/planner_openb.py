@@ -30,8 +30,9 @@ from planner_cuts import tightened
 
 from reconciler.model.planning_policy import Policy, TermName
 from reconciler.planner.packing import Nodes, Packer, Slot
+from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.pool_lp import PoolProgram, fitting
-from reconciler.planner.search import Ask, Piece, Places, Room, Search
+from reconciler.planner.search import Search
 from reconciler.planner.states import DEVICE, Classes, Floats, Ints, Shapes, States, Weights
 
 DATA = Path(__file__).parent / "data" / "openb"

@@ -11,8 +11,9 @@ from reconciler.planner.holdings import Standing
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
+from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.restraints import Restraints
-from reconciler.planner.search import Ask, Piece, Places, Room, Search
+from reconciler.planner.search import Search
 from reconciler.planner.states import Bools
 
 MOST_WAITING = 2000  # what waits beyond this waits for nodes, not for a better packing
@@ -69,10 +70,10 @@ def rescue(
         [local[slot.node] if slot else -1 for slot in slots], [slot.devices if slot else 0 for slot in slots]
     )
     budgets = [policy.move_budget if need.disruptions is None else max(need.disruptions, 0) for need in needs]
+    bonds = [restraints.bond(workload) for workload in owner]
     begin = list(places.node)
-    search = Search(
-        _asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets, restraints=restraints
-    )
+    search = Search(_asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets, bonds=bonds)
+    search.make_way(random)
     search.run(most, random)
     search.go_back(begin)
     found = zip(places.node, places.devices, strict=True)
