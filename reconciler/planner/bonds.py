@@ -26,6 +26,10 @@ class Even:
     beyond: int
     before: int = 0
 
+    def broken(self, domain: int, count: int) -> bool:
+        """Whether so many in the domain are too many for those that have yet to start there."""
+        return domain >= 0 and self.coming[domain] > 0 and count - self.least > self.skew
+
     def shift(self, domain: int, old: int, new: int) -> None:
         """The count of the domain has changed by one."""
         if not self.counted[domain]:
@@ -89,6 +93,10 @@ class Bond:
                 return False
         return all(purse.left(self.request) > 0 for purse in self.purses(node))
 
+    def starts(self, node: int) -> bool:
+        """Whether spreads let those start that have yet to, all being as it is."""
+        return not any(even.broken(tally.domain[node], tally.counts[tally.domain[node]]) for tally, even in self.even)
+
     def purses(self, node: int) -> list[Purse]:
         """What a replica there is paid from."""
         purses = (None if self.limits is None else self.limits[node], self.quota)
@@ -123,15 +131,15 @@ class Round:
             if sign > 0 and any(purse.overdrawn for purse in bond.purses(node)):
                 return False
             for tally in bond.told:
+                domain = tally.domain[node]
                 for even in tally.evens:
-                    if even.least < even.before:
-                        most = max((n for n, own in zip(tally.counts, even.coming, strict=True) if own), default=0)
-                        if max(most, even.beyond) - even.least > even.skew:
+                    if even.least < even.before:  # then it may be broken anywhere
+                        if even.beyond - even.least > even.skew:
                             return False
-                    elif sign > 0:
-                        domain = tally.domain[node]
-                        if domain >= 0 and even.coming[domain] and tally.counts[domain] - even.least > even.skew:
+                        if any(even.broken(each, count) for each, count in enumerate(tally.counts)):
                             return False
+                    elif sign > 0 and even.broken(domain, tally.counts[domain]):
+                        return False
         return True
 
     def keep(self) -> None:

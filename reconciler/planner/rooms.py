@@ -71,8 +71,9 @@ class Rooms:
                     gain -= pieces[piece].price
             put.append((piece, node, devices))
         gain += together * self._together(nodes)
-        sound = gain >= -1e-9 and self._round.sound()
-        sound = sound and self._justified(put, tried) and self._affordable(put)
+        if gain >= -1e-9 and not self._round.sound():
+            gain -= self._evened(put)
+        sound = gain >= -1e-9 and self._round.sound() and self._justified(put, tried) and self._affordable(put)
         if sound and not only_look:
             self._keep(nodes, put)
             return gain
@@ -95,11 +96,24 @@ class Rooms:
         if not (admitted and self._round.sound() and self._affordable(put)):
             self._round.undo()
             return
-        for resource, amount in needs:
-            self.free[places.node[piece]][resource] += amount
+        self._take(piece, places.node[piece], 0, -1)
         self._take(piece, node, 0)
         self.held[places.node[piece]].remove(piece)
         self._keep([], put)
+
+    def _evened(self, put: list[tuple[int, int, int]]) -> float:
+        """Takes back, the last first, what a spread does not let start where it was put; what that costs."""
+        cost = 0.0
+        for number in reversed(range(len(put))):
+            piece, node, devices = put[number]
+            known, bond = self._pieces[piece], self.bonds[piece]
+            if node == NOWHERE or bond is None or bond.starts(node) or (known.runs and known.home == node):
+                continue
+            self._take(piece, node, devices, -1)
+            self._tell(piece, node, -1)
+            put[number] = piece, NOWHERE, 0
+            cost += known.weight - (known.price if known.home not in (NOWHERE, node) else 0.0)
+        return cost
 
     def _best(self, piece: int, nodes: list[int], random: Random) -> tuple[int, int]:
         """The node and devices that the piece fits best, or (-1, 0)."""
@@ -151,16 +165,17 @@ class Rooms:
         known = self._pieces[piece]
         return known.runs and known.home == node == self._places.node[piece]
 
-    def _take(self, piece: int, node: int, devices: int) -> None:
+    def _take(self, piece: int, node: int, devices: int, sign: int = 1) -> None:
+        """The room that the piece needs; with a `sign` of -1 it is given back."""
         ask = self._asks[self._pieces[piece].shape]
         free = self.free[node]
         for resource, amount in ask.needs:
-            free[resource] -= amount
+            free[resource] -= sign * amount
         if devices:
             left = self.devices[node]
             for device in range(len(left)):
                 if devices >> device & 1:
-                    left[device] -= ask.milli
+                    left[device] -= sign * ask.milli
 
     def _together(self, nodes: list[int]) -> float:
         return sum(left * left for node in nodes for left in self.devices[node]) / (DEVICE * DEVICE)

@@ -116,8 +116,8 @@ def need(draw: st.DrawFn, name: str, peers: Sequence[str]) -> WorkloadNeed:
     rules = draw(
         st.sampled_from(
             [
-                *[()] * 5,
-                (PodAffinity(HOSTNAME, app(name), anti=True),),
+                *[()] * 3,
+                *[(PodAffinity(HOSTNAME, app(name), anti=True),)] * 2,
                 (PodAffinity(ZONE, app(other), anti=True),),
                 (PodAffinity(ZONE, app(other)),),
                 (PodAffinity(HOSTNAME, app(other), required=False, weight=10),),
@@ -126,7 +126,12 @@ def need(draw: st.DrawFn, name: str, peers: Sequence[str]) -> WorkloadNeed:
     )
     spreads = draw(
         st.sampled_from(
-            [(), (), (), (TopologySpread(ZONE, 1, app(name), hard=True),), (TopologySpread(HOSTNAME, 2, app(name)),)]
+            [
+                *[()] * 3,
+                *[(TopologySpread(ZONE, 1, app(name), hard=True),)] * 2,
+                (TopologySpread(HOSTNAME, 2, app(name), hard=True),),
+                (TopologySpread(HOSTNAME, 2, app(name)),),
+            ]
         )
     )
     no_spot = (Requirement("pool", Operator.NOT_IN, frozenset(["spot"])),)
@@ -165,7 +170,7 @@ def questions(draw: st.DrawFn) -> Question:
         rules = draw(st.sampled_from([(), (), (PodAffinity(HOSTNAME, app("w0"), anti=True),)]))
         size = Resources(draw(st.sampled_from([0, 500])), 100 * MEBI)
         running.append(PodView("shop", f"p{number}", node.name, size, labels=labels, affinities=rules))
-    limits = Resources(cpu=draw(st.sampled_from([0, 0, 3000])))
+    limits = Resources(cpu=draw(st.sampled_from([0, 3000, 9000])))
     pools = (
         Pool("general", {"pool": "general"}, 1.0),
         Pool(
@@ -307,7 +312,11 @@ def _topology(
                     found.append(f"{pod.name}: affinity")
     for asked in question.needs:
         for spread in asked.spreads:
-            mine = [pod for pod in pods if pod.owner == asked.identity]
+            runs = Counter(pod.node for pod in question.running if pod.owner == asked.identity)
+            mine = []  # those that have yet to start: what runs may stay whatever becomes of the others
+            for pod in (pod for pod in pods if pod.owner == asked.identity):
+                runs[pod.node] -= 1
+                mine += [pod] if runs[pod.node] < 0 else []
             if not spread.hard or not mine:
                 continue
             counted = {
