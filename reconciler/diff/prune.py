@@ -29,12 +29,14 @@ def prune(
     owner: Owner,
     referenced: Collection[Identity] = (),
     moved: Mapping[Identity, str] | None = None,
+    waiting: Mapping[Identity, str] | None = None,
 ) -> list[Change]:
     """A Change for each of `owned` that `manifests` does not hold: PRUNE, KEEP or HOLD, in the order of identities.
 
     `owned` are candidates: what rule 1 does not make ours is left out. Jobs must be whole, the rest may be metadata.
     `referenced` are objects that something live still needs: the ConfigMaps of a roll-out on its way (see `mounted`).
     `moved` are objects that another source states, with its name: they are its to apply, then they are no longer ours.
+    `waiting` are objects whose time has not come, and why.
     """
     ours = {live.identity: live for live in owned if ownership(live, owner) is Ownership.OURS}
     kept = _Quarantine.of(manifests, specs)
@@ -56,6 +58,8 @@ def prune(
             reason = kept_jobs[identity]
         elif identity in needed or identity in referenced:
             reason = "still needed by running pods"
+        elif waiting and identity in waiting:
+            reason = waiting[identity]
         elif specs.unknown:
             action, reason = Action.HOLD, f"nothing is pruned while {_list(specs.unknown)} cannot be read"
             hint = "mend the file: an object that it states may look removed"

@@ -18,6 +18,7 @@ from reconciler.engine.equals import Equals
 from reconciler.engine.existing import Existing
 from reconciler.engine.runs import Past
 from reconciler.engine.schemas import Schemas
+from reconciler.engine.succession import Succession
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.definitions import DEFINITION
 from reconciler.kube.names import Identity
@@ -56,13 +57,18 @@ class Decider:
         self.undecided: frozenset[Identity] = frozenset()
 
     async def changes(
-        self, manifests: Mapping[Identity, Manifest], *, past: Past | None = None, afresh: bool = False
+        self,
+        manifests: Mapping[Identity, Manifest],
+        *,
+        past: Past | None = None,
+        afresh: bool = False,
+        all_: bool = False,
     ) -> list[Change]:
         """One Change for each of `manifests` that may need something done; those that are equal are left out.
 
         `past` says which Jobs are not to be made (rule 16). Asks the cluster for the metadata of what it does not know
-        (rule 2). `afresh` compares what is known to be equal too. Raises TransportError, or ApiError where it is not
-        about some kinds.
+        (rule 2). `afresh` compares what is known to be equal too. `all_`: these are all that the source states, so that
+        it can be told what replaces what is there. Raises TransportError, or ApiError where it is not about some kinds.
         """
         for identity, manifest in manifests.items():
             if identity.group_kind == DEFINITION:
@@ -112,7 +118,7 @@ class Decider:
             else:
                 found.append(change)
         self.undecided = frozenset(undecided)
-        return found
+        return Succession.of(manifests, cache, self._config.name).eased(found) if all_ else found
 
     async def again(self, change: Change) -> Change:
         """`change`, decided anew where its kind was not served: what is there now may be somebody else's (rule 2).

@@ -122,7 +122,7 @@ class Demanding:
         """Ask the queries, and for what was before we measured; `planned` has what Kubernetes calls the workloads."""
         if self._questions is not None:
             await self._ask(self._questions, now)
-            await self._look_back(self._questions, {identity: workload for workload, identity in planned.items()}, now)
+            await self._look_back(self._questions, planned, now)
         self.kept.value.forget(now)
         if self._follows:
             self.kept.changed()
@@ -138,11 +138,14 @@ class Demanding:
                     self._lacks(identity, "")
                     self._observe(identity, value, now, follow.query)
 
-    async def _look_back(self, questions: Questions, workloads: Mapping[Identity, Identity], now: datetime) -> None:
+    async def _look_back(self, questions: Questions, planned: Mapping[Identity, Identity], now: datetime) -> None:
         """Where another kept a past, none has to pass."""
+        workloads: dict[Identity, list[Identity]] = {}
+        for workload, identity in planned.items():
+            workloads.setdefault(identity, []).append(workload)
         new = [(identity, follow.query) for identity, follow in sorted(self._follows.items())]
         for identity, query in [each for each in new if each not in self._filled][:_AT_ONCE]:
-            asked = query or (past_of(workloads[identity]) if identity in workloads else None)
+            asked = query or past_of(*workloads.get(identity, ()))
             try:
                 past = await questions.past(asked, now - SPAN, now, timedelta(seconds=STEP)) if asked else None
             except QueryFailed as error:

@@ -102,7 +102,8 @@ class Execution:
         loop = asyncio.get_running_loop()
         self._pending = {change.identity: loop.create_future() for change in changes}
         waits = {
-            i: {*self._manifests[i].depends_on, *self._manifests[i].after} & self._pending.keys() for i in self._pending
+            c.identity: {*self._manifest(c).depends_on, *self._manifest(c).after} & self._pending.keys()
+            for c in changes
         }
         looped = {identity: names for names in cycles(waits) for identity in names}
         async with asyncio.TaskGroup() as tasks:
@@ -116,7 +117,7 @@ class Execution:
                     tasks.create_task(self._write_one(change))
 
     async def _write_one(self, change: Change) -> None:
-        manifest = self._manifests[change.identity]
+        manifest = self._manifest(change)
         try:
             for other in manifest.depends_on:
                 await self._wait_for(other, explicit=False)
@@ -128,6 +129,10 @@ class Execution:
             self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
         else:
             await self._perform(change)
+
+    def _manifest(self, change: Change) -> Manifest:
+        """With the place in the order that it has for this once."""
+        return change.manifest or self._manifests[change.identity]
 
     async def _wait_for(self, other: Identity, *, explicit: bool) -> None:
         """Wait for one dependency. One that no source states is left to Kubernetes, whose pods wait by themselves."""

@@ -5,7 +5,7 @@ with a change of the spec or an image; until then it is pending. The number of p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
@@ -13,14 +13,17 @@ import msgspec
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
+from reconciler.engine.succession import Succession
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Draft, Filling, Record
 from reconciler.model.image import Pinned
 from reconciler.model.manifest import ANNOTATION_PLANNED
 from reconciler.model.planner_config import PlannerSettings
+from reconciler.model.shares import portions
 from reconciler.model.spec import DeploymentSpec, Specs
-from reconciler.render.draft import Drafter, object_of
+from reconciler.render.deployment import object_of
+from reconciler.render.draft import Drafter
 from reconciler.render.surroundings import Pools
 
 _DEPLOYMENT: Final = GroupVersionKind("apps", "v1", "Deployment")
@@ -31,13 +34,15 @@ _NAME: Final = ANNOTATION_PLANNED.encode()
 class Asking:
     """What a source has to plan.
 
-    `recorded` is what was filled in before. `made` are the Jobs that were made already: they need no room but what
+    `recorded` is what was filled in before. `leaving` says by document how many pods those objects have that what it
+    makes now replaces. `made` are the Jobs that were made already: they need no room but what
     their pods have. `wish` is what its reconciler.yaml would like.
     """
 
     drafts: Mapping[Identity, Draft]
     recorded: Mapping[Identity, Record]
     made: frozenset[Identity] = frozenset()
+    leaving: Mapping[Identity, int] = field(default_factory=dict)
     wish: PlannerSettings | None = None
 
     @property
@@ -95,21 +100,22 @@ class Filler:
 
         Raises ApiError or TransportError where the cluster cannot be asked.
         """
-        deployments = [i for i, document in specs.documents.items() if isinstance(document.spec, DeploymentSpec)]
-        if deployments:
+        parts = {i: _parts(i, d.spec) for i, d in specs.documents.items() if isinstance(d.spec, DeploymentSpec)}
+        if parts:
             await self._cluster.watch([_DEPLOYMENT], namespaces=self._config.namespaces)
-        there = {identity: self._records.of(object_of(identity)) for identity in deployments}
+        there = {part: self._records.of(made) for each in parts.values() for part, made in each.items()}
         recorded = {identity: record for identity, record in there.items() if record is not None}
         if self._planning is None and not recorded:
             self.pending = NOTHING
             return NOTHING
-        drafts = self._drafter.drafts(specs, self.pools, None if self._planning is not None else recorded, images)
+        some = None if self._planning is not None else [i for i, each in parts.items() if each.keys() & recorded.keys()]
+        drafts = self._drafter.drafts(specs, self.pools, some, images)
         advice = None
         made: frozenset[Identity] = frozenset()
         if self._planning is not None:
             if self._store is not None:
                 made = (await self._store.load(self._config.name)).made
-            asking = Asking(drafts, recorded, made, specs.planner)
+            asking = Asking(drafts, recorded, made, self._leaving(specs, parts), specs.planner)
             advice = await self._planning.advise(self._config.name, asking)
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}
@@ -124,6 +130,19 @@ class Filler:
                 pending[identity] = waits
         self.pending = pending
         return filled
+
+    def _leaving(self, specs: Specs, parts: Mapping[Identity, Mapping[Identity, Identity]]) -> Mapping[Identity, int]:
+        heirs = {document: list(each.values()) for document, each in parts.items()}
+        stated = {*specs.documents, *(made for each in heirs.values() for made in each)}
+        succession = Succession(heirs, stated, self._cluster.cache, self._config.name)
+        found = ((document, succession.pods(document)) for document in heirs)
+        return {document: pods for document, pods in found if pods}
+
+
+def _parts(document: Identity, spec: DeploymentSpec) -> dict[Identity, Identity]:
+    """From what is planned of a document to the object with the pods: one, or one for each share."""
+    shares = portions(document, spec)
+    return {each.identity: object_of(document, each) for each in shares} or {document: object_of(document)}
 
 
 def settled(

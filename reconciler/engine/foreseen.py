@@ -27,9 +27,9 @@ def foreseen(
     """
     every = {change.identity: change for change in changes}
     waits = {
-        identity: [other for other in (*manifests[identity].depends_on, *manifests[identity].after) if other in every]
+        identity: [other for other in (*stated.depends_on, *stated.after) if other in every]
         for identity, change in every.items()
-        if change.action in WRITES
+        if change.action in WRITES and (stated := change.manifest or manifests[identity])
     }
     pending = {identity: [other for other in others if other in waits] for identity, others in waits.items()}
     failed = set(failing)

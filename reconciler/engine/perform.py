@@ -1,5 +1,8 @@
 """One change, carried out: the requests that each action costs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from reconciler.cluster.cluster import Cluster
 from reconciler.errors import Conflict, NotFound
 from reconciler.model.change import Action, Change, Live
@@ -26,6 +29,8 @@ async def perform(cluster: Cluster, change: Change, *, owner: Owner, forced: boo
                 return await cluster.replace(manifest.object, uid=change.uid, resource_version=change.resource_version)
             case _:
                 if change.handover is not None:
+                    if change.action is Action.CREATE:
+                        await cluster.apply(_beginning(manifest.object, change.handover), force=forced)
                     await cluster.handover(change.handover)
                 return await cluster.apply(manifest.object, force=forced)
     except Conflict as conflict:
@@ -37,3 +42,8 @@ async def perform(cluster: Cluster, change: Change, *, owner: Owner, forced: boo
                 f"is there a Namespace/{change.identity.namespace}? Namespaces are never created implicitly: commit one"
             )
         raise
+
+
+def _beginning(stated: Mapping[str, Any], handed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object with what it begins with in its spec, before that is handed over."""
+    return {**stated, "spec": {**stated["spec"], **handed["spec"]}}

@@ -249,13 +249,17 @@ class ClusterPlanning:
             sources = {name: each.asking for name, each in including.items()}
             drafts = [(asking, draft) for asking in sources.values() for draft in asking.drafts.values()]
             planned = {draft.workload: draft.identity for _, draft in drafts}
-            self._measured.plan_for(planned, _follows(draft for _, draft in drafts))
+            measured = {draft.workload: draft.whole for _, draft in drafts}
+            self._measured.plan_for(measured, _follows(draft for _, draft in drafts))
             usage = self._measured.usage()
             seen, began, at = self._cluster.view(planned), self._clock.monotonic(), self._clock.now()
             policy = self._policy({name: asking.wish for name, asking in sources.items() if asking.wish})
             found = await asyncio.to_thread(
                 advised,
-                [Asked(d, a.recorded.get(d.identity), d.workload in a.made) for a, d in drafts],
+                [
+                    Asked(d, a.recorded.get(d.identity), d.workload in a.made, a.leaving.get(d.whole, 0))
+                    for a, d in drafts
+                ],
                 seen,
                 usage,
                 pools=self._pools,
@@ -277,7 +281,7 @@ def _follows(drafts: Iterable[Draft]) -> Follows:
     for draft in drafts:
         if draft.plannable and draft.replicas is None:
             query = draft.scale.query if draft.scale is not None else None
-            follows[draft.identity] = Follow(query or "", draft.scale is None or query is not None)
+            follows[draft.whole] = Follow(query or "", draft.scale is None or query is not None)
     return follows
 
 

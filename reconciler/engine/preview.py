@@ -69,7 +69,7 @@ class Previewer:
         certain = not (specs.quarantined or specs.unknown or manifests.unrendered)
         self._claims.state(self._config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
         past = Past.of(state, Jobs(self._config.name, self._cluster.cache).there())
-        decided = await self._decider.changes(manifests.items, past=past)
+        decided = await self._decider.changes(manifests.items, past=past, all_=True)
         coming = {change.identity for change in decided if change.action in WRITES}
         served = serving(m.object for identity, m in manifests.items.items() if identity.group_kind == DEFINITION)
         refused: set[Identity] = set()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from reconciler.diff.guard import guard, stricter
 from reconciler.diff.mounts import mounted
@@ -10,6 +10,7 @@ from reconciler.diff.prune import finish, prune
 from reconciler.engine.bounds import within
 from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
+from reconciler.engine.succession import Owned, Succession
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.config import PruneGuard, SourceConfig
@@ -35,14 +36,6 @@ class Prunes(NamedTuple):
     by_trailer: frozenset[str] = frozenset()
     waiting: bool = False
     untidy: bool = False
-
-
-class Owned(Protocol):
-    """What there is of a source: reconciler.cluster.cache.LiveCache."""
-
-    def marked(self, source: str) -> list[Identity]: ...
-
-    def get(self, identity: Identity) -> Live | None: ...
 
 
 class Pruner:
@@ -77,6 +70,7 @@ class Pruner:
         cache = self._cache
         owned = [live for i in marked if (i in going or i.kind in looked_at) and (live := cache.get(i)) is not None]
         moved = {identity: other for identity in going if (other := self._claims.others(identity, source)) is not None}
+        succession = Succession.of(manifests.items, cache, source)
         decided = prune(
             owned,  # not only what goes: a Task's current Job counts among those that it keeps, pods mount files
             manifests,
@@ -84,6 +78,7 @@ class Pruner:
             owner=self._owner,
             referenced=_needed(owned, manifests, changes) if mountable else (),
             moved=moved,
+            waiting=succession.waiting(changes),
         )
         behind = sorted(self._claims.behind(source, snapshot.revision.commit))
         waiting = bool(moved)
@@ -95,7 +90,7 @@ class Pruner:
                 for change in decided
             ]
 
-        replaced = _replaced(owned, manifests)
+        replaced = _replaced(owned, manifests) | succession.leaving
 
         def guarded(allow: int) -> list[Change]:
             return guard(

@@ -281,7 +281,7 @@ class Reconciler:
         """What is to happen to each object that is not as Git states it."""
         items = desired.manifests.items
         self._decider.forget(items)
-        found = await self._decider.changes(items, past=await self._runs.past(items.values()))
+        found = await self._decider.changes(items, past=await self._runs.past(items.values()), all_=True)
         changes = [kept for change in found if (kept := self._attendant.in_a_pass(change)) is not None]
         prunes = await self._departures.with_a_commit(desired, changes)
         self._waiting = prunes.waiting or any(change.action is Action.REFUSE for change in changes)

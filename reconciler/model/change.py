@@ -54,7 +54,8 @@ class Change:
 
     `reason` is one clause for people ("new in Git", "spec.replicas is immutable", "held: 12 of 40 objects would go").
     `uid` and `resource_version` are the live object's, for preconditions. `handover` is a partial object that the
-    planner's field manager applies first, so that fields which Git no longer states keep their live values (rule 6).
+    planner's field manager applies first, so that fields which Git no longer states keep their live values (rule 6);
+    where an object is created, what it begins with and is then left to others.
     `existing` is the object that is to be adopted, as it was read; its metadata may be all of it.
     """
 

@@ -13,6 +13,7 @@ import msgspec
 
 from reconciler.kube.names import Identity
 from reconciler.model.planner_config import PlannerSettings
+from reconciler.model.shares import Portion
 from reconciler.model.spec import Scale
 
 REPLICAS: Final = "/spec/replicas"
@@ -34,7 +35,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     the spec states it: `prefer`; `nodes`, by hostname, of all those the ones that the plan had in mind; `spread`, the
     topologies ("zone", "node") over which the pods had better be spread; `requests` of the main container, by resource.
     `replicas` are pods, or the least of them where an autoscaler makes
-    more; None where that is not left open. `weighs` is what the spec said then of how to weigh.
+    more; None where that is not left open. `weighs` is what the spec said then of how to weigh. Of a workload with
+    shares each part has a record, with the replicas of all.
     """
 
     asked: str
@@ -65,7 +67,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
 
 
 Filling = Mapping[Identity, Record]
-"""By document. What is not in it is rendered as it is stated."""
+"""By document, or part of one. What is not in it is rendered as it is stated."""
 
 NOTHING: Final[Filling] = MappingProxyType({})
 
@@ -78,7 +80,8 @@ class Draft:
     `hash` is over what the user wrote for the pods, and the images: what decides whether there is a roll-out.
     `replicas` are pods that are stated (for a Task those that run at one time); None leaves them open, unless `scale`
     is stated. `requests` are the resources of the main container (named as the document) for which one is stated.
-    `spread` says that the spec itself states over what its pods are spread.
+    `spread` says that the spec itself states over what its pods are spread. Of a workload with shares there is a draft
+    for each pool (`portion`); what is stated of `replicas` and `scale` is that of all of them.
     What is not `plannable` takes room, and nothing of it is filled in. `weighs` is what the spec says of how to weigh;
     it is no part of the hash.
     """
@@ -93,3 +96,9 @@ class Draft:
     spread: bool = False
     plannable: bool = True
     weighs: PlannerSettings | None = None
+    portion: Portion | None = None
+
+    @property
+    def whole(self) -> Identity:
+        """The document, after which the main container is named, and under which use and demand are measured."""
+        return self.identity if self.portion is None else self.portion.document

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.problem import Problem
+from reconciler.model.shares import Portion
 from reconciler.model.spec import Origin
 
 MANAGER: Final = "reconciler"  # our field manager
@@ -78,7 +79,8 @@ class Manifest:
     `once` marks a Job named by its hash: it is created where it does not exist and never changed after, and when
     finished is exempt from prune and drift. `suspended` marks a `once` Job that must not be started (rule 16): it is
     shown as suspended and not sent; one of that name that runs already is left alone. `planned` are JSON pointers to
-    fields that nobody stated and a planner filled in: who else sets one has it (rule 6).
+    fields that nobody stated and a planner filled in: who else sets one has it (rule 6). `portion` is which part of its
+    document's pods it has, None where all.
     """
 
     identity: Identity
@@ -93,6 +95,12 @@ class Manifest:
     after: tuple[Identity, ...] = ()
     suspended: bool = False
     planned: tuple[str, ...] = ()
+    portion: Portion | None = None
+
+    @property
+    def planned_as(self) -> Identity:
+        """Under which identity a planner knows its pods."""
+        return self.spec if self.portion is None else self.portion.identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,11 @@ class Rollout(_Spec, frozen=True):
 
 
 class Placement(_Spec, frozen=True):
-    """`pool`, `zones` and `node_selector` are required of a node; `spread` ("zone", "node") is a wish."""
+    """`pool`, `zones` and `node_selector` are required of a node; `spread` ("zone", "node") is a wish. `shares` (of a
+    Deployment, instead of `pool`) are percentages by pool: "30%"."""
 
     pool: str | None = None
+    shares: dict[str, str] = {}
     zones: tuple[str, ...] = ()
     spread: str | None = None
     node_selector: dict[str, str] = {}

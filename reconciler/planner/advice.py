@@ -3,7 +3,7 @@
 Imports numpy and the solver: import this module only when there is something to plan.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
@@ -25,16 +25,19 @@ from reconciler.planner.pools import found
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One workload to plan. `recorded` is what was filled in before; `made`: it is a Job that was made already."""
+    """One workload to plan. `recorded` is what was filled in before; `made`: it is a Job that was made already;
+    `leaving` is how many pods there are that its document's new ones replace."""
 
     draft: Draft
     recorded: Record | None = None
     made: bool = False
+    leaving: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Advised:
-    """`records` has what to fill in for each workload that leaves something open, `allotted` how that was reckoned.
+    """`records` has what to fill in for each workload that leaves something open, `allotted` how that was reckoned: of
+    one with shares once, under the document and under each part.
 
     `needs` is what the plan was asked, `pools` those that were planned with; `notes` what could not be read and what
     was done about it.
@@ -76,21 +79,24 @@ def advised(
     needs: list[WorkloadNeed] = []
     notes = list(seen.notes)
     open_: list[Asked] = []
-    for each in sorted(asked, key=lambda one: one.draft.identity):
+    ordered = sorted((one for one in asked if not one.made), key=lambda one: one.draft.identity)
+    wholes: dict[Identity, list[Asked]] = {}
+    for each in ordered:
+        wholes.setdefault(each.draft.whole, []).append(each)
+    for each in ordered:
         draft = each.draft
-        if each.made:
-            continue
         template, own = draft.template, policy.of(draft.weighs)
         if draft.plannable:
-            last = previous.allotted.get(draft.identity)
-            before = Before(each.recorded, running.get(draft.identity, 0), last.outlook if last is not None else None)
-            spares = min(SPARES[own.profile], apart)
-            mine = allot(draft, before, usage, spares=spares, rules=allocation, policy=own, now=now)
-            allotted[draft.identity] = mine
+            if draft.whole not in allotted:
+                before = _before(wholes[draft.whole], running, previous)
+                spares = min(SPARES[own.profile], apart)
+                mine = allot(draft, before, usage, spares=spares, rules=allocation, policy=own, now=now)
+                allotted[draft.whole] = mine
+                if draft.scale is not None and draft.scale.query is not None and draft.whole in usage.lacking:
+                    notes.append(f"{draft.whole}: {usage.lacking[draft.whole]}")
+            mine = allotted[draft.identity] = allotted[draft.whole]
             template = requesting(draft, in_force(draft, each.recorded, mine.requests))
             open_.append(each)
-            if draft.scale is not None and draft.scale.query is not None and draft.identity in usage.lacking:
-                notes.append(f"{draft.identity}: {usage.lacking[draft.identity]}")
         count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
         try:
             asks = need(draft.identity, count, template, seen.around)
@@ -129,6 +135,15 @@ def _renewed(draft: Draft, recorded: Record | None) -> bool:
     return draft.weighs is not None or recorded.weighs is not None
 
 
+def _before(parts: Sequence[Asked], running: Mapping[Identity, int], previous: Advised) -> Before:
+    """What there is of a workload: of one with shares, in all its parts. Their records have the replicas of all."""
+    whole = parts[0].draft.whole
+    last = previous.allotted.get(whole)
+    recorded = next((each.recorded for each in parts if each.recorded is not None), None)
+    pods = sum(running.get(each.draft.identity, 0) for each in parts)
+    return Before(recorded, max(pods, parts[0].leaving), last.outlook if last is not None else None)
+
+
 def _freer(needs: Iterable[WorkloadNeed], before: Iterable[WorkloadNeed]) -> bool:
     """Whether more may be moved than at the plan before: then what had no place is searched for once more."""
 
@@ -149,13 +164,16 @@ def _running(seen: ClusterSeen) -> dict[Identity, int]:
 
 
 def _replicas(draft: Draft, allotted: Allotted | None, running: int) -> int:
-    """How many are to have a place: what is stated or planned; of an autoscaler's, those that run and are to."""
-    if draft.replicas is not None:
-        return draft.replicas
+    """How many are to have a place: what is stated or planned; of an autoscaler's, those that run and are to. Of a
+    part, its share."""
     planned = allotted.replicas or 0 if allotted is not None else 0
-    if draft.scale is not None and draft.scale.query is None:
-        return min(max(draft.scale.min, planned, running), draft.scale.max)
-    return planned
+    count, scale = planned if draft.replicas is None else draft.replicas, draft.scale
+    if draft.portion is not None:
+        count = draft.portion.of(count)
+        scale = draft.portion.scale(scale) if scale is not None else None
+    if draft.replicas is None and scale is not None and scale.query is None:
+        return min(max(scale.min, count, running), scale.max)
+    return count
 
 
 def _allowed(need: WorkloadNeed, zones: frozenset[str]) -> frozenset[str]:

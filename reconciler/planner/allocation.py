@@ -57,11 +57,11 @@ def allot(
 
     `spares` is how many replicas its profile would have where nothing else says how many (`spread_over`).
     """
-    used = usage.containers.get(draft.identity, {}).get(draft.identity.name)
+    used = usage.containers.get(draft.whole, {}).get(draft.whole.name)
     ways, choices = _weighed(draft, used, rules, policy)
     free = draft.replicas is None and draft.scale is None
     query = draft.scale.query if draft.scale is not None else None
-    demand = usage.demand.get(draft.identity)
+    demand = usage.demand.get(draft.whole)
     if demand is not None and demand.query != (query or ""):  # what was measured before the spec changed
         demand = None
     most = demand.highest if free and demand is not None else None
@@ -77,7 +77,7 @@ def allot(
         demand,
         carrying,
         bounds,
-        lacking=usage.lacking.get(draft.identity, ""),
+        lacking=usage.lacking.get(draft.whole, ""),
         start=rules.start,
         policy=policy,
         now=now,
@@ -99,7 +99,7 @@ def requesting(draft: Draft, requests: Mapping[str, str]) -> Mapping[str, Any]:
     spec = draft.template["spec"]
     containers = []
     for container in spec["containers"]:
-        if container["name"] == draft.identity.name:
+        if container["name"] == draft.whole.name:
             resources = container.get("resources") or {}
             stated = resources.get("requests") or {}
             container = {**container, "resources": {**resources, "requests": {**requests, **stated}}}
@@ -235,6 +235,6 @@ def _amount(text: str | None) -> float | None:
 
 def _limits(draft: Draft) -> Mapping[str, Any]:
     for container in draft.template["spec"].get("containers") or ():
-        if container.get("name") == draft.identity.name:
+        if container.get("name") == draft.whole.name:
             return (container.get("resources") or {}).get("limits") or {}
     return {}

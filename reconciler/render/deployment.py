@@ -4,11 +4,14 @@ The selector names the workload and `reconciler.dev/variant: stable` (rule 9): s
 to be the same workload in another variant. Services and disruption budgets select every variant.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from reconciler.kube.names import Identity
 from reconciler.model.filled import REPLICAS
 from reconciler.model.manifest import LABEL_VARIANT
+from reconciler.model.planning import LABEL_POOL
+from reconciler.model.shares import Portion
 from reconciler.model.spec import DeploymentSpec, Document, Rollout
 from reconciler.render.autoscaler import autoscaler
 from reconciler.render.claim import claim
@@ -31,44 +34,67 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
     """All objects of one Deployment document.
 
     No number of replicas is rendered where an autoscaler owns it, and no disruption budget where the
-    source has one for these pods: two of them would block every eviction. Raises Refusal.
+    source has one for these pods: two of them would block every eviction. With shares there are a Deployment and an
+    autoscaler for each pool; all else there is once, for all pods. Raises Refusal.
     """
     pods = {_LABEL_NAME: document.identity.name}
-    labels = pod_labels(document.identity)
-    body: dict[str, Any] = {
-        "selector": {"matchLabels": labels},
-        "template": pod_template(document, spec, resolver, labels, view),
-        **_rollout(spec.rollout or Rollout()),
-    }
-    scaler = spec.scale if spec.scale is not None and spec.scale.query is None else None
-    if spec.scale is not None and view.scaled:
-        hint = "leave `scale` out, or that HorizontalPodAutoscaler"
-        raise Refusal("two-autoscalers", "spec.scale", "another autoscaler of the source scales it too", hint=hint)
-    planned = view.record.replicas if view.record is not None else None
-    count = spec.replicas if spec.replicas is not None else planned
-    if count is not None and not view.scaled and scaler is None:
-        body["replicas"] = count
-    metadata = metadata_of(document.identity, pods, view.record)
-    workload = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
-    open_ = spec.replicas is None and "replicas" in body
-    made = [Part(workload, main=True, planned=(REPLICAS,) if open_ else ())]
+    if view.scaled and (spec.scale is not None or view.parts):
+        field, what = ("spec.placement.shares", "shares") if view.parts else ("spec.scale", "`scale`")
+        hint = f"leave {what} out, or that HorizontalPodAutoscaler"
+        raise Refusal("two-autoscalers", field, "another autoscaler of the source scales it too", hint=hint)
+    made = [part for own in view.parts or (view,) for part in _workload(document, spec, resolver, own)]
+    open_ = any(part.planned for part in made)
     made += [Part(claim(document.identity, v["name"], v["claim"])) for v in spec.volumes if "claim" in v]
     if (files := config_map(document)) is not None:
         made.append(Part(files))
     if spec.expose:
         made.append(Part(service(document.identity, spec.expose, pods)))
         made += [Part(obj) for obj in ingresses(document.identity, spec.expose)]
-    if scaler is not None:
-        made.append(Part(autoscaler(document.identity, scaler, floor=planned)))
     # One for a planned number, too, whatever it is: it lets one pod go, so it never keeps a node from being drained.
     if (_least(spec) >= 2 or (open_ and spec.scale is None)) and not view.guarded:
         made.append(Part(disruption_budget(document.identity, pods)))
     return made
 
 
-def pod_labels(identity: Identity) -> dict[str, str]:
-    """The labels that the stable pods of a Deployment document have, and its selector asks for."""
-    return {_LABEL_NAME: identity.name, LABEL_VARIANT: "stable"}
+def _workload(document: Document, spec: DeploymentSpec, resolver: Resolver, view: View) -> Iterator[Part]:
+    """The object with the pods, and its autoscaler. With shares, those of one pool."""
+    portion = view.portion
+    labels = pod_labels(document.identity, portion)
+    body: dict[str, Any] = {
+        "selector": {"matchLabels": labels},
+        "template": pod_template(document, spec, resolver, labels, view),
+        **_rollout(spec.rollout or Rollout()),
+    }
+    scaler = spec.scale if spec.scale is not None and spec.scale.query is None else None
+    planned = view.record.replicas if view.record is not None else None
+    count = spec.replicas if spec.replicas is not None else planned
+    if portion is not None:
+        count = portion.of(count) if count is not None else None
+        planned = portion.of(planned) if planned is not None else None
+        scaler = portion.scale(scaler) if scaler is not None else None
+    if count is not None and not view.scaled and scaler is None:
+        body["replicas"] = count
+    identity = object_of(document.identity, portion)
+    shown = {name: value for name, value in labels.items() if name != LABEL_VARIANT}
+    metadata = metadata_of(identity, shown, view.record)
+    obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
+    open_ = spec.replicas is None and "replicas" in body
+    yield Part(obj, main=True, planned=(REPLICAS,) if open_ else (), portion=portion)
+    if scaler is not None:
+        yield Part(autoscaler(identity, scaler, floor=planned))
+
+
+def object_of(document: Identity, portion: Portion | None = None) -> Identity:
+    """The object with the pods of a Deployment document, or of a part of it."""
+    named = document if portion is None else portion.identity
+    return Identity("apps", "Deployment", named.namespace, named.name)
+
+
+def pod_labels(document: Identity, portion: Portion | None = None) -> dict[str, str]:
+    """The labels that the stable pods of a Deployment document have, and its selector asks for. Those of its parts
+    have their pool too, so that no two of them select the same pods."""
+    pool = {} if portion is None else {LABEL_POOL: portion.pool}
+    return {_LABEL_NAME: document.name, LABEL_VARIANT: "stable", **pool}
 
 
 def _least(spec: DeploymentSpec) -> int:

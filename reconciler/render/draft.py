@@ -4,17 +4,17 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.filled import Draft
+from reconciler.model.filled import NOTHING, Draft
 from reconciler.model.image import Pinned, Unknown
 from reconciler.model.manifest import LABEL_TASK
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs, TaskSpec
-from reconciler.render.deployment import AROUND, pod_labels
+from reconciler.render.deployment import AROUND, object_of, pod_labels
 from reconciler.render.fingerprint import fingerprint
 from reconciler.render.image import Resolver, images, stands
 from reconciler.render.pod import pod_template
 from reconciler.render.refusal import Refusal
-from reconciler.render.surroundings import Pools, pool
+from reconciler.render.surroundings import Pools, views
 from reconciler.render.task import job_name, task_hash
 from reconciler.render.view import View
 
@@ -26,7 +26,7 @@ class Drafter:
     """Of one source's revisions, one after the other: only documents that changed are drafted anew."""
 
     def __init__(self) -> None:
-        self._drafts: dict[Identity, tuple[str, Mapping[Identity, str | Unknown | None], View, Draft | None]] = {}
+        self._drafts: dict[Identity, tuple[str, Mapping[Identity, str | Unknown | None], View, list[Draft]]] = {}
 
     def drafts(
         self,
@@ -37,7 +37,8 @@ class Drafter:
     ) -> dict[Identity, Draft]:
         """Every Deployment, every Task that is a Job, and every plain Deployment and StatefulSet; of these `only` some.
 
-        Left out: what cannot be rendered, and scheduled Tasks, whose pods come and go. `pinned` as for the Renderer.
+        A Deployment with shares is one for each pool. Left out: what cannot be rendered, and scheduled Tasks, whose
+        pods come and go. `pinned` as for the Renderer.
         """
         around = images(specs) if pinned is None else pinned
         last, self._drafts = self._drafts, {}
@@ -45,7 +46,7 @@ class Drafter:
             document = specs.documents[identity]
             spec = document.spec
             if isinstance(spec, DeploymentSpec | TaskSpec):
-                view = View(pool=pool(spec, pools))
+                view = views(identity, spec, pools, NOTHING)
             elif isinstance(spec, ObjectSpec) and identity.group_kind in _PLAIN:
                 view = View()
             else:
@@ -58,34 +59,32 @@ class Drafter:
                 or not all(stands(found, around.get(image)) for image, found in known[1].items())
             ):
                 resolver = Resolver(around, identity.namespace)
-                known = (document.digest, resolver.read, view, _draft(document, resolver, view))
+                found = [_draft(document, resolver, each) for each in view.parts or (view,)]
+                known = (document.digest, resolver.read, view, [draft for draft in found if draft is not None])
             self._drafts[identity] = known
-        return {identity: draft for identity, (*_, draft) in self._drafts.items() if draft is not None}
-
-
-def object_of(deployment: Identity) -> Identity:
-    """The object with the pods of a Deployment document."""
-    return Identity("apps", "Deployment", deployment.namespace, deployment.name)
+        # A part named as another document is: that document keeps its name, and rendering refuses both.
+        parts = {d.identity: d for *_, drafts in self._drafts.values() for d in drafts if d.portion is not None}
+        return parts | {d.identity: d for *_, drafts in self._drafts.values() for d in drafts if d.portion is None}
 
 
 def _draft(document: Document, resolver: Resolver, view: View) -> Draft | None:
-    identity, spec = document.identity, document.spec
+    identity, spec, portion = document.identity, document.spec, view.portion
     if isinstance(spec, ObjectSpec):
         return _plain(identity, spec.object.get("spec"))
     if not isinstance(spec, DeploymentSpec | TaskSpec) or getattr(spec, "run", "") == "schedule":
         return None
-    labels = pod_labels(identity) if isinstance(spec, DeploymentSpec) else {LABEL_TASK: identity.name}
+    labels = pod_labels(identity, portion) if isinstance(spec, DeploymentSpec) else {LABEL_TASK: identity.name}
     try:
         template = pod_template(document, spec, resolver, labels, view)
     except Refusal:
         return None
     if isinstance(spec, DeploymentSpec):
-        workload, stated = object_of(identity), fingerprint(document, spec, resolver, AROUND)
+        workload, stated = object_of(identity, portion), fingerprint(document, spec, resolver, AROUND)
     else:
         workload = Identity("batch", "Job", identity.namespace, job_name(document, spec, resolver))
         stated = task_hash(document, spec, resolver)
     return Draft(
-        identity=identity,
+        identity=identity if portion is None else portion.identity,
         workload=workload,
         template=template,
         hash=stated,
@@ -94,6 +93,7 @@ def _draft(document: Document, resolver: Resolver, view: View) -> Draft | None:
         requests=frozenset((spec.resources or {}).get("requests") or {}),
         spread=bool(template["spec"].get("topologySpreadConstraints")),
         weighs=spec.planner if spec.planner != _NO_WORD else None,
+        portion=portion,
     )
 
 

@@ -15,6 +15,8 @@ def fingerprint(
     """64 hexadecimal digits over the document's name, its spec as stated apart from the fields `around` the pods, its
     mounted files and its resolved images."""
     stated = {name: value for name, value in msgspec.to_builtins(workload).items() if name not in around}
+    if stated.get("placement", {}).pop("shares", None) and not stated["placement"]:  # how many are where, as `replicas`
+        del stated["placement"]
     images = {
         name: resolver.resolve(name)
         for name in (

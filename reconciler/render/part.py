@@ -2,11 +2,13 @@
 
 from typing import Any, NamedTuple
 
+from reconciler.model.shares import Portion
+
 
 class Part(NamedTuple):
     """`main` parts are what others mean when they depend on the document, and what waits for its `dependsOn`.
 
-    `once`, `suspended` and `planned` are the Manifest's.
+    `once`, `suspended`, `planned` and `portion` are the Manifest's.
     """
 
     object: dict[str, Any]
@@ -14,3 +16,4 @@ class Part(NamedTuple):
     once: bool = False
     suspended: bool = False
     planned: tuple[str, ...] = ()
+    portion: Portion | None = None

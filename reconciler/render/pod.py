@@ -61,7 +61,7 @@ def pod_template(
         "imagePullSecrets": list(workload.image_pull_secrets),
         "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
         "runtimeClassName": workload.runtime_class_name,
-        "nodeSelector": {**_pool(placement, view), **placement.node_selector},
+        "nodeSelector": dict(_selector(placement, view)),
         "tolerations": list(placement.tolerations),
         "affinity": affinity(placement, record.prefer, record.nodes) if record else affinity(placement),
         "topologySpreadConstraints": spread(placement, labels, record.spread if record else ()),
@@ -111,13 +111,24 @@ def _main(document: Document, workload: Workload, resolver: Resolver, requests: 
     }
 
 
-def _pool(placement: Placement, view: View) -> Mapping[str, str]:
-    if placement.pool is None:
-        return {}
+def _selector(placement: Placement, view: View) -> Mapping[str, str]:
+    """Labels that a node must have: those of the pool, and those that are stated."""
+    name = view.portion.pool if view.portion is not None else placement.pool
+    if name is None:
+        return placement.node_selector
     if view.pool is None:
+        field = "pool" if view.portion is None else "shares"
         hint = "the daemon's configuration names the pools: planner.pools"
-        raise Refusal("unknown-pool", "spec.placement.pool", f'there is no pool "{placement.pool}"', hint=hint)
-    return view.pool
+        raise Refusal("unknown-pool", f"spec.placement.{field}", f'there is no pool "{name}"', hint=hint)
+    made = {**view.pool, **placement.node_selector}
+    if view.portion is not None and not view.pool.items() <= made.items():
+        message = f'it leads away from the pool "{name}", whose nodes are {_shown(view.pool)}'
+        raise Refusal("pool-contradicted", "spec.placement.nodeSelector", message, hint="leave the label to the shares")
+    return made
+
+
+def _shown(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
 
 
 def _refuse_one_name_twice(names: list[str]) -> None:

@@ -106,6 +106,7 @@ def render_document(document: Document, view: View, around: Surroundings, settin
                 once=part.once,
                 suspended=part.suspended,
                 planned=part.planned,
+                portion=part.portion,
             )
             defines = defined_kind(obj) if identity.group_kind == DEFINITION else None
             made.append(Made(manifest, part.main, defines, manifest))

@@ -29,6 +29,8 @@ _POD: Final = (
     (f"spec.volumes[name={VOLUME}]", "spec.files"),
     ("spec.volumes", "spec.volumes"),
     ("spec.nodeSelector", "spec.placement.nodeSelector"),
+    ("spec.nodeSelector", "spec.placement.pool"),
+    ("spec.nodeSelector", "spec.placement.shares"),
     ("spec.tolerations", "spec.placement.tolerations"),
     ("spec.affinity", "spec.placement.zones"),
     ("spec.topologySpreadConstraints", "spec.placement.spread"),

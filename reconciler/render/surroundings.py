@@ -8,8 +8,9 @@ from reconciler.kube.selector import LabelSelector
 from reconciler.model.filled import Filling
 from reconciler.model.image import Pinned
 from reconciler.model.planning import LABEL_POOL
+from reconciler.model.shares import portions
 from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs, TaskSpec
-from reconciler.render.deployment import pod_labels
+from reconciler.render.deployment import object_of, pod_labels
 from reconciler.render.image import images
 from reconciler.render.passthrough import SCALABLE
 from reconciler.render.references import scale_target
@@ -23,15 +24,20 @@ _PLAIN: Final = View()
 Pools = Mapping[str, Mapping[str, str]]  # by name: the labels of its nodes
 
 
-def pool(workload: DeploymentSpec | TaskSpec, pools: Pools) -> Mapping[str, str] | None:
-    """The labels of the pool that `workload` names; None where it names none, or one that does not exist.
-
-    Where no pool is configured, the nodes of one carry its name as a label.
-    """
+def views(identity: Identity, workload: DeploymentSpec | TaskSpec, pools: Pools, filling: Filling) -> View:
+    """What a document reads of the pools and of what was filled in. A workload with shares has a part for each pool."""
+    parts = portions(identity, workload) if isinstance(workload, DeploymentSpec) else ()
+    if parts:
+        return View(
+            parts=tuple(View(record=filling.get(p.identity), pool=_labels(p.pool, pools), portion=p) for p in parts)
+        )
     name = workload.placement.pool if workload.placement is not None else None
-    if name is None:
-        return None
-    return pools.get(name) if pools else {LABEL_POOL: name}
+    return View(record=filling.get(identity), pool=None if name is None else _labels(name, pools))
+
+
+def _labels(pool: str, pools: Pools) -> Mapping[str, str] | None:
+    """Of the nodes of a pool; None where it does not exist. Where none is configured, nodes carry a pool's name."""
+    return pools.get(pool) if pools else {LABEL_POOL: pool}
 
 
 def _selector(budget: Mapping[str, Any]) -> LabelSelector | None:
@@ -66,14 +72,15 @@ class Surroundings:
         """What surrounds `document`: a part of the key under which its rendering is cached."""
         identity = document.identity
         if isinstance(document.spec, DeploymentSpec):
-            return View(
-                scaled=Identity("apps", "Deployment", identity.namespace, identity.name) in self._scaled,
-                guarded=any(s.matches(pod_labels(identity)) for s in self._budgets.get(identity.namespace, ())),
-                record=self._filling.get(identity),
-                pool=pool(document.spec, self._pools),
+            view = views(identity, document.spec, self._pools, self._filling)
+            whose = [each.portion for each in view.parts or (view,)]
+            budgets = self._budgets.get(identity.namespace, ())
+            return view._replace(
+                scaled=any(object_of(identity, portion) in self._scaled for portion in whose),
+                guarded=any(s.matches(pod_labels(identity, portion)) for s in budgets for portion in whose),
             )
         if isinstance(document.spec, TaskSpec):
-            return View(record=self._filling.get(identity), pool=pool(document.spec, self._pools))
+            return views(identity, document.spec, self._pools, self._filling)
         if self._scaled and identity in self._scaled and identity.group_kind in SCALABLE:
             return View(scaled=True)
         return _PLAIN

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from reconciler.model.filled import Record
+from reconciler.model.shares import Portion
 
 
 class View(NamedTuple):
@@ -13,3 +14,5 @@ class View(NamedTuple):
     guarded: bool = False  # a PodDisruptionBudget of the source selects its pods
     record: Record | None = None  # what a plan filled in
     pool: Mapping[str, str] | None = None  # labels of the pool that it names, if there is such a pool
+    portion: Portion | None = None  # of a workload with shares, the one that this is the view of
+    parts: tuple["View", ...] = ()  # of a workload with shares: one for each pool

@@ -34,14 +34,14 @@ async def measure(prometheus: Prometheus, namespaces: Iterable[str], at: datetim
     )
 
 
-def past_of(workload: Identity) -> str | None:
-    """The cores that all pods of a Deployment use together, also of those that are gone; None for other workloads."""
-    if (workload.group, workload.kind) != ("apps", "Deployment"):
+def past_of(*workloads: Identity) -> str | None:
+    """The cores that all pods of a Deployment, or of several of one namespace, use together, also of those that are
+    gone; None for other workloads."""
+    if not workloads or any((each.group, each.kind) != ("apps", "Deployment") for each in workloads):
         return None
-    name = workload.name.replace(".", "[.]")
-    which = (
-        f'container!="", container!="POD", namespace="{workload.namespace}", pod=~"{name}-{_HASH}{{1,10}}-{_HASH}{{5}}"'
-    )
+    names = "|".join(sorted(each.name.replace(".", "[.]") for each in workloads))
+    name, namespace = names if len(workloads) == 1 else f"({names})", workloads[0].namespace
+    which = f'container!="", container!="POD", namespace="{namespace}", pod=~"{name}-{_HASH}{{1,10}}-{_HASH}{{5}}"'
     return f"sum({_CPU % which})"
 
 

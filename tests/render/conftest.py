@@ -14,6 +14,7 @@ from reconciler.clock import LoopClock, SystemClock
 from reconciler.http.transport import Request
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.openapi import catalog
+from reconciler.model.filled import NOTHING, Filling
 from reconciler.model.manifest import DriftMode, Manifest, Manifests, Owner
 from reconciler.model.snapshot import Revision
 from reconciler.model.spec import (
@@ -161,10 +162,12 @@ def manifests() -> Callable[..., Manifests]:
 
 @pytest.fixture(scope="session")
 def render() -> Callable[..., Rendered]:
-    """`render(text, files=…, quarantined=…, pools=…)`."""
+    """`render(text, files=…, quarantined=…, pools=…, filling=…)`."""
 
-    def rendered(text: str, *, pools: Pools = MappingProxyType({}), **options: Any) -> Rendered:
-        return Rendered(render_specs(specs_of(text, **options), pools=pools))
+    def rendered(
+        text: str, *, pools: Pools = MappingProxyType({}), filling: Filling = NOTHING, **options: Any
+    ) -> Rendered:
+        return Rendered(render_specs(specs_of(text, **options), filling=filling, pools=pools))
 
     return rendered
 

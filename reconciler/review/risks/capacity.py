@@ -15,12 +15,12 @@ def find(case: Case) -> Iterator[Risk]:
     """Workloads that ask for more than the largest node has, and those that the planner finds no place for."""
     if case.unplaced:  # the merge may push aside what it does not touch
         for manifest in case.head.values():
-            why = case.unplaced.get(manifest.spec)
+            why = case.unplaced.get(manifest.planned_as)
             if why and pod_spec(manifest.identity.group_kind, manifest.object) is not None:
                 yield risk(RiskCode.NO_ROOM, manifest, why)
     for manifest, _before in case.touched():
         spec = pod_spec(manifest.identity.group_kind, manifest.object)
-        if spec is None or not case.nodes or manifest.spec in case.unplaced:
+        if spec is None or not case.nodes or manifest.planned_as in case.unplaced:
             continue
         try:
             asked = requested(spec)

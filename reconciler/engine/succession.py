@@ -1,0 +1,124 @@
+"""Where a document makes other Deployments than before: one for each pool instead of one, or the other way round.
+
+The pods of the old ones run until the new ones are ready, and where nobody states how many there are to be, the new
+ones begin with as many as there were.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import replace
+from typing import Final, Protocol
+
+from reconciler.engine.readiness import ready
+from reconciler.kube.names import GroupKind, Identity
+from reconciler.model.change import Action, Change, Live
+from reconciler.model.manifest import ANNOTATION_SPEC, Manifest
+from reconciler.model.spec import GROUP
+
+_DEPLOYMENT: Final = GroupKind("apps", "Deployment")
+
+
+class Owned(Protocol):
+    """What there is of a source: reconciler.cluster.cache.LiveCache."""
+
+    def marked(self, source: str) -> list[Identity]: ...
+
+    def get(self, identity: Identity) -> Live | None: ...
+
+
+class Succession:
+    """Of one revision of `source`: `heirs` are the Deployments that each document makes, `stated` all that is there to
+    stay."""
+
+    def __init__(
+        self, heirs: Mapping[Identity, Collection[Identity]], stated: Container[Identity], cache: Owned, source: str
+    ) -> None:
+        self._cache = cache
+        self._heirs: dict[str, Collection[Identity]] = {}  # by document, as the annotation writes it
+        self._leaving: dict[str, list[Live]] = defaultdict(list)
+        gone = [i for i in cache.marked(source) if i.group_kind == _DEPLOYMENT and i not in stated]
+        if gone:
+            self._heirs = {str(document): made for document, made in heirs.items()}
+        for live in filter(None, map(cache.get, gone)):
+            if (document := live.annotations.get(ANNOTATION_SPEC, "")) in self._heirs:
+                self._leaving[document].append(live)
+
+    @classmethod
+    def of(cls, manifests: Mapping[Identity, Manifest], cache: Owned, source: str) -> "Succession":
+        """From what is rendered."""
+        heirs: dict[Identity, list[Identity]] = defaultdict(list)
+        for identity, manifest in manifests.items():
+            if manifest.spec.group == GROUP and identity.group_kind == _DEPLOYMENT:
+                heirs[manifest.spec].append(identity)
+        return cls(heirs, manifests, cache, source)
+
+    @property
+    def leaving(self) -> frozenset[Identity]:
+        """All that is replaced."""
+        return frozenset(live.identity for each in self._leaving.values() for live in each)
+
+    def pods(self, document: Identity) -> int:
+        """How many pods those have that are replaced by what `document` makes."""
+        return sum(map(_pods, self._leaving.get(str(document), ())))
+
+    def eased(self, changes: Iterable[Change]) -> list[Change]:
+        """`changes`, so that no pod is missed: a part that is to have fewer pods waits for those that get more, and an
+        object that is created without a number of pods begins with its part of those that there are. From then on the
+        number is its autoscaler's, or anybody's (rule 6)."""
+        found = [self._begun(change) for change in changes]
+        growing: dict[Identity, list[Identity]] = defaultdict(list)
+        for change in found:
+            if change.manifest is not None and change.manifest.portion is not None and _more(change) > 0:
+                growing[change.manifest.spec].append(change.identity)
+        return [self._after(change, growing) for change in found] if growing else found
+
+    def waiting(self, changes: Iterable[Change]) -> dict[Identity, str]:
+        """Objects that are to stay, and why: what replaces them is about to change, or is not ready."""
+        changing = {change.identity for change in changes}
+        found: dict[Identity, str] = {}
+        for document, leaving in self._leaving.items():
+            unready = [i for i in self._heirs[document] if i in changing or not ready(self._cache.get(i)).ready]
+            if unready:
+                names = ", ".join(i.name for i in sorted(unready))
+                found |= {live.identity: f"runs until what replaces it is ready: {names}" for live in leaving}
+        return found
+
+    def _begun(self, change: Change) -> Change:
+        manifest = change.manifest
+        if manifest is None or change.action is not Action.CREATE or manifest.identity.group_kind != _DEPLOYMENT:
+            return change
+        spec = manifest.object["spec"]
+        if not (total := self.pods(manifest.spec)) or "replicas" in spec:
+            return change
+        # What a pass that was cut short has begun already is counted twice: better than too few.
+        total += sum(_pods(live) for i in self._heirs[str(manifest.spec)] if (live := self._cache.get(i)) is not None)
+        handed = {
+            "apiVersion": manifest.gvk.api_version,
+            "kind": manifest.gvk.kind,
+            "metadata": {"name": manifest.identity.name, "namespace": manifest.identity.namespace},
+            "spec": {"replicas": total if manifest.portion is None else manifest.portion.of(total)},
+        }
+        return replace(change, handover=handed)
+
+    @staticmethod
+    def _after(change: Change, growing: Mapping[Identity, Iterable[Identity]]) -> Change:
+        manifest = change.manifest
+        if manifest is None or manifest.portion is None or _more(change) >= 0:
+            return change
+        return replace(change, manifest=replace(manifest, after=(*manifest.after, *growing.get(manifest.spec, ()))))
+
+
+def _more(change: Change) -> int:
+    """How many pods more there will be; 1 where the object is new."""
+    if change.action is Action.CREATE:
+        return 1
+    for field in change.fields:
+        if field.path == "spec.replicas" and isinstance(field.before, int) and isinstance(field.after, int):
+            return field.after - field.before
+    return 0
+
+
+def _pods(live: Live) -> int:
+    """How many there are to be."""
+    count = (live.object.get("spec") or {}).get("replicas")
+    return count if isinstance(count, int) else 1
