@@ -9,6 +9,8 @@ from reconciler.cli.arguments import Verbs, cluster_flags, name, paths_flag
 from reconciler.cli.exits import OK
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from reconciler.cli.session import Session
     from reconciler.kube.names import GroupKind
     from reconciler.model.change import Live
@@ -36,39 +38,44 @@ def explain(args: argparse.Namespace) -> int:
 
 
 async def _explain(args: argparse.Namespace) -> int:
-    from reconciler.cli.planned import about
     from reconciler.cli.session import session
-    from reconciler.cli.show import out, when
+    from reconciler.cli.show import out
+
+    async with session(args) as it:
+        for number, live in enumerate(await _find(it, args)):
+            out("\n".join([*([""] if number else []), *[line async for line in _told(it, args, live)]]))
+    return OK
+
+
+async def _told(it: "Session", args: argparse.Namespace, live: "Live") -> "AsyncIterator[str]":
+    """All that is known of one object, in lines."""
+    from reconciler.cli.planned import about
+    from reconciler.cli.show import when
     from reconciler.cluster.health.assess import assess
     from reconciler.model.manifest import ANNOTATION_SPEC
     from reconciler.model.ownership import mark, origin_path
 
-    async with session(args) as it:
-        live = await _find(it, args)
-        health = assess(live.object, it.clock.now())
-        out(f"{live.identity} is {health.status}{f': {health.message}' if health.message else ''}")
-        for owner in live.metadata.get("ownerReferences") or ():
-            out(f"  made by a controller for {owner.get('kind')}/{owner.get('name')}")
-        claimed = mark(live)
-        if claimed is None:
-            out("  not managed by reconciler: nothing in Git states it")
-        else:
-            made_by = live.annotations.get(ANNOTATION_SPEC) or str(live.identity)
-            out(f"  owned by source {claimed.owner.source} of install {claimed.owner.install}")
-            out(f"  stated by {made_by} in {origin_path(live)}")
-            state = await it.state(claimed.owner.source)
-            if done := state.applied:
-                out(f"  the source is at {done.commit[:12] or 'a folder'}, applied {when(done.time)}")
-            if args.repo:
-                commit = state.applied.commit if state.applied else None
-                out(f"  {await _blame(args, claimed.owner.source, made_by, commit)}")
-                for line in await _drift(it, args, claimed.owner.source, live):
-                    out(f"  {line}")
-        for line in _managers(live.metadata):
-            out(f"  {line}")
-        for line in await about(it, live, claimed is not None):
-            out(f"  {line}")
-    return OK
+    health = assess(live.object, it.clock.now())
+    yield f"{live.identity} is {health.status}{f': {health.message}' if health.message else ''}"
+    for owner in live.metadata.get("ownerReferences") or ():
+        yield f"  made by a controller for {owner.get('kind')}/{owner.get('name')}"
+    claimed = mark(live)
+    if claimed is None:
+        yield "  not managed by reconciler: nothing in Git states it"
+    else:
+        made_by = live.annotations.get(ANNOTATION_SPEC) or str(live.identity)
+        yield f"  owned by source {claimed.owner.source} of install {claimed.owner.install}"
+        yield f"  stated by {made_by} in {origin_path(live)}"
+        state = await it.state(claimed.owner.source)
+        if done := state.applied:
+            yield f"  the source is at {done.commit[:12] or 'a folder'}, applied {when(done.time)}"
+        if args.repo:
+            commit = state.applied.commit if state.applied else None
+            yield f"  {await _blame(args, claimed.owner.source, made_by, commit)}"
+            for line in await _drift(it, args, claimed.owner.source, live):
+                yield f"  {line}"
+    for line in (*_managers(live.metadata), *await about(it, live, claimed is not None)):
+        yield f"  {line}"
 
 
 async def _drift(it: "Session", args: argparse.Namespace, source: str, live: "Live") -> list[str]:
@@ -91,41 +98,40 @@ async def _drift(it: "Session", args: argparse.Namespace, source: str, live: "Li
         return []
 
 
-async def _find(it: "Session", args: argparse.Namespace) -> "Live":
+async def _find(it: "Session", args: argparse.Namespace) -> "list[Live]":
+    """What is meant: one object; of a Task its newest Job, or its CronJob; of a Deployment in shares all its parts."""
     from reconciler.errors import ConfigError
-    from reconciler.kube.names import Identity
+    from reconciler.kube.names import GroupKind, Identity
 
     parts = args.object.split("/")
     if len(parts) not in (2, 3) or not all(parts):
         raise ConfigError(f"{args.object!r} names no object", hint="write KIND/NAME or KIND/NAMESPACE/NAME")
+    hint = "name its namespace: -n NAMESPACE, or KIND/NAMESPACE/NAME"
     if parts[0].lower() in ("task", "tasks"):
-        return await _job(it, parts[1] if len(parts) == 3 else args.namespace, parts[-1])
+        task = f"Task/{parts[1] if len(parts) == 3 else args.namespace}/{parts[-1]}"
+        runs = [live for kind in ("Job", "CronJob") for live in await _made_by(it, GroupKind("batch", kind), task)]
+        if not runs:
+            raise ConfigError(f"no Job of {task} is there", hint=hint)
+        return [max(runs, key=lambda live: str(live.metadata.get("creationTimestamp")))]
     await it.cluster.discovery.refresh()
     kind = _kind(it, parts[0])
     namespaced = it.cluster.discovery.resources[kind].namespaced
     namespace = (parts[1] if len(parts) == 3 else args.namespace) if namespaced else ""
     identity = Identity(kind.group, kind.kind, namespace, parts[-1])
-    if (live := await it.cluster.get(identity)) is None:
-        raise ConfigError(f"there is no {identity}", hint="name its namespace: -n NAMESPACE, or KIND/NAMESPACE/NAME")
-    return live
+    if (live := await it.cluster.get(identity)) is not None:
+        return [live]
+    if kind == GroupKind("apps", "Deployment") and (found := await _made_by(it, kind, str(identity))):
+        return found
+    raise ConfigError(f"there is no {identity}", hint=hint)
 
 
-async def _job(it: "Session", namespace: str, name: str) -> "Live":
-    """The newest Job of a Task, or its CronJob."""
-    from reconciler.errors import ConfigError
-    from reconciler.kube.names import GroupKind
+async def _made_by(it: "Session", kind: "GroupKind", document: str) -> "list[Live]":
+    """The objects of a kind that a document made, in its namespace, by name."""
     from reconciler.model.manifest import ANNOTATION_SPEC
 
-    task = f"Task/{namespace}/{name}"
-    found = [
-        live
-        for kind in ("Job", "CronJob")
-        for live in await it.cluster.list(GroupKind("batch", kind), namespace)
-        if live.annotations.get(ANNOTATION_SPEC) == task
-    ]
-    if not found:
-        raise ConfigError(f"no Job of {task} is there", hint="name its namespace: -n NAMESPACE, or task/NAMESPACE/NAME")
-    return max(found, key=lambda live: str(live.metadata.get("creationTimestamp")))
+    listed = await it.cluster.list(kind, document.split("/")[1])
+    found = [live for live in listed if live.annotations.get(ANNOTATION_SPEC) == document]
+    return sorted(found, key=lambda live: live.identity)
 
 
 def _kind(it: "Session", word: str) -> "GroupKind":

@@ -26,11 +26,8 @@ def foreseen(
     nothing.
     """
     every = {change.identity: change for change in changes}
-    waits = {
-        identity: [other for other in (*stated.depends_on, *stated.after) if other in every]
-        for identity, change in every.items()
-        if change.action in WRITES and (stated := change.manifest or manifests[identity])
-    }
+    writes = {i: change.manifest or manifests[i] for i, change in every.items() if change.action in WRITES}
+    waits = {i: [o for o in (*stated.depends_on, *stated.after) if o in every] for i, stated in writes.items()}
     pending = {identity: [other for other in others if other in waits] for identity, others in waits.items()}
     failed = set(failing)
     for loop in cycles(pending):

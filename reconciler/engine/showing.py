@@ -31,7 +31,8 @@ def known(made: Made, records: Records) -> Mapping[Identity, Known]:
             record = pending = None
             if draft.plannable:
                 record, pending = records.settled(draft, made.advised.records.get(identity), planning=True)
-            found[identity] = Known(draft.workload, source, record, pending, made.advised.allotted.get(identity))
+            allotted = made.advised.allotted.get(identity)
+            found[identity] = Known(draft.workload, source, record, pending, allotted, draft.portion)
     return found
 
 

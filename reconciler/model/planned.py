@@ -94,9 +94,19 @@ class Waiting(_Shown, frozen=True):
     fix: str
 
 
+class PartOf(_Shown, frozen=True):
+    """What share of its document's pods a workload has, in percent, and in which pool, where it has to be."""
+
+    pool: str
+    percent: int
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.percent} %"
+
+
 class PlannedWorkload(_Shown, frozen=True):
     """One workload. `group`, `kind`, `namespace` and `name` are the object's that has the pods, `document` says which
-    document of `source` states it.
+    document of `source` states it; with `part` it states others too.
 
     `replicas` were asked for; `amounts` has what the plan chose, by "replicas" and resource. `profile` ("": none) and
     `weights` are what its spec says of how to weigh. `template` is what lies in the object, None where nothing is on
@@ -118,6 +128,12 @@ class PlannedWorkload(_Shown, frozen=True):
     unplaced: Waiting | None = None
     template: Template | None = None
     pending: Template | None = None
+    part: PartOf | None = None
+
+    @property
+    def title(self) -> str:
+        """For people: no other workload is called so."""
+        return f"{self.document} in {self.part.pool}" if self.part is not None else self.document
 
     @property
     def identity(self) -> Identity:

@@ -12,6 +12,7 @@ from reconciler.model.plan import Candidate, Choice, Decision, Option, Plan
 from reconciler.model.planned import (
     VERSION,
     Amount,
+    PartOf,
     PlacedShare,
     PlannedCluster,
     PlannedWorkload,
@@ -23,6 +24,7 @@ from reconciler.model.planned import (
 )
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool, WorkloadNeed
+from reconciler.model.shares import Portion
 from reconciler.planner.loads import requested
 from reconciler.planner.snapshot import ClusterView
 
@@ -36,13 +38,14 @@ _NOTES: Final = 50  # that are shown
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a workload beside its plan: the object `workload` with its pods, which `source` states it, what
-    is on `record` and what is `pending`."""
+    is on `record` and what is `pending`; `portion` where it is a part of what its document states."""
 
     workload: Identity
     source: str = ""
     record: Record | None = None
     pending: Record | None = None
     allotted: "Allotted | None" = None
+    portion: Portion | None = None
 
 
 def shown(
@@ -99,8 +102,9 @@ def template(record: Record) -> Template:
 def _workload(plan: Plan, need: WorkloadNeed, known: Known | None) -> PlannedWorkload:
     known = known or Known(need.identity)
     lack, weighs = plan.unplaced.get(need.identity), need.weighs or _NO_WORD
+    portion = known.portion
     return PlannedWorkload(
-        str(need.identity),
+        str(need.identity if portion is None else portion.document),
         *known.workload,
         source=known.source,
         replicas=need.replicas,
@@ -120,6 +124,7 @@ def _workload(plan: Plan, need: WorkloadNeed, known: Known | None) -> PlannedWor
         unplaced=Waiting(lack.count, lack.constraint.value, lack.reason, lack.fix) if lack is not None else None,
         template=template(known.record) if known.record is not None else None,
         pending=template(known.pending) if known.pending is not None else None,
+        part=PartOf(portion.pool, portion.percent) if portion is not None else None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from reconciler.model.planned import (
+    Amount,
     PlannedCluster,
     PlannedWorkload,
     Share,
@@ -30,11 +31,11 @@ def text(plan: PlannedCluster, *, reasons: bool = False) -> str:
     if plan.workloads:
         lines += ["", *_table(plan)]
     for each in plan.workloads if reasons else ():
-        if chosen := weighs(each) + amounts(each) + pending(each):
-            lines += ["", each.document, *(f"  {line}" for line in chosen)]
+        if found := weighs(each) + amounts(each) + pending(each):
+            lines += ["", each.title, *(f"  {line}" for line in found)]
     for each in plan.workloads:
         if each.unplaced is not None:
-            lines += ["", *unplaced(each.unplaced, f" of {each.document}")]
+            lines += ["", *unplaced(each.unplaced, f" of {each.title}")]
     if plan.moves:
         lines += ["", f"{counted(plan.moves, 'running replica')} would be better elsewhere"]
     lines += [f"note: {note}" for note in plan.notes]
@@ -57,6 +58,9 @@ def unplaced(waiting: Waiting, whose: str = "") -> list[str]:
 def workload(planned: PlannedWorkload) -> list[str]:
     """All that was decided about one workload, and why."""
     lines = [f"{counted(planned.replicas, 'replica')} planned: {places(planned)}"]
+    if planned.part is not None:
+        pool, share = planned.part.pool, planned.part.percent
+        lines.append(f"bound to pool {pool}, whose share of all pods of {planned.document} is {share} %")
     lines += weighs(planned) + amounts(planned)
     if planned.unplaced is not None:
         lines += unplaced(planned.unplaced)
@@ -87,8 +91,14 @@ def recorded(template: Template) -> str:
 
 def amounts(planned: PlannedWorkload) -> list[str]:
     """Each number that was chosen, with its reason."""
+    return [f"{name} {each.amount}: {each.why}" for name, each in chosen(planned)]
+
+
+def chosen(planned: PlannedWorkload) -> list[tuple[str, Amount]]:
+    """Each number that was chosen, by what it is of."""
     found = sorted(planned.amounts.items(), key=lambda item: (item[0] != "replicas", item[0]))
-    return [f"{name} {each.amount}: {each.why}" for name, each in found]
+    names = {"replicas": "replicas of all parts"} if planned.part is not None else {}
+    return [(names.get(name, name), each) for name, each in found]
 
 
 def places(planned: PlannedWorkload) -> str:
@@ -127,7 +137,7 @@ def _table(plan: PlannedCluster) -> Iterator[str]:
     for each in plan.workloads:
         count = sum(place.replicas for place in each.places)
         replicas = str(each.replicas) if count == each.replicas else f"{count} of {each.replicas}"
-        rows.append((each.document, replicas, places(each)))
+        rows.append((each.title, replicas, places(each)))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return (f"{name:{widths[0]}}  {count:{widths[1]}}  {where}" for name, count, where in rows)
 
@@ -147,6 +157,7 @@ def document(plan: PlannedCluster, *, choices: bool = True) -> dict[str, Any]:
         "workloads": [
             {
                 "workload": each.document,
+                **({"part": msgspec.to_builtins(each.part)} if each.part is not None else {}),
                 "replicas": each.replicas,
                 "weighs": {"profile": each.profile or None, "weights": each.weights} if weighs(each) else None,
                 "amounts": {name: {"amount": a.amount, "why": a.why} for name, a in each.amounts.items()},

@@ -123,7 +123,7 @@ def _workloads(plan: PlannedCluster, overall: Overall, number: int) -> Iterator[
             ("Object", names.of(each.identity)),
             ("Replicas", str(each.replicas)),
             ("Where", brief(words.places(each), 300)),
-            ("Chosen", brief(", ".join(f"{name} {chosen.amount}" for name, chosen in each.amounts.items()), 300)),
+            ("Chosen", brief(", ".join(f"{name} {amount.amount}" for name, amount in words.chosen(each)), 300)),
             ("State", _state(each)),
         )
         for each in part.items
