@@ -12,7 +12,6 @@ import numpy as np
 
 from reconciler.model.cluster_view import PodView
 from reconciler.model.plan import Constraint
-from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Standing, standing
 from reconciler.planner.intake import Intake
@@ -104,21 +103,8 @@ class Limits:
     nodes: Bools
 
 
-def holding(kept: Kept, needs: Sequence[WorkloadNeed], reweighed: Bools) -> Ints:
-    """Of each row of `kept.homes`, how many replicas hold their place: nothing that was only planned by other weights,
-    and nothing at all where the pods are made anew."""
-    renewed = np.array([need.renewed for need in needs], np.bool_)
-    if not (renewed.any() or reweighed.any()):
-        return kept.homes.counts
-    workloads = kept.homes.workloads()
-    found: Ints = np.where(reweighed[workloads], kept.running, kept.homes.counts)
-    found[renewed[workloads]] = 0
-    return found
-
-
-def at_once(intake: Intake, groups: Groups, kept: Kept, most: Ints, free: Ints, limits: Limits) -> Bools:
-    """The rows of `kept.homes` that may stay without a closer look, `free` (nodes × resources) being what is left and
-    `most` what holds its place."""
+def at_once(intake: Intake, groups: Groups, kept: Kept, free: Ints, limits: Limits) -> Bools:
+    """The rows of `kept.homes` that may stay without a closer look, `free` (nodes × resources) being what is left."""
     rows, total = kept.homes, len(intake.needs)
     if not len(rows.nodes):
         return np.zeros(0, np.bool_)
@@ -136,20 +122,20 @@ def at_once(intake: Intake, groups: Groups, kept: Kept, most: Ints, free: Ints, 
         # Sums of whole numbers below 2^53: their order does not matter.
         used[:, resource] = np.bincount(rows.nodes, weights=request[:, resource], minlength=len(free))
     roomy = (used <= free).all(axis=1) & ~limits.nodes
-    found: Bools = plain[workloads] & admitted & open_ & roomy[rows.nodes] & (rows.counts == most)
+    found: Bools = plain[workloads] & admitted & open_ & roomy[rows.nodes]
     return found
 
 
-def settle(ledger: Ledger, own: Own, kept: Kept, most: Ints, stayed: Bools) -> None:
+def settle(ledger: Ledger, own: Own, kept: Kept, stayed: Bools) -> None:
     """Looks closer at the rows that have not `stayed` at once, which are in the ledger already; then at the rules.
 
-    What runs goes first, then what was planned; never more stay than are asked for, or than `most` of a row.
+    What runs goes first, then what was planned; never more stay than are asked for.
     """
     rows, workloads = kept.homes, kept.homes.workloads()
     left: dict[int, dict[int, tuple[int, int]]] = {}
     for row in np.flatnonzero(~stayed).tolist():
         workload, node = int(workloads[row]), int(rows.nodes[row])
-        left.setdefault(workload, {})[node] = min(int(kept.running[row]), int(most[row])), int(most[row])
+        left.setdefault(workload, {})[node] = int(kept.running[row]), int(rows.counts[row])
     needs = ledger.intake.needs
     for first in (True, False):
         for workload in sorted(left, key=lambda w: (-needs[w].priority, w)):

@@ -10,6 +10,7 @@ import numpy as np
 
 from reconciler.model.plan import Constraint, Decision, Place
 from reconciler.model.planning_policy import TermName
+from reconciler.planner.intake import MOST_REPLICAS
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.scoring import Scorer
 from reconciler.planner.states import Floats, Ints
@@ -37,13 +38,15 @@ def order(ledger: Ledger, workloads: Iterable[int], sizes: Sequence[float]) -> l
     )
 
 
-def place(ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, int]) -> list[Decision]:
-    """Places what the workload still lacks, as far as there is room; says why for each new place.
+def place(
+    ledger: Ledger, scorer: Scorer, workload: int, homeless: Mapping[int, int], most: int = MOST_REPLICAS
+) -> list[Decision]:
+    """Places what the workload still lacks, at most so many, as far as there is room; says why for each new place.
 
     `homeless` counts, by node, replicas that were there and are not now: going back there is worth its stickiness.
     """
     need, shape = ledger.intake.needs[workload], int(ledger.groups.shape_of[workload])
-    missing = min(need.replicas - ledger.count(workload), ledger.quota_left(workload))
+    missing = min(need.replicas - ledger.count(workload), ledger.quota_left(workload), most)
     decisions: list[Decision] = []
     explained: set[Place] = set()
     if missing <= 0 or not ledger.room(shape).any():

@@ -16,11 +16,12 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy, TermName
 from reconciler.model.usage import Usage
 from reconciler.planner import worth
+from reconciler.planner.anew import weigh_anew
 from reconciler.planner.book import Book, book_of, planned, unchanged
 from reconciler.planner.grouping import Groups, amounts_of, group
 from reconciler.planner.holdings import Holdings, Standing
 from reconciler.planner.intake import Intake, safe_amounts, take_in
-from reconciler.planner.keeping import Kept, Limits, at_once, holding, homes, own_pods, settle
+from reconciler.planner.keeping import Kept, Limits, at_once, homes, own_pods, settle
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.outcome import Outcome
 from reconciler.planner.packing import Nodes, Scarcity, sizes
@@ -28,7 +29,7 @@ from reconciler.planner.placing import order, place
 from reconciler.planner.pool_lp import merged
 from reconciler.planner.rescue import rescue, rounds
 from reconciler.planner.scoring import Scorer
-from reconciler.planner.states import Bools, Floats, Ints, States
+from reconciler.planner.states import Floats, Ints, States
 from reconciler.planner.topology import Topology
 from reconciler.planner.weighing import reweighed, weighing, weighings
 
@@ -58,12 +59,13 @@ def plan(
     before = planned(intake, book, previous.assignment)
     weighs = {need.identity: need.weighs for need in intake.needs if need.weighs is not None}
     anew = reweighed(intake.needs, previous.weighs, weighs)
-    ledger, kept, taken = _opened(intake, groups, policy, before, anew)
+    ledger, kept, taken = _opened(intake, groups, policy, before)
     worths = worth.weights(intake.needs)
     scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, weighings(intake.needs, policy))
-    decisions: dict[int, list[Decision]] = {}
-    if any(ledger.room(int(groups.shape_of[number])).any() for number in ledger.lacking()):
+    again = [n for n, need in enumerate(intake.needs) if (anew[n] or need.renewed) and ledger.count(n)]
+    if any(ledger.room(int(groups.shape_of[number])).any() for number in (*again, *ledger.lacking())):
         _foresee(ledger, scorer)
+    decisions = weigh_anew(ledger, scorer, kept, order(ledger, again, sizes(groups.classes, groups.shapes).tolist()))
     _place(ledger, scorer, kept, decisions)
     waited = {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}
     waiting = {intake.needs[number].identity: ledger.missing(number) for number in ledger.lacking()}
@@ -73,7 +75,7 @@ def plan(
         rescue(ledger, kept, worths, policy, most, waited)
         _place(ledger, scorer, kept, decisions)  # where it made room
     value = float(ledger.counts @ np.array(worths, np.float64))
-    same = unchanged(intake, groups.fresh, book, before, kept.homes, ledger.holdings) & ~anew
+    same = unchanged(intake, groups.fresh, book, before, kept.homes, ledger.holdings)
     now = ledger.holdings.standing()
     outcome = Outcome(ledger, scorer, kept, previous, same, anew)
     found = outcome.told(decisions, value, max(worth.bound(ledger, taken, worths), value))
@@ -81,19 +83,15 @@ def plan(
     return replace(found, weighs=weighs, book=Book(intake.known, groups.keyed, identities, intake.at, *told, now))
 
 
-def _opened(
-    intake: Intake, groups: Groups, policy: Policy, before: Standing, anew: Bools
-) -> tuple[Ledger, Kept, Floats]:
-    """The book with everybody's pods in it that stay, what was kept, and what others have taken. Of workloads that are
-    weighed `anew` only what runs stays."""
+def _opened(intake: Intake, groups: Groups, policy: Policy, before: Standing) -> tuple[Ledger, Kept, Floats]:
+    """The book with everybody's pods in it that stay, what was kept, and what others have taken."""
     states = States(groups.classes, groups.shapes, weighing(policy).states)
     nodes = Nodes(states, groups.kinds)
     own, others = own_pods(intake)
     free = _left_by_others(groups, nodes, others)
     taken = worth.taken(groups, free, nodes.devices)
     kept = homes(own, before, len(intake.nodes))
-    most = holding(kept, intake.needs, anew)
-    rows = at_once(intake, groups, kept, most, free, _limits(intake, policy))
+    rows = at_once(intake, groups, kept, free, _limits(intake, policy))
     holdings = Holdings(kept.homes.where(rows))
     stayed = holdings.standing()
     request = groups.shapes.request[groups.shape_of[stayed.workloads()]] * stayed.counts[:, None]
@@ -102,7 +100,7 @@ def _opened(
     topology = Topology(intake.nodes, intake.needs, others, groups, holdings)
     ledger = Ledger(intake, groups, nodes, topology, holdings, policy)
     states.expect(ledger.demand.astype(np.int64))
-    settle(ledger, own, kept, most, rows)
+    settle(ledger, own, kept, rows)
     return ledger, kept, taken
 
 

@@ -5,7 +5,7 @@ from math import fsum
 from random import Random
 
 from amount import examples
-from generated_clusters import Question, more_of, questions, replicas, violations
+from generated_clusters import Question, more_of, questions, replicas, stated_weights, violations
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +70,22 @@ def test_each_workload_is_weighed_by_what_its_spec_says(question: Question) -> N
             for option in filter(None, (decision.chosen, decision.runner_up)):
                 weights = {term.name: term.weight for term in option.terms}
                 assert weights == {name: weight for name, weight in counted.items() if weight}
+
+
+@examples(40)
+@given(questions(), st.data())
+def test_nobody_loses_a_place_by_being_weighed_anew(question: Question, data: st.DataObject) -> None:
+    question = replace(question, policy=replace(question.policy, iterations=0))
+    before = answer(question)
+    runs = data.draw(st.booleans())
+    needs = tuple(
+        replace(need, weighs=data.draw(st.one_of(st.none(), stated_weights)), renewed=runs) for need in question.needs
+    )
+    pods = (*question.running, *(replicas(question, before) if runs else ()))
+    after = answer(replace(question, needs=needs, running=pods), before)
+    for need in question.needs:
+        assert sum(after.assignment[need.identity].values()) >= sum(before.assignment[need.identity].values())
+    assert violations(replace(question, needs=needs), after) == []
 
 
 @examples(25)

@@ -36,7 +36,8 @@ def answer(
     previous: Plan = IDENTITY,
     nodes: Sequence[NodeView] = NODES,
 ) -> Plan:
-    return plan(nodes, pods, needs, pools=POOLS, policy=Policy(), previous=previous)
+    """Without a search, which finds a place for all that has the priority."""
+    return plan(nodes, pods, needs, pools=POOLS, policy=Policy(iterations=0), previous=previous)
 
 
 def tiers(found: Plan, asked: WorkloadNeed) -> set[str]:
@@ -74,7 +75,7 @@ def test_its_share_of_a_gpu_comes_from_the_device_that_its_own_weights_choose() 
     whole = replace(need("whole", replicas=1), gpu=Gpu(1))
     for weighs, waiting in ((None, 0), (PlannerSettings(weights={"fragmentation": 0}), 1)):
         part = replace(need("part", weighs, 1), gpu=Gpu(1, 300), priority=10)
-        found = plan(nodes, (), [begun, part, whole], pools=POOLS, policy=Policy(iterations=0))
+        found = answer([begun, part, whole], nodes=nodes)
         assert len(found.unplaced) == waiting
 
 
@@ -120,6 +121,26 @@ def test_to_be_there_already_is_worth_its_stickiness_then() -> None:
     assert found.assignment[web.identity] == {"dear-1": 1, "dear-2": 1}
     terms = {term.name: term.value for term in found.decisions[web.identity][0].chosen.terms}
     assert terms[TermName.STICKINESS] == 1
+
+
+def test_nobody_takes_its_room_meanwhile() -> None:
+    """The pods are there until the roll-out is through, and one that waits is no more than it is."""
+    nodes = (node("full", "dear", cpu=1000),)
+    web, waits = need("web", THRIFTY), replace(need("a-large-one", replicas=1), requests=Resources(800, GIBI))
+    pods = run(web, "full", "full")
+    for asked in (web, replace(web, renewed=True)):
+        found = answer([asked, waits], pods, nodes=nodes)
+        assert list(found.unplaced) == [waits.identity]
+
+
+def test_what_waits_of_it_has_its_turn_by_priority() -> None:
+    """To be weighed anew is no way past others."""
+    nodes = (node("small", "dear", cpu=1000),)
+    web = need("web", CALM, 1)
+    before = answer([web], nodes=nodes)
+    first = replace(need("first", replicas=1), priority=10)
+    found = answer([replace(web, weighs=THRIFTY, replicas=2), first], previous=before, nodes=nodes)
+    assert {name.name: lack.count for name, lack in found.unplaced.items()} == {"web": 1}
 
 
 def test_others_stay_where_they_are_meanwhile() -> None:

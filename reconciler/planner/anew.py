@@ -1,0 +1,63 @@
+"""What is weighed anew, since its spec says otherwise how than before, or its pods are made anew anyway.
+
+One workload after another is taken up and put back. So the room that it had is there for it: nobody is without a place
+for having been weighed.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from reconciler.model.plan import Decision
+from reconciler.planner.keeping import Kept
+from reconciler.planner.ledger import Ledger
+from reconciler.planner.packing import Slot
+from reconciler.planner.placing import place
+from reconciler.planner.scoring import Scorer
+
+
+def weigh_anew(ledger: Ledger, scorer: Scorer, kept: Kept, workloads: Iterable[int]) -> dict[int, list[Decision]]:
+    """Places anew what has a place, and says why. What runs stays, unless its pods are made anew; to come back counts
+    as stickiness. Where a workload would have fewer places than before, all of it stays as it was."""
+    found = {}
+    for workload in workloads:
+        fixed = {} if ledger.intake.needs[workload].renewed else kept.running_of(workload)
+        lifted = _take_up(ledger, workload, fixed)
+        homes = dict(kept.homeless_of(workload))
+        for slot in lifted:
+            homes[slot.node] = homes.get(slot.node, 0) + 1
+        left = ledger.count(workload)
+        made = place(ledger, scorer, workload, homes, len(lifted))  # what waits has its turn later
+        if ledger.count(workload) < left + len(lifted):
+            _take_up(ledger, workload, fixed)
+            _put(ledger, workload, lifted)
+        else:
+            found[workload] = made
+    return found
+
+
+def _take_up(ledger: Ledger, workload: int, fixed: Mapping[int, int]) -> list[Slot]:
+    """All but what is `fixed` of each node, the last that came."""
+    lifted = []
+    for node, count in sorted(ledger.held(workload).items()):
+        lifted += ledger.slots(workload, node)[min(count, fixed.get(node, 0)) :]
+    if any(slot.devices for slot in lifted):
+        for slot in lifted:
+            ledger.strike(workload, slot)
+    else:
+        _change(ledger, workload, lifted, -1)
+    return lifted
+
+
+def _put(ledger: Ledger, workload: int, slots: list[Slot]) -> None:
+    if any(slot.devices for slot in slots):
+        for slot in slots:
+            ledger.enter(workload, slot)
+    else:
+        _change(ledger, workload, slots, 1)
+
+
+def _change(ledger: Ledger, workload: int, slots: list[Slot], sign: int) -> None:
+    if slots:
+        nodes, counts = np.unique([slot.node for slot in slots], return_counts=True)
+        ledger.enter_many(workload, nodes, sign * counts)
