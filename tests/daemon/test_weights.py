@@ -1,5 +1,7 @@
 """A spec that says how its workload is weighed, over the life of that workload (rule 19)."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
@@ -82,8 +84,9 @@ class Shop:
             await running.clock.sleep(1)
 
 
-@virtual
-async def test_rule_19_another_weight_is_told_at_once_and_waits_for_a_roll_out() -> None:
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[Sandbox, VirtualDaemon, Shop]]:
+    """A daemon beside six nodes, whose shop has been rolled out by calm weights."""
     clock = LoopClock()
     sandbox = Sandbox(clock=clock)
     shop = Shop(sandbox)
@@ -92,6 +95,12 @@ async def test_rule_19_another_weight_is_told_at_once_and_waits_for_a_roll_out()
         daemon(sandbox.transport(), {"shop": shop.source}, planner=PLANNER) as running,
     ):
         await shop.has(running, "example.com/web:1", CALM)
+        yield sandbox, running, shop
+
+
+@virtual
+async def test_rule_19_another_weight_is_told_at_once_and_waits_for_a_roll_out() -> None:
+    async with opened() as (sandbox, running, shop):
         first = await found(sandbox, DEPLOYMENTS)
         assert preferred(first) == {"dear"}
         assert weight(await shop.planned(running, {"spot": 50.0}, "dear"), "spot") == {50.0}
@@ -101,7 +110,7 @@ async def test_rule_19_another_weight_is_told_at_once_and_waits_for_a_roll_out()
         await shop.has(running, "example.com/web:1", THRIFTY)
         told = await shop.planned(running, {"cost": 100.0}, "dear")
         assert weight(told, "cost") == {100.0}
-        await clock.sleep(600)
+        await running.clock.sleep(600)
         second = await found(sandbox, DEPLOYMENTS)
         assert second["metadata"]["generation"] == first["metadata"]["generation"], "nothing is rolled out"
         assert [job["metadata"]["name"] for job in (await found(sandbox, JOBS))["items"]] == jobs, "nor run again"
@@ -115,14 +124,7 @@ async def test_rule_19_another_weight_is_told_at_once_and_waits_for_a_roll_out()
 
 @virtual
 async def test_what_is_beyond_the_daemons_limits_is_told_and_changes_nothing() -> None:
-    clock = LoopClock()
-    sandbox = Sandbox(clock=clock)
-    shop = Shop(sandbox)
-    async with (
-        Simulation(sandbox.transport(), nodes=NODES, clock=clock, random=Random(3)),
-        daemon(sandbox.transport(), {"shop": shop.source}, planner=PLANNER) as running,
-    ):
-        await shop.has(running, "example.com/web:1", CALM)
+    async with opened() as (sandbox, running, shop):
         first = await found(sandbox, DEPLOYMENTS)
         texts = {
             "ns.yaml": NAMESPACE,
@@ -132,5 +134,5 @@ async def test_what_is_beyond_the_daemons_limits_is_told_and_changes_nothing() -
         await running.until(lambda: running.heard(EventType.INVALID))
         (said,) = running.heard(EventType.INVALID)
         assert "web.yaml:7:29: Deployment/web spec.planner.weights.cost: the weight of cost is 101" in said
-        await clock.sleep(60)
+        await running.clock.sleep(60)
         assert (await found(sandbox, DEPLOYMENTS))["spec"] == first["spec"]
