@@ -84,7 +84,9 @@ def replay(used: Used, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
             held = min(used.memory[day, step], memory[day, 0] if known is not None else math.inf)
             history.observe(workload, "synthetic", cpu=used.cpu[day, step], memory=held, when=when, now=when)
         if killed[day] == 1:
-            history.killed(workload, "synthetic", memory=memory[day, 0], when=begin + timedelta(hours=23))
+            history.killed(
+                workload, "synthetic", memory=memory[day, 0], when=(late := begin + timedelta(hours=23)), now=late
+            )
     return cpu, memory, killed
 
 

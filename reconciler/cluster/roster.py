@@ -7,8 +7,9 @@ only what decides where something fits stays in memory. A view puts together wha
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -38,6 +39,7 @@ from reconciler.model.reading import (
     node_view,
     pod_view,
     priority_of,
+    ready_since,
     volume_of,
     workload_of,
     zones_of,
@@ -64,6 +66,7 @@ class _Pod:
     view: PodView | None
     workload: Identity | None
     killed: tuple[Killed, ...] = field(compare=False)
+    ready: datetime | None = field(default=None, compare=False)
     owned: PodView | None = field(default=None, compare=False)
 
     def owned_by(self, owner: Identity | None) -> PodView | None:
@@ -89,7 +92,7 @@ class _Held(NamedTuple):
 
 _READ: Final[Mapping[GroupKind, Callable[[Object], object]]] = {
     NODE: node_view,
-    POD: lambda pod: _Pod(pod_view(pod, {}), workload_of(pod), killed_of(pod)),
+    POD: lambda pod: _Pod(pod_view(pod, {}), workload_of(pod), killed_of(pod), ready_since(pod)),
     PRIORITY: priority_of,
     BUDGET: budget_of,
     CLAIM: volume_of,
@@ -185,6 +188,14 @@ class Roster:
         held = self._shelves[POD].get(pod)
         return held.seen.workload if held is not None and isinstance(held.seen, _Pod) else None
 
+    def ready(self, since: datetime) -> Mapping[Identity, Collection[Identity]]:
+        """The pods of each workload, as Kubernetes names it, that are ready since then, or longer."""
+        found: dict[Identity, list[Identity]] = {}
+        for identity, pod in self._of(POD, _Pod):
+            if pod.view is not None and pod.workload is not None and pod.ready is not None and pod.ready <= since:
+                found.setdefault(pod.workload, []).append(identity)
+        return found
+
     def killed(self) -> tuple[Killed, ...]:
         """Containers that were killed for want of memory, and that were not yet told of."""
         found = tuple(self._kills)
@@ -235,7 +246,7 @@ class Roster:
             obj: dict[str, Any] = msgspec.json.decode(data)
             seen = _READ[identity.group_kind](obj)
             return _Held(meta.resource_version, self._sharing(seen) if isinstance(seen, _Pod) else seen)
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
             return _Held(meta.resource_version, _Unread(str(error)))
 
     def put(self, identity: Identity, packed: _Held) -> None:

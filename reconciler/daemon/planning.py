@@ -108,6 +108,8 @@ class DaemonPlanner:
         lacking = [f"{kind} cannot be followed: {why}" for kind, why in sorted(self.roster.lacking().items())]
         if self.measuring is not None and self.measuring.problem:
             lacking.append(f"usage is not measured: {self.measuring.problem}")
+        if self.measuring is not None and self.measuring.strange:
+            lacking.append(f"measurements that cannot be meant are left out, such as of {self.measuring.strange}")
         return PlannerStatus(self.publisher.newest, self.lease.holder, self.lease.held(), tuple(lacking))
 
     @asynccontextmanager

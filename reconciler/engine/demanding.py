@@ -1,9 +1,9 @@
 """What planned workloads are asked for: the cores of all their pods, or what their query says, over time."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from math import fsum, isfinite
+from math import fsum
 from random import Random
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
@@ -98,13 +98,21 @@ class Demanding:
         return {**pods, **self._lacking}
 
     def take(
-        self, found: Iterable[Measurement], identity_of: Callable[[Identity], Identity | None], now: datetime
+        self,
+        found: Iterable[Measurement],
+        identity_of: Callable[[Identity], Identity | None],
+        now: datetime,
+        expected: Mapping[Identity, Collection[Identity]] = MappingProxyType({}),
     ) -> None:
-        """Take in what containers use; `identity_of` says of a pod that is there under which identity it is planned."""
+        """Take in what containers use, as far as it makes sense (`reconciler.usage.sense`).
+
+        `identity_of` says of a pod that is there under which identity it is planned, `expected` which pods of it are to
+        be measured: while one is not, what the others use is no less than what they are asked for.
+        """
         used: dict[Identity, dict[Identity, list[float]]] = {}
         for each in found:
             identity = identity_of(each.pod)
-            if identity is None or each.when < now - _CARRIED or not (isfinite(each.cpu) and each.cpu >= 0):
+            if identity is None or each.when < now - _CARRIED:
                 continue
             if (follow := self._follows.get(identity)) is not None and not follow.query:
                 used.setdefault(identity, {}).setdefault(each.pod, []).append(each.cpu)
@@ -116,7 +124,11 @@ class Demanding:
                 if pod not in pods and when > now - _CARRIED and identity_of(pod) == identity
             }
             self._pods[identity] = lately | {pod: (fsum(cores), now) for pod, cores in pods.items()}
-            self._observe(identity, fsum(cores for cores, _ in self._pods[identity].values()), now)
+            cores = fsum(cores for cores, _ in self._pods[identity].values())
+            missing = [pod for pod in expected.get(identity, ()) if pod not in self._pods[identity]]
+            self._lacks(identity, f"not all of its pods are measured: {min(missing)} is not" if missing else "")
+            if not missing or cores > self.kept.value.latest(identity):
+                self._observe(identity, cores, now)
 
     async def ask(self, planned: Mapping[Identity, Identity], now: datetime) -> None:
         """Ask the queries, and for what was before we measured; `planned` has what Kubernetes calls the workloads."""

@@ -1,9 +1,9 @@
 """What the planned workloads use: asked every interval, kept in the cluster, told as a frozen Usage."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final, Protocol
 
@@ -15,11 +15,13 @@ from reconciler.kube.names import Identity
 from reconciler.model.usage import Killed, Measurement, Usage
 from reconciler.usage.demands import Demands
 from reconciler.usage.history import History
+from reconciler.usage.sense import nonsense
 
 Ask = Callable[[frozenset[str], datetime], Awaitable[tuple[Measurement, ...]]]
 """What the containers of some namespaces use at a time. Raises UsageError; may answer for more namespaces."""
 
 _GLANCE: Final = 5.0  # seconds
+_MEASURED: Final = timedelta(minutes=5)  # within which a new pod is measured
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +31,14 @@ class Pods(Protocol):
 
     def workload(self, pod: Identity) -> Identity | None: ...
 
+    def ready(self, since: datetime) -> Mapping[Identity, Collection[Identity]]: ...
+
     def killed(self) -> tuple[Killed, ...]: ...
 
 
 class Measuring:
-    """Measures for as long as `run` runs. `problem` is why the last attempt told nothing, "" where it did.
+    """Measures for as long as `run` runs. `problem` is why the last attempt told nothing, "" where it did; `strange`
+    what it told that cannot be meant, and was left out.
 
     What cannot be measured changes nothing: what was known stays, and `latest` of a container says how old it is.
     `ours` says at this instant whether we are the one that plans: another one measures for itself, and keeps what it
@@ -53,6 +58,7 @@ class Measuring:
         ours: Callable[[], bool] = lambda: True,
     ) -> None:
         self.problem = ""
+        self.strange = ""
         self._ours = ours
         self._pods = pods
         self._ask = ask
@@ -122,17 +128,37 @@ class Measuring:
 
     def _take(self, found: Sequence[Measurement], now: datetime) -> None:
         history = self._kept.value
-        for each in found:
+        meant = tuple(self._meant(found, now))
+        for each in meant:
             if (identity := self._identity(each.pod)) is not None:
                 history.observe(identity, each.container, cpu=each.cpu, memory=each.memory, when=each.when, now=now)
         if self._demanding is not None:
-            self._demanding.take(found, self._identity, now)
+            self._demanding.take(meant, self._identity, now, self._expected(now))
         for killed in self._pods.killed():
             if (identity := self._planned.get(killed.workload)) is not None:
-                history.killed(identity, killed.container, memory=killed.memory, when=killed.when)
+                history.killed(identity, killed.container, memory=killed.memory, when=killed.when, now=now)
         history.forget(now)
         self._kept.changed()
         self._usage = None
+
+    def _meant(self, found: Sequence[Measurement], now: datetime) -> Iterator[Measurement]:
+        """Those of our pods that make sense; the others are stated, and logged when there are the first of them."""
+        strange = ""
+        for each in found:
+            if self._identity(each.pod) is None:
+                continue
+            why = nonsense(cpu=each.cpu, memory=each.memory, when=each.when, now=now)
+            if not why:
+                yield each
+            strange = strange or (why and f"{each.pod}, {each.container}: {why}")
+        if strange and not self.strange:
+            logger.warning("measurements that cannot be meant are left out, such as of %s", strange)
+        self.strange = strange
+
+    def _expected(self, now: datetime) -> Mapping[Identity, Collection[Identity]]:
+        """The pods of each planned workload that are to be measured by now."""
+        ready = self._pods.ready(now - _MEASURED)
+        return {self._planned[workload]: pods for workload, pods in ready.items() if workload in self._planned}
 
     def _identity(self, pod: Identity) -> Identity | None:
         """Under which identity a pod that is there is planned."""

@@ -113,6 +113,14 @@ def workload_of(pod: Object) -> Identity | None:
     return None
 
 
+def ready_since(pod: Object) -> datetime | None:
+    """Since when a pod is ready; None where it is not, or does not say."""
+    for each in (pod.get("status") or {}).get("conditions") or ():
+        if each.get("type") == "Ready" and each.get("status") == "True" and each.get("lastTransitionTime"):
+            return datetime.fromisoformat(each["lastTransitionTime"])
+    return None
+
+
 def killed_of(pod: Object) -> tuple[Killed, ...]:
     """Which containers of a pod were killed for want of memory, each the last time. What they had is their limit, else
     their request: without either it cannot be told, and they are left out."""

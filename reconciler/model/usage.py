@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from reconciler.kube.names import Identity
 from reconciler.model.demand import Demand
+
+SLACK: Final = timedelta(hours=1)  # by which others' clocks may differ from ours; what is older is no news
 
 
 @dataclass(frozen=True, slots=True)

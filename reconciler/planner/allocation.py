@@ -217,6 +217,7 @@ _KEPT: Final[Mapping[Reason, str]] = {
     Reason.FITS: "as it was: between the bounds of what is used",
     Reason.YOUNG: "as it was: less than an hour is measured",
     Reason.STALE: "as it was: nothing was measured for a day",
+    Reason.AHEAD: "as it was: what is measured is of a time that is yet to come",
 }
 
 

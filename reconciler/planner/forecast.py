@@ -45,8 +45,12 @@ def forecasts(demand: Array, *, step: float, lag: int) -> tuple[Forecast, ...]:
     for one, other in _BLENDS:
         if one in found and other in found:
             found[f"half {one}, half {other}"] = (found[one] + found[other]) / 2
-    # A forecast of nothing at all could never be made right by a factor.
-    least = 0.02 * np.cumsum(demand) / np.arange(1, len(demand) + 1) + 1e-9
+    # A forecast of nothing at all could never be made right by a factor. Of what there usually is, for a mean would
+    # make of one absurd value a demand for ever.
+    some = demand > 0
+    logarithms = np.log(demand, where=some, out=np.zeros(len(demand)))
+    usual = np.exp(np.cumsum(logarithms) / np.maximum(np.cumsum(some), 1))
+    least = 0.02 * np.minimum(usual, np.cumsum(demand) / np.arange(1, len(demand) + 1)) + 1e-9
     return tuple(Forecast(name, np.maximum(values, least)) for name, values in found.items())
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from reconciler.model.planner_config import LARGEST_HEADROOM
-from reconciler.model.usage import ContainerUsage, Spread
+from reconciler.model.usage import SLACK, ContainerUsage, Spread
 
 HEADROOM: Final = 0.15
 _LEAST_CPU: Final = 0.01  # cores
@@ -31,6 +31,7 @@ class Reason(StrEnum):
     FITS = "fits"  # it lies between them
     YOUNG = "young"  # an hour of history is too little
     STALE = "stale"  # nothing was measured for a day: what is requested stays (rule 19)
+    AHEAD = "ahead"  # it was measured at a time that is yet to come: by a clock that was wrong, or is
 
 
 class Rule(NamedTuple):
@@ -85,6 +86,8 @@ def advise(
     kept = None
     if now - usage.latest > _STALE:
         kept = Reason.STALE
+    elif usage.latest - now > SLACK:
+        kept = Reason.AHEAD
     elif usage.latest - usage.since < _YOUNG:
         kept = Reason.YOUNG
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from reconciler.model.demand import Demand
 from reconciler.model.planning_policy import Policy
+from reconciler.model.usage import SLACK
 from reconciler.planner.carrying import Carrying
 from reconciler.planner.foresight import Foresight, foresee
 
@@ -107,6 +108,8 @@ def _unknown(demand: Demand | None, carrying: Carrying | None, lacking: str, now
     """Why demand says nothing; "" where it does."""
     if demand is None:
         return lacking or "no demand is measured"
+    if demand.latest - now > SLACK:
+        return lacking or f"its demand was measured at {demand.latest:%Y-%m-%d %H:%M} UTC, which is yet to come"
     old = now - demand.latest > (1 + _STALE) * timedelta(seconds=demand.step)
     if old or not demand.levels or math.isnan(demand.last(1)[0]):
         return lacking or f"no demand was measured since {demand.latest:%Y-%m-%d %H:%M} UTC"

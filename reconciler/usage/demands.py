@@ -19,6 +19,7 @@ STEP: Final = 300.0  # seconds
 SPAN: Final = timedelta(days=15)
 _STEPS: Final = int(SPAN.total_seconds() / STEP)
 _BATCH: Final = 288  # steps by which a past may be longer before it is cut
+_AHEAD: Final = 12  # steps: as much as clocks may differ
 _LATEST: Final = 2**53  # of a step: others can write to where demand is stored
 
 
@@ -61,6 +62,10 @@ class _Past:
         if len(self.levels) > _STEPS + _BATCH:
             self.first += (cut := len(self.levels) - _STEPS)
             del self.levels[:cut]
+
+    def cut(self, step: int) -> None:
+        """Forget what is known of `step` and of those after it."""
+        del self.levels[max(0, step - self.first) :]
 
     def fill(self, series: Series) -> None:
         """Take in a past that another kept, where we measured nothing."""
@@ -115,19 +120,36 @@ class Demands:
     def observe(self, workload: Identity, value: float, when: datetime, query: str = "") -> None:
         """Take in what was asked of a workload; `query` is "" for the cores that its pods used.
 
-        What is no amount is not taken in. Another query is about something else: what was known is forgotten.
+        What is no amount is not taken in. Another query is about something else: what was known is forgotten. So is
+        what was measured after `when`, if that is more than an hour: our clock was ahead, and nothing else is known of
+        a time that is yet to come.
         """
         if (found := level(value)) != GAP:
-            self._past(workload, query).put(_step(when), found)
+            past, step = self._past(workload, query), _step(when)
+            if past.end > step + _AHEAD:
+                past.cut(step)
+            past.put(step, found)
 
     def fill(self, workload: Identity, series: Series, query: str = "") -> None:
         """Take in a past that another kept, where nothing was measured."""
         self._past(workload, query).fill(series)
 
+    def latest(self, workload: Identity) -> float:
+        """What was asked of it last; 0 where that is not known."""
+        past = self._pasts.get(workload)
+        known = past.demand() if past is not None else None
+        return known.last(1)[0] if known is not None else 0.0
+
     def forget(self, now: datetime) -> None:
-        """Drop what was not measured for fifteen days."""
-        last = _step(now) - _STEPS
-        self._pasts = {workload: past for workload, past in self._pasts.items() if past.end > last}
+        """Drop what was not measured for fifteen days, and what was in a future that did not come.
+
+        Only while others are measured now: by a clock that is wrong nobody is.
+        """
+        step = _step(now)
+        if any(abs(step - past.end) <= _AHEAD for past in self._pasts.values()):
+            self._pasts = {
+                workload: past for workload, past in self._pasts.items() if -_AHEAD <= step - past.end < _STEPS
+            }
 
     def demand(self) -> dict[Identity, Demand]:
         """All that is known."""

@@ -43,7 +43,7 @@ class Buckets:
         """The bucket of `value`, which must not be negative."""
         if value < self.first:
             return 0
-        return min(int(math.log(value * (_RATIO - 1) / self.first + 1, _RATIO)), self.count - 1)
+        return int(min(math.log(value * (_RATIO - 1) / self.first + 1, _RATIO), self.count - 1))
 
     def begin(self, index: int) -> float:
         return self.first * (_RATIO**index - 1) / (_RATIO - 1)

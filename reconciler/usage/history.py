@@ -11,13 +11,13 @@ from typing import Final
 import msgspec
 
 from reconciler.kube.names import Identity
-from reconciler.model.usage import ContainerUsage, Spread, Usage
+from reconciler.model.usage import SLACK, ContainerUsage, Spread, Usage
 from reconciler.usage.histogram import CPU, MEMORY, Histogram, Moment, Stored
+from reconciler.usage.sense import nonsense
 
 _KILLED_FACTOR: Final = 1.2
 _KILLED_MORE: Final = 100e6  # bytes
 _FORGOTTEN: Final = timedelta(days=14)  # without a measurement: less than a 10,000th of what it weighed is left
-_SLACK: Final = timedelta(hours=1)  # by which others' clocks may be ahead of ours
 
 
 class StoredContainer(msgspec.Struct, frozen=True, array_like=True):
@@ -85,25 +85,35 @@ class History:
     ) -> bool:
         """Take in what one pod's container used: cores, and bytes.
 
-        Returns False for a measurement that says nothing: from the future, or too old to count.
+        Returns False for a measurement that says nothing: no amounts, from the future, or too old to count.
         """
-        if when > now + _SLACK or when < now - _FORGOTTEN:
+        if nonsense(cpu=cpu, memory=memory, when=when, now=now):
             return False
-        known = self._container(workload, container, when)
+        known = self._container(workload, container, when, now)
         known.cpu.add(cpu, when)
         known.needed(memory, when)
         known.latest = max(known.latest, when)
         return True
 
-    def killed(self, workload: Identity, container: str, *, memory: float, when: datetime) -> None:
-        """A container was killed for want of memory, having `memory` bytes: it needs a fifth, or 100 MB, more."""
-        self._container(workload, container, when).needed(max(memory * _KILLED_FACTOR, memory + _KILLED_MORE), when)
+    def killed(self, workload: Identity, container: str, *, memory: float, when: datetime, now: datetime) -> None:
+        """A container was killed for want of memory, having `memory` bytes: it needs a fifth, or 100 MB, more.
+
+        Not taken in where it says nothing: no amount, from the future, or too old to count.
+        """
+        if not nonsense(memory=memory, when=when, now=now, oldest=_FORGOTTEN):
+            needed = max(memory * _KILLED_FACTOR, memory + _KILLED_MORE)
+            self._container(workload, container, when, now).needed(needed, when)
 
     def forget(self, now: datetime) -> None:
-        """Drop what was not measured for two weeks."""
+        """Drop what was not measured for two weeks, and what was in a future that did not come.
+
+        Only while others are measured now: by a clock that is wrong nobody is.
+        """
+        if not any(abs(now - known.latest) <= SLACK for each in self._workloads.values() for known in each.values()):
+            return
         for workload, containers in tuple(self._workloads.items()):
             for name, known in tuple(containers.items()):
-                if known.latest < now - _FORGOTTEN:
+                if not now - _FORGOTTEN <= known.latest <= now + SLACK:
                     del containers[name]
             if not containers:
                 del self._workloads[workload]
@@ -132,11 +142,13 @@ class History:
             made._workloads[workload] = {name: _Container.of(each) for name, each in containers.items()}
         return made
 
-    def _container(self, workload: Identity, container: str, when: datetime) -> _Container:
+    def _container(self, workload: Identity, container: str, when: datetime, now: datetime) -> _Container:
+        """A new one where there is none, or one that is from a future that did not come: our clock was wrong then."""
         containers = self._workloads.setdefault(workload, {})
-        if container not in containers:
-            containers[container] = _Container(when)
-        return containers[container]
+        known = containers.get(container)
+        if known is None or known.latest > now + SLACK or known.day > (now + SLACK).date():
+            known = containers[container] = _Container(when)
+        return known
 
 
 def _named(

@@ -1,8 +1,8 @@
 """What containers use right now, as metrics-server says it: the API `metrics.k8s.io/v1beta1`."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
 import msgspec
 
@@ -28,7 +28,7 @@ class _Metadata(msgspec.Struct):
 
 class _Pod(msgspec.Struct):
     metadata: _Metadata
-    timestamp: datetime
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     containers: list[_Container] = []
 
 
@@ -67,7 +67,6 @@ def _measurements(pods: _Pods) -> Iterator[Measurement]:
         for container in pod.containers:
             try:
                 cpu, memory = (float(parse(container.usage[name])) for name in ("cpu", "memory"))
-            except (KeyError, ValueError):
+            except (KeyError, ValueError, OverflowError):
                 continue  # a container that has just started is listed without what it uses
-            if cpu >= 0 and memory >= 0:
-                yield Measurement(identity, container.name, cpu, memory, pod.timestamp)
+            yield Measurement(identity, container.name, cpu, memory, pod.timestamp.astimezone(UTC))

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -426,6 +426,23 @@ async def test_containers_killed_for_want_of_memory_are_told_once() -> None:
         await it.server.status(f"{PODS}/web-5d4-x", status)
         await it.news()
         assert [each.when.hour for each in it.roster.killed()] == [11]
+
+
+@virtual
+async def test_which_pods_are_ready_for_a_while_is_known() -> None:
+    async with followed(objects=one_of_each) as it:
+        since = datetime(2026, 1, 1, 10, tzinfo=UTC)
+        assert it.roster.ready(since) == {}, "one that does not say so"
+        condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T10:00:00Z"}
+        await it.server.status(f"{PODS}/web-5d4-x", {"phase": "Running", "conditions": [condition]})
+        assert await it.news() == 0
+        assert it.roster.ready(since) == {WEB: [Identity("", "Pod", "shop", "web-5d4-x")]}
+        assert it.roster.ready(since - timedelta(seconds=1)) == {}
+        await it.server.status(
+            f"{PODS}/web-5d4-x", {"phase": "Running", "conditions": [{**condition, "status": "False"}]}
+        )
+        await it.news()
+        assert it.roster.ready(since) == {}
 
 
 @virtual

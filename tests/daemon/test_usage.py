@@ -1,6 +1,7 @@
 """Who is asked what containers use, as the configuration says."""
 
 import json
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from intercepted import Hooked
 from memory_repository import MemoryRepository
 from texts import NAMESPACE, deployment
 from virtual import virtual
-from virtual_daemon import daemon
+from virtual_daemon import VirtualDaemon, daemon
 
 from reconciler.clock import LoopClock
 from reconciler.daemon.usage import ask_as
@@ -140,16 +141,19 @@ async def test_what_is_used_becomes_requests_with_the_next_change_of_the_spec_al
         found: dict[str, str] = web["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
         return found
 
+    def life() -> AbstractAsyncContextManager[VirtualDaemon]:
+        return daemon(Hooked(sandbox.transport(), metered.answer), {"shop": source}, clock=clock, planner=planner)
+
     async with Simulation(sandbox.transport(), clock=clock, random=Random(3)):
         first = source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment()})
-        async with daemon(Hooked(sandbox.transport(), metered.answer), {"shop": source}, planner=planner) as running:
+        async with life() as running:
             await running.until(lambda: running.synced(first))
             assert await requests() == {"cpu": "100m", "memory": "128Mi"}
             await clock.sleep(2 * 3600)
             assert await requests() == {"cpu": "100m", "memory": "128Mi"}, "no roll-out for that alone (rule 19)"
             assert 23 <= metered.asked <= 27
         second = source.commit({"web.yaml": deployment(image="example.com/web:2")})
-        async with daemon(Hooked(sandbox.transport(), metered.answer), {"shop": source}, planner=planner) as running:
+        async with life() as running:
             await running.until(lambda: running.synced(second))
             found = await requests()
             cpu, memory = float(parse(found["cpu"])), float(parse(found["memory"])) / 2**20

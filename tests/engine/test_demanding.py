@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual import virtual
 
-from reconciler.clock import LoopClock, SystemClock
+from reconciler.clock import LoopClock, SystemClock, run_virtual
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.demanding import NO_PROMETHEUS, Demanding, Follow
 from reconciler.engine.histories import DEMAND_PACE, DemandMaps, HistoryMaps
@@ -27,6 +27,7 @@ from reconciler.usage.demands import SPAN
 
 WEB, MAILS = (Identity("apps", "Deployment", "shop", name) for name in ("web", "mails"))
 PLANNED = {each: each._replace(group="reconciler.dev") for each in (WEB, MAILS)}
+SECOND, MINUTES = timedelta(seconds=1), timedelta(minutes=5)
 OF_WEB, OF_MAILS = PLANNED.values()
 FOLLOWS = {OF_WEB: Follow(), OF_MAILS: Follow("sum(queue)")}
 
@@ -40,6 +41,8 @@ class World:
         self.pods = {"web-1": 1.0, "web-2": 2.0}  # cores; all are there
         self.unmeasured: set[str] = set()
         self.gone: set[str] = set()
+        self.ready_pods: list[str] = []
+        self.said: tuple[Measurement, ...] | None = None  # None: what the pods use
         self.says: float | UsageError = 80.0
         self.pasts: dict[str, Series | UsageError] = {}
         self.asked: list[str] = []
@@ -48,10 +51,15 @@ class World:
     def workload(self, pod: Identity) -> Identity | None:
         return None if pod.name in self.gone else WEB._replace(name=pod.name.partition("-")[0])
 
+    def ready(self, _since: datetime) -> dict[Identity, list[Identity]]:
+        return {WEB: [Identity("", "Pod", "shop", name) for name in self.ready_pods]}
+
     def killed(self) -> tuple[Killed, ...]:
         return ()
 
     async def ask(self, _namespaces: frozenset[str], at: datetime) -> tuple[Measurement, ...]:
+        if self.said is not None:
+            return self.said
         return tuple(
             Measurement(Identity("", "Pod", "shop", name), container, cores / 2, 1e9, at)
             for name, cores in self.pods.items()
@@ -236,6 +244,87 @@ async def test_who_scales_by_us_alone_is_planned_again_when_demand_moves() -> No
         world.says = 120.0
         await asyncio.sleep(300)
         assert world.moves == 2
+
+
+@virtual
+async def test_rule_19_pods_that_are_not_measured_lower_nothing() -> None:
+    """Half of the pods, for hours, in this life of the daemon and the next."""
+    world = World()
+    world.ready_pods = ["web-1", "web-2"]
+    async with life(world) as measuring:
+        await asyncio.sleep(1200)
+        assert last(measuring) == about(3.0)
+        world.unmeasured = {"web-2"}
+        await asyncio.sleep(7200)
+        assert last(measuring) == about(3.0)
+        assert measuring.usage().lacking[OF_WEB] == "not all of its pods are measured: Pod/shop/web-2 is not"
+        assert measuring.usage().demand[OF_WEB].latest < world.clock.now() - timedelta(hours=1), "nothing newer"
+    async with life(world) as measuring:
+        await asyncio.sleep(1200)
+        assert last(measuring) == about(3.0)
+        world.pods["web-1"] = 4.0
+        await asyncio.sleep(300)
+        assert last(measuring) == about(4.0), "it is no less than that"
+        world.pods["web-1"] = 1.0
+        world.ready_pods = ["web-1"]
+        await asyncio.sleep(600)
+        assert last(measuring) == about(1.0), "one that is not ready is not waited for"
+        assert OF_WEB not in measuring.usage().lacking
+
+
+@virtual
+async def test_a_clock_that_was_wrong_for_a_while_spoils_nothing() -> None:
+    world = World()
+    demanding = Demanding(Nowhere(), world, clock=world.clock, random=Random(1))
+    demanding.follow(FOLLOWS)
+    for step in range(20):
+        await demanding.ask({}, NOW + step * MINUTES)
+    world.says = 7.0
+    for days in (3, 3650, -3650):
+        await demanding.ask({}, NOW + timedelta(days=days))
+    world.says = 90.0
+    for step in range(20, 40):
+        await demanding.ask({}, NOW + step * MINUTES)
+    found = demanding.demand()[OF_MAILS]
+    assert found.latest == NOW + 39 * MINUTES
+    assert list(found.last(20)) == [about(90.0)] * 20
+
+
+AMOUNT = st.floats(0, 100) | st.sampled_from([math.nan, math.inf, -math.inf, -1.0, 1e300, 5e-324])
+LATE = st.sampled_from([0.0, 0.0, 0.0, -60.0, -3599.0, -1e4, 3599.0, 1e5, 1e9, -1e9])
+
+
+@settings(max_examples=60)
+@given(rounds=st.lists(st.lists(st.tuples(st.integers(0, 2), AMOUNT, AMOUNT, LATE), max_size=4), max_size=12))
+def test_whatever_is_said_nothing_raises_and_what_is_kept_is_an_amount(
+    rounds: list[list[tuple[int, float, float, float]]],
+) -> None:
+    async def check() -> None:
+        world, total = World(), 0.0
+        world.ready_pods = ["web-0", "web-1"]
+        demanding = Demanding(Nowhere(), None, clock=world.clock, random=Random(1))
+        measuring = Measuring(
+            world, world.ask, Nowhere(), demanding=demanding, interval=60, clock=world.clock, random=Random(1)
+        )
+        measuring.plan_for(PLANNED, FOLLOWS)
+        for said in rounds:
+            await asyncio.sleep(240)
+            now = world.clock.now()
+            world.said = tuple(
+                Measurement(Identity("", "Pod", "shop", f"web-{number}"), "web", cpu, memory, now + late * SECOND)
+                for number, cpu, memory, late in said
+            )
+            await measuring.measure()
+            total = max(total, sum(each.cpu for each in world.said if 0 <= each.cpu <= 1e5))
+            usage = measuring.usage()
+            for known in usage.demand.values():
+                assert all(math.isnan(value) or 0 <= value <= 3.1 * total + 1e-100 for value in known.values)
+                assert known.latest <= now
+            for used in usage.containers.get(OF_WEB, {}).values():
+                assert used.cpu is None or used.cpu.p95 <= 110
+                assert used.latest <= now + timedelta(hours=1)
+
+    run_virtual(check())
 
 
 @given(order=st.permutations(range(12)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from reconciler.sandbox.server import Sandbox
 from reconciler.usage.history import History
 
 WEB = Identity("apps", "Deployment", "shop", "web")
+OTHER = WEB._replace(name="other")
 SPEC = Identity("reconciler.dev", "Deployment", "shop", "web")
 GI = 2.0**30
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -58,6 +60,9 @@ class Life:
 
     def workload(self, pod: Identity) -> Identity | None:
         return pod._replace(group="apps", kind="Deployment", name=pod.name.partition("-")[0])
+
+    def ready(self, _since: datetime) -> dict[Identity, list[Identity]]:
+        return {}
 
     def killed(self) -> tuple[Killed, ...]:
         found, self.kills = tuple(self.kills), []
@@ -237,11 +242,68 @@ async def test_stale_and_future_measurements_say_nothing() -> None:
 @virtual
 async def test_what_is_not_measured_for_two_weeks_is_forgotten() -> None:
     async with life(interval=43_200) as it:
-        it.said = lambda _now: ()
+        other = OTHER._replace(group="reconciler.dev")
+        it.measuring.plan_for({WEB: SPEC, OTHER: other})
+        it.said = lambda now: (use("other-1", now),)
         await asyncio.sleep(13.4 * 86_400)
         assert SPEC in it.measuring.usage().containers
         await asyncio.sleep(1.5 * 86_400)
-        assert not it.measuring.usage().containers
+        assert set(it.measuring.usage().containers) == {other}
+
+
+@virtual
+async def test_while_nobody_is_measured_nothing_is_forgotten() -> None:
+    async with life(interval=43_200) as it:
+        it.said = lambda _now: ()
+        await asyncio.sleep(40 * 86_400)
+        assert SPEC in it.measuring.usage().containers
+
+
+ABSURD = (
+    ("nan cores", {"cpu": math.nan}),
+    ("inf cores", {"cpu": math.inf}),
+    ("-1 cores", {"cpu": -1.0}),
+    ("1e+300 cores", {"cpu": 1e300}),
+    ("nan bytes", {"memory": math.nan}),
+    ("-1 bytes", {"memory": -1.0}),
+    ("1e+20 bytes", {"memory": 1e20}),
+)
+
+
+@virtual
+async def test_what_cannot_be_meant_is_kept_out_and_stated(caplog: pytest.LogCaptureFixture) -> None:
+    for said, values in ABSURD:
+        async with life() as it:
+            await asyncio.sleep(3600)
+            before = it.web()
+            it.said = lambda now, values=values: (use("web-2", now, **values), use("web-1", now))  # type: ignore[misc]
+            await asyncio.sleep(7200)
+            assert it.measuring.strange == f"Pod/shop/web-2, web: {said}"
+            assert not it.measuring.problem
+            after = it.web()
+            assert (after.cpu, after.memory) == (before.cpu, before.memory)
+            assert after.latest > before.latest, "the others count"
+            it.said = lambda now: (use("web-1", now),)
+            await asyncio.sleep(120)
+            assert not it.measuring.strange
+    assert caplog.text.count("cannot be meant are left out") == len(ABSURD), "once each"
+
+
+@virtual
+@pytest.mark.parametrize("hours", [-20, -2, 2, 20 * 365 * 24])
+async def test_times_that_cannot_be_are_no_measurements(hours: float) -> None:
+    """Of a metrics-server that says the same again and again, or whose clock is wrong."""
+    async with life() as it:
+        await asyncio.sleep(3600)
+        before = it.web()
+        late = timedelta(hours=hours)
+        it.said = lambda now: (use("web-1", now + late, cpu=8.0),)
+        await asyncio.sleep(7200)
+        assert it.web() == before
+        assert "measured at" in it.measuring.strange
+        it.kills = [Killed(WEB, "web", 4 * GI, it.world.clock.now() + timedelta(hours=max(hours, 2)))]
+        await asyncio.sleep(120)
+        assert it.web() == before
 
 
 @virtual

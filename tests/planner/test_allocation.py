@@ -306,6 +306,28 @@ def test_no_measurement_is_too_absurd(
         assert math.isfinite(choice.chosen.score)
 
 
+@pytest.mark.parametrize("spike", [1e4, 1e100])
+@pytest.mark.parametrize("scale", [None, TARGET, changed(WAITING, service_time="1s")])
+def test_one_absurd_value_is_no_demand_for_ever(spike: float, scale: Scale | None) -> None:
+    steady = [4 + math.sin(n / 20) for n in range(1500)]
+    spiked = [*steady[:800], spike, *steady[801:]]
+    usual, after = (of(draft(scale), demand(*values)).replicas for values in (steady, spiked))
+    assert usual is not None
+    assert after is not None
+    assert usual <= after <= 1.3 * usual + 1
+
+
+@pytest.mark.parametrize("scale", [None, TARGET, QUERY])
+def test_demand_of_a_time_that_is_yet_to_come_says_nothing(scale: Scale | None) -> None:
+    found = of(draft(scale), demand(*[50.0] * 500, ago=-86_400), recorded=3)
+    assert found.replicas == 3
+    assert "which is yet to come" in found.why["replicas"]
+    ahead = ContainerUsage(Spread(3, 4, 5), Spread(1e9, 2e9, 3e9), NOW, NOW + timedelta(days=400))
+    found = of(draft(replicas=1, container={}), containers=ahead, requests={"cpu": "100m", "memory": "64Mi"})
+    assert found.requests == {"cpu": "100m", "memory": "64Mi"}
+    assert "yet to come" in found.why["cpu"]
+
+
 # --- what all have in common
 
 

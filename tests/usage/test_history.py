@@ -41,11 +41,11 @@ def test_cpu_counts_each_time_memory_once_a_day() -> None:
 def test_a_kill_for_want_of_memory_asks_for_more() -> None:
     history = History()
     observed(history, 0, memory=200 * MB)
-    history.killed(WEB, "web", memory=256 * MB, when=START + timedelta(hours=1))
+    history.killed(WEB, "web", memory=256 * MB, when=START + timedelta(hours=1), now=START + timedelta(hours=1))
     usage = history.usage().containers[WEB]["web"]
     assert usage.memory is not None
     assert usage.memory.p90 == bucket(356 * MB)
-    history.killed(WEB, "web", memory=2000 * MB, when=START + timedelta(hours=2))
+    history.killed(WEB, "web", memory=2000 * MB, when=START + timedelta(hours=2), now=START + timedelta(hours=2))
     usage = history.usage().containers[WEB]["web"]
     assert usage.memory is not None
     assert usage.memory.p90 == bucket(2400 * MB)
@@ -59,12 +59,15 @@ def test_a_measurement_from_the_future_says_nothing(hours: int) -> None:
 
 
 def test_what_is_no_longer_measured_is_forgotten() -> None:
-    history = History()
+    history, other = History(), WEB._replace(name="other")
     observed(history, 0)
-    history.forget(START + timedelta(days=13))
-    assert history.usage().containers
-    history.forget(START + timedelta(days=15))
-    assert not history.usage().containers
+    for days, kept in ((13, True), (15, False)):
+        when = START + timedelta(days=days)
+        history.observe(other, "other", cpu=1, memory=1, when=when, now=when)
+        history.forget(when)
+        assert (WEB in history.usage().containers) is kept
+    history.forget(START + timedelta(days=400))
+    assert history.usage().containers, "nobody is measured by a clock that is wrong"
 
 
 @given(

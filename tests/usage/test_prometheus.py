@@ -270,6 +270,15 @@ async def test_infinity_is_no_measurement() -> None:
     assert values(found) == {"NaN": (), "+Inf": (), "-Inf": (), "1e3": (1000.0,)}
 
 
+async def test_what_nobody_asked_about_is_no_past() -> None:
+    times = [NOW.timestamp() + minutes * 60 for minutes in (-61, -60, 0, 1, 1e6)]
+    row = {"metric": {}, "values": [[each, "1"] for each in times]}
+    body = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [row]}}).encode()
+    (found,) = await Prometheus(Canned(200, body)).range("up", NOW - 60 * MINUTE, NOW, MINUTE)
+    assert found.times == (NOW - 60 * MINUTE, NOW)
+    assert found.values == (1.0, 1.0)
+
+
 def test_a_query_has_one_value() -> None:
     assert single("q", [Series({}, (NOW,), (2.5,))]) == 2.5
 
