@@ -31,6 +31,7 @@ from reconciler.review.review import Review
 from reconciler.review.reviewer import Beside, Reviewer
 from reconciler.source.environment import Settings, environment
 from reconciler.source.history import resolve
+from reconciler.source.merging import DEEPEN
 from reconciler.source.process import GitJob
 from reconciler.source.repository import GitSource
 
@@ -145,7 +146,8 @@ def commit_of(args: argparse.Namespace, rev: str) -> str:
     git = GitJob(Path(args.path).resolve(), Settings(environment(None, GitCredentials())), bare=False)
     commit = None if rev.startswith("-") else resolve(git, rev)
     if commit is None:
-        raise ConfigError(
-            f"there is no revision {rev!r} in {args.path}", hint="a branch, a tag or a commit; fetch first?"
-        )
+        what, shallow = f"there is no revision {rev!r} in {args.path}", git.run("rev-parse", "--is-shallow-repository")
+        if shallow.strip() == b"true":
+            raise ConfigError(what, why="it is a shallow clone", hint=DEEPEN)
+        raise ConfigError(what, hint="a branch, a tag or a commit; fetch first?")
     return commit

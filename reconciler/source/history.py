@@ -78,7 +78,7 @@ def blame(git: GitJob, path: str, commit: str, ref: str) -> tuple[Revision | Non
         raise SourceMissing(
             "nobody can be named for this file", where=f"{path} at {commit[:12]}", why=error.why
         ) from None
-    ends = _ends(git)
+    cut = ends(git)
     said: dict[str, dict[bytes, bytes]] = {}  # by commit; said once each, before the first `filename`
     places: list[tuple[str, int, int]] = []
     about: dict[bytes, bytes] = {}
@@ -90,7 +90,7 @@ def blame(git: GitJob, path: str, commit: str, ref: str) -> tuple[Revision | Non
             places.append((word.decode("ascii"), int(where[1]), int(where[2])))
         else:
             about[word] = rest
-    revisions = {name: None if name in ends else _blamed(name, ref, about) for name, about in said.items()}
+    revisions = {name: None if name in cut else _blamed(name, ref, about) for name, about in said.items()}
     lines: list[Revision | None] = [None] * max((first + count - 1 for _, first, count in places), default=0)
     for name, first, count in places:
         lines[first - 1 : first - 1 + count] = [revisions[name]] * count
@@ -103,7 +103,7 @@ def _blamed(commit: str, ref: str, about: Mapping[bytes, bytes]) -> Revision:
     return Revision(commit, ref, _text(author), _time(seconds), _text(about.get(b"summary", b"")))
 
 
-def _ends(git: GitJob) -> frozenset[str]:
+def ends(git: GitJob) -> frozenset[str]:
     """The commits whose parents a shallow repository does not have: they seem to have written everything."""
     try:
         return frozenset((git.directory / "shallow").read_text("ascii").split())

@@ -142,8 +142,9 @@ class Mirror:
 
     def _pull(self, *refspecs: str) -> None:
         options = ("--quiet", "--force", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+        shallow = ("--update-shallow",)  # from a shallow clone: so the mirror knows where its history ends
         try:
-            self._git.run("fetch", *options, "--", self._url, *refspecs)
+            self._git.run("fetch", *options, *shallow, "--", self._url, *refspecs)
         except GitFailed as error:
             raise explain(error) from None
 
