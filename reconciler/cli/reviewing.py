@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from reconciler.cli.applied import work_tree
 from reconciler.cli.folder import folder_config, planner_of
 from reconciler.cli.imaged import FolderLook
-from reconciler.cli.planning import ImaginedFiller, Planner, imagined_planner, live_planner
+from reconciler.cli.planning import imagined_planner, live_planner
 from reconciler.cli.session import Session, session
 from reconciler.clock import SystemClock
 from reconciler.engine.filling import Filler
 from reconciler.engine.running import running_images
+from reconciler.engine.trial import ImaginedFiller, TrialPlanner
 from reconciler.engine.wanting import Fill, Wanting
 from reconciler.errors import ConfigError
 from reconciler.model.cluster_view import NodeView
@@ -47,7 +48,7 @@ class Reviewing:
         it: Session | None,
         reviewer: Reviewer,
         nodes: Sequence[NodeView] | None,
-        planner: Planner | None,
+        planner: TrialPlanner | None,
     ) -> None:
         self.config = config
         self.git = git
@@ -117,7 +118,7 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[Reviewing]:
 def _reviewer(
     config: SourceConfig,
     owner: Owner,
-    planner: Planner | None,
+    planner: TrialPlanner | None,
     wanting: Callable[..., Wanting],
     fill: Fill | None,
 ) -> Reviewer:

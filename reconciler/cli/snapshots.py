@@ -1,41 +1,25 @@
 """A cluster in a file, or as it is now: what is planned from."""
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from reconciler.cli.session import Session, session
-from reconciler.errors import ConfigError, NotFound
-from reconciler.kube.names import GroupKind
+from reconciler.cli.session import session
+from reconciler.engine.trial import listed
+from reconciler.errors import ConfigError
 from reconciler.model.planner_config import PlannerConfig
 from reconciler.planner.drawing import Drawing
-from reconciler.planner.snapshot import KINDS, trimmed
 from reconciler.specs.config import read_config
 
 
 async def taken(args: argparse.Namespace) -> dict[str, Any]:
     """A snapshot of the cluster that the flags name."""
     async with session(args) as it:
-        found = await listed(it)
+        found = await listed(it.cluster)
         now = it.clock.now()
     return {"apiVersion": "reconciler.dev/v1", "kind": "ClusterSnapshot", "taken": now.isoformat(), "objects": found}
-
-
-async def listed(it: Session) -> list[dict[str, Any]]:
-    """The objects of a snapshot, by one list of each kind."""
-    await it.cluster.discovery.refresh()
-
-    async def one(kind: GroupKind) -> list[dict[str, Any]]:
-        try:
-            found = await it.cluster.list(kind)
-        except NotFound:  # a cluster need not serve all of them
-            return []
-        return [kept for live in found if (kept := trimmed(live.object)) is not None]
-
-    return [obj for each in await asyncio.gather(*map(one, KINDS)) for obj in each]
 
 
 def objects(file: str) -> list[dict[str, Any]]:

@@ -38,11 +38,16 @@ def offline(manifests: Manifests) -> list[Change]:
 
 
 class Previewer:
-    """Of one source. What was found equal, and what a dry-run confirmed, is not asked for again until it changes."""
+    """Of one source. What was found equal, and what a dry-run confirmed, is not asked for again until it changes.
+
+    `unreadable` are the kinds that we may not read, as of the last answer.
+    """
 
     def __init__(self, cluster: Cluster, config: SourceConfig, owner: Owner) -> None:
+        self.config = config
+        self.owner = owner
+        self.unreadable: frozenset[GroupKind] = frozenset()
         self._cluster = cluster
-        self._config = config
         self._claims = Claims()
         self._decider = Decider(config, owner, cluster, self._claims)
         self._pruner = Pruner(config, owner, cluster.cache, self._claims)
@@ -65,10 +70,11 @@ class Previewer:
         """
         kinds = {manifest.gvk for manifest in manifests.items.values()}
         left = state.kinds - {gvk.group_kind for gvk in kinds}
-        await self._cluster.watch([*kinds, *left], namespaces=self._config.namespaces)
+        failing = await self._cluster.watch([*kinds, *left], namespaces=self.config.namespaces)
+        self.unreadable = frozenset(kind for kind, error in failing.items() if isinstance(error, Forbidden))
         certain = not (specs.quarantined or specs.unknown or manifests.unrendered)
-        self._claims.state(self._config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
-        past = Past.of(state, Jobs(self._config.name, self._cluster.cache).there())
+        self._claims.state(self.config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
+        past = Past.of(state, Jobs(self.config.name, self._cluster.cache).there())
         decided = await self._decider.changes(manifests.items, past=past, all_=True)
         coming = {change.identity for change in decided if change.action in WRITES}
         served = serving(m.object for identity, m in manifests.items.items() if identity.group_kind == DEFINITION)

@@ -66,12 +66,16 @@ class Wanting:
             pools=pools or {},
         )
 
+    async def read(self, snapshot: Snapshot) -> Specs:
+        """What the revision says. Raises ReconcilerError where something cannot be read."""
+        return await self.loader.load(
+            snapshot, self._repository, namespace=self._config.namespace, scopes=await self._scopes()
+        )
+
     async def of(self, snapshot: Snapshot) -> Desired:
         """What the revision says, and the objects that it makes. Raises ReconcilerError where something cannot be
         read."""
-        specs = await self.loader.load(
-            snapshot, self._repository, namespace=self._config.namespace, scopes=await self._scopes()
-        )
+        specs = await self.read(snapshot)
         images = await self._images.of(snapshot, specs)
         filling = await self._fill(specs, images.pinned)
         # Long where much is new: the loop has others to serve.

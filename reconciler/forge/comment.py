@@ -18,13 +18,13 @@ class Notes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a comment remembers of itself, for the time after a restart. People may edit a comment: nothing that
     decides about a merge is taken from here.
 
-    `base` and `head` are the commits of the plan that is shown, `counts` the actions that it announces, `merged` the
-    commit of the merge, "" before, and `done` says that the result of its sync was told.
+    `base` and `head` are the commits of the plan that is shown, `plans` what it announces, packed, by source; `merged`
+    is the commit of the merge, "" before, and `done` says that the result of its sync was told.
     """
 
     base: str = ""
     head: str = ""
-    counts: dict[str, int] = {}
+    plans: dict[str, str] = {}
     merged: str = ""
     done: bool = False
 
@@ -60,8 +60,8 @@ async def put(
 
     Nothing is sent where it says so already. Raises ForgeError.
     """
-    mark = f"<!-- reconciler-review {name} {msgspec.json.encode(notes).decode()} -->\n"
-    body = fit(text, forge.longest - len(mark))
+    mark = _mark(name, notes)
+    body = fit(text, room(forge, name, notes))
     if ours is not None and (ours.notes, ours.text.strip()) == (notes, body.strip()):
         return ours
     if ours is not None:
@@ -71,6 +71,15 @@ async def put(
         except ForgeMissing:  # a person deleted it meanwhile
             pass
     return Ours(await forge.say(repository, number, mark + body), notes, body)
+
+
+def room(forge: Forge, name: str, notes: Notes) -> int:
+    """The characters that a comment has for its text."""
+    return forge.longest - len(_mark(name, notes))
+
+
+def _mark(name: str, notes: Notes) -> str:
+    return f"<!-- reconciler-review {name} {msgspec.json.encode(notes).decode()} -->\n"
 
 
 def fit(text: str, most: int) -> str:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.config import PruneGuard
+from reconciler.model.deed import Deed
+from reconciler.model.deed import done as deeds
 from reconciler.model.result import Outcome, SyncResult
 from reconciler.model.snapshot import Revision
 
@@ -22,6 +24,7 @@ LABEL_PIECE: Final = "reconciler.dev/state-piece"  # the source, on the pieces o
 HISTORY: Final = 50  # passes that are remembered
 HELD: Final = 500  # held actions that are remembered
 JOBS: Final = 500  # Jobs that are remembered beside those that are stated
+OBJECTS: Final = 500  # that a pass remembers, and twice as many that all passes remember
 MESSAGES: Final = 5  # failures that a pass remembers, each cut to MESSAGE characters
 MESSAGE: Final = 300
 
@@ -68,7 +71,10 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One pass in short. `done` counts by action what was done, `failed` what was not; `messages` say why."""
+    """One pass in short. `done` counts by action what was done, `failed` what was not; `messages` say why.
+
+    `objects` says it object by object; `unlisted` counts those of which it does not.
+    """
 
     revision: Revision
     started: datetime
@@ -78,12 +84,15 @@ class Pass:
     done: Mapping[str, int] = field(default_factory=dict)
     failed: int = 0
     messages: tuple[str, ...] = ()
+    objects: tuple[Deed, ...] = ()
+    unlisted: int = 0
 
     @classmethod
     def of(cls, result: SyncResult) -> "Pass":
         done: dict[str, int] = {}
         messages: list[str] = []
         failed = 0
+        objects = deeds(result)
         for identity, each in sorted(result.results.items()):
             if each.outcome is Outcome.DONE:
                 done[str(each.action)] = done.get(str(each.action), 0) + 1
@@ -99,7 +108,14 @@ class Pass:
             done,
             failed,
             tuple(messages[:MESSAGES]),
+            objects[:OBJECTS],
+            len(objects[OBJECTS:]),
         )
+
+    @property
+    def brief(self) -> "Pass":
+        """Without its objects."""
+        return replace(self, objects=(), unlisted=len(self.objects) + self.unlisted)
 
     def document(self) -> dict[str, Any]:
         """How it ended, as JSON has it for people and scripts; they name the revision each in their own way."""
@@ -169,4 +185,9 @@ class SourceState:
         """With one more pass in the history. Saying it twice changes nothing."""
         if any(each.started == done.started for each in self.history):
             return self
-        return replace(self, history=(*self.history, done)[-HISTORY:])
+        kept: list[Pass] = []
+        room = 2 * OBJECTS
+        for each in reversed((*self.history, done)[-HISTORY:]):  # the oldest give way
+            kept.append(each if len(each.objects) <= room else each.brief)
+            room -= len(kept[-1].objects)
+        return replace(self, history=tuple(reversed(kept)))

@@ -5,7 +5,7 @@ previews; without one the cluster is imagined to be as the base says, and only t
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.diff.compare import compare
 from reconciler.diff.prune import JOB
@@ -24,6 +24,7 @@ from reconciler.model.state import SourceState
 from reconciler.review.imagined import Imagined
 
 _QUIET = frozenset({Action.NONE})
+_UNSEEN = "the live state may not be read, so this is beside the base alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ async def on_cluster(
 ) -> Effects:
     """Beside what the cluster has now. `messages` are those of the commits from what was applied to the head.
 
+    What may not be read there is compared with the base alone.
+
     Raises ApiError or TransportError.
     """
 
@@ -51,11 +54,17 @@ async def on_cluster(
         return {change.identity: change for change in changes if change.action not in _QUIET}
 
     without = await previewed(base, ())
+    unreadable = previewer.unreadable
     with_ = await previewed(head, messages)
-    merged = [change for identity, change in sorted(with_.items()) if not _same(change, without.get(identity))]
+    unreadable |= previewer.unreadable
+    merged = [change for identity, change in with_.items() if not _same(change, without.get(identity))]
+    if unreadable:
+        alone = on_base(base, head, config=previewer.config, owner=previewer.owner, messages=messages).merged
+        unseen = [replace(c, reason=f"{c.reason}; {_UNSEEN}") for c in alone if c.identity.group_kind in unreadable]
+        merged = [*unseen, *(change for change in merged if change.identity.group_kind not in unreadable)]
     named = {change.identity for change in merged}
-    anyway = (change for identity, change in sorted(without.items()) if identity not in named)
-    return Effects(tuple(merged), tuple(anyway), tuple(with_.values()))
+    anyway = (c for i, c in sorted(without.items()) if i not in named and i.group_kind not in unreadable)
+    return Effects(tuple(sorted(merged, key=lambda change: change.identity)), tuple(anyway), tuple(with_.values()))
 
 
 def on_base(

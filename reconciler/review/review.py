@@ -9,7 +9,7 @@ from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.problem import Problem, Severity
 from reconciler.model.review import Risk, Verdict
-from reconciler.model.review_rules import Level
+from reconciler.model.review_rules import Level, ReviewRules
 from reconciler.model.snapshot import Revision
 from reconciler.review.building import ImageChange
 from reconciler.review.decisions import Decisions
@@ -22,9 +22,10 @@ _DONE = (Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCO
 class Review:
     """Of one source. `against` says in words what the head was compared with beside the base.
 
-    `wanted` is what the merge would make true. `images` would be built or mean something else; `decisions` are the
-    planner's, None where nobody plans. `problems` are the head's, `inherited` those of them that the base has, too:
-    these are not the merge's.
+    `wanted` is what the merge would make true; None in one that is only kept to be shown. `images` would be built or
+    mean something else; `decisions` are the planner's, None where nobody plans; `unplanned` says why not, where
+    somebody should. `problems` are the head's, `inherited` those of them that the base has, too: these are not the
+    merge's. `rules` are the base's.
     """
 
     source: str
@@ -35,9 +36,11 @@ class Review:
     problems: tuple[Problem, ...]
     inherited: frozenset[Problem]
     risks: tuple[Risk, ...]
-    wanted: Desired
+    rules: ReviewRules
+    wanted: Desired | None
     images: tuple[ImageChange, ...] = ()
     decisions: Decisions | None = None
+    unplanned: str = ""
 
     @property
     def verdict(self) -> Verdict:

@@ -71,6 +71,7 @@ class Reviewer:
             nodes=beside.nodes,
             unplaced=decisions.unplaced if decisions is not None else {},
         )
+        rules = before.specs.review or ReviewRules()
         known = {_what(problem) for problem in before.problems}
         problems = after.problems
         return Review(
@@ -81,8 +82,9 @@ class Reviewer:
             effects=effects,
             problems=problems,
             inherited=frozenset(problem for problem in problems if _what(problem) in known),
-            risks=assess(case, before.specs.review or ReviewRules()),
+            risks=assess(case, rules),
             wanted=after,
+            rules=rules,
             images=image_changes(before.images.pinned, after.images.pinned),
             decisions=decisions,
         )

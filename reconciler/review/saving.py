@@ -34,10 +34,13 @@ async def saved(
     """
     if review.verdict is Verdict.INVALID:
         raise ConfigError("the head is invalid, so no plan is saved", hint="see its problems")
-    if review.wanted.snapshot.revision.commit != review.head.commit:
+    wanted = review.wanted
+    if wanted is None:
+        raise ValueError("what was wanted was let go")
+    if wanted.snapshot.revision.commit != review.head.commit:
         hint = "merge the base into the branch first: a plan is applied from the very commit that it is for"
         raise ConfigError("the head lags behind its base, so no plan is saved", hint=hint)
-    pinned = review.wanted.images.pinned or {}
+    pinned = wanted.images.pinned or {}
     for identity, reference in sorted(pinned.items()):
         if is_stand_in(str(reference)):
             raise ConfigError(
@@ -58,7 +61,7 @@ async def saved(
         head=review.head.commit,
         planned=pools is not None,
         pools={name: dict(labels) for name, labels in (pools or {}).items()},
-        decisions=tuple(SavedDecision(*identity, record) for identity, record in sorted(review.wanted.filling.items())),
+        decisions=tuple(SavedDecision(*identity, record) for identity, record in sorted(wanted.filling.items())),
         images=tuple(SavedImage(*identity, str(reference)) for identity, reference in sorted(pinned.items())),
         changes=await touched(review.effects.whole, cluster),
     ).sealed()

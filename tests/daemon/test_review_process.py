@@ -62,7 +62,7 @@ async def test_a_pull_request_is_reviewed_and_the_process_ends_when_it_is_told(t
         file.write_text(json.dumps(stated))
         with Process(["review", "--config", str(file)], tmp_path / "log") as running:
             end = asyncio.get_running_loop().time() + PATIENCE
-            while repo.statuses.get((pull.head, "reconciler/prod"), {}).get("state") != "success":
+            while repo.statuses.get((pull.head, "reconciler/prod/main"), {}).get("state") != "success":
                 assert asyncio.get_running_loop().time() < end, (running.output, repo.statuses)
                 await asyncio.sleep(0.02)
             (text,) = [comment["body"] for comment in pull.comments if comment["author"] == ACCOUNT]

@@ -9,18 +9,20 @@ from random import Random
 
 import pytest
 from memory_forge import ACCOUNT, TOKEN, MemoryForge, MemoryPull, MemoryRepository, ok
-from stated_reviews import StatedReview, StatedReviewer
+from stated_reviews import StatedReview, StatedReviewer, deed, synced
 from virtual import virtual
 
 from reconciler.clock import LoopClock
 from reconciler.daemon.reviews.desk import Desk
-from reconciler.daemon.reviews.reviewer import Synced
+from reconciler.daemon.reviews.promise import Promise
 from reconciler.daemon.reviews.runner import SWEEP, Runner
 from reconciler.errors import SourceUnreachable
 from reconciler.forge.open import open_forge
 from reconciler.forge.webhooks import Event, PlanAsked, PullChanged, Push
 from reconciler.http.transport import Request, Response
+from reconciler.model.change import Action
 from reconciler.model.forging import ForgeKind
+from reconciler.model.result import Outcome
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules
 from reconciler.source.merging import MergeConflict
@@ -28,7 +30,7 @@ from reconciler.source.merging import MergeConflict
 REPO = "shop/specs"
 ADDRESSES = ("https://forge.example.com/shop/specs.git",)
 TIP, HEAD = "b" * 40, "a" * 40
-CONTEXT = "reconciler/prod"
+CONTEXT = "reconciler/prod/main"
 
 
 class World:
@@ -39,6 +41,7 @@ class World:
         self.forge.page = 100
         self.repo: MemoryRepository = self.forge.repository(REPO)
         self.reviewers = [StatedReviewer()]
+        self.desks = {"main": self.reviewers}
         self.counted: Counter[str] = Counter()
         self.clock = LoopClock()
         self.folder = folder
@@ -51,8 +54,8 @@ class World:
     def ours(self, number: int = 7) -> list[str]:
         return [c["body"] for c in self.repo.pulls[number].comments if c["author"] == ACCOUNT]
 
-    def state(self, commit: str = HEAD) -> str:
-        found = self.repo.statuses.get((commit, CONTEXT), {}).get("state", "")
+    def state(self, commit: str = HEAD, context: str = CONTEXT) -> str:
+        found = self.repo.statuses.get((commit, context), {}).get("state", "")
         return {"failed": "failure"}.get(found, found)
 
     def description(self, commit: str = HEAD) -> str:
@@ -62,8 +65,12 @@ class World:
     async def running(self) -> AsyncIterator[Runner]:
         """One life of the process."""
         forge = open_forge(self.forge.config(self.folder), self.forge.connect, self.clock, Random(7))
-        desk = Desk(forge, REPO, "main", self.reviewers, name="prod", count=lambda _f, r: self.counted.update([r]))
-        runner = Runner([desk], {0: frozenset({"forge.example.com/shop/specs"})}, self.clock)
+        desks = [
+            Desk(forge, REPO, base, reviewers, name="prod", count=lambda _f, r: self.counted.update([r]))
+            for base, reviewers in self.desks.items()
+        ]
+        places = {at: frozenset({"forge.example.com/shop/specs"}) for at in range(len(desks))}
+        runner = Runner(desks, places, self.clock)
         stop = asyncio.Event()
         running = asyncio.ensure_future(runner.run(stop))
         try:
@@ -290,8 +297,8 @@ async def test_the_thread_gets_the_result_of_the_sync(world: World, pull: Memory
         commit = merge(pull)
         runner.take(PullChanged(ADDRESSES, 7))
         await world.until(lambda: "has not ended yet" in world.ours()[0])
-        world.reviewer.merges[commit] = Synced(commit, True, {"create": 1}, 0, (), alone=True)
-        await world.until(lambda: "As it was planned." in world.ours()[0])
+        world.reviewer.merges[commit] = synced(commit, deed("a"))
+        await world.until(lambda: "As it was planned, object by object: 1." in world.ours()[0])
         asked = len(world.forge.seen)
         await world.clock.sleep(60)
         assert len(world.forge.seen) == asked, "there is no more to say"
@@ -306,10 +313,10 @@ async def test_what_differs_from_the_plan_is_told(world: World, pull: MemoryPull
     async with world.running():
         await world.until(lambda: world.state() == "success")
     commit = merge(pull)  # while nobody looked
-    world.reviewer.merges[commit] = Synced(commit, True, {"create": 1, "prune": 2}, 0, (), alone=False)
+    world.reviewer.merges[commit] = synced(commit, deed("a"), deed("b", Action.PRUNE))
     async with world.running():
-        await world.until(lambda: "Other than planned: prune: 0 planned, 2 done" in world.ours()[0])
-    assert "together with other commits" in world.ours()[0]
+        await world.until(lambda: "Other than planned: 1 object; as planned: 1." in world.ours()[0])
+    assert "`ConfigMap/shop/b`: not announced: prune done" in world.ours()[0]
 
 
 @virtual
@@ -317,11 +324,11 @@ async def test_a_sync_that_fails_is_told_and_then_that_it_is_well(world: World, 
     async with world.running() as runner:
         await world.until(lambda: world.state() == "success")
         commit = merge(pull)
-        world.reviewer.merges[commit] = Synced(commit, False, {"create": 1}, 1, ("Deployment/web: no",), alone=True)
+        world.reviewer.merges[commit] = synced(commit, deed("a", outcome=Outcome.FAILED, why="no"))
         runner.take(PullChanged(ADDRESSES, 7))
         await world.until(lambda: "1 object failed" in world.ours()[0])
-        assert "Deployment/web: no" in world.ours()[0]
-        world.reviewer.merges[commit] = Synced(commit, True, {"create": 1}, 0, (), alone=True)
+        assert "ConfigMap/shop/a: no" in world.ours()[0]
+        world.reviewer.merges[commit] = synced(commit, deed("a"))
         await world.until(lambda: "As it was planned" in world.ours()[0])
         assert "failed" not in world.ours()[0]
 
@@ -464,19 +471,57 @@ async def test_a_flood_of_events_costs_a_look_each_at_the_most(one: World) -> No
 
 @virtual
 async def test_two_sources_of_one_repository_share_a_comment(world: World, pull: MemoryPull) -> None:
-    tools = StatedReview("## Tools", Verdict.PASS, "2 to change", {"update": 2})
-    world.reviewers.append(StatedReviewer("tools", tools))
+    changes = Promise((deed("x", Action.UPDATE), deed("y", Action.UPDATE)))
+    world.reviewers.append(StatedReviewer("tools", StatedReview("## 2 warnings", Verdict.WARN, "2 warnings", changes)))
+    quiet = StatedReview("## Nothing at all", summary="no danger", promise=Promise())
+    world.reviewers.append(StatedReviewer("base", quiet))
     async with world.running() as runner:
         await world.until(lambda: world.state() == "success")
-        assert world.description() == "1 to create; 2 to change"
+        assert world.description() == "tools: 2 warnings; shop: 1 to create; nothing to do for 1 source"
         (text,) = world.ours()
-        assert text.index("## Nothing to do") < text.index("## Tools")
+        assert text.index("## tools: 2 warnings") < text.index("## shop: Nothing to do"), "the gravest comes first"
+        assert "Nothing to do for `base`." in text
+        assert "Nothing at all" not in text
         commit = merge(pull)
-        for reviewer, done in zip(world.reviewers, ({"create": 1}, {"update": 2}), strict=True):
-            reviewer.merges[commit] = Synced(commit, True, done, 0, (), alone=True)
+        for reviewer, deeds in zip(world.reviewers, ([deed("a")], changes.merged, []), strict=True):
+            reviewer.merges[commit] = synced(commit, *deeds)
         runner.take(PullChanged(ADDRESSES, 7))
         await world.until(lambda: "As it was planned" in world.ours()[0])
         assert "tools: ✅ Applied: 2 update" in world.ours()[0]
+
+
+@virtual
+async def test_one_head_into_two_branches_has_two_verdicts(tmp_path: Path) -> None:
+    """A promotion goes from one branch to several: what is well for one must not open the way into another."""
+    world = World(ForgeKind.GITHUB, tmp_path)
+    world.repo.branches["live"] = "e" * 40
+    strict = StatedReviewer("live", StatedReview(verdict=Verdict.BLOCK, found={"refused": Level.BLOCK}))
+    world.desks["live"] = [strict]
+    world.repo.pull(7)
+    world.repo.pull(8, base="live")
+    async with world.running():
+        await world.until(lambda: world.state() == "success" and world.state(context="reconciler/prod/live"))
+        await world.clock.sleep(2 * SWEEP)
+        assert world.state() == "success"
+        assert world.state(context="reconciler/prod/live") == "failure"
+        assert (len(world.ours(7)), len(world.ours(8))) == (1, 1)
+
+
+@virtual
+async def test_of_two_requests_with_one_head_the_gravest_counts(one: World) -> None:
+    """Who opens a second one, from a fork, where less is looked at, must not open the way for the first."""
+    one.repo.pull(7)
+    one.repo.pull(8, fork=True)
+    one.reviewer.says = StatedReview(verdict=Verdict.BLOCK, found={"no-room": Level.BLOCK})
+    one.reviewer.of_forks = StatedReview()
+    async with one.running() as runner:
+        await one.until(lambda: one.ours(7) and one.ours(8))
+        await one.clock.sleep(2 * SWEEP)
+        assert one.state() == "failure"
+        one.repo.pulls[7].state = "closed"
+        runner.take(PullChanged(ADDRESSES, 7))
+        runner.take(PullChanged(ADDRESSES, 8))
+        await one.until(lambda: one.state() == "success")
 
 
 @virtual

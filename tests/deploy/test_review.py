@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 from reconciler.cli.main import parser
+from reconciler.kube.openapi import catalog
+from reconciler.planner.snapshot import KINDS
 from reconciler.specs.config import load_config
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "review"
@@ -45,6 +47,13 @@ def test_it_may_read_what_the_daemon_may_apply() -> None:
     (ours,) = of("ClusterRole")
     missing = resources(builtin) - resources(ours)
     assert missing <= {("", "secrets"), ("events.k8s.io", "events")}
+
+
+def test_it_may_read_what_its_planner_looks_at() -> None:
+    builtin = {(r.group, r.kind): r.plural for r in catalog().resources()}
+    (ours,) = of("ClusterRole")
+    allowed = {(group, name) for rule in ours["rules"] for group in rule["apiGroups"] for name in rule["resources"]}
+    assert {(kind.group, builtin[kind.group, kind.kind]) for kind in KINDS} <= allowed
 
 
 def test_every_right_is_the_reviewers_alone() -> None:

@@ -9,12 +9,14 @@ import yaml
 from git_repository import Repository
 from kubernetes_server import KubernetesServer
 from tenancy import everywhere, tenancy
-from texts import config
+from texts import config, deployment
 
 from reconciler.clock import SystemClock
 from reconciler.daemon.reviews.live import ReadStore, SourceReviewer
+from reconciler.engine.trial import Trials
 from reconciler.errors import Forbidden
 from reconciler.model.config import SourceConfig
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.source.repository import GitSource
 
 ACCESS = Path(__file__).resolve().parents[2] / "deploy" / "review" / "10-access.yaml"
@@ -37,20 +39,33 @@ def test_they_do_for_a_review_and_for_nothing_else(kubernetes: KubernetesServer,
             git = Repository(tmp_path / "shop")
             base = git.commit(before, "Start")
             head = git.commit(
-                {"a.yaml": config("a", "2"), "b.yaml": config("b"), "old.yaml": None, "s.yaml": secret}, "Change"
+                {
+                    "a.yaml": config("a", "2"),
+                    "b.yaml": config("b"),
+                    "old.yaml": None,
+                    "s.yaml": secret,
+                    "w.yaml": deployment(),
+                },
+                "Change",
             )
             source = SourceConfig(name=admin.name("shop"), url=str(git.path), namespace=admin.space)
             mirror = GitSource(source, tmp_path / "cache", clock=SystemClock(), random=Random(7))
             store = ReadStore(reader.cluster, admin.states, clock=SystemClock())
-            reviewer = SourceReviewer(source, mirror, reader.cluster, store, "prod")
+            trials = Trials(PlannerConfig(), reader.cluster, admin.states, clock=SystemClock())
+            reviewer = SourceReviewer(source, mirror, reader.cluster, store, "prod", trials=trials)
             try:
                 review = await reviewer.review(base, head, fork=False)
                 text = review.markdown(65_000)
             finally:
                 await reviewer.close()
-            assert review.counts == {"create": 1, "update": 1, "prune": 1}, text
-            assert "cannot list resource" in text, "of Secrets"
+            actions = {f"{d.identity.kind}/{d.identity.name}": str(d.action) for d in review.promise.merged}
+            assert actions == {
+                "ConfigMap/a": "update", "ConfigMap/b": "create", "ConfigMap/old": "prune", "Secret/s": "create",
+                "Deployment/web": "create", "PodDisruptionBudget/web": "create",
+            }, text  # fmt: skip
+            assert "the live state may not be read" in text, "of Secrets"
             assert "canary-4711" not in text
+            assert "Planned otherwise: 1 workload" in text
             with pytest.raises(Forbidden):
                 await reader.cluster.delete(next(iter(admin.cluster.cache.of_source(source.name))))
 

@@ -10,7 +10,7 @@ from reconciler.forge.comment import Notes, find, fit, put
 from reconciler.forge.forge import Forge
 
 REPO = "shop/specs"
-NOTES = Notes(base="b" * 40, head="a" * 40, counts={"create": 2})
+NOTES = Notes(base="b" * 40, head="a" * 40, plans={"shop": "eJw="})
 
 Client = Callable[[], Forge]
 

@@ -1,6 +1,6 @@
 """What stands between a pull request and its merge: dangers, and approvals by those whom the base names. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from reconciler.daemon.reviews.reviewer import Reviewed
@@ -35,7 +35,7 @@ class Consent:
         return CommitState.FAILURE if self.invalid or self.blocking or self.missing else CommitState.SUCCESS
 
 
-def consent(reviews: Sequence[Reviewed], pull: Pull, approvals: Collection[Approval]) -> Consent:
+def consent(reviews: Collection[Reviewed], pull: Pull, approvals: Collection[Approval]) -> Consent:
     """What `approvals` of the pull request's head make of the dangers that were found.
 
     Only an approval of exactly this head counts, and nobody approves what he asks for himself.
@@ -55,6 +55,6 @@ def consent(reviews: Sequence[Reviewed], pull: Pull, approvals: Collection[Appro
     return Consent(tuple(demands.values()), tuple(blocking), invalid)
 
 
-def demanded(reviews: Sequence[Reviewed]) -> bool:
+def demanded(reviews: Collection[Reviewed]) -> bool:
     """Whether approvals matter."""
     return any(reviewed.rules.approvers.get(code) for reviewed in reviews for code in reviewed.found)

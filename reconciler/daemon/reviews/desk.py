@@ -13,16 +13,19 @@ import msgspec
 
 from reconciler.daemon.reviews import wording
 from reconciler.daemon.reviews.consent import consent, demanded
-from reconciler.daemon.reviews.reviewer import Reviewed, Reviewer, Synced
+from reconciler.daemon.reviews.difference import compare
+from reconciler.daemon.reviews.promise import unpacked
+from reconciler.daemon.reviews.reviewer import Reviewed, Reviewer
 from reconciler.errors import ForgeMissing, ReconcilerError, SourceRefused, SourceTooLarge
-from reconciler.forge.comment import Notes, Ours, find, put
+from reconciler.forge.comment import Notes, Ours, find, put, room
 from reconciler.forge.forge import CommitState, CommitStatus, Forge, Pull, PullState
 from reconciler.source.merging import MergeConflict
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 _KEPT: Final = 200  # reviews, and merges whose result was told
-_MARGIN: Final = 600  # characters of the comment for its mark
+_GRAVITY: Final = (CommitState.SUCCESS, CommitState.PENDING, CommitState.ERROR, CommitState.FAILURE).index
 _LASTING: Final = (SourceRefused, SourceTooLarge, MergeConflict)  # stays so until a branch moves, or somebody asks
 
 Count = Callable[[str, str], None]
@@ -31,11 +34,11 @@ Count = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was found of a pull request when its base and head were these, or why nothing could be."""
+    """What was found of a pull request when its base and head were these, by source, or why nothing could be."""
 
     base: str
     head: str
-    reviews: tuple[Reviewed, ...]
+    reviews: Mapping[str, Reviewed]
     error: ReconcilerError | None = None
 
 
@@ -55,12 +58,15 @@ class Desk:
         self._name = name
         self._count = count
         self._known: OrderedDict[int, Known] = OrderedDict()
-        self._states: OrderedDict[int, tuple[str, CommitStatus]] = OrderedDict()  # by number: the head's
+        self._states: OrderedDict[int, tuple[str, CommitStatus]] = OrderedDict()  # of open ones: the head's
+        self._said: OrderedDict[str, CommitStatus] = OrderedDict()  # what was last set, by commit
         self._told: OrderedDict[int, None] = OrderedDict()  # merges of which there is no more to say
 
     async def numbers(self) -> tuple[int, ...]:
         """The pull requests that deserve a look: open ones, and those whose merge may have no result yet."""
         numbers = [pull.number async for pull in self.forge.pulls(self.repository, self.base)]
+        for number in self._states.keys() - set(numbers):
+            del self._states[number]
         merged = await self.forge.merged(self.repository, self.base)
         return (*numbers, *(pull.number for pull in merged if pull.number not in self._told))
 
@@ -73,14 +79,12 @@ class Desk:
             pull = await self.forge.pull(self.repository, number)
         except ForgeMissing:
             return False
-        if pull.base != self.base:
-            return False
-        if pull.state is PullState.MERGED:
-            return await self._after(pull)
-        if pull.state is PullState.OPEN:
+        if pull.base == self.base and pull.state is PullState.OPEN:
             anew = bool(asked_by) and await self.forge.may_write(self.repository, asked_by)
             await self._plan(pull, anew=anew)
-        return False
+            return False
+        self._states.pop(number, None)
+        return pull.base == self.base and pull.state is PullState.MERGED and await self._after(pull)
 
     async def _plan(self, pull: Pull, *, anew: bool) -> None:
         tip = await self.forge.tip(self.repository, self.base)
@@ -101,20 +105,17 @@ class Desk:
 
     async def _review(self, pull: Pull, tip: str) -> Known:
         try:
-            reviews = [await r.review(tip, pull.head_commit, fork=pull.fork) for r in self._reviewers]
+            reviews = {r.source: await r.review(tip, pull.head_commit, fork=pull.fork) for r in self._reviewers}
         except ReconcilerError as error:
-            return Known(tip, pull.head_commit, (), error.with_traceback(None))
-        return Known(tip, pull.head_commit, tuple(reviews))
+            return Known(tip, pull.head_commit, {}, error.with_traceback(None))
+        return Known(tip, pull.head_commit, reviews)
 
     async def _tell(self, pull: Pull, known: Known, ours: Ours | None) -> None:
-        approvals = await self.forge.approvals(self.repository, pull.number) if demanded(known.reviews) else ()
-        found = consent(known.reviews, pull, approvals)
-        counts: dict[str, int] = {}
-        for reviewed in known.reviews:
-            for action, count in reviewed.counts.items():
-                counts[action] = counts.get(action, 0) + count
-        notes = Notes(known.base, known.head, counts)
-        text = wording.comment(known.reviews, found, pull, self.forge.longest - _MARGIN)
+        approvals = await self.forge.approvals(self.repository, pull.number) if demanded(known.reviews.values()) else ()
+        found = consent(known.reviews.values(), pull, approvals)
+        plans = {source: reviewed.promise.packed() for source, reviewed in known.reviews.items()}
+        notes = Notes(known.base, known.head, plans)
+        text = wording.comment(known.reviews, found, pull, room(self.forge, self._name, notes))
         await put(self.forge, self.repository, pull.number, self._name, ours, notes, text)
         await self._state(pull, found.state, wording.status(known.reviews, found))
         self._count(self.forge.name, found.state.value)
@@ -131,27 +132,39 @@ class Desk:
         if ours is None or (ours.notes.merged == pull.merged_as and ours.notes.done):
             _keep(self._told, pull.number, None)
             return False
-        results: Mapping[str, Synced | None] = {
-            reviewer.source: await reviewer.synced(pull.merged_as) for reviewer in self._reviewers
-        }
-        done = all(synced is not None and synced.ok for synced in results.values())
+        results = [await self._result(reviewer, pull.merged_as, ours.notes) for reviewer in self._reviewers]
+        done = all(result.synced is not None and result.synced.ok for result in results)
         notes = msgspec.structs.replace(ours.notes, merged=pull.merged_as, done=done)
-        text = wording.after(ours.text, ours.notes.counts, pull.merged_as, results)
+        text = wording.after(ours.text, pull.merged_as, results, room(self.forge, self._name, notes))
         await put(self.forge, self.repository, pull.number, self._name, ours, notes, text)
         if done:
             _keep(self._told, pull.number, None)
         return not done
 
+    @staticmethod
+    async def _result(reviewer: Reviewer, commit: str, notes: Notes) -> wording.Result:
+        synced = await reviewer.synced(commit, notes.base, notes.head)
+        promise = unpacked(notes.plans.get(reviewer.source, ""))
+        compared = compare(promise, synced) if synced is not None and promise is not None else None
+        return wording.Result(reviewer.source, synced, compared)
+
     async def _state(self, pull: Pull, state: CommitState, description: str) -> None:
-        """Set it where it is another than the last: GitHub takes a thousand of a commit."""
-        status = CommitStatus(state, f"reconciler/{self._name}", description, pull.url)
-        if self._states.get(pull.number) != (pull.head_commit, status):
-            await self.forge.state(self.repository, pull.head_commit, status)
-            _keep(self._states, pull.number, (pull.head_commit, status))
+        """Set it where it is another than the last: GitHub takes a thousand of a commit.
+
+        A commit may be the head of several pull requests: with another base it is another matter, with the same the
+        gravest counts, or one of them would open the way for the others.
+        """
+        head = pull.head_commit
+        status = CommitStatus(state, f"reconciler/{self._name}/{self.base}", description, pull.url)
+        _keep(self._states, pull.number, (head, status))
+        gravest = max((s for commit, s in self._states.values() if commit == head), key=lambda s: _GRAVITY(s.state))
+        if self._said.get(head) != gravest:
+            await self.forge.state(self.repository, head, gravest)
+            _keep(self._said, head, gravest)
 
 
-def _keep(kept: OrderedDict[int, V], number: int, value: V) -> None:
-    kept[number] = value
-    kept.move_to_end(number)
+def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
     if len(kept) > _KEPT:
         kept.popitem(last=False)

@@ -11,8 +11,12 @@ import msgspec
 
 from reconciler.daemon.reviews.confined import Limits, run
 from reconciler.daemon.reviews.isolation import Measure
+from reconciler.daemon.reviews.promise import Promise, promise
 from reconciler.errors import SourceRefused
+from reconciler.kube.names import Identity
+from reconciler.model.change import Action, Change, FieldChange
 from reconciler.model.config import SourceConfig
+from reconciler.model.deed import announced
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules, RiskCode
 from reconciler.source.repository import GitSource
@@ -28,12 +32,29 @@ class _Risk(msgspec.Struct):
     level: Level
 
 
+class _Field(msgspec.Struct):
+    path: str
+
+
+class _Change(msgspec.Struct):
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    action: Action
+    fields: list[_Field]
+
+    def change(self) -> Change:
+        fields = tuple(FieldChange(field.path, None, None) for field in self.fields)
+        return Change(Identity(self.group, self.kind, self.namespace, self.name), self.action, "", fields)
+
+
 class _Document(msgspec.Struct):
     """Of schemas/review.json, what is needed here."""
 
     verdict: Verdict
     risks: list[_Risk]
-    summary: dict[str, int]
+    changes: list[_Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +63,7 @@ class ForkReview:
 
     verdict: Verdict
     summary: str
-    counts: Mapping[str, int]
+    promise: Promise
     found: Mapping[str, Level]
     rules: ReviewRules
     text: str
@@ -88,4 +109,5 @@ async def review_fork(
         logger.info("the head of a fork was planned without %s: the kernel does not have it", missing)
     first = text.partition("\n")[0].removeprefix(_HEAD)[:_LONGEST]
     found = {str(risk.code): risk.level for risk in document.risks}
-    return ForkReview(document.verdict, first, document.summary, found, rules, text, held)
+    said = promise(announced(each.change() for each in document.changes))
+    return ForkReview(document.verdict, first, said, found, rules, text, held)

@@ -2,21 +2,29 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.daemon.reviews.confined import Limits
+from reconciler.daemon.reviews.difference import together
 from reconciler.daemon.reviews.forked import review_fork
-from reconciler.daemon.reviews.reviewer import Reviewed, Synced
+from reconciler.daemon.reviews.promise import Promise, promise
+from reconciler.daemon.reviews.reviewer import Restated, Reviewed, Synced
 from reconciler.engine.filling import Filler
 from reconciler.engine.images import AsStated, Images
+from reconciler.engine.surroundings import Desired
+from reconciler.engine.trial import Trials
 from reconciler.engine.wanting import Wanting
-from reconciler.model.change import Action
+from reconciler.errors import Forbidden, SourceError
+from reconciler.kube.names import Identity
 from reconciler.model.config import SourceConfig
+from reconciler.model.deed import announced
 from reconciler.model.manifest import Owner
-from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules
 from reconciler.model.snapshot import Snapshot
@@ -28,9 +36,8 @@ from reconciler.review.reviewer import Beside
 from reconciler.review.reviewer import Reviewer as Merges
 from reconciler.review.views import markdown
 from reconciler.review.views.summary import headline
+from reconciler.source.merging import MergeConflict
 from reconciler.source.repository import GitSource
-
-_NOT_DONE = frozenset({Action.NONE, Action.KEEP, Action.HOLD, Action.REFUSE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +45,22 @@ class LiveReview:
     """Implements Reviewed."""
 
     review: Review
-    rules: ReviewRules
 
     @property
     def verdict(self) -> Verdict:
         return self.review.verdict
 
     @property
+    def rules(self) -> ReviewRules:
+        return self.review.rules
+
+    @property
     def summary(self) -> str:
         return headline(self.review)
 
     @property
-    def counts(self) -> Mapping[str, int]:
-        """What is unconfirmed is made when its kind or namespace is there."""
-        made = (Action.CREATE if c.action is Action.UNCONFIRMED else c.action for c in self.review.effects.merged)
-        return Counter(str(action) for action in made if action not in _NOT_DONE)
+    def promise(self) -> Promise:
+        return promise(announced(self.review.effects.merged), announced(self.review.effects.anyway))
 
     @property
     def found(self) -> Mapping[str, Level]:
@@ -88,21 +96,29 @@ class SourceReviewer:
         store: ReadStore,
         install: str,
         open_images: OpenImages = as_stated,
+        trials: Trials | None = None,
         limits: Limits | None = None,
-        planner: PlannerConfig | None = None,
     ) -> None:
+        """Without `trials` nothing is planned anew: what the planner decided stays."""
         self._config = config
         self._git = git
         self._cluster = cluster
         self._store = store
+        self._trials = trials
         self._limits = limits
         self._turn = asyncio.Lock()  # what was read and compared so far is shared by all reviews, one at a time
         owner = Owner(install, config.name)
-        fill = Filler(config, cluster).fill
-        images = Unbuilt(open_images(config, git, cluster, store), git)
-        scopes = cluster.discovery.scopes
-        self._wanting = Wanting(config, owner, git, scopes=scopes, fill=fill, images=images, planner=planner)
-        self._merges = Merges(config, owner, self._wanting)
+        self._wanting = Wanting(
+            config,
+            owner,
+            git,
+            scopes=cluster.discovery.scopes,
+            fill=Filler(config, cluster, trials, store).fill,
+            pools=trials.pools if trials is not None else None,
+            images=Unbuilt(open_images(config, git, cluster, store), git),
+            planner=trials.config if trials is not None else None,
+        )
+        self._merges = Merges(config, owner, self._wanting, trials.made if trials is not None else lambda: None)
 
     @property
     def source(self) -> str:
@@ -112,10 +128,22 @@ class SourceReviewer:
         """Raises ReconcilerError."""
         async with self._turn:
             before = await self._git.snapshot(base)
-            rules = (await self._wanting.of(before)).specs.review or ReviewRules()
             if not fork:
-                return LiveReview(await self._review(before, head), rules)
+                return LiveReview(await self._planned(before, head))
+            rules = (await self._wanting.read(before)).review or ReviewRules()
         return await review_fork(self._git, self._config, base, head, rules, self._limits)
+
+    async def _planned(self, before: Snapshot, head: str) -> Review:
+        """Without what is only needed while it is made: reviews are kept."""
+        unplanned = ""
+        async with AsyncExitStack() as stack:
+            if self._trials is not None:
+                try:
+                    await stack.enter_async_context(self._trials.one())
+                except Forbidden as error:
+                    unplanned = str(error)
+            found = await self._review(before, head)
+        return replace(found, wanted=None, effects=replace(found.effects, whole=()), unplanned=unplanned)
 
     async def _review(self, before: Snapshot, head: str) -> Review:
         after = await self._git.snapshot(head)
@@ -125,22 +153,66 @@ class SourceReviewer:
         beside = Beside(self._cluster, state, await nodes_of(self._cluster), messages)
         return await self._merges.review(before, merged, after.revision, beside)
 
-    async def synced(self, commit: str) -> Synced | None:
-        """From the history that the daemon keeps in the cluster: the newest pass over the commit, else the first over
-        one that has it."""
+    async def synced(self, commit: str, base: str, head: str) -> Synced | None:
+        """From the history that the daemon keeps in the cluster."""
         passes = (await self._store.load(self.source)).history
-        found = next((each for each in reversed(passes) if each.revision.commit == commit), None)
-        if found is not None and found.ok:
-            return _told(found, alone=True)
-        for each in passes:
-            later = each.revision.commit
-            if each.ok and later != commit and await self._git.includes(commit, later):
-                return _told(each, alone=False)
-        return None if found is None or found.superseded else _told(found, alone=True)
+        first = await self._first_with(commit, passes)
+        if first is None or not (over := _to_the_end(passes[first:])):
+            return None
+        last = over[-1]
+        before = next((each.revision.commit for each in reversed(passes[:first]) if each.ok), "")
+        now = last.revision.commit
+        return Synced(
+            now,
+            last.ok,
+            reduce(add, (Counter(each.done) for each in over)),
+            last.failed,
+            last.messages,
+            deeds=together(each.objects for each in over),
+            unlisted=sum(each.unlisted for each in over),
+            restated=await self._restated(before or base, now, base, head),
+        )
+
+    async def _first_with(self, commit: str, passes: Sequence[Pass]) -> int | None:
+        """The place of the oldest pass over a commit that has `commit`."""
+        exact = next((at for at, each in enumerate(passes) if each.revision.commit == commit), None)
+        if exact is not None:
+            return exact
+        known: dict[str, bool] = {}
+        for at, each in enumerate(passes):
+            if (later := each.revision.commit) not in known:
+                known[later] = await self._git.includes(commit, later)
+            if known[later]:
+                return at
+        return None
+
+    async def _restated(self, before: str, now: str, base: str, head: str) -> Restated | None:
+        """What differs between the commits `before` and `now`, and what of that the merge that was reviewed does not
+        account for; None where one of them cannot be read any more."""
+        try:
+            async with self._turn:
+                snapshots = [await self._git.snapshot(each) for each in (before, now, base, head)]
+                snapshots[3] = await self._git.merge(base, snapshots[3].revision.commit)
+                old, new, reviewed, merged = [_digests(await self._wanting.of(each)) for each in snapshots]
+        except (SourceError, MergeConflict):
+            return None
+        stated = frozenset({*old, *new, *reviewed, *merged})
+        return Restated(
+            frozenset(i for i in stated if old.get(i) != new.get(i)),
+            frozenset(i for i in stated if (old.get(i), new.get(i)) != (reviewed.get(i), merged.get(i))),
+        )
 
     async def close(self) -> None:
         await self._git.close()
 
 
-def _told(found: Pass, *, alone: bool) -> Synced:
-    return Synced(found.revision.commit, found.ok, found.done, found.failed, found.messages, alone)
+def _digests(desired: Desired) -> Mapping[Identity, str]:
+    return {identity: manifest.digest for identity, manifest in desired.manifests.items.items()}
+
+
+def _to_the_end(passes: Sequence[Pass]) -> Sequence[Pass]:
+    """Up to the first that succeeded; none where the newest was given up for a newer commit."""
+    for at, each in enumerate(passes):
+        if each.ok:
+            return passes[: at + 1]
+    return passes if passes and not passes[-1].superseded else ()

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from reconciler.daemon.reviews.promise import Promise
+from reconciler.kube.names import Identity
+from reconciler.model.deed import Deed
 from reconciler.model.review import Verdict
 from reconciler.model.review_rules import Level, ReviewRules
 
@@ -11,7 +14,7 @@ from reconciler.model.review_rules import Level, ReviewRules
 class Reviewed(Protocol):
     """What merging would do.
 
-    `summary` is one line. `counts` are the announced actions by name. `found` are the codes of the dangers with their
+    `summary` is one line. `promise` is what is announced. `found` are the codes of the dangers with their
     levels, none of them off, and `rules` those of the base.
     """
 
@@ -22,7 +25,7 @@ class Reviewed(Protocol):
     def summary(self) -> str: ...
 
     @property
-    def counts(self) -> Mapping[str, int]: ...
+    def promise(self) -> Promise: ...
 
     @property
     def found(self) -> Mapping[str, Level]: ...
@@ -35,16 +38,31 @@ class Reviewed(Protocol):
         ...
 
 
+class Restated(NamedTuple):
+    """Objects that passes over a merge found in other words in Git than the pass before them: `all` of them, and those
+    that other commits had a part in, `others`."""
+
+    all: frozenset[Identity]
+    others: frozenset[Identity]
+
+
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """The pass that applied a merge. `alone` says that it applied this commit and not a later one that has it, too."""
+    """What the passes that applied a merge did, up to the first that succeeded, else the newest.
+
+    `commit` is the last that they applied: the merge, or a later one that has it. `done` counts by action, `failed`
+    what the last of them failed to do, `messages` say why. `deeds` say it object by object, `unlisted` counts those of
+    which they do not. `restated` is what Git says of it; None where that is not known any more.
+    """
 
     commit: str
     ok: bool
     done: Mapping[str, int]
     failed: int
     messages: tuple[str, ...]
-    alone: bool
+    deeds: tuple[Deed, ...] = ()
+    unlisted: int = 0
+    restated: Restated | None = None
 
 
 class Reviewer(Protocol):
@@ -60,8 +78,11 @@ class Reviewer(Protocol):
         """
         ...
 
-    async def synced(self, commit: str) -> Synced | None:
-        """What became of a merge; None where it was not applied yet. Raises ReconcilerError."""
+    async def synced(self, commit: str, base: str, head: str) -> Synced | None:
+        """What became of the merge `commit`, reviewed as that of `head` into `base`; None where it was not applied yet.
+
+        Raises ReconcilerError.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -22,6 +22,7 @@ from reconciler.daemon.reviews.runner import Runner
 from reconciler.daemon.signals import stopping
 from reconciler.daemon.start import unless
 from reconciler.daemon.webhooks import Webhooks
+from reconciler.engine.trial import Trials
 from reconciler.errors import ConfigError, ReconcilerError
 from reconciler.forge.forge import Forge
 from reconciler.forge.open import open_forge
@@ -92,8 +93,11 @@ async def keep_reviewing(
             def reviewer(source: SourceConfig) -> Reviewer:
                 if source.name not in reviewers:
                     git = GitSource(source, Path(config.cache_dir), clock=clock, random=random)
+                    trials = None
+                    if config.planner is not None:
+                        trials = Trials(config.planner, cluster, config.state_namespace, clock=clock)
                     reviewers[source.name] = SourceReviewer(
-                        source, git, cluster, store, install, open_images, planner=config.planner
+                        source, git, cluster, store, install, open_images=open_images, trials=trials
                     )
                 return reviewers[source.name]
 

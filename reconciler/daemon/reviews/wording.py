@@ -1,32 +1,58 @@
 """What stands in the comment under a pull request, and beside its commit."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconciler.daemon.reviews.consent import Consent
+from reconciler.daemon.reviews.difference import Compared
 from reconciler.daemon.reviews.reviewer import Reviewed, Synced
 from reconciler.diff.views.markdown import code, plain
 from reconciler.errors import ReconcilerError
+from reconciler.forge.comment import fit
 from reconciler.forge.forge import Pull
+from reconciler.model.review import Verdict
 from reconciler.plural import counted
 
 AFTER: Final = "\n<!-- reconciler-review-after -->\n"
 """Between the plan, which stays, and what became of it."""
+_HEAD: Final = "## "
+_GRAVEST: Final = tuple(reversed(Verdict))
+_SHOWN: Final = 30  # objects that are other than planned
 
 
-def comment(reviews: Sequence[Reviewed], consent: Consent, pull: Pull, limit: int) -> str:
-    """In at most `limit` characters."""
+def comment(reviews: Mapping[str, Reviewed], consent: Consent, pull: Pull, limit: int) -> str:
+    """In at most `limit` characters. `reviews` are by source: each has a part of its own, the gravest first; where
+    nothing happens a line is enough."""
     tail = f"{_approvals(consent)}{_footer(pull)}"
-    room = (limit - len(tail)) // max(1, len(reviews)) - 10
-    return "\n\n".join(reviewed.markdown(room).rstrip("\n") for reviewed in reviews) + tail
+    if len(reviews) == 1:
+        (only,) = reviews.values()
+        return only.markdown(limit - len(tail) - 10).rstrip("\n") + tail
+    loud, quiet = _sorted(reviews)
+    if quiet:
+        tail = f"\n\nNothing to do for {', '.join(map(code, quiet))}.{tail}"
+    room = (limit - len(tail)) // max(1, len(loud)) - 150  # a source has a short name
+    parts = [f"{_HEAD}{plain(each)}: {reviews[each].markdown(room).removeprefix(_HEAD)}".rstrip("\n") for each in loud]
+    return "\n\n".join(parts or [f"{_HEAD}Nothing to do"]) + tail
 
 
-def status(reviews: Sequence[Reviewed], consent: Consent) -> str:
-    """One line: what is missing first."""
+def status(reviews: Mapping[str, Reviewed], consent: Consent) -> str:
+    """One line: what is missing first, then the gravest."""
     if consent.missing:
         names = ", ".join(dict.fromkeys(demand.code for demand in consent.missing))
         return f"waits for approval of {names}"
-    return "; ".join(reviewed.summary for reviewed in reviews)
+    if len(reviews) == 1:
+        (only,) = reviews.values()
+        return only.summary
+    loud, quiet = _sorted(reviews)
+    parts = [f"{each}: {reviews[each].summary}" for each in loud]
+    return "; ".join(parts + ([f"nothing to do for {counted(len(quiet), 'source')}"] if quiet else []))
+
+
+def _sorted(reviews: Mapping[str, Reviewed]) -> tuple[list[str], list[str]]:
+    """The sources to which something happens, the gravest first, and the others."""
+    quiet = [source for source, r in reviews.items() if r.verdict is Verdict.PASS and not r.promise.merged]
+    loud = [source for source in reviews if source not in quiet]
+    return sorted(loud, key=lambda source: _GRAVEST.index(reviews[source].verdict)), quiet
 
 
 def failure(error: ReconcilerError, pull: Pull) -> str:
@@ -35,39 +61,50 @@ def failure(error: ReconcilerError, pull: Pull) -> str:
     return f"## Not planned\n\n{lines}\n{_footer(pull)}"
 
 
-def after(text: str, planned: Mapping[str, int], commit: str, results: Mapping[str, Synced | None]) -> str:
-    """The comment `text` with what became of the merge, by source, in place of what was said of that before."""
-    before = text.partition(AFTER)[0]
-    many = len(results) > 1
-    said = [f"{f'{plain(source)}: ' if many else ''}{_result(synced)}" for source, synced in results.items()]
-    lines = [f"### After the merge\n\nMerged as {code(commit[:12])}.", *said]
-    known = [synced for synced in results.values() if synced is not None]
-    if known and len(known) == len(results) and all(synced.ok for synced in known):
-        lines.append(_difference(planned, known))
-    return f"{before}{AFTER}\n" + "\n\n".join(lines) + "\n"
+class Result(NamedTuple):
+    """Of one source. `synced` is None where its sync has not ended, `compared` where nobody knows what was planned."""
+
+    source: str
+    synced: Synced | None
+    compared: Compared | None
 
 
-def _result(synced: Synced | None) -> str:
+def after(text: str, commit: str, results: Sequence[Result], limit: int) -> str:
+    """The comment `text` with what became of the merge, in place of what was said of that before."""
+    lines = [f"### After the merge\n\nMerged as {code(commit[:12])}."]
+    lines += [f"{f'{plain(each.source)}: ' if len(results) > 1 else ''}{_result(each, commit)}" for each in results]
+    said = "\n\n".join(lines) + "\n"
+    return f"{fit(text.partition(AFTER)[0], limit - len(said) - len(AFTER) - 1)}{AFTER}\n{said}"
+
+
+def _result(result: Result, commit: str) -> str:
+    synced = result.synced
     if synced is None:
         return "Its sync has not ended yet."
     done = _counts(synced.done) or "nothing to do"
+    later = f" with {code(synced.commit[:12])}" if synced.commit != commit else ""
     if synced.ok:
-        return f"✅ Applied: {done}."
-    text = f"❌ Not all of it could be applied: {done}; {counted(synced.failed, 'object')} failed.\n"
-    return text + "".join(f"\n- {plain(message)}" for message in synced.messages)
+        text = f"✅ Applied{later}: {done}."
+    else:
+        text = f"❌ Not all of it could be applied: {done}; {counted(synced.failed, 'object')} failed.\n"
+        text += "".join(f"\n- {plain(message)}" for message in synced.messages)
+    return f"{text}\n\n{_difference(result.compared)}"
 
 
-def _difference(planned: Mapping[str, int], results: Sequence[Synced]) -> str:
-    total: dict[str, int] = {}
-    for synced in results:
-        for action, count in synced.done.items():
-            total[action] = total.get(action, 0) + count
-    differing = [action for action in sorted({*planned, *total}) if planned.get(action, 0) != total.get(action, 0)]
-    if not differing:
-        return "As it was planned."
-    found = [f"{action}: {planned.get(action, 0)} planned, {total.get(action, 0)} done" for action in differing]
-    why = "" if all(synced.alone for synced in results) else " It was applied together with other commits."
-    return f"⚠️ Other than planned: {', '.join(found)}.{why}"
+def _difference(compared: Compared | None) -> str:
+    if compared is None:
+        return "What was planned is not known any more."
+    found = compared.differences
+    rest = f" {counted(compared.unknown, 'object')} could not be compared." if compared.unknown else ""
+    if not found:
+        return f"As it was planned, object by object: {compared.alike}.{rest}"
+    lines = [
+        f"- {code(str(each.identity))}: {plain(each.what)}{f' ({plain(each.why)})' if each.why else ''}\n"
+        for each in found[:_SHOWN]
+    ]
+    lines += [f"- and {len(found) - _SHOWN} more\n"] if len(found) > _SHOWN else []
+    head = f"⚠️ Other than planned: {counted(len(found), 'object')}; as planned: {compared.alike}.{rest}"
+    return f"{head}\n\n{''.join(lines)}".rstrip("\n")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

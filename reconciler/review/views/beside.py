@@ -61,7 +61,7 @@ def _price(before: Decided | None, after: Decided | None) -> str:
     was, now = (each.price if each is not None else 0.0 for each in (before, after))
     if was is None or now is None or was == now:
         return ""
-    return f"; {now - was:+.2f} a month"
+    return f"; price a month: {was:.2f} → {now:.2f}"
 
 
 def _target(node: str) -> str:

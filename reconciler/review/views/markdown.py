@@ -57,6 +57,8 @@ def _images(review: Review, room: int) -> str:
 
 
 def _planned(review: Review, room: int) -> str:
+    if review.unplanned:
+        return f"\n_Nothing is planned anew: {plain(review.unplanned)}._\n"
     lines = beside.decisions(review)
     found = review.decisions
     if found is None or not lines:
