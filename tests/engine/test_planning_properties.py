@@ -4,8 +4,9 @@ import asyncio
 from random import Random
 from typing import Any
 
+import yaml
 from amount import examples
-from generated_repositories import REPOSITORIES
+from generated_repositories import REPOSITORIES, optional
 from hypothesis import given
 from hypothesis import strategies as st
 from texts import NAMESPACE
@@ -20,6 +21,7 @@ from reconciler.model.cluster_view import ZONE
 from reconciler.model.config import PruneGuard
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.result import SyncResult
+from reconciler.model.spec import API_VERSION
 from reconciler.sandbox.nodes import POOL_LABEL, Node, node_object, node_status
 
 NODES = st.lists(
@@ -60,6 +62,14 @@ async def templates(w: World) -> dict[str, Any]:
     return found
 
 
+def weighed(text: str, planner: dict[str, Any]) -> str:
+    """The document, which says otherwise how to weigh if it is one of ours."""
+    document = yaml.safe_load(text)
+    if document["apiVersion"] == API_VERSION:
+        document["spec"]["planner"] = planner
+    return yaml.safe_dump(document)
+
+
 async def again(w: World) -> SyncResult:
     """Another pass over the same commit."""
     w.sources["shop"].ask()
@@ -79,6 +89,9 @@ def changed(result: SyncResult) -> list[str]:
     lost=st.integers(0, 3),
     profiles=st.tuples(PROFILE, PROFILE),
     restarts=st.booleans(),
+    planner=optional(
+        profile=PROFILE, weights=st.dictionaries(st.sampled_from(["cost", "spread"]), st.floats(0, 1000), max_size=2)
+    ),
 )
 def test_rule_19_only_what_a_commit_touches_is_rolled_out_and_a_second_pass_finds_nothing(
     first: dict[str, str],
@@ -88,6 +101,7 @@ def test_rule_19_only_what_a_commit_touches_is_rolled_out_and_a_second_pass_find
     lost: int,
     profiles: tuple[str, str],
     restarts: bool,
+    planner: dict[str, Any],
 ) -> None:
     second = {**second, **first} if same else second
 
@@ -145,6 +159,12 @@ def test_rule_19_only_what_a_commit_touches_is_rolled_out_and_a_second_pass_find
                 await again(w)
                 assert changed(await again(w)) == []
                 assert await templates(w) == after
+
+                repository.commit({name: weighed(text, planner) for name, text in second.items()})
+                assert (await w.sync()).ok
+                await w.clock.sleep(120)
+                await again(w)
+                assert await templates(w) == after, "how to weigh is no part of the pods"
             finally:
                 for task in tasks:
                     task.cancel()
