@@ -30,7 +30,7 @@ def weigh_anew(ledger: Ledger, scorer: Scorer, kept: Kept, workloads: Iterable[i
         made = place(ledger, scorer, workload, homes, len(lifted))  # what waits has its turn later
         if ledger.count(workload) < left + len(lifted):
             _take_up(ledger, workload, fixed)
-            _put(ledger, workload, lifted)
+            _change(ledger, workload, lifted, 1)
         else:
             found[workload] = made
     return found
@@ -38,26 +38,18 @@ def weigh_anew(ledger: Ledger, scorer: Scorer, kept: Kept, workloads: Iterable[i
 
 def _take_up(ledger: Ledger, workload: int, fixed: Mapping[int, int]) -> list[Slot]:
     """All but what is `fixed` of each node, the last that came."""
-    lifted = []
-    for node, count in sorted(ledger.held(workload).items()):
-        lifted += ledger.slots(workload, node)[min(count, fixed.get(node, 0)) :]
-    if any(slot.devices for slot in lifted):
-        for slot in lifted:
-            ledger.strike(workload, slot)
-    else:
-        _change(ledger, workload, lifted, -1)
+    lifted: list[Slot] = []
+    for node in sorted(ledger.held(workload)):
+        lifted += ledger.slots(workload, node)[fixed.get(node, 0) :]
+    _change(ledger, workload, lifted, -1)
     return lifted
 
 
-def _put(ledger: Ledger, workload: int, slots: list[Slot]) -> None:
+def _change(ledger: Ledger, workload: int, slots: list[Slot], sign: int) -> None:
+    """Enters them, or with a negative sign strikes them."""
     if any(slot.devices for slot in slots):
         for slot in slots:
-            ledger.enter(workload, slot)
-    else:
-        _change(ledger, workload, slots, 1)
-
-
-def _change(ledger: Ledger, workload: int, slots: list[Slot], sign: int) -> None:
-    if slots:
+            (ledger.enter if sign > 0 else ledger.strike)(workload, slot)
+    elif slots:
         nodes, counts = np.unique([slot.node for slot in slots], return_counts=True)
         ledger.enter_many(workload, nodes, sign * counts)

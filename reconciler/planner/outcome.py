@@ -12,13 +12,13 @@ from reconciler.planner.states import Bools
 
 class Outcome:
     """Of workloads that are `unchanged` the plan before tells the same, so that its words are taken; of those that
-    `weigh_anew` none of its reasons are."""
+    are weighed `anew` none of its reasons are."""
 
     def __init__(
-        self, ledger: Ledger, scorer: Scorer, kept: Kept, previous: Plan, unchanged: Bools, weigh_anew: Bools
+        self, ledger: Ledger, scorer: Scorer, kept: Kept, previous: Plan, unchanged: Bools, anew: Bools
     ) -> None:
         self._ledger, self._scorer, self._kept, self._previous = ledger, scorer, kept, previous
-        self._unchanged, self._anew = unchanged.tolist(), weigh_anew.tolist()
+        self._unchanged, self._anew = unchanged.tolist(), anew.tolist()
         self._names = [node.name for node in ledger.intake.nodes]
 
     def told(self, decisions: Mapping[int, list[Decision]], value: float, bound: float) -> Plan:

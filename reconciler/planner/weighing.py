@@ -11,7 +11,7 @@ from reconciler.model.planning import WorkloadNeed
 from reconciler.model.planning_policy import FAMILY, Family, Policy, TermName
 from reconciler.planner.states import Bools, Weights
 
-ORDER = tuple(name for name in TermName if FAMILY[name] is not Family.ALLOCATION)
+_PLACING = tuple(name for name in TermName if FAMILY[name] is not Family.ALLOCATION)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +28,9 @@ class Weighing:
 
 def weighing(policy: Policy) -> Weighing:
     """By the policy alone."""
-    weights = {name: policy.weight(name) for name in ORDER}
+    weights = {name: policy.weight(name) for name in _PLACING}
     states = Weights(weights[TermName.FIT], weights[TermName.BALANCE], weights[TermName.FRAGMENTATION])
-    return Weighing(weights, tuple([name for name in ORDER if weights[name]]), states)
+    return Weighing(weights, tuple([name for name in _PLACING if weights[name]]), states)
 
 
 def weighings(needs: Sequence[WorkloadNeed], policy: Policy) -> list[Weighing]:
