@@ -28,7 +28,7 @@ from reconciler.specs.finding import MOST, Finding
 from reconciler.specs.foreign import image_warnings, images_of, misfits
 from reconciler.specs.metadata import marks, names
 from reconciler.specs.overlay import merged
-from reconciler.specs.own import examined, typed, unknown_kind
+from reconciler.specs.own import examined, typed, unknown_kind, unrequested
 from reconciler.specs.place import Path
 from reconciler.specs.schemas import KINDS, structure
 from reconciler.specs.scope import Kinds
@@ -90,6 +90,8 @@ def check(
         return Checked(identity, candidates, {}, problems=tuple(told))
     if value and not any(finding.severity is Severity.ERROR for finding in findings) and gvk.group == GROUP:
         findings += beyond(value["spec"].get("planner"), ("spec", "planner"), planner, Severity.ERROR)
+        if gvk.kind == "Deployment":
+            findings += unrequested(value["spec"], planner)
     told += teller.findings(findings, candidates, value)
     for candidate, finding in noted:
         told += teller.findings([finding], (candidate,), candidate.part.value)

@@ -36,7 +36,8 @@ _BATCH: Final = 8 * 1024 * 1024  # bytes of blobs in memory at a time
 class Loader:
     """Loads snapshots of one repository. May be asked for several revisions at once; it works on one at a time.
 
-    `planner` is the daemon's, which has limits for what specs say of how to weigh; without it those are not checked.
+    `planner` is the daemon's, which has limits for what specs say of how to weigh, and fills in what they leave open;
+    without it those are not checked, and it is not known what is filled in.
     """
 
     def __init__(self, *, limits: Limits = Limits(), planner: PlannerConfig | None = None) -> None:  # noqa: B008 - a frozen value

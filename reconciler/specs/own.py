@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.kube.names import GroupVersionKind
+from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.problem import Severity
 from reconciler.model.reference import ImageReference
 from reconciler.model.spec import API_VERSION, DeploymentSpec, ImageSpec, TaskSpec
@@ -85,12 +86,21 @@ def _scaling(spec: JSON) -> Iterator[Finding]:
     if scale.get("min") == 0 and "query" not in scale:
         message = "an autoscaler of Kubernetes keeps one pod at least, for it looks at what pods use"
         yield Finding("bad-value", (*path, "min"), message, "state 1, or scale by a query")
-    requests = (spec.get("resources") or {}).get("requests") or {}
-    for resource, target in sorted(scale.get("target", {}).items()):
-        if target.endswith("%") and resource not in requests:
+
+
+def unrequested(spec: JSON, planner: PlannerConfig | None) -> Iterator[Finding]:
+    """Percentages of requests that neither a valid spec of a Deployment states nor `planner` fills in (None: it is not
+    known, or there is none)."""
+    resources = spec.get("resources") or {}
+    known = {*(resources.get("requests") or {}), *(resources.get("limits") or {})}  # a limit is a request too
+    if planner is not None:
+        known |= {"cpu", "memory"} if planner.usage is not None else planner.defaults.requests.keys()
+    for resource, target in sorted((spec.get("scale") or {}).get("target", {}).items()):
+        if target.endswith("%") and resource not in known:
             message = f"{target} of what? The spec states no request of {resource}"
-            hint = f"state resources.requests.{resource}; without it the autoscaler does nothing"
-            yield Finding("no-request", (*path, "target", resource), message, hint, severity=Severity.WARNING)
+            filled = "" if planner is not None else ", and without a planner that fills it in,"
+            hint = f"state resources.requests.{resource}; without it{filled} the autoscaler does nothing"
+            yield Finding("no-request", ("spec", "scale", "target", resource), message, hint, severity=Severity.WARNING)
 
 
 def _partial(finding: Finding) -> bool:

@@ -4,6 +4,9 @@ import textwrap
 
 import pytest
 
+from reconciler.model.planner_config import DefaultsConfig, KubernetesUsage, PlannerConfig, UsageConfig
+from reconciler.specs.load import Loader
+
 DEPLOYMENT = """\
 apiVersion: reconciler.dev/v1
 kind: Deployment
@@ -143,6 +146,32 @@ def test_fields_of_a_deployment(load, field: str, message: str, hint: str) -> No
     assert message in "\n".join(map(str, specs.problems))
     assert hint in "\n".join(problem.hint for problem in specs.problems)
     assert all(problem.location.line in (6, 7) for problem in specs.problems)
+
+
+UNKNOWN = "without it, and without a planner that fills it in, the autoscaler does nothing"
+MEASURES = PlannerConfig(usage=UsageConfig(kubernetes=KubernetesUsage()))
+
+
+@pytest.mark.parametrize(
+    ("planner", "resources", "hint"),
+    [
+        (None, "", UNKNOWN),
+        (None, "requests: {memory: 1Gi}", UNKNOWN),
+        (None, "requests: {cpu: 1}", ""),
+        (None, "limits: {cpu: 1}", ""),
+        (PlannerConfig(), "", "cpu; without it the autoscaler does nothing"),
+        (PlannerConfig(defaults=DefaultsConfig({"memory": "1Gi"})), "", "cpu; without it the autoscaler does nothing"),
+        (PlannerConfig(defaults=DefaultsConfig({"cpu": "1"})), "", ""),
+        (MEASURES, "", ""),
+    ],
+)
+def test_a_percentage_is_of_a_request_that_somebody_states(
+    load, planner: PlannerConfig | None, resources: str, hint: str
+) -> None:
+    text = f"{DEPLOYMENT}  scale: {{max: 2, target: {{cpu: 65%}}}}\n  resources: {{{resources}}}\n"
+    problems = load(text, loader=Loader(planner=planner)).problems
+    assert [problem.code for problem in problems] == (["no-request"] if hint else [])
+    assert all(hint in problem.hint for problem in problems)
 
 
 @pytest.mark.parametrize(
