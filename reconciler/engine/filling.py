@@ -4,7 +4,7 @@ A change of a pod template is a roll-out. So advice on it is taken when there is
 with a change of the spec or an image; until then it is pending. The number of pods follows each plan.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -35,22 +35,23 @@ class Asking:
     """What a source has to plan.
 
     `recorded` is what was filled in before. `leaving` says by document how many pods those objects have that what it
-    makes now replaces. `made` are the Jobs that were made already: they need no room but what
-    their pods have. `wish` is what its reconciler.yaml would like.
+    makes now replaces. `made` says which Jobs were made by now, also after the pass that asked: they need no
+    room but what their pods have. `wish` is what its reconciler.yaml would like.
     """
 
     drafts: Mapping[Identity, Draft]
     recorded: Mapping[Identity, Record]
-    made: frozenset[Identity] = frozenset()
+    made: Callable[[], Collection[Identity]] = frozenset
     leaving: Mapping[Identity, int] = field(default_factory=dict)
     wish: PlannerSettings | None = None
 
     @property
     def news(self) -> bool:
         """Whether there is a workload whose pods are to be made, or made anew: what is planned for it counts now."""
+        made = self.made()
         return any(
             draft.plannable
-            and draft.workload not in self.made
+            and draft.workload not in made
             and ((record := self.recorded.get(identity)) is None or record.asked != draft.hash)
             for identity, draft in self.drafts.items()
         )
@@ -111,16 +112,18 @@ class Filler:
         some = None if self._planning is not None else [i for i, each in parts.items() if each.keys() & recorded.keys()]
         drafts = self._drafter.drafts(specs, self.pools, some, images)
         advice = None
-        made: frozenset[Identity] = frozenset()
+        made: Callable[[], Collection[Identity]] = frozenset
         if self._planning is not None:
-            if self._store is not None:
-                made = (await self._store.load(self._config.name)).made
+            if (store := self._store) is not None:
+                await store.load(self._config.name)
+                made = lambda: store.get(self._config.name).made  # noqa: E731 - as it is whenever it is asked
             asking = Asking(drafts, recorded, made, self._leaving(specs, parts), specs.planner)
             advice = await self._planning.advise(self._config.name, asking)
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}
+        jobs = made()
         for identity, draft in drafts.items():
-            if not draft.plannable or draft.workload in made:
+            if not draft.plannable or draft.workload in jobs:
                 continue
             advised = (advice or {}).get(identity)
             record, waits = self._records.settled(draft, advised, planning=self._planning is not None)

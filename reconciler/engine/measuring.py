@@ -157,8 +157,11 @@ class Measuring:
 
     def _expected(self, now: datetime) -> Mapping[Identity, Collection[Identity]]:
         """The pods of each planned workload that are to be measured by now."""
-        ready = self._pods.ready(now - _MEASURED)
-        return {self._planned[workload]: pods for workload, pods in ready.items() if workload in self._planned}
+        found: dict[Identity, list[Identity]] = {}
+        for workload, pods in self._pods.ready(now - _MEASURED).items():
+            if (identity := self._planned.get(workload)) is not None:  # of one with shares there are several
+                found.setdefault(identity, []).extend(pods)
+        return found
 
     def _identity(self, pod: Identity) -> Identity | None:
         """Under which identity a pod that is there is planned."""

@@ -247,6 +247,7 @@ class ClusterPlanning:
                 return self._made
             including = dict(sorted(self._sources.items()))
             sources = {name: each.asking for name, each in including.items()}
+            jobs = {job for asking in sources.values() for job in asking.made()}
             drafts = [(asking, draft) for asking in sources.values() for draft in asking.drafts.values()]
             planned = {draft.workload: draft.identity for _, draft in drafts}
             measured = {draft.workload: draft.whole for _, draft in drafts}
@@ -257,7 +258,7 @@ class ClusterPlanning:
             found = await asyncio.to_thread(
                 advised,
                 [
-                    Asked(d, a.recorded.get(d.identity), d.workload in a.made, a.leaving.get(d.whole, 0))
+                    Asked(d, a.recorded.get(d.identity), d.workload in jobs, a.leaving.get(d.whole, 0))
                     for a, d in drafts
                 ],
                 seen,

@@ -1,7 +1,7 @@
 """The planner in the engine: from a spec that leaves its place open to pods where they were planned, and on."""
 
 from planned import planned
-from texts import deployment
+from texts import deployment, task
 from virtual import virtual
 
 from reconciler.kube.names import Identity
@@ -130,3 +130,21 @@ async def test_a_second_source_takes_no_room_that_the_first_was_given() -> None:
         taken = [set(nodes_) for nodes_ in p.planning.advised.plan.assignment.values()]
         assert len(taken) == 2
         assert not taken[0] & taken[1]
+
+
+@virtual
+async def test_a_task_that_has_ended_leaves_its_room_before_the_next_pass() -> None:
+    """It was not made yet when the pass asked what is planned for it."""
+    async with planned() as p:
+        big = "  resources: {requests: {cpu: 3}}\n"
+        await p.w.started({"migrate.yaml": task(extra=big)})
+        migrate = Identity("reconciler.dev", "Task", "shop", "migrate")
+        assert p.planning.advised is not None
+        assert p.planning.advised.plan.assignment[migrate]
+
+        async def left() -> bool:
+            advised = p.planning.advised
+            return advised is not None and migrate not in advised.plan.assignment
+
+        await p.w.until(left, 600)
+        assert not p.woken
