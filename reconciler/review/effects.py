@@ -24,6 +24,7 @@ from reconciler.model.state import SourceState
 from reconciler.review.imagined import Imagined
 
 _QUIET = frozenset({Action.NONE})
+_MADE = frozenset({Action.CREATE, Action.UNCONFIRMED})
 _UNSEEN = "the live state may not be read, so this is beside the base alone"
 
 
@@ -119,5 +120,11 @@ def _unconfirmed(identity: Identity, new: Collection[Identity], defined: Collect
 
 
 def _same(one: Change, other: Change | None) -> bool:
-    """Whether two changes of one object do the same to it."""
-    return other is not None and (one.action, one.fields, one.reason) == (other.action, other.fields, other.reason)
+    """Whether two changes of one object do the same to it. What is made anew has no fields to tell."""
+    if other is None or (one.action, one.fields, one.reason) != (other.action, other.fields, other.reason):
+        return False
+    return one.action not in _MADE or _digest(one) == _digest(other)
+
+
+def _digest(change: Change) -> str:
+    return change.manifest.digest if change.manifest is not None else ""
