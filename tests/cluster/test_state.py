@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from reconciler.model.change import Action
 from reconciler.model.config import PruneGuard
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Revision
-from reconciler.model.state import HELD, HISTORY, Held, Mark, Pass, SourceState, state_name
+from reconciler.model.state import HELD, HISTORY, OBJECTS, Held, Mark, Pass, SourceState, state_name
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REVISION = Revision("c" * 40, "main", "Ann <ann@example.com>", START, "a change")
@@ -353,6 +354,25 @@ def test_a_state_that_cannot_be_understood_is_not_taken_for_an_empty_one(
             await store_on(server, cluster_on).load("shop")
 
     run_virtual(main())
+
+
+def test_objects_of_passes_are_bounded() -> None:
+    def large(number: int) -> Pass:
+        made = passed(number)
+        identities = [Identity("", "ConfigMap", "shop", f"{n:04}") for n in range(OBJECTS + 3)]
+        results = {i: ObjectResult(i, Action.CREATE, Outcome.DONE) for i in identities}
+        return Pass.of(SyncResult("shop", made.revision, made.started, made.finished, results))
+
+    state = SourceState("shop")
+    for number in range(4):
+        state = state.having_passed(large(number))
+    assert [(len(each.objects), each.unlisted) for each in state.history] == [
+        (0, OBJECTS + 3),
+        (0, OBJECTS + 3),
+        (OBJECTS, 3),
+        (OBJECTS, 3),
+    ]
+    assert msgspec.json.decode(msgspec.json.encode(state), type=SourceState) == state
 
 
 def test_the_state_is_bounded() -> None:

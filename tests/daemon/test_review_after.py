@@ -26,9 +26,9 @@ def shop(tmp_path: Path) -> Shop:
 
 
 @asynccontextmanager
-async def planned(shop: Shop) -> AsyncIterator[MemoryPull]:
+async def planned(shop: Shop, *, fork: bool = False) -> AsyncIterator[MemoryPull]:
     """The reviewer runs, and has said what the change would do."""
-    pull = shop.repo.pull(7, head=shop.branch("change", CHANGE))
+    pull = shop.repo.pull(7, head=shop.branch("change", CHANGE), fork=fork)
     async with shop.reviewer():
         await until(lambda: shop.state(pull) == "success", "a plan")
         yield pull
@@ -95,10 +95,11 @@ async def test_a_merge_that_is_applied_with_a_later_commit_names_it(shop: Shop) 
     assert "as planned: 2." in text, "also of another value nobody can tell by the paths alone"
 
 
-async def test_a_restart_of_everybody_forgets_nothing(shop: Shop) -> None:
+@pytest.mark.parametrize("fork", [False, True])
+async def test_a_restart_of_everybody_forgets_nothing(shop: Shop, *, fork: bool) -> None:
     async with shop.daemon():
         await until(shop.synced, "the first sync")
-    async with planned(shop) as pull:
+    async with planned(shop, fork=fork) as pull:
         pass
     commit = shop.merge(pull, "change")
     async with shop.daemon():

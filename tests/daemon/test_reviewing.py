@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import logging
+import re
 from pathlib import Path
 from random import Random
 
@@ -19,8 +20,10 @@ from texts import config
 
 from reconciler.clock import SystemClock
 from reconciler.cluster.cluster import Cluster
+from reconciler.daemon.reviews.promise import unpacked
 from reconciler.daemon.reviews.serve import keep_reviewing
 from reconciler.errors import ConfigError
+from reconciler.http.transport import Request
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.forging import ForgeKind
 from reconciler.sandbox.server import Sandbox
@@ -206,8 +209,14 @@ async def test_no_secret_in_any_output(
     seen += [caplog.text, *capfd.readouterr()]
     for request in shop.forge.seen:
         seen.append(f"{request.path} {request.query} {request.body!r}")
+    stored = await shop.sandbox.handle(Request("GET", "/api/v1/namespaces/default/configmaps"))
+    seen.append(stored.body.decode())
+    for pull in pulls:
+        for packed in re.findall(r'"plans":{"shop":"([^"]*)"', shop.ours(pull)):
+            seen.append(f"{unpacked(packed)}")
     whole = "\n".join(seen)
     assert "Secret/shop/db" in whole
+    assert "Promise(merged=(Deed(identity=Identity(group='', kind='Secret'" in whole
     for name, canary in {**CANARIES, "token-file": TOKEN, "webhook-file": SECRET}.items():
         assert canary not in whole, name
 
