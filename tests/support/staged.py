@@ -296,6 +296,8 @@ def planned() -> PlannedCluster:
         *WEB,
         source="shop",
         replicas=2,
+        profile="cost",
+        weights={"spread": 0.2},
         amounts={"replicas": Amount("2", why), "cpu": Amount("250m", "the configuration's default")},
         places=(PlacedShare(1, "general", "a"), PlacedShare(1, "general", "b")),
         choices=(ShownChoice(option("a", 0.5), option("b", 0.25)),),
