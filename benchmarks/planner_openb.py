@@ -6,7 +6,8 @@
 The published protocol: per seed (from 42) the whole trace in a random order, then pods drawn with replacement until
 130 % of the GPUs were asked for; a pod that fits nowhere is gone. Allocated / total is read when 100 % and 130 % were
 asked for. `ours` places one pod after another as it comes and knows nothing of those to come, not even their mix: that
-is learned from the arrivals. FGD and BestFit in the table are our own versions; FGD knows the mix, as published.
+is learned from the arrivals. `own FGD` is FGD made anew (published_fgd.py), which knows the mix: so that ours can be
+compared on traces for which nothing was published, pod for pod. `own BestFit` is our best fit and nothing else.
 
 `full_load` is the largest load, in percent of the GPUs, at which every pod that has arrived is placed, when those that
 are there may be moved; `bound` the largest at which a linear relaxation still finds room for all. Both are null where a
@@ -27,6 +28,7 @@ from random import Random
 
 import numpy as np
 from planner_cuts import tightened
+from published_fgd import PublishedFgd
 
 from reconciler.model.planning_policy import Policy, TermName
 from reconciler.planner.packing import Nodes, Packer, Slot
@@ -141,16 +143,15 @@ def online(trace: Trace, order: list[int]) -> dict[int, float]:
     return reader.at
 
 
-class PublishedStates(States):
-    """Fragmentation as published: a demand that a class may not take counts against the room of that class too."""
-
-    def expect(self, demand: Ints) -> None:
-        super().expect(demand)
-        self._mass[:] = max(int(demand.sum()), 1)
+def published_fgd(trace: Trace, order: list[int], seed: int) -> dict[int, float]:
+    fgd, reader = PublishedFgd(trace.classes, trace.shapes, trace.kinds, trace.pods, Random(seed)), Reader(trace)
+    for shape in order:
+        reader.note(shape, fgd.place(shape))
+    return reader.at
 
 
 def greedy(trace: Trace, order: list[int], states: States) -> tuple[dict[int, float], list[Slot | None]]:
-    """The best state for each, and nothing else: FGD or BestFit, as the states weigh."""
+    """The best state for each, and nothing else."""
     states.expect(np.bincount(trace.pods, minlength=len(trace.shapes.count)))
     nodes, reader, slots = Nodes(states, trace.kinds), Reader(trace), []
     nodes.settle(trace.classes.capacity[trace.kinds])
@@ -279,7 +280,7 @@ def one_seed(job: tuple[Path, Path, int, int]) -> Result:
 
     ours = online(trace, order)
     lap("online")
-    fgd, _ = greedy(trace, order, PublishedStates(trace.classes, trace.shapes, Weights(0, 0, 1)))
+    fgd = published_fgd(trace, order, seed)
     lap("fgd")
     best_fit, _ = greedy(trace, order, States(trace.classes, trace.shapes, Weights(1, 0, 0)))
     lap("best fit")

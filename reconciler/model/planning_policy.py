@@ -24,7 +24,7 @@ class TermName(StrEnum):
     FRAGMENTATION = "fragmentation"  # free GPU that the others cannot use does not grow
     SCARCITY = "scarcity"  # it does not fill what others must have
     COST = "cost"  # the pool is cheap
-    SPREAD = "spread"  # few replicas of the same workload are beside it
+    SPREAD = "spread"  # few replicas of the same workload are beside it; zones are used evenly
     STICKINESS = "stickiness"  # it is there already
     AFFINITY = "affinity"  # what its preferred affinities ask for
     ZONE = "zone"  # no soft spread constraint is stretched
@@ -46,12 +46,12 @@ FAMILY: Final[Mapping[TermName, Family]] = MappingProxyType(
 )
 
 _BALANCED: Final = {
-    TermName.FIT: 0.05,
+    TermName.FIT: 0.035,
     TermName.BALANCE: 0.02,
-    TermName.FRAGMENTATION: 1.0,
+    TermName.FRAGMENTATION: 4.0,
     TermName.SCARCITY: 0.5,
     TermName.COST: 0.1,
-    TermName.SPREAD: 0.05,
+    TermName.SPREAD: 0.15,
     TermName.STICKINESS: 0.3,
     TermName.AFFINITY: 0.2,
     TermName.ZONE: 0.2,
@@ -68,9 +68,9 @@ _ROOMY: Final = {TermName.DEMAND: 4.0, TermName.SLACK: 0.5, TermName.KILLS: 8.0}
 PROFILES: Final[Mapping[str, Mapping[TermName, float]]] = MappingProxyType(
     {
         "balanced": MappingProxyType(_BALANCED),
-        "cost": MappingProxyType({**_BALANCED, **_LEAN, TermName.COST: 0.5, TermName.SPREAD: 0.01, TermName.SPOT: 0.0}),
+        "cost": MappingProxyType({**_BALANCED, **_LEAN, TermName.COST: 0.5, TermName.SPREAD: 0.03, TermName.SPOT: 0.0}),
         "resilient": MappingProxyType(
-            {**_BALANCED, **_ROOMY, TermName.COST: 0.03, TermName.SPREAD: 0.3, TermName.SPOT: 0.2}
+            {**_BALANCED, **_ROOMY, TermName.COST: 0.03, TermName.SPREAD: 0.6, TermName.SPOT: 0.2}
         ),
     }
 )

@@ -12,7 +12,7 @@ from reconciler.model.plan import Constraint, Decision, Place
 from reconciler.model.planning_policy import TermName
 from reconciler.planner.intake import MOST_REPLICAS
 from reconciler.planner.ledger import Ledger
-from reconciler.planner.scoring import Scorer
+from reconciler.planner.scoring import Scorer, excess
 from reconciler.planner.states import Floats, Ints
 from reconciler.planner.topology import Simple
 
@@ -113,8 +113,11 @@ def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
     rooms = [_rooms(ledger, shape, nodes, score, most) for _, nodes in queues]
     left = [int(room.sum()) for room in rooms]
     domains = [domain for domain, _ in queues]
-    price = scorer.weighing(workload)[TermName.SPREAD] / (2 * replicas)
-    wanted = _turns(best.tolist(), left, domains, rules, price, missing)
+    zone_of = [int(scorer.zone_of[ledger.groups.place_of[nodes[0]]]) for _, nodes in queues]
+    in_zones, usable = scorer.zones(workload, here)
+    weight = scorer.weighing(workload)[TermName.SPREAD] / 2
+    zones = _Zones(zone_of, in_zones.tolist(), usable.tolist(), weight)
+    wanted = _turns(best.tolist(), left, domains, rules, zones, weight / (2 * replicas), missing)
     first = sorted((number for number, count in enumerate(wanted) if count), key=lambda n: (-float(best[n]), n))
     decisions: list[Decision] = []
     for number in first:
@@ -174,8 +177,39 @@ def _queues(ledger: Ledger, key: str, domain: Ints | None) -> list[tuple[int, In
     return known
 
 
+class _Zones:
+    """The zone `of` each queue, the `counts` of replicas in each, those `usable`, and what an uneven spread costs."""
+
+    def __init__(self, of: list[int], counts: list[int], usable: list[int], weight: float) -> None:
+        self._counts, self._usable, self._weight = counts, usable, weight
+        self._of = of
+        self._queues: list[list[int]] = [[] for _ in counts]
+        for queue, zone in enumerate(of):
+            self._queues[zone].append(queue)
+        self._least = min((counts[zone] for zone in usable), default=0)
+        self._priced = [excess(count - self._least) for count in counts]
+
+    def add(self, queue: int, best: list[float]) -> None:
+        """One replica more for a queue; what is `best` of each changes with it."""
+        changed = self._of[queue]
+        self._counts[changed] += 1
+        if self._counts[changed] - 1 == self._least:
+            self._least = min((self._counts[zone] for zone in self._usable), default=0)
+            for zone in range(len(self._counts)):
+                self._price(zone, best)
+        else:
+            self._price(changed, best)
+
+    def _price(self, zone: int, best: list[float]) -> None:
+        now = excess(self._counts[zone] - self._least)
+        more, self._priced[zone] = self._weight * (now - self._priced[zone]), now
+        if more:
+            for number in self._queues[zone]:
+                best[number] -= more
+
+
 def _turns(
-    best: list[float], left: list[int], domains: list[int], rules: Simple, price: float, missing: int
+    best: list[float], left: list[int], domains: list[int], rules: Simple, zones: _Zones, price: float, missing: int
 ) -> list[int]:
     """How many replicas each queue takes, one after another."""
     counts = {} if rules.count is None else dict(enumerate(rules.count.tolist()))
@@ -192,6 +226,7 @@ def _turns(
         wanted[chosen] += 1
         left[chosen] -= 1
         best[chosen] -= price
+        zones.add(chosen, best)
         if counts:
             counts[domains[chosen]] += 1
     return wanted

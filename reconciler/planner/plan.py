@@ -33,6 +33,8 @@ from reconciler.planner.states import Floats, Ints, States
 from reconciler.planner.topology import Topology
 from reconciler.planner.weighing import reweighed, weighing, weighings
 
+LOOKS = 64  # at how full the zones are, while many workloads are placed
+
 
 def plan(
     nodes: Iterable[NodeView],
@@ -139,7 +141,9 @@ def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list
     groups = ledger.groups
     shapes = {shape: bool(ledger.room(shape).any()) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
     open_ = [number for number in ledger.lacking() if shapes[int(groups.shape_of[number])]]
-    for workload in order(ledger, open_, sizes(groups.classes, groups.shapes).tolist()):
+    for turn, workload in enumerate(order(ledger, open_, sizes(groups.classes, groups.shapes).tolist())):
+        if turn % max(len(open_) // LOOKS, 1) == 0:
+            scorer.look()
         made = place(ledger, scorer, workload, kept.homeless_of(workload))
         decisions.setdefault(workload, []).extend(made)
 

@@ -4,6 +4,7 @@ Each term is in [0, 1]; the score is Σ weight · term over the families f and g
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from reconciler.planner.packing import Nodes
 from reconciler.planner.states import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
 from reconciler.planner.weighing import Weighing
+
+FULLER: Final = 3.0  # what the cube of a zone's fullness counts, beside the excess of replicas in it
 
 
 class Scorer:
@@ -33,6 +36,21 @@ class Scorer:
         self._scarcity: Floats | None = None  # by shape and class; nothing is scarce until that is said
         self._fixed: tuple[int, Weighing, Floats] | None = None
         self._preferred: dict[int, Floats | None] = {}
+        names = sorted({place.zone for place in groups.places})
+        self.zone_of: Ints = np.array([names.index(place.zone) for place in groups.places], np.int64)  # of each place
+        self._usable: dict[int, Ints] = {}
+        self._fuller: Floats = np.zeros(len(names))
+
+    def look(self) -> None:
+        """How much fuller each zone is than the emptiest, which counts the more the fuller it is. Who fills one zone
+        leaves no choice to those that come last: they are not spread."""
+        if len(self._fuller) < 2:
+            return
+        zone = self.zone_of[self._groups.place_of]
+        capacity, free = self._groups.classes.capacity[self._groups.kinds], self._nodes.free
+        whole, left = [[np.bincount(zone, of[:, each]) for each in range(2)] for of in (capacity, free)]
+        full = (1 - (np.array(left) / np.maximum(whole, 1)).min(axis=0)) ** 3
+        self._fuller = FULLER * (full - full.min())
 
     def weighing(self, workload: int) -> Weighing:
         return self._weighings[workload]
@@ -115,16 +133,30 @@ class Scorer:
             self._fixed = shape, weights, of_class[self._groups.kinds]
         return self._fixed[2]
 
-    def _beside(self, workload: int, here: Ints) -> Floats | None:
-        """1 where no replica of the workload is near, less for each on the node and in its place; None where there are
-        none anywhere."""
+    def zones(self, workload: int, here: Ints) -> tuple[Ints, Ints]:
+        """How many replicas of the workload are in each zone, and the zones that it may use."""
+        admission, groups = int(self._groups.admission_of[workload]), self._groups
+        usable = self._usable.get(admission)
+        if usable is None:
+            places = np.unique(groups.place_of[groups.eligible[admission][groups.kinds]])
+            usable = self._usable[admission] = np.unique(self.zone_of[places])
         held = np.flatnonzero(here)
-        if not len(held):
+        counts = np.bincount(self.zone_of[groups.place_of[held]], here[held], len(self._fuller)).astype(np.int64)
+        return counts, usable
+
+    def _beside(self, workload: int, here: Ints) -> Floats | None:
+        """1 where no replica of the workload is near and no zone better: half of it for few on the node and in its
+        place, half for a zone with no more of them, and no fuller, than another. None where all are equal."""
+        held, groups = np.flatnonzero(here), self._groups
+        if not len(held) and not self._fuller.any():
             return None
-        replicas, groups = max(self._intake.needs[workload].replicas, 1), self._groups
-        near = np.bincount(groups.place_of[held], weights=here[held], minlength=len(groups.places))[groups.place_of]
-        near += here
-        beside: Floats = np.clip(1 - near / (2 * replicas), 0, 1)
+        replicas = max(self._intake.needs[workload].replicas, 1)
+        counts, usable = self.zones(workload, here)
+        least = int(counts[usable].min()) if len(usable) else 0
+        uneven = np.minimum(self._fuller + [excess(count - least) for count in counts.tolist()], 1)
+        near = np.bincount(groups.place_of[held], here[held], len(groups.places)) / (2 * replicas)
+        beside: Floats = (1 - (near + uneven[self.zone_of]) / 2)[groups.place_of]
+        beside[held] = np.maximum(beside[held] - here[held] / (4 * replicas), 0)
         return beside
 
     def _affinity(self, workload: int, need: WorkloadNeed) -> Floats | None:
@@ -137,6 +169,11 @@ class Scorer:
             return pods if nodes is None else nodes
         both: Floats = (nodes + pods) / 2
         return both
+
+
+def excess(over: int) -> float:
+    """How bad it is, from 0 to 1, that a zone has so many replicas more than the one with the fewest."""
+    return over / (1 + over) if over > 0 else 0.0
 
 
 def _preferred(need: WorkloadNeed, members: Sequence[NodeView], kinds: Ints) -> Floats | None:

@@ -8,6 +8,9 @@ The fragmentation measure is that of "Beware of Fragmentation: Scheduling GPU-Sh
 Gradient Descent" (USENIX ATC 2023), with one change that measured better: a demand is only counted on nodes whose
 class it may use. Near-ties are decided by best fit, which matters as much. All sums are of whole numbers below
 2^53, so that floating point never rounds them and their order does not matter.
+
+It counts any use of free room as a full one: half a device is as good for a share of 0.32 as for one of 0.47, though
+after the first nothing else fits. So what the room on a device is worth (see `patterns`) must not go down either.
 """
 
 from dataclasses import dataclass
@@ -16,12 +19,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reconciler.planner.patterns import room_worth
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 DEVICE: Final = 1000  # thousandths of a whole GPU
 WHOLE_NODE: Final = -2  # no single device was chosen: none was asked for, or several
+STEP: Final = 10  # thousandths in which room on a device is valued
+GRADIENT: Final = 0.125  # of the term, for a whole device that became a fragment
+PATTERN: Final = 0.75  # for one that can no longer be filled as well as before
 _FIRST: Final = 1024
 
 
@@ -104,6 +112,12 @@ class States:
         self._count, self._milli = kinds[:, 0], kinds[:, 1]
         self._share = np.zeros((len(rows), len(kinds)))
         self._share[np.arange(len(rows)), kind.reshape(-1)] = demand[rows]
+        amounts: dict[int, float] = {}
+        for row in rows:
+            share = int(shapes.milli[row])
+            amounts[share] = amounts.get(share, 0.0) + float(demand[row] * shapes.count[row])
+        shared = any(share < DEVICE for share in amounts)
+        self._worth: Floats = room_worth(amounts, DEVICE, STEP) if shared else np.zeros(DEVICE // STEP + 1)
         self._mass: Floats = np.maximum(self._may @ demand[rows].astype(np.float64), 1.0)
         self._fragments[: self.size] = self._fragmented(
             self.free[: self.size], self.devices[: self.size], self.kind[: self.size]
@@ -204,15 +218,17 @@ class States:
             fits &= (devices >= milli).sum(axis=1) >= count
         owner = np.flatnonzero(fits)
         level = np.full(len(owner), WHOLE_NODE)
-        after = devices[owner]
+        after, lost = devices[owner], np.zeros(len(owner))
         if count == 1:
             owner, level, after = self._single(owner, devices, milli)
+            rest = (level - milli) // STEP
+            lost = self._worth[level // STEP] - self._worth[rest] - self._worth[-(-milli // STEP)]
         elif count > 1:
             after = self._several(after, count, milli)
         left = free[owner] - shapes.request[shape]
-        return Scored(owner, level, *self._terms(shape, states[owner], left, after))
+        return Scored(owner, level, *self._terms(shape, states[owner], left, after, lost))
 
-    def _terms(self, shape: int, states: Ints, left: Ints, after: Ints) -> tuple[Floats, Floats, Floats]:
+    def _terms(self, shape: int, states: Ints, left: Ints, after: Ints, lost: Floats) -> tuple[Floats, Floats, Floats]:
         kind = self.kind[states]
         total = after.sum(axis=1)
         fit = 1.0 - (left @ self._room + total * self._room_gpu)
@@ -224,8 +240,8 @@ class States:
         balance = 1.0 - (used.max(axis=1) - used.min(axis=1))
         grown = self._fragmented(left, after, kind) - self._fragments[states]
         # Half is neutral: the gradient may be as low as minus what the replica takes, when it fills a fragment.
-        scale = 2.0 * DEVICE * max(int(self.shapes.count[shape]), 1)
-        fragmentation = 0.5 - grown / scale
+        grown /= DEVICE * max(int(self.shapes.count[shape]), 1)
+        fragmentation = 0.5 - GRADIENT * grown - PATTERN * lost
         return np.clip(fit, 0, 1), np.clip(balance, 0, 1), np.clip(fragmentation, 0, 1)
 
     def total(self, scored: Scored, weights: Weights) -> Floats:

@@ -165,6 +165,21 @@ def test_soft_spread_is_stretched_rather_than_leave_one_waiting() -> None:
     assert zones(found, WEB) == {"a": 3, "b": 1}
 
 
+def test_replicas_are_spread_over_zones_even_where_one_has_more_nodes_and_fits_better() -> None:
+    nodes = [node("n0"), node("n1", "b", cpu=3600), node("n2", "c", cpu=3600), node("n3"), node("n4")]
+    for count, each in ((2, [0, 1, 1]), (3, [1, 1, 1]), (9, [3, 3, 3])):
+        found = plan(nodes, [], [replace(WEB, replicas=count)])
+        assert sorted(zones(found, WEB).get(zone, 0) for zone in "abc") == each
+
+
+def test_lone_replicas_leave_room_in_every_zone() -> None:
+    """Who comes last still finds room in three zones: the large ones have not filled two of them."""
+    lone = [replace(WEB, identity=identity(f"one-{n}"), replicas=1, requests=Resources(2000)) for n in range(6)]
+    small = replace(WEB, replicas=6, requests=Resources(500))
+    nodes = [node(f"{zone}{n}", zone, cpu=2500) for zone in "abc" for n in range(3)]
+    assert zones(plan(nodes, [], [*lone, small]), small) == {"a": 2, "b": 2, "c": 2}
+
+
 def test_anti_affinity_of_others_keeps_ours_away() -> None:
     lonely = PodView(
         "shop", "db-0", "n0", Resources(100), labels={"app": "db"},
@@ -295,10 +310,10 @@ def test_what_a_decision_says() -> None:
 
 
 DECISION = """\
-spot/b: 1.5591 = 0.05·0.156 fit + 0.02·0.812 balance + 1·0.500 fragmentation + 0.5·1.000 scarcity\
- + 0.1·0.850 cost + 0.05·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·0.000 spot
-general/a: 1.5441 = 0.05·0.156 fit + 0.02·0.812 balance + 1·0.500 fragmentation + 0.5·1.000 scarcity\
- + 0.1·0.500 cost + 0.05·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·1.000 spot"""
+spot/b: 3.1567 = 0.035·0.156 fit + 0.02·0.812 balance + 4·0.500 fragmentation + 0.5·1.000 scarcity\
+ + 0.1·0.850 cost + 0.15·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·0.000 spot
+general/a: 3.1417 = 0.035·0.156 fit + 0.02·0.812 balance + 4·0.500 fragmentation + 0.5·1.000 scarcity\
+ + 0.1·0.500 cost + 0.15·1.000 spread + 0.3·0.000 stickiness + 0.2·1.000 affinity + 0.2·1.000 zone + 0.02·1.000 spot"""
 
 
 def test_what_runs_stays_though_its_rules_would_not_let_it_start_there() -> None:
