@@ -14,6 +14,7 @@ from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.manifest import ANNOTATION_SPEC, Manifest
 from reconciler.model.spec import GROUP
+from reconciler.render.deployment import object_of
 
 _DEPLOYMENT: Final = GroupKind("apps", "Deployment")
 
@@ -62,15 +63,12 @@ class Succession:
         return sum(map(_pods, self._leaving.get(str(document), ())))
 
     def eased(self, changes: Iterable[Change]) -> list[Change]:
-        """`changes`, so that no pod is missed: a part that is to have fewer pods waits for those that get more, and an
-        object that is created without a number of pods begins with its part of those that there are. From then on the
-        number is its autoscaler's, or anybody's (rule 6)."""
+        """`changes`, so that no pod is missed: a part that is to have fewer pods waits until those that are not are
+        ready, and an object that is created without a number of pods begins with its part of those that there are.
+        From then on the number is its autoscaler's, or anybody's (rule 6)."""
         found = [self._begun(change) for change in changes]
-        growing: dict[Identity, list[Identity]] = defaultdict(list)
-        for change in found:
-            if change.manifest is not None and change.manifest.portion is not None and _more(change) > 0:
-                growing[change.manifest.spec].append(change.identity)
-        return [self._after(change, growing) for change in found] if growing else found
+        fewer = {change.identity for change in found if _fewer(change)}
+        return [_after(change, fewer) if change.identity in fewer else change for change in found]
 
     def waiting(self, changes: Iterable[Change]) -> dict[Identity, str]:
         """Objects that are to stay, and why: what replaces them is about to change, or is not ready."""
@@ -100,22 +98,30 @@ class Succession:
         }
         return replace(change, handover=handed)
 
-    @staticmethod
-    def _after(change: Change, growing: Mapping[Identity, Iterable[Identity]]) -> Change:
-        manifest = change.manifest
-        if manifest is None or manifest.portion is None or _more(change) >= 0:
-            return change
-        return replace(change, manifest=replace(manifest, after=(*manifest.after, *growing.get(manifest.spec, ()))))
+
+def _fewer(change: Change) -> bool:
+    """Whether a part is to have fewer pods."""
+    return (
+        change.manifest is not None
+        and change.manifest.portion is not None
+        and any(
+            field.path == "spec.replicas"
+            and isinstance(field.before, int)
+            and isinstance(field.after, int)
+            and field.after < field.before
+            for field in change.fields
+        )
+    )
 
 
-def _more(change: Change) -> int:
-    """How many pods more there will be; 1 where the object is new."""
-    if change.action is Action.CREATE:
-        return 1
-    for field in change.fields:
-        if field.path == "spec.replicas" and isinstance(field.before, int) and isinstance(field.after, int):
-            return field.after - field.before
-    return 0
+def _after(change: Change, fewer: Container[Identity]) -> Change:
+    """`change`, after those parts of the same document are ready that are not to have `fewer` pods."""
+    manifest = change.manifest
+    if manifest is None or manifest.portion is None:
+        return change
+    parts = [object_of(manifest.spec, portion) for portion in manifest.portion.parts]
+    others = tuple(part for part in parts if part not in fewer)
+    return replace(change, manifest=replace(manifest, after=(*manifest.after, *others)))
 
 
 def _pods(live: Live) -> int:

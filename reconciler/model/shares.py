@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from math import lcm
 from typing import Final
 
 import msgspec
@@ -23,9 +23,10 @@ def apportioned(total: int, shares: Mapping[str, int]) -> dict[str, int]:
     """
     rounds, rest = divmod(total, WHOLE)  # after each hundred pods all shares are exact, and it begins anew
     extra = dict.fromkeys(shares, 0)
+    exact = lcm(*shares.values())  # to compare quotients without fractions
     for placed in range(1, rest + 1):
         below = [pool for pool, share in shares.items() if extra[pool] * WHOLE < placed * share]
-        extra[min(below, key=lambda pool: (Fraction(extra[pool] + 1, shares[pool]), -shares[pool], pool))] += 1
+        extra[min(below, key=lambda pool: ((extra[pool] + 1) * (exact // shares[pool]), -shares[pool], pool))] += 1
     return {pool: rounds * share + extra[pool] for pool, share in sorted(shares.items())}
 
 
@@ -40,6 +41,11 @@ class Portion:
     @property
     def percent(self) -> int:
         return self.shares[self.pool]
+
+    @property
+    def parts(self) -> tuple["Portion", ...]:
+        """All of the document, this one too."""
+        return tuple(Portion(self.document, pool, self.shares) for pool in sorted(self.shares))
 
     @property
     def identity(self) -> Identity:
@@ -68,4 +74,4 @@ def percentages(stated: Mapping[str, str]) -> dict[str, int]:
 def portions(document: Identity, spec: DeploymentSpec) -> tuple[Portion, ...]:
     """The parts of a document, by pool; none where it states no shares."""
     shares = percentages(spec.placement.shares) if spec.placement is not None else {}
-    return tuple(Portion(document, pool, shares) for pool in sorted(shares))
+    return Portion(document, "", shares).parts

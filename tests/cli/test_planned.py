@@ -18,6 +18,7 @@ from reconciler.http.transport import Request
 from reconciler.model.planned import (
     VERSION,
     Amount,
+    PartOf,
     PlacedShare,
     PlannedCluster,
     PlannedWorkload,
@@ -120,6 +121,27 @@ def applied(cli: Any, shop: Any, api_server: Path) -> tuple[object, ...]:
 def test_a_workload_is_explained_by_its_plan(cli: Any, applied: tuple[object, ...], api_server: Path) -> None:
     told(api_server, plan(), holder="daemon-1")
     assert cli.golden("planned-1-explain.txt", "explain", "deployment/web", *applied).code == 0
+
+
+def test_a_workload_in_shares_is_explained_part_by_part(cli: Any, shop: Any, api_server: Path) -> None:
+    where = ("--kubeconfig", api_server, "--state-namespace", "default")
+    shared = SPECS["web.yaml"].replace("web:1}", "web:1, replicas: 3, placement: {shares: {general: 33%, spot: 67%}}}")
+    assert cli("apply", shop({"web.yaml": shared}), "--no-wait", *where).code == 0
+    parts = tuple(
+        msgspec.structs.replace(
+            WEB,
+            name=f"web-{pool}",
+            replicas=count,
+            places=(PlacedShare(count, pool, "a"),),
+            choices=(),
+            unplaced=None,
+            part=PartOf(pool, percent),
+        )
+        for pool, percent, count in (("general", 33, 1), ("spot", 67, 2))
+    )
+    told(api_server, msgspec.structs.replace(plan(), workloads=parts), holder="daemon-1")
+    assert cli.golden("planned-3-shares.txt", "explain", "deployment/web", *where).code == 0
+    assert "pool spot" in cli("explain", "deployment/web-spot", *where).out
 
 
 def test_so_is_a_task(cli: Any, applied: tuple[object, ...], api_server: Path) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 from both_servers import on_both
 from planned import Planned, document, planning
 from texts import deployment
-from world import World
+from virtual import virtual
+from world import World, world
 
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action
 from reconciler.model.event import EventType
+from reconciler.model.result import Outcome
 
 SHARES = "{cheap: 30%, dear: 70%}"
 REQUESTS = "  resources: {requests: {cpu: 100m, memory: 64Mi}}\n"
@@ -235,3 +237,22 @@ async def test_each_part_is_planned_in_its_pool(w: World) -> None:
         assert places == {"web-cheap": {"cheap": 3}, "web-dear": {"dear": 7}}
         own: Any = await p.deployment("web-cheap")
         assert "nodeName" not in own["spec"]["template"]["spec"]
+
+
+@virtual
+async def test_a_part_keeps_its_pods_while_the_others_do_not_get_more() -> None:
+    """There is no node here."""
+    async with world() as w:
+        shared = deployment(extra="  replicas: 6\n  placement: {shares: {a: 83%, b: 17%}}\n")
+        repository = await w.started({"web.yaml": shared})
+        repository.commit({"web.yaml": shared.replace("a: 83%, b: 17%", "a: 17%, b: 83%")}, "Turn round")
+        result = await w.sync()
+        blocked = result.results[Identity("apps", "Deployment", "shop", "web-a")]
+        assert blocked.outcome is Outcome.BLOCKED
+        assert blocked.message.startswith("Deployment/shop/web-b was not ready after 60 s: ")
+        for _ in range(3):
+            await w.settled()
+            await w.sources["shop"].tend()
+            await w.clock.sleep(3600)
+        assert await replicas(w) == {"web-a": 5, "web-b": 5}
+        assert not w.heard(EventType.DRIFTED)

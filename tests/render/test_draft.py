@@ -68,6 +68,19 @@ def test_a_plain_workload_takes_room_and_leaves_nothing_open(specs: Any) -> None
     assert draft.template["spec"]["containers"][0]["name"] == "db"
 
 
+def test_a_workload_in_shares_is_one_draft_for_each_pool(specs: Any) -> None:
+    shared = "replicas: 10\n  placement: {zones: [a], shares: {on-demand: 30%, spot: 70%}}"
+    found = drafts(specs(WEB % shared), spot={"tier": "s"}, **{"on-demand": {"tier": "o"}})
+    assert list(found) == ["web-on-demand", "web-spot"]
+    assert [draft.workload.name for draft in found.values()] == ["web-on-demand", "web-spot"]
+    assert [draft.template["spec"]["nodeSelector"] for draft in found.values()] == [{"tier": "o"}, {"tier": "s"}]
+    assert {(draft.whole.name, draft.replicas) for draft in found.values()} == {("web", 10)}
+    other = drafts(specs(WEB % "placement: {zones: [a]}"))["web"]
+    assert {draft.hash for draft in found.values()} == {other.hash}, "rule 19: shares are no part of the pods"
+    bare = drafts(specs(WEB % "placement: {shares: {a: 50%, b: 50%}}"))
+    assert {draft.hash for draft in bare.values()} == {web(specs).hash}
+
+
 @pytest.mark.parametrize("around", ["replicas: 3", "expose: [{port: 80}]", "rollout: {maxSurge: 1}"])
 def test_rule_19_what_is_around_the_pods_is_no_part_of_their_hash(specs: Any, around: str) -> None:
     assert web(specs, around).hash == web(specs).hash
