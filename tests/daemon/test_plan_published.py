@@ -11,9 +11,11 @@ from virtual_daemon import VirtualDaemon, daemon
 
 from reconciler.clock import LoopClock
 from reconciler.http.transport import Request
+from reconciler.model.cluster_view import HOSTNAME
 from reconciler.model.event import EventType
 from reconciler.model.planned import PlannedCluster, read
-from reconciler.model.planner_config import DefaultsConfig, PlannerConfig
+from reconciler.model.planner_config import DefaultsConfig, PlannerConfig, PoolConfig
+from reconciler.planner.words import workload
 from reconciler.sandbox.server import Sandbox
 from reconciler.sandbox.simulation import Simulation
 
@@ -75,6 +77,29 @@ async def test_all_that_was_decided_is_published_with_its_reasons() -> None:
         version = (await stored(sandbox))["metadata"]["resourceVersion"]
         await clock.sleep(1000)
         assert (await stored(sandbox))["metadata"]["resourceVersion"] == version, "written on change only"
+
+
+@virtual
+async def test_each_part_of_a_workload_in_shares_is_published_with_its_pool() -> None:
+    clock = LoopClock()
+    sandbox = Sandbox(clock=clock)
+    pools = tuple(PoolConfig(name, {HOSTNAME: node}) for name, node in (("one", "general-1"), ("two", "general-2")))
+    source, commit = committed(extra="  placement: {shares: {one: 25%, two: 75%}}\n")
+    async with (
+        Simulation(sandbox.transport(), clock=clock, random=Random(3)),
+        daemon(sandbox.transport(), {"shop": source}, planner=msgspec.structs.replace(PLANNER, pools=pools)) as running,
+    ):
+        await running.until(lambda: running.synced(commit))
+        plan = await published(running, sandbox, 2)
+        assert [(each.document, each.name, str(each.part), each.replicas) for each in plan.workloads] == [
+            ("Deployment/shop/web", "web-one", "one 25 %", 0),
+            ("Deployment/shop/web", "web-two", "two 75 %", 2),
+        ]
+        assert [each.amounts["replicas"].amount for each in plan.workloads] == ["2", "2"]
+        assert [str(place) for place in plan.workloads[1].places] == ["two/zone-b"]
+        assert "bound to pool two, whose share of all pods of Deployment/shop/web is 75 %" in workload(
+            plan.workloads[1]
+        )
 
 
 @virtual

@@ -154,13 +154,20 @@ async def test_what_is_not_measured_lately_is_not_there(server: str) -> None:
     assert await ask(server, lambda it: measure(it, {"shop"}, NOW + 10 * MINUTE)) == ()
 
 
-async def test_the_past_of_a_deployment_is_that_of_all_its_pods(server: str) -> None:
-    query = past_of(Identity("apps", "Deployment", "shop", "api"))
+@pytest.mark.parametrize(("names", "cores"), [(("api",), 3.5), (("api", "api-docs"), 11.5)])
+async def test_the_past_of_deployments_is_that_of_all_their_pods(
+    server: str, names: tuple[str, ...], cores: float
+) -> None:
+    query = past_of(*(Identity("apps", "Deployment", "shop", name) for name in names))
     assert query is not None
     (found,) = await ask(server, lambda it: it.range(query, NOW - 50 * MINUTE, NOW - MINUTE, 5 * MINUTE))
-    assert found.values == pytest.approx([3.5] * len(found.values))
+    assert found.values == pytest.approx([cores] * len(found.values))
     assert len(found.values) == 10
+
+
+def test_other_workloads_have_no_past() -> None:
     assert past_of(Identity("batch", "Job", "shop", "api")) is None
+    assert past_of() is None
 
 
 WEB = Identity("reconciler.dev", "Deployment", "shop", "web")
