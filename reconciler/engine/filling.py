@@ -34,9 +34,9 @@ _NAME: Final = ANNOTATION_PLANNED.encode()
 class Asking:
     """What a source has to plan.
 
-    `recorded` is what was filled in before. `leaving` says by document how many pods those objects have that what it
-    makes now replaces. `made` says which Jobs were made by now, also after the pass that asked: they need no
-    room but what their pods have. `wish` is what its reconciler.yaml would like.
+    `recorded` is what was filled in before. `leaving` says how many pods a document is to have by what is there,
+    where it makes other objects now. `made` says which Jobs were made by now, also after the pass that asked: they
+    need no room but what their pods have. `wish` is what its reconciler.yaml would like.
     """
 
     drafts: Mapping[Identity, Draft]

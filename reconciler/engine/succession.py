@@ -59,8 +59,15 @@ class Succession:
         return frozenset(live.identity for each in self._leaving.values() for live in each)
 
     def pods(self, document: Identity) -> int:
-        """How many pods those have that are replaced by what `document` makes."""
-        return sum(map(_pods, self._leaving.get(str(document), ())))
+        """How many pods `document` is to have by what is there, where it makes other objects now; 0 where it does not.
+
+        What a pass that was cut short has begun already is counted twice: better than too few.
+        """
+        name = str(document)
+        if name not in self._leaving:
+            return 0
+        there = [live for identity in self._heirs[name] if (live := self._cache.get(identity)) is not None]
+        return sum(map(_pods, (*self._leaving[name], *there)))
 
     def eased(self, changes: Iterable[Change]) -> list[Change]:
         """`changes`, so that no pod is missed: a part that is to have fewer pods waits until those that are not are
@@ -88,8 +95,6 @@ class Succession:
         spec = manifest.object["spec"]
         if not (total := self.pods(manifest.spec)) or "replicas" in spec:
             return change
-        # What a pass that was cut short has begun already is counted twice: better than too few.
-        total += sum(_pods(live) for i in self._heirs[str(manifest.spec)] if (live := self._cache.get(i)) is not None)
         handed = {
             "apiVersion": manifest.gvk.api_version,
             "kind": manifest.gvk.kind,

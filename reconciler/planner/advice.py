@@ -26,7 +26,7 @@ from reconciler.planner.pools import found
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One workload to plan. `recorded` is what was filled in before; `made`: it is a Job that was made already;
-    `leaving` is how many pods there are that its document's new ones replace."""
+    `leaving` is how many pods its document is to have by what is there, where it makes other objects now."""
 
     draft: Draft
     recorded: Record | None = None
@@ -140,8 +140,9 @@ def _before(parts: Sequence[Asked], running: Mapping[Identity, int], previous: A
     whole = parts[0].draft.whole
     last = previous.allotted.get(whole)
     recorded = next((each.recorded for each in parts if each.recorded is not None), None)
-    pods = sum(running.get(each.draft.identity, 0) for each in parts)
-    return Before(recorded, max(pods, parts[0].leaving), last.outlook if last is not None else None)
+    # Where other objects are replaced, some of what runs is about to end, be it of the same name.
+    pods = parts[0].leaving or sum(running.get(each.draft.identity, 0) for each in parts)
+    return Before(recorded, pods, last.outlook if last is not None else None)
 
 
 def _freer(needs: Iterable[WorkloadNeed], before: Iterable[WorkloadNeed]) -> bool:

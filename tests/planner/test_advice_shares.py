@@ -113,6 +113,8 @@ def test_what_nobody_measures_goes_on_with_the_number_on_record_or_with_what_run
     pods += [PodView("shop", f"d{n}", "dear-a", Resources(100), DEAR) for n in range(5)]
     running = plan([Asked(each) for each in drafts()], pods=tuple(pods))
     assert {record.replicas for record in running.records.values()} == {7}
+    ending = plan([Asked(each, leaving=6) for each in drafts()], pods=tuple(pods))
+    assert {record.replicas for record in ending.records.values()} == {6}, "what is replaced may have the same name"
 
 
 def test_of_an_autoscalers_pods_those_that_run_have_a_place() -> None:
