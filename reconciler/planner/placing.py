@@ -104,9 +104,11 @@ def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
     shape = int(ledger.groups.shape_of[workload])
     replicas = ledger.intake.needs[workload].replicas
     score = scorer.scores(workload, ledger.room(shape), here, {})
-    for constraint, part in ledger.topology.parts(workload):
-        if constraint is not Constraint.SPREAD:  # that says only where the next one may be: its counts are kept below
-            score[~part] = -np.inf
+    for part in ledger.topology.parts(workload):
+        if (
+            part.constraint is not Constraint.SPREAD
+        ):  # that says only where the next one may be: its counts are kept below
+            score[~part.nodes] = -np.inf
     queues = _queues(ledger, rules.key, rules.domain)
     best = np.array([score[nodes].max() for _, nodes in queues])
     most = 1 if rules.alone else max(1, replicas // STEPS)

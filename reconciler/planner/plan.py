@@ -141,11 +141,15 @@ def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list
     groups = ledger.groups
     shapes = {shape: bool(ledger.room(shape).any()) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
     open_ = [number for number in ledger.lacking() if shapes[int(groups.shape_of[number])]]
-    for turn, workload in enumerate(order(ledger, open_, sizes(groups.classes, groups.shapes).tolist())):
-        if turn % max(len(open_) // LOOKS, 1) == 0:
-            scorer.look()
-        made = place(ledger, scorer, workload, kept.homeless_of(workload))
-        decisions.setdefault(workload, []).extend(made)
+    while open_:
+        before = int(ledger.counts.sum())
+        for turn, workload in enumerate(order(ledger, open_, sizes(groups.classes, groups.shapes).tolist())):
+            if turn % max(len(open_) // LOOKS, 1) == 0:
+                scorer.look()
+            made = place(ledger, scorer, workload, kept.homeless_of(workload))
+            decisions.setdefault(workload, []).extend(made)
+        placed = int(ledger.counts.sum()) > before
+        open_ = [number for number in ledger.lacking() if placed and ledger.topology.leans(number)]
 
 
 def _foresee(ledger: Ledger, scorer: Scorer) -> None:

@@ -10,6 +10,7 @@ from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.admission import intolerable, zone
 from reconciler.planner.grouping import CPU, EPHEMERAL, MEMORY, PODS
 from reconciler.planner.ledger import Ledger
+from reconciler.planner.obstacles import Obstacle, Obstacles, another_would_do, either
 from reconciler.planner.states import DEVICE, Bools, Ints
 from reconciler.plural import counted
 
@@ -23,7 +24,9 @@ class Reasons:
         self._ledger = ledger
         free = ledger.nodes.free
         self._free = [np.ascontiguousarray(free[:, resource]) for resource in range(free.shape[1])]
-        self._full: dict[int, tuple[Constraint, str, str]] = {}  # by what is asked for
+        # By what is asked for, and whether another node would do, where all are full: the node that comes nearest, and
+        # the answer if nothing closes it.
+        self._full: dict[tuple[int, bool], tuple[int, tuple[Constraint, str, str]]] = {}
 
     def unplaced(self, workload: int) -> Unplaced | None:
         """None where it lacks nothing."""
@@ -37,35 +40,82 @@ class Reasons:
     def _why(self, workload: int, need: WorkloadNeed) -> tuple[Constraint, str, str]:
         ledger, groups = self._ledger, self._ledger.groups
         shape = int(groups.shape_of[workload])
-        known = self._full.get(int(ledger.asks[shape]))
-        if known is not None and ledger.quota_left(workload) > 0:
-            return known
         if need.identity in ledger.intake.refused:
             return Constraint.INPUT, ledger.intake.refused[need.identity], "state an amount that a node can have"
         if not ledger.intake.nodes:
             return Constraint.NO_NODES, "there are no nodes", "add a node, or a pool that may grow"
         allowed: Bools = groups.shapes.allowed[groups.kinds, shape]
-        if not allowed.any():
-            return _refused(ledger, workload, need)
-        large = _large(ledger, shape)
-        if not (allowed & large).any():
-            return _too_large(ledger, shape, allowed)
-        if ledger.quota_left(workload) <= 0:
-            space = need.identity.namespace
-            return Constraint.QUOTA, f"the quota of namespace {space} is used up", f"raise the quota of {space}"
-        room = ledger.room(shape)
-        if not room.any():
-            found = self._full[int(ledger.asks[shape])] = self._nearest(shape, allowed & large)
-            return found
-        pools = ledger.open_pools(workload)
-        if pools is not None and not (room & pools).any():
-            names = sorted({groups.places[place].pool for place in groups.place_of[room]})
-            reason = f"only pool {', '.join(names)} has room, and its limit is reached"
-            return Constraint.LIMIT, reason, f"raise the limit of pool {names[0]}"
-        return _ruled_out(ledger, workload, room)
+        anew = another_would_do(ledger, workload)
+        asked = int(ledger.asks[shape]), anew
+        known = self._full.get(asked)
+        if known is None:
+            if not allowed.any():
+                return _refused(ledger, workload, need)
+            large = _large(ledger, shape)
+            if not (allowed & large).any():
+                return _too_large(ledger, shape, allowed)
+            allowed &= large
+            if not ledger.room(shape).any():
+                known = self._full[asked] = self._lacking(shape, allowed, anew=anew)
+        if known is not None:
+            node, found = known
+            if ledger.allows(workload, node):
+                return found
+            allowed &= _large(ledger, shape)
+        return self._hindered(workload, shape, allowed)
 
-    def _nearest(self, shape: int, usable: Bools) -> tuple[Constraint, str, str]:
-        """All are full: the node that lacks least, in shares of what is asked for, the first of equals."""
+    def _hindered(self, workload: int, shape: int, usable: Bools) -> tuple[Constraint, str, str]:
+        """The node with least in the way: what that is, and what would take all of it away."""
+        ledger, room = self._ledger, self._ledger.room(shape)
+        obstacles = Obstacles(ledger, workload, usable, room)
+        first = obstacles.first()
+        if first.constraint is Constraint.CAPACITY:
+            anew = another_would_do(ledger, workload)
+            return self._lacking(shape, obstacles.nearest, anew=anew)[1]
+        node, lacks = self._nearest(shape, obstacles.nearest & first.closed)
+        standing = obstacles.at(node)
+        if len(standing) == 1:
+            return first.constraint, self._closed(first, obstacles, room, workload), either(obstacles.ways(first, node))
+        name, said, ways = ledger.intake.nodes[node].name, [], []
+        for each in standing:
+            full = each.constraint is Constraint.CAPACITY
+            said.append(f"capacity ({self._short_of(shape, lacks)})" if full else each.constraint.value)
+            ways.append(f"free {_spelled(ledger, lacks)} on {name}" if full else obstacles.ways(each, node)[-1])
+        reason = f"{name} comes nearest, and there {' and '.join(said)} are in the way"
+        return first.constraint, reason, " and ".join(ways)
+
+    def _closed(self, only: Obstacle, obstacles: Obstacles, room: Bools, workload: int) -> str:
+        """What closes the nodes that have room."""
+        groups = self._ledger.groups
+        if only.constraint is Constraint.QUOTA:
+            return f"the quota of namespace {self._ledger.intake.needs[workload].identity.namespace} is used up"
+        if (room & ~only.closed).any():
+            return f"{int(room.sum())} nodes have room: {obstacles.said(room)}"
+        if only.constraint is Constraint.LIMIT:
+            names = sorted({groups.places[place].pool for place in groups.place_of[room]})
+            return f"only pool {', '.join(names)} has room, and its limit is reached"
+        return f"{int(room.sum())} nodes have room, and {only.constraint.value} rules them all out"
+
+    def _lacking(self, shape: int, usable: Bools, *, anew: bool) -> tuple[int, tuple[Constraint, str, str]]:
+        """All are full: the node that lacks least, and why; `anew`: another like it would do."""
+        node, lacks = self._nearest(shape, usable)
+        name, short_of = self._ledger.intake.nodes[node].name, self._short_of(shape, lacks)
+        reason = (
+            f"all {int(usable.sum())} nodes that it may use are too full; {name} comes nearest and lacks {short_of}"
+        )
+        pods = lacks[self._ledger.groups.resources.index(PODS)]
+        less = [] if pods else ["ask for as much less"]
+        more = ["add a node like it"] if anew else []
+        ways = [f"free {_spelled(self._ledger, lacks)} on {name}", *less, *more]
+        return node, (Constraint.CAPACITY, reason, either(ways))
+
+    def _short_of(self, shape: int, lacks: Ints) -> str:
+        milli = int(self._ledger.groups.shapes.milli[shape])
+        share = "" if milli in (0, DEVICE) or not lacks[-1] else f" ({milli} thousandths each)"
+        return f"{_spelled(self._ledger, lacks)}{share}"
+
+    def _nearest(self, shape: int, usable: Bools) -> tuple[int, Ints]:
+        """The node that lacks least, in shares of what is asked for, the first of equals; and what it lacks."""
         ledger, shapes = self._ledger, self._ledger.groups.shapes
         request, count, milli = shapes.request[shape], int(shapes.count[shape]), int(shapes.milli[shape])
         short = np.where(usable, 0.0, np.inf)
@@ -76,17 +126,7 @@ class Reasons:
             short += np.maximum(count - ledger.nodes.with_free(milli), 0) / count
         node = int(short.argmin())
         enough = int(ledger.nodes.with_free(milli)[node]) if count else 0
-        lacks = _lacks(np.array([free[node] for free in self._free]), request, enough, count)
-        name, short_of = ledger.intake.nodes[node].name, _spelled(ledger, lacks)
-        share = "" if milli in (0, DEVICE) else f" ({milli} thousandths each)"
-        reason = (
-            f"all {int(usable.sum())} nodes that it may use are too full; {name} comes nearest and lacks {short_of}"
-        )
-        return (
-            Constraint.CAPACITY,
-            f"{reason}{share}",
-            f"free {short_of} on {name}, ask for as much less, or add a node like it",
-        )
+        return node, _lacks(np.array([free[node] for free in self._free]), request, enough, count)
 
 
 def _refused(ledger: Ledger, workload: int, need: WorkloadNeed) -> tuple[Constraint, str, str]:
@@ -164,24 +204,3 @@ def _spelled(ledger: Ledger, lacks: Ints) -> str:
         elif amount:
             parts.append(counted(amount, "pod") if name == PODS else f"{amount} {name}")
     return " and ".join(parts) or "nothing"
-
-
-def _ruled_out(ledger: Ledger, workload: int, room: Bools) -> tuple[Constraint, str, str]:
-    """There is room, but a rule among replicas forbids each node that has some: the rule that closes the last ones."""
-    left = room.copy()
-    for constraint, part in ledger.topology.parts(workload):
-        left &= part
-        if not left.any():
-            return (
-                constraint,
-                f"{int(room.sum())} nodes have room, and {constraint.value} rules them all out",
-                _RULE[constraint],
-            )
-    return Constraint.CAPACITY, "room was left only after others were placed", "plan again"
-
-
-_RULE = {
-    Constraint.ANTI_AFFINITY: "add a node in a domain of its own, or make the anti-affinity preferred",
-    Constraint.AFFINITY: "add room beside the pods that it wants to be with, or make the affinity preferred",
-    Constraint.SPREAD: "add room in the emptiest domain, raise maxSkew, or use whenUnsatisfiable: ScheduleAnyway",
-}

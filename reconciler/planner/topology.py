@@ -7,6 +7,7 @@ that matches itself in; a hard spread counts the domains of the nodes that selec
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,15 @@ class Rule:
     weight: int
     skew: int = 0
     domains: Ints | None = None  # of a spread: those that are counted
+
+
+class Part(NamedTuple):
+    """The nodes that one hard rule leaves; no `rule` of its own where others keep it away over the label `key`."""
+
+    constraint: Constraint
+    nodes: Bools
+    key: str
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,15 @@ class Topology:
         """Its own rules that decide where a replica may be."""
         return [rule for rule in self._rules[workload] if rule.hard]
 
+    def leans(self, workload: int) -> bool:
+        """Whether it may be let in because others were placed."""
+        return any(
+            rule.constraint is Constraint.AFFINITY
+            or (rule.constraint is Constraint.SPREAD and not self.watches.private(rule.watch, workload))
+            for rule in self._rules[workload]
+            if rule.hard
+        )
+
     def counted(self, workload: int) -> list[int]:
         """The watches that its replicas count for."""
         return self._counted[workload]
@@ -130,8 +149,8 @@ class Topology:
     def mask(self, workload: int) -> Bools | None:
         """Nodes that the hard rules leave for one replica more; None where they leave all."""
         allowed: Bools | None = None
-        for _, part in self.parts(workload):
-            allowed = part if allowed is None else allowed & part
+        for part in self.parts(workload):
+            allowed = part.nodes if allowed is None else allowed & part.nodes
         return allowed
 
     def admits(self, workload: int, node: int) -> bool:
@@ -194,14 +213,22 @@ class Topology:
             }
         return found
 
-    def parts(self, workload: int) -> list[tuple[Constraint, Bools]]:
+    def parts(self, workload: int) -> list[Part]:
         """The same, rule by rule."""
-        found = [(rule.constraint, self._allowed(rule)) for rule in self._rules[workload] if rule.hard]
+        found = [
+            Part(rule.constraint, self._allowed(rule), self.watches.key(rule.watch), rule)
+            for rule in self._rules[workload]
+            if rule.hard
+        ]
         for watch in self._counted[workload]:
             if (away := self.watches.away(watch)) is not None:
                 free = _at(away, self.watches.domain(watch)) == 0
-                found.append((Constraint.ANTI_AFFINITY, free))
+                found.append(Part(Constraint.ANTI_AFFINITY, free, self.watches.key(watch)))
         return found
+
+    def skew(self, rule: Rule, node: int) -> int | None:
+        """Of the node's domain, were a replica added there; None where the node is in no domain."""
+        return int(self._skew(rule)[node]) if self.watches.domain(rule.watch)[node] >= 0 else None
 
     def preference(self, workload: int, wanted: Constraint) -> Floats | None:
         """How well each node meets the soft rules of one sort, in [0, 1]; None where there are none."""
