@@ -92,11 +92,9 @@ class Obstacles:
 
 def another_would_do(ledger: Ledger, workload: int) -> bool:
     """Whether a node of another name, and empty, could take what one does that there is."""
-    beside = (rule for rule in ledger.topology.hard(workload) if rule.constraint is Constraint.AFFINITY)
-    watches = ledger.topology.watches
-    return HOSTNAME not in _selected(ledger.intake.needs[workload]) and not any(
-        watches.key(rule.watch) == HOSTNAME for rule in beside
-    )
+    need = ledger.intake.needs[workload]
+    beside = (rule for rule in need.affinities if rule.required and not rule.anti)
+    return HOSTNAME not in _selected(need) and all(rule.topology_key != HOSTNAME for rule in beside)
 
 
 def _selected(need: WorkloadNeed) -> set[str]:

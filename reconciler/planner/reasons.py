@@ -44,25 +44,22 @@ class Reasons:
             return Constraint.INPUT, ledger.intake.refused[need.identity], "state an amount that a node can have"
         if not ledger.intake.nodes:
             return Constraint.NO_NODES, "there are no nodes", "add a node, or a pool that may grow"
-        allowed: Bools = groups.shapes.allowed[groups.kinds, shape]
         anew = another_would_do(ledger, workload)
         asked = int(ledger.asks[shape]), anew
         known = self._full.get(asked)
-        if known is None:
-            if not allowed.any():
-                return _refused(ledger, workload, need)
-            large = _large(ledger, shape)
-            if not (allowed & large).any():
-                return _too_large(ledger, shape, allowed)
-            allowed &= large
-            if not ledger.room(shape).any():
-                known = self._full[asked] = self._lacking(shape, allowed, anew=anew)
-        if known is not None:
-            node, found = known
+        if known is not None and ledger.allows(workload, known[0]):
+            return known[1]
+        allowed: Bools = groups.shapes.allowed[groups.kinds, shape]
+        if not allowed.any():
+            return _refused(ledger, workload, need)
+        large = _large(ledger, shape)
+        if not (allowed & large).any():
+            return _too_large(ledger, shape, allowed)
+        if known is None and not ledger.room(shape).any():
+            node, found = self._full[asked] = self._lacking(shape, allowed & large, anew=anew)
             if ledger.allows(workload, node):
                 return found
-            allowed &= _large(ledger, shape)
-        return self._hindered(workload, shape, allowed)
+        return self._hindered(workload, shape, allowed & large)
 
     def _hindered(self, workload: int, shape: int, usable: Bools) -> tuple[Constraint, str, str]:
         """The node with least in the way: what that is, and what would take all of it away."""

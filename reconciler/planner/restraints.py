@@ -30,12 +30,11 @@ class Restraints:
         self._bonds: dict[int, Bond | None] = {}
         self._spreading: dict[int, list[tuple[int, Rule]]] = {}
         self._leaned_on: set[int] = set()
-        for workload, need in enumerate(ledger.intake.needs):
-            for rule in self._topology.hard(workload) if need.replicas else ():
-                if rule.constraint is Constraint.SPREAD:
-                    self._spreading.setdefault(rule.watch, []).append((workload, rule))
-                elif rule.constraint is Constraint.AFFINITY:
-                    self._leaned_on.add(rule.watch)
+        for workload, rule in self._topology.hard_rules():
+            if rule.constraint is Constraint.SPREAD:
+                self._spreading.setdefault(rule.watch, []).append((workload, rule))
+            elif rule.constraint is Constraint.AFFINITY:
+                self._leaned_on.add(rule.watch)
         self._purses: dict[int, Purse] = {}
         limits = [self._copied(ledger.limit(node)) for node in nodes]
         self._limits = limits if any(limits) else None
@@ -50,8 +49,8 @@ class Restraints:
         """Whether a replica that is on the node must stay there."""
         if self._leaned_on and not self._leaned_on.isdisjoint(self._topology.counted(workload)):
             return True
-        bond = self.bond(workload)
-        if bond is None or not runs or not (bond.apart or bond.beside):
+        bond = self.bond(workload) if runs else None
+        if bond is None or not (bond.apart or bond.beside):
             return False
         bond.change(node, -1, True)
         back = bond.admits(node, True)

@@ -96,6 +96,10 @@ class Topology:
         """Its own rules that decide where a replica may be."""
         return [rule for rule in self._rules[workload] if rule.hard]
 
+    def hard_rules(self) -> list[tuple[int, Rule]]:
+        """Those of all workloads."""
+        return [(workload, rule) for workload, rules in enumerate(self._rules) for rule in rules if rule.hard]
+
     def leans(self, workload: int) -> bool:
         """Whether it may be let in because others were placed."""
         return any(
