@@ -13,6 +13,7 @@ import msgspec
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
+from reconciler.engine.restoring import restored
 from reconciler.engine.succession import Succession
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.config import SourceConfig
@@ -111,6 +112,9 @@ class Filler:
             return NOTHING
         some = None if self._planning is not None else [i for i, each in parts.items() if each.keys() & recorded.keys()]
         drafts = self._drafter.drafts(specs, self.pools, some, images)
+        if self._planning is not None:
+            found = ((identity, self._records.filled(draft)) for identity, draft in drafts.items())
+            recorded |= {identity: record for identity, record in found if record is not None}
         advice = None
         made: Callable[[], Collection[Identity]] = frozenset
         if self._planning is not None:
@@ -172,6 +176,7 @@ class Records:
     def __init__(self, cache: LiveCache) -> None:
         self._cache = cache
         self._known: dict[Identity, tuple[str, Record | None]] = {}
+        self._restored: dict[Identity, tuple[str, str, Record | None]] = {}
 
     def has(self, identity: Identity) -> bool:
         """Whether the object exists."""
@@ -185,9 +190,22 @@ class Records:
             known = self._known[identity] = (version, self._read(identity))
         return known[1]
 
+    def filled(self, draft: Draft) -> Record | None:
+        """As `of` its object; where somebody removed the record of a Deployment, what its pods say."""
+        identity = draft.workload
+        there, version = self.of(identity), self._cache.version(identity)
+        if there is not None or not version or identity.group_kind != _DEPLOYMENT.group_kind:
+            return there
+        known = self._restored.get(identity)
+        if known is None or known[:2] != (version, draft.hash):
+            live = self._cache.get(identity) if draft.plannable else None
+            found = restored(draft, live) if live is not None else None
+            known = self._restored[identity] = (version, draft.hash, found)
+        return known[2]
+
     def settled(self, draft: Draft, advised: Record | None, *, planning: bool) -> tuple[Record | None, Record | None]:
         """What is filled in for a draft, and the advice that waits for a roll-out."""
-        there = self.of(draft.workload)
+        there = self.filled(draft) if planning else self.of(draft.workload)
         record = settled(draft.hash, advised, there, exists=self.has(draft.workload), planning=planning)
         waits = advised is not None and record is not None and advised.template != record.template
         return record, advised if waits else None

@@ -102,3 +102,15 @@ class Draft:
     def whole(self) -> Identity:
         """The document, after which the main container is named, and under which use and demand are measured."""
         return self.identity if self.portion is None else self.portion.document
+
+    def requesting(self, requests: Mapping[str, str]) -> Mapping[str, Any]:
+        """The template with `requests` in its main container; what is stated of them stays."""
+        spec = self.template["spec"]
+        containers = []
+        for container in spec["containers"]:
+            if container["name"] == self.whole.name:
+                resources = container.get("resources") or {}
+                stated = resources.get("requests") or {}
+                container = {**container, "resources": {**resources, "requests": {**requests, **stated}}}
+            containers.append(container)
+        return {**self.template, "spec": {**spec, "containers": containers}}

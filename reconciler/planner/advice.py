@@ -18,7 +18,7 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import SPARES, Allocation, Policy
 from reconciler.model.reading import need
 from reconciler.model.usage import Usage
-from reconciler.planner.allocation import Allotted, Before, allot, in_force, requesting, spread_over
+from reconciler.planner.allocation import Allotted, Before, allot, in_force, spread_over
 from reconciler.planner.plan import plan
 from reconciler.planner.pools import found
 
@@ -95,7 +95,7 @@ def advised(
                 if draft.scale is not None and draft.scale.query is not None and draft.whole in usage.lacking:
                     notes.append(f"{draft.whole}: {usage.lacking[draft.whole]}")
             mine = allotted[draft.identity] = allotted[draft.whole]
-            template = requesting(draft, in_force(draft, each.recorded, mine.requests))
+            template = draft.requesting(in_force(draft, each.recorded, mine.requests))
             open_.append(each)
         count = _replicas(draft, allotted.get(draft.identity), running.get(draft.identity, 0))
         try:

@@ -71,7 +71,7 @@ def allot(
     requests = _requests(draft, recorded.requests if recorded is not None else {}, used, ways, rules, least, now, why)
     if draft.replicas is not None:
         return Allotted(requests, None, why, choices)
-    cpu = _cpu(requesting(draft, in_force(draft, recorded, requests)))
+    cpu = _cpu(draft.requesting(in_force(draft, recorded, requests)))
     bounds, carrying = _bounds(draft.scale, before, cpu, spares, rules, ways["cpu"].headroom)
     scaled = scale(
         demand,
@@ -92,19 +92,6 @@ def allot(
 def in_force(draft: Draft, recorded: Record | None, advised: Mapping[str, str]) -> Mapping[str, str]:
     """What its pods request, or will with the roll-out that is due: newer advice is no part of them (rule 19)."""
     return recorded.requests if recorded is not None and recorded.asked == draft.hash else advised
-
-
-def requesting(draft: Draft, requests: Mapping[str, str]) -> Mapping[str, Any]:
-    """The template with `requests` in its main container."""
-    spec = draft.template["spec"]
-    containers = []
-    for container in spec["containers"]:
-        if container["name"] == draft.whole.name:
-            resources = container.get("resources") or {}
-            stated = resources.get("requests") or {}
-            container = {**container, "resources": {**resources, "requests": {**requests, **stated}}}
-        containers.append(container)
-    return {**draft.template, "spec": {**spec, "containers": containers}}
 
 
 def spread_over(nodes: Collection[NodeView], wanted: int) -> int:

@@ -12,7 +12,7 @@ from reconciler.model.filled import Preference
 from reconciler.model.spec import Placement
 
 _MOST: Final = 100  # that a preference can weigh
-_TOPOLOGIES: Final = {"zone": ZONE, "node": HOSTNAME}
+TOPOLOGIES: Final = {"zone": ZONE, "node": HOSTNAME}
 
 
 def affinity(
@@ -56,7 +56,7 @@ def spread(placement: Placement, labels: Mapping[str, str], planned: Iterable[st
     return [
         {
             "maxSkew": 1,
-            "topologyKey": _TOPOLOGIES[over],
+            "topologyKey": TOPOLOGIES[over],
             "whenUnsatisfiable": "ScheduleAnyway",
             "labelSelector": {"matchLabels": dict(labels)},
         }

@@ -13,6 +13,14 @@ from reconciler.model.event import EventType
 from reconciler.model.filled import Preference, Record
 
 GENERAL = Record("", (Preference(100, {"pool": "general"}, ("a", "b")),), ("zone",), {"cpu": "250m"}, 3)
+FULL = Record(
+    "",
+    (Preference(60, {"arch": "arm64", "pool": "general"}, ("a", "b")), Preference(40, {"pool": "batch"})),
+    ("zone", "node"),
+    {"cpu": "250m", "memory": "64Mi"},
+    3,
+    ("n1", "n2"),
+)
 BATCH = Record("", (Preference(100, {"pool": "batch"}),), (), {"cpu": "500m"}, 4)
 
 
@@ -211,3 +219,59 @@ async def test_a_record_that_people_wrote_is_none(w: World) -> None:
     await w.restart()
     assert (await w.sync()).ok
     assert (await live(w))["spec"]["template"] == before["spec"]["template"]
+
+
+async def annotated(w: World, written: str | None) -> None:
+    """What somebody writes where the record is, while the daemon is down."""
+
+    async def meanwhile() -> None:
+        body = {"metadata": {"annotations": {"reconciler.dev/planned": written}}}
+        await w.patch(w.path("deployments/web", "apis/apps/v1"), body)
+
+    await w.restart(meanwhile)
+
+
+@on_both
+async def test_rule_19_a_record_that_was_removed_while_nobody_looked_is_read_from_the_pods(w: World) -> None:
+    await planned(w, FULL, {"web.yaml": deployment()})
+    before = await live(w)
+    w.planning = StatedPlanning(BATCH)
+    for written in (None, "{"):
+        await annotated(w, written)
+        assert (await w.sync()).ok
+        after = await live(w)
+        assert after["spec"]["template"] == before["spec"]["template"], "nothing is rolled out"
+        record = Record.of(after["metadata"]["annotations"]["reconciler.dev/planned"])
+        assert record is not None
+        assert (record.template, record.nodes) == (FULL.template, FULL.nodes)
+        assert after["spec"]["replicas"] == BATCH.replicas, "that is no part of the template"
+
+
+@on_both
+async def test_where_the_record_is_gone_and_the_image_is_another_newer_advice_is_taken(w: World) -> None:
+    await planned(w, GENERAL, {"web.yaml": deployment()})
+    w.planning = StatedPlanning(BATCH)
+    await annotated(w, None)
+    w.repositories["shop"].commit({"web.yaml": deployment(image="example.com/web:2")}, "Release")
+    assert (await w.sync()).ok
+    web = await live(w)
+    assert (pool(web), requested(web)) == ("batch", {"cpu": "500m"})
+
+
+@on_both
+async def test_rule_19_what_others_put_into_a_template_is_no_record(w: World) -> None:
+    """Beginning to plan restarts nobody's pods, whoever set their requests."""
+    await planned(w, None, {"web.yaml": deployment()})
+    container = {"name": "web", "image": "example.com/web:1", "resources": {"requests": {"cpu": "1"}}}
+    body = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    path = w.path("deployments/web", "apis/apps/v1")
+    await w.call("PATCH", path, body, kind="strategic-merge-patch+json", fieldManager="vpa")
+    before = await live(w)
+    w.planning = StatedPlanning(BATCH)
+    await w.restart()
+    assert (await w.sync()).ok
+    after = await live(w)
+    assert after["spec"]["template"] == before["spec"]["template"]
+    record = Record.of(after["metadata"]["annotations"]["reconciler.dev/planned"])
+    assert record is not None
+    assert not any(record.template)
