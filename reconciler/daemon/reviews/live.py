@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
+from reconciler.clock import Clock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.daemon.reviews.confined import Limits
@@ -71,10 +72,18 @@ class LiveReview:
 
 
 class ReadStore(StateStore):
-    """The stored state for who may only read."""
+    """The stored state for who may only read: as the cluster had it when it was last loaded."""
+
+    def __init__(self, cluster: Cluster, namespace: str, *, clock: Clock) -> None:
+        super().__init__(cluster, namespace, clock=clock)
+        self._loaded: dict[str, SourceState] = {}
 
     async def load(self, source: str) -> SourceState:
-        return await self.peek(source)
+        self._loaded[source] = await self.peek(source)
+        return self._loaded[source]
+
+    def get(self, source: str) -> SourceState:
+        return self._loaded[source]
 
 
 OpenImages = Callable[[SourceConfig, GitSource, Cluster, StateStore], Images]
