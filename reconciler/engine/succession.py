@@ -41,7 +41,8 @@ class Succession:
         if gone:
             self._heirs = {str(document): made for document, made in heirs.items()}
         for live in filter(None, map(cache.get, gone)):
-            if (document := live.annotations.get(ANNOTATION_SPEC, "")) in self._heirs:
+            document = live.annotations.get(ANNOTATION_SPEC, "")
+            if document in self._heirs and not live.metadata.get("deletionTimestamp"):
                 self._leaving[document].append(live)
 
     @classmethod
