@@ -17,11 +17,11 @@ from reconciler.drift.judge import Judge
 from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch, Suspects
 from reconciler.drift.windows import window_end
-from reconciler.engine.attendant import Borrow, Left, same_text
+from reconciler.engine.attendant import Borrow, Left, drifted, same_text
 from reconciler.engine.execute import WRITES
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
-from reconciler.model.change import ABSENT, Action, Change, Live
+from reconciler.model.change import Action, Change, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import DriftMode, Manifest, Manifests, Owner
 from reconciler.model.result import ObjectResult, Outcome
@@ -212,12 +212,10 @@ class Warden:
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def _by_others(self, change: Change, live: Live | None) -> bool:
-        """Whether somebody else made every difference that a pass has found."""
         case = self._docket.get(change.identity)
         if case is not None and change.manifest is not None and case.digest == change.manifest.digest:
             return True
-        theirs = all(field.note or field.before is ABSENT for field in change.fields)
-        return bool(change.fields) and theirs and same_text(change, live)
+        return drifted(change, live)
 
     async def _look_at_suspects(self, borrow: Borrow, *, suspended: bool) -> bool:
         """False where a pass came between."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from reconciler.cluster.cache import LiveCache, Packed
 from reconciler.kube.names import Identity
-from reconciler.model.change import Change, FieldChange, Live
+from reconciler.model.change import ABSENT, Change, FieldChange, Live
 from reconciler.model.manifest import ANNOTATION_ORIGIN, DriftMode, Manifest, Manifests
 from reconciler.model.result import ObjectResult
 
@@ -148,6 +148,12 @@ class Unattended:
 
     async def close(self) -> None:
         """Nothing."""
+
+
+def drifted(change: Change, live: Live | None) -> bool:
+    """Whether somebody else made every difference that a pass has found."""
+    theirs = all(field.note or field.before is ABSENT for field in change.fields)
+    return bool(change.fields) and theirs and same_text(change, live)
 
 
 def same_text(change: Change, live: Live | None) -> bool:

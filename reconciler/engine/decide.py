@@ -153,13 +153,13 @@ class Decider:
         self._equals.forget(manifests)
         self._unserved.intersection_update(manifests)
 
-    async def confirmed(self, change: Change) -> bool:
+    async def confirmed(self, change: Change, *, force: bool = True) -> bool:
         """Whether applying `change` would change the object: a dry-run answers (rule 13)."""
         live = self._cluster.cache.get(change.identity)
         if live is None or change.manifest is None:
             return True
         live = (await self._existing.in_their_versions([change.manifest])).get(change.identity, live)
-        dry = await self._cluster.apply(change.manifest.object, force=True, dry_run=True)
+        dry = await self._cluster.apply(change.manifest.object, force=force, dry_run=True)
         if not alike(dry, live):
             return True
         self.written(change.manifest, live.resource_version)

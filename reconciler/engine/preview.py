@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.cluster.cluster import Cluster
+from reconciler.engine.attendant import drifted, same_text
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
 from reconciler.engine.execute import WRITES
@@ -18,7 +19,7 @@ from reconciler.kube.definitions import DEFINITION, serving
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
-from reconciler.model.manifest import Manifests, Owner
+from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
@@ -100,9 +101,15 @@ class Previewer:
             return replace(change, action=Action.REFUSE, reason=f"{whose} does not serve {manifest.gvk}")
         if change.action not in _ASKED:
             return change
+        live = self._cluster.cache.get(change.identity)
+        drift = manifest.policy.drift
+        if drift is not DriftMode.HEAL and drifted(change, live):
+            reason = f"{change.reason}; it is drift, and not healed"
+            return replace(change, action=Action.KEEP, reason=reason) if drift is DriftMode.ALERT else None
         try:
             if change.action is Action.UPDATE:
-                return change if await self._differs(change) else None
+                forced = drift is DriftMode.HEAL and same_text(change, live)
+                return change if await self._differs(change, force=forced) else None
             await self._cluster.apply(manifest.object, force=True, dry_run=True)
             return change
         except ApiError as error:
@@ -117,13 +124,13 @@ class Previewer:
     def _serves(self, kind: GroupKind) -> bool:
         return kind in self._cluster.discovery.resources
 
-    async def _differs(self, change: Change) -> bool:
+    async def _differs(self, change: Change, *, force: bool) -> bool:
         """Whether applying it would change the object. Raises ApiError where the server refuses it."""
         digest = change.manifest.digest if change.manifest is not None else ""
         asked = (change.identity, digest, self._cluster.cache.version(change.identity))
         if asked in self._confirmed:
             return True
-        if not await self._decider.confirmed(change):
+        if not await self._decider.confirmed(change, force=force):
             return False
         if len(self._confirmed) >= _REMEMBERED:
             self._confirmed.clear()

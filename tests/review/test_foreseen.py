@@ -1,6 +1,12 @@
 """A plan says what a pass would not come to, and why: what the server refuses, and what waits for it."""
 
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from admission import Denied, admission
 from both_servers import on_both
+from kubernetes_server import KubernetesServer
 from texts import config, deployment
 from world import World
 
@@ -126,3 +132,36 @@ async def test_a_definition_goes_only_when_nothing_of_its_kind_is_stated(w: Worl
     )
     await w.sync()
     assert await w.get("Lamp", "desk", group=f"{w.name('foreseen')}.example.com")
+
+
+def test_a_full_quota_and_a_webhook_that_denies_are_known_before(kubernetes: KubernetesServer, tmp_path: Path) -> None:
+    async def deny(obj: dict[str, Any]) -> None:
+        if obj["metadata"]["name"] == "bad":
+            raise Denied("bad is not for this place")
+
+    async def scenario() -> None:
+        async with kubernetes.world() as w:
+            repository = await w.started({"a.yaml": config("a")})
+            quota = {"metadata": {"name": "few"}, "spec": {"hard": {"count/secrets": "0"}}}
+            await w.create(w.path("resourcequotas"), quota)
+            await w.until(partial(counted, w))
+            secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: more}\n"
+            repository.commit({"more.yaml": secret, "bad.yaml": config("bad"), "good.yaml": config("good")})
+            async with admission(w, tmp_path, deny):
+                plan = await announced(w)
+                result = await w.sync()
+            assert plan["Secret/more"][0] is Action.REFUSE
+            assert "exceeded quota: few" in plan["Secret/more"][1]
+            assert plan["ConfigMap/bad"][0] is Action.REFUSE
+            assert "bad is not for this place" in plan["ConfigMap/bad"][1]
+            assert plan["ConfigMap/good"][0] is Action.CREATE
+            outcomes = {i.name: each.outcome.value for i, each in result.results.items()}
+            assert outcomes == {"more": "failed", "bad": "failed", "good": "done"}
+
+    kubernetes.run(scenario())
+
+
+async def counted(w: World) -> bool:
+    """Whether the quota is in force."""
+    quota = await w.get("ResourceQuota", "few")
+    return quota is not None and "used" in quota.get("status", {})

@@ -209,6 +209,7 @@ NONE = [
     ({}, {"b": LAMP % "v1"}),
     ({}, {"a": task()}),
     ({"a": task()}, {"a": task(extra="  retries: 3\n").replace("retries: 3", "keep: {failed: 1}")}),
+    ({"a": task()}, {"a": task(image="example.com/web:2", extra="  suspend: true\n")}),
     ({"namespace.yaml": NAMESPACE % "baseline"}, {"namespace.yaml": NAMESPACE % "restricted"}),
 ]
 

@@ -1,12 +1,13 @@
 """Which dangers of a review came true, told by what the server has before and after the merge."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from witnessed import Seen, Sight, became
 
+from reconciler.cluster.cluster import Cluster
 from reconciler.diff.guard import PRECIOUS
-from reconciler.kube.names import Identity
+from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
 from reconciler.model.change import Action, Change
 from reconciler.model.manifest import LABEL_TASK, Owner
@@ -16,7 +17,7 @@ from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import pod_labels, pod_spec
 from reconciler.review.review import Review
 
-Found = set[tuple[RiskCode, Identity]]
+_SERVICE: Final = "kubernetes.io/service-name"
 
 
 def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult, owner: Owner) -> Iterator[str]:
@@ -26,14 +27,16 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
     told = {(risk.code, risk.identity) for risk in review.risks}
     merged = {change.identity for change in review.effects.merged}
     came = set(_came_true(changes, before, after, owner))
-    exact = {RiskCode.DELETION, RiskCode.REPLACEMENT, RiskCode.TAKEOVER, RiskCode.TASK_RUNS_AGAIN}
+    moved = {i for i, each in result.results.items() if each.message.startswith("moves here from source")}
+    exact = {RiskCode.DELETION, RiskCode.REPLACEMENT, RiskCode.TAKEOVER}
     for code, identity in sorted(came - told):
         if identity in merged:
             yield f"! {code} of {identity} came true, and was not announced"
     for code, identity in sorted(told):
         change, seen = changes.get(identity), (before.get(identity), after.get(identity))
         untouched = became(*seen) == "unchanged"
-        if result.results[identity].outcome is Outcome.BLOCKED if identity in result.results else False:
+        blocked = identity in result.results and result.results[identity].outcome is Outcome.BLOCKED
+        if blocked or identity in moved:  # what the other source has given up is not known to a plan of one repository
             continue
         undone = change is not None and change.action in (Action.HOLD, Action.REFUSE, Action.UNCONFIRMED)
         if code in exact and (code, identity) not in came and not (undone and untouched):
@@ -107,3 +110,29 @@ def _matching(service: Seen, there: Sight) -> Iterable[Identity]:
         labels = pod_labels(identity.group_kind, seen.live.object)
         if identity.namespace == service.live.identity.namespace and labels and wanted.matches(labels):
             yield identity
+
+
+async def later(cluster: Cluster, review: Review) -> list[str]:
+    """The same of dangers that show once controllers have done their part: the cluster has nodes."""
+    found = []
+    for code, identity in sorted({(risk.code, risk.identity) for risk in review.risks}):
+        live = await cluster.get(identity) if identity.group_kind in cluster.discovery.resources else None
+        if live is None:
+            continue
+        match code:
+            case RiskCode.NO_ROOM if live.object["spec"].get("replicas") != 0:
+                selector = LabelSelector.of(live.object["spec"].get("selector"))
+                pods = await cluster.list(GroupKind("", "Pod"), identity.namespace)
+                here = [pod.object for pod in pods if selector.matches(pod.labels)]
+                came = not all(pod["spec"].get("nodeName") for pod in here)
+            case RiskCode.BLOCKING_BUDGET:
+                came = live.object.get("status", {}).get("disruptionsAllowed", 0) == 0
+            case RiskCode.SERVICE_WITHOUT_ENDPOINTS:
+                slices = await cluster.list(GroupKind("discovery.k8s.io", "EndpointSlice"), identity.namespace)
+                mine = [each for each in slices if each.labels.get(_SERVICE) == identity.name]
+                came = not any(each.object.get("endpoints") for each in mine)
+            case _:
+                continue
+        if not came:
+            found.append(f"! {code} of {identity} was announced, and did not come true")
+    return found

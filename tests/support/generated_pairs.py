@@ -75,6 +75,11 @@ class Pair:
         """Whether the first revision is all that the cluster is made of."""
         return not (self.strangers or self.edits or self.others)
 
+    @property
+    def settled(self) -> bool:
+        """Whether somebody else made the source's namespace."""
+        return bool(self.strangers or self.others)
+
     def __str__(self) -> str:
         texts = [f"{self.paths=} {self.strict=} {self.approval=} {self.adopt=}", *map(str, self.strangers)]
         texts += map(str, self.edits)
