@@ -125,7 +125,7 @@ class Happening(NamedTuple):
 
     @property
     def said(self) -> str:
-        return f"{self.kind}/shop/{self.name}: "
+        return f"{self.kind}/shop/{self.name}"
 
 
 HAPPENINGS = [
@@ -166,8 +166,8 @@ def test_it_is_refused_exactly_when_something_that_it_covers_changed(happenings:
                     await w.call("PATCH", path, each.patch, kind=kind, fieldManager="kubectl-edit")
             found = await now(w)
             if covered := [each for each in happenings if each.covered]:
-                lines = refused(plan, found).split("; ")
-                assert sorted(line.split(": ")[0] for line in lines) == sorted(each.said[:-2] for each in covered)
+                named = {line.split(": ")[0] for line in refused(plan, found).split("; ")}
+                assert named >= {each.said for each in covered}  # and what would wait for one of them
                 return
             check_changes(plan, found)
             done = {i: each.action for i, each in (await w.sync()).results.items() if each.action is not Action.KEEP}
