@@ -70,6 +70,11 @@ def taken(field: FieldChange) -> bool:
     return field.note.startswith((_TAKEN, _LOST))
 
 
+def regained(fields: Iterable[FieldChange], left: Iterable[FieldChange]) -> bool:
+    """Whether an apply takes back what was lost: `fields` differ before it, `left` after it."""
+    return any(map(taken, fields)) and not any(map(taken, left))
+
+
 def _ours(manifest: Manifest, live: Live, schema: Schema, *, whole: bool, why: str = "") -> Change:
     if live.metadata.get("deletionTimestamp"):
         return _going(manifest, live)

@@ -6,7 +6,7 @@ from typing import Final
 
 from reconciler.clock import Clock
 from reconciler.cluster.cluster import Cluster
-from reconciler.diff.compare import taken
+from reconciler.diff.compare import regained
 from reconciler.drift.kinds import kind_of
 from reconciler.drift.wording import drifted_fields
 from reconciler.engine.attendant import same_text
@@ -133,9 +133,8 @@ class Survey:
         except ApiError:  # it would be refused, or a webhook takes no dry-runs: what was compared has to do
             return DriftState.FOUND
         left = self._decider.left(change, dry)
-        regained = any(taken(field) for field in change.fields) and not any(taken(field) for field in left)
         same = bool(left) and left == change.fields and change.identity.kind != "Secret"
-        if not regained and (same or alike(dry, live)):
+        if not regained(change.fields, left) and (same or alike(dry, live)):
             return None
         return DriftState.STUBBORN if left and _paths(left) >= _paths(change.fields) else DriftState.FOUND
 

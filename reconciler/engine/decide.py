@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.cluster.cluster import Cluster
-from reconciler.diff.compare import compare
+from reconciler.diff.compare import compare, regained
 from reconciler.engine.autoscalers import Autoscalers, leaving_replicas
 from reconciler.engine.bounds import within
 from reconciler.engine.claims import Claims
@@ -160,7 +160,7 @@ class Decider:
             return True
         live = (await self._existing.in_their_versions([change.manifest])).get(change.identity, live)
         dry = await self._cluster.apply(change.manifest.object, force=force, dry_run=True)
-        if not alike(dry, live):
+        if not alike(dry, live) or regained(change.fields, self.left(change, dry)):
             return True
         self.written(change.manifest, live.resource_version)
         return False

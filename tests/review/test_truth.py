@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 from amount import examples
-from dangers_seen import false_alarms, later
+from dangers_seen import false_alarms, later, of_another_source
 from generated_pairs import EXTRA, PAIRS, Approval, Files, How, Pair
 from hypothesis import given
 from intercepted import hook
@@ -183,8 +183,8 @@ def untruths(changes: Mapping[Identity, Change], before: Sight, after: Sight, re
         told = result.results.get(identity)
         if surprised and told is not None and told.outcome in (Outcome.FAILED, Outcome.HELD, Outcome.BLOCKED):
             wanted = {*wanted, "unchanged"}  # what is not confirmed may fail, and what waits for it does not come
-        if told is not None and told.message.startswith("moves here from source"):
-            wanted = {*wanted, "update"}  # what the other source has given up is not known to a plan of one repository
+        if change is not None and of_another_source(change):
+            wanted = {*wanted, "update", "replace"}
         if happened not in wanted:
             said = f"{change.action} ({change.reason})" if change is not None else "nothing"
             what = f"{told.action} {told.outcome} ({told.message})" if told is not None else "nothing"

@@ -27,16 +27,16 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
     told = {(risk.code, risk.identity) for risk in review.risks}
     merged = {change.identity for change in review.effects.merged}
     came = set(_came_true(changes, before, after, owner))
-    moved = {i for i, each in result.results.items() if each.message.startswith("moves here from source")}
+    moved = {identity for identity, change in changes.items() if of_another_source(change)}
     exact = {RiskCode.DELETION, RiskCode.REPLACEMENT, RiskCode.TAKEOVER}
     for code, identity in sorted(came - told):
-        if identity in merged:
+        if identity in merged and identity not in moved:
             yield f"! {code} of {identity} came true, and was not announced"
     for code, identity in sorted(told):
         change, seen = changes.get(identity), (before.get(identity), after.get(identity))
         untouched = became(*seen) == "unchanged"
         blocked = identity in result.results and result.results[identity].outcome is Outcome.BLOCKED
-        if blocked or identity in moved:  # what the other source has given up is not known to a plan of one repository
+        if blocked or identity in moved:
             continue
         undone = change is not None and change.action in (Action.HOLD, Action.REFUSE, Action.UNCONFIRMED)
         if code in exact and (code, identity) not in came and not (undone and untouched):
@@ -52,6 +52,12 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
         held = each.action is Action.HOLD and each.change is not None and each.change.manifest is None
         if held and not risks & {RiskCode.HELD_PRUNE, RiskCode.DATA_LOSS}:
             yield f"! {identity} is held, and was not announced so: {each.message}"
+
+
+def of_another_source(change: Change) -> bool:
+    """Whether it is refused for the sake of another source, which may have given the object up: a plan reads one
+    repository and cannot know."""
+    return change.action is Action.REFUSE and change.reason.startswith("source ")
 
 
 def _came_true(changes: Mapping[Identity, Change], before: Sight, after: Sight, owner: Owner) -> Iterator[Any]:

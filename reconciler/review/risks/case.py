@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.kube.names import GroupVersionKind, Identity
-from reconciler.model.change import Change
+from reconciler.model.change import Action, Change
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
@@ -31,9 +31,11 @@ class Case:
     unplaced: Mapping[Identity, str] = field(default_factory=dict)
 
     def touched(self) -> Iterator[tuple[Manifest, Object | None]]:
-        """What is new or other than in the base, each with the object of the base."""
+        """What is new or other than in the base, each with the object of the base: None where that was never made, as
+        somebody else has the object."""
+        adopted = {change.identity for change in self.changes if change.action is Action.ADOPT}
         for identity, manifest in self.head.items():
-            before = self.base.get(identity)
+            before = None if identity in adopted else self.base.get(identity)
             if before is None or before.digest != manifest.digest:
                 yield manifest, before.object if before is not None else None
 
