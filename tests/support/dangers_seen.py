@@ -12,7 +12,7 @@ from reconciler.kube.selector import LabelSelector
 from reconciler.model.change import Action, Change
 from reconciler.model.manifest import LABEL_TASK, Owner
 from reconciler.model.ownership import Ownership, ownership
-from reconciler.model.result import Outcome, SyncResult
+from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import pod_labels, pod_spec
 from reconciler.review.review import Review
@@ -27,7 +27,7 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
     told = {(risk.code, risk.identity) for risk in review.risks}
     merged = {change.identity for change in review.effects.merged}
     came = set(_came_true(changes, before, after, owner))
-    moved = {identity for identity, change in changes.items() if of_another_source(change)}
+    moved = {i for i, change in changes.items() if of_another_source(change, result.results.get(i))}
     exact = {RiskCode.DELETION, RiskCode.REPLACEMENT, RiskCode.TAKEOVER}
     for code, identity in sorted(came - told):
         if identity in merged and identity not in moved:
@@ -54,10 +54,10 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
             yield f"! {identity} is held, and was not announced so: {each.message}"
 
 
-def of_another_source(change: Change) -> bool:
-    """Whether it is refused for the sake of another source, which may have given the object up: a plan reads one
-    repository and cannot know."""
-    return change.action is Action.REFUSE and change.reason.startswith("source ")
+def of_another_source(change: Change, told: ObjectResult | None) -> bool:
+    """Whether it depends on what another source states now, which a plan of one repository cannot know."""
+    refused = change.action is Action.REFUSE and change.reason.startswith("source ")
+    return refused or (told is not None and told.message.startswith("moves to source "))
 
 
 def _came_true(changes: Mapping[Identity, Change], before: Sight, after: Sight, owner: Owner) -> Iterator[Any]:

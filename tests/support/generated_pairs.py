@@ -529,8 +529,9 @@ def pairs(
         first,
         second,
         paths,
-        strict=draw(st.integers(0, 3)) == 0,
-        approval=draw(st.sampled_from([*Approval, Approval.EXACT])),
+        # What goes to another source does not count among the deletions, and a plan of one repository cannot know it.
+        strict=beside is not Beside.OTHERS and draw(st.integers(0, 3)) == 0,
+        approval=draw(st.sampled_from([*Approval, Approval.EXACT])) if beside is not Beside.OTHERS else Approval.NONE,
         strangers=tuple(draw(STRANGERS)) if beside is Beside.STRANGERS else (),
         edits=tuple(draw(EDITS)) if beside is Beside.EDITS else (),
         adopt=draw(st.integers(0, 5)) == 0,
