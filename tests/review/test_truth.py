@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from amount import MORE, examples
 from dangers_seen import false_alarms, later, of_another_source
-from generated_pairs import EXTRA, PAIRS, Approval, Files, How, Pair
+from generated_pairs import PAIRS, Approval, How, Pair
+from generated_slots import EXTRA, Files
 from hypothesis import given
 from intercepted import hook
 from kubernetes_server import KubernetesServer

@@ -121,7 +121,8 @@ def _matching(service: Seen, there: Sight) -> Iterable[Identity]:
 async def later(cluster: Cluster, review: Review) -> list[str]:
     """The same of dangers that show once controllers have done their part: the cluster has nodes."""
     found = []
-    for code, identity in sorted({(risk.code, risk.identity) for risk in review.risks}):
+    undone = {c.identity for c in review.effects.whole if c.action in (Action.HOLD, Action.REFUSE, Action.UNCONFIRMED)}
+    for code, identity in sorted({(risk.code, risk.identity) for risk in review.risks if risk.identity not in undone}):
         live = await cluster.get(identity) if identity.group_kind in cluster.discovery.resources else None
         if live is None:
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from generated_pairs import EXTRA
+from generated_slots import EXTRA
 from world import World
 
 from reconciler.cluster.cluster import Cluster
