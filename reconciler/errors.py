@@ -137,8 +137,8 @@ class AlertError(ReconcilerError):
 class Undelivered(AlertError):
     """The receiver did not answer, or not in time, or asked for patience (`retry_after` seconds): try again."""
 
-    def __init__(self, what: str, *, retry_after: float | None = None, why: str = "") -> None:
-        super().__init__(what, why=why)
+    def __init__(self, what: str, *, retry_after: float | None = None, why: str = "", hint: str = "") -> None:
+        super().__init__(what, why=why, hint=hint)
         self.retry_after = retry_after
 
 

@@ -142,7 +142,7 @@ class Delivery:
         self._failed += 1
         if self._failed > 1 and self._failing != str(error):
             self._failing = str(error)
-            logger.warning("receiver %s was not told, it is tried again: %s", self.name, error)
+            logger.warning("receiver %s was not told, it is tried again: %s", self.name, error.advised)
 
     def _expire(self) -> None:
         if self._clock.monotonic() < self._looked + _OFTEN:

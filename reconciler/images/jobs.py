@@ -168,8 +168,8 @@ class _Run:
         said = next((line for line in reversed(self._tail) if line.lower().startswith("error")), "")
         return self.failed("the build failed", said or self._waits or str(failed.get("message") or ""))
 
-    def failed(self, what: str, why: str = "") -> BuildFailed:
-        hint = f"kubectl describe and kubectl logs tell more: {LABEL}={self._name}"
+    def failed(self, what: str, why: str = "", hint: str = "") -> BuildFailed:
+        hint = hint or f"kubectl describe and kubectl logs tell more: {LABEL}={self._name}"
         return BuildFailed(what, where=str(self._work.target), why=why, hint=hint, log=tuple(self._tail))
 
     async def _follow(self) -> None:
@@ -233,7 +233,7 @@ class _Run:
         try:
             answer = await self._cluster.send(Request(method, path, query, _JSON, content))
         except TransportError as error:
-            raise self.failed("the API server cannot be asked about the build", error.why) from None
+            raise self.failed("the API server cannot be asked about the build", error.why, error.hint) from None
         try:
             said = json.loads(answer.body)
         except ValueError:

@@ -20,7 +20,8 @@ from virtual import virtual
 from world import World, world
 
 from reconciler.clock import LoopClock
-from reconciler.errors import BuildFailed, ImageError, ImageMissing
+from reconciler.errors import BuildFailed, ImageError, ImageMissing, TransportError
+from reconciler.http.transport import Request
 from reconciler.images import artifact
 from reconciler.images.builder import LEFT, Work
 from reconciler.images.inputs import Gatherer
@@ -199,6 +200,19 @@ async def test_a_job_that_succeeds() -> None:
         assert "build: started, image r.example.com/tool:1" in cluster.log
         await made.until(lambda: nothing_of(cluster))
         assert cluster.registry.tags["web"] == {"inputs-1": digest}  # the context is gone
+
+
+@virtual
+async def test_who_cannot_ask_the_api_server_says_what_helps() -> None:
+    def away(_request: Request) -> None:
+        raise TransportError("no usable answer", why="TLS failed", hint="is its certificate trusted here?")
+
+    async with world(controllers=True) as made:
+        cluster = Cluster(made)
+        cluster.transport.fault_of = away
+        with pytest.raises(BuildFailed) as caught:
+            await cluster.build()
+        assert (caught.value.why, caught.value.hint) == ("TLS failed", "is its certificate trusted here?")
 
 
 async def nothing_of(cluster: Cluster) -> bool:

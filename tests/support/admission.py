@@ -114,7 +114,7 @@ async def admission(
         "metadata": {"name": name},
         "webhooks": [webhook],
     }
-    async with served(application, tls=context, patience=0) as url:
+    async with served(application, tls=context, patience=0.01) as url:  # with 0 aiohttp waits for whoever never answers
         authority = base64.b64encode(pair.certificate.read_bytes()).decode()
         webhook["clientConfig"] = {"url": f"{url}/", "caBundle": authority}
         await w.create(path, body)

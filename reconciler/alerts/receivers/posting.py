@@ -59,7 +59,7 @@ class Poster:
         try:
             answer = await transport.send(request)
         except TransportError as error:
-            raise Undelivered("there is no answer", why=without(error.why, *private)) from None
+            raise Undelivered("there is no answer", why=without(error.why, *private), hint=error.hint) from None
         self._judge(answer, private)
 
     async def close(self) -> None:

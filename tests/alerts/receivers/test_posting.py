@@ -112,7 +112,9 @@ async def test_each_request_has_a_deadline(url: Path) -> None:
     class Hanging:
         async def send(self, request: Request) -> Response:
             seen.append(request)
-            raise TransportError("no usable answer", where=f"POST {request.path}", why="no answer within 10 s")
+            raise TransportError(
+                "no usable answer", where=f"POST {request.path}", why="no answer within 10 s", hint="wait"
+            )
 
         async def close(self) -> None:
             pass
@@ -122,7 +124,7 @@ async def test_each_request_has_a_deadline(url: Path) -> None:
 
     error = await failure(Poster(hang, SystemClock(), url_file=str(url)))
     assert seen[0].timeout == 10
-    assert str(error) == "there is no answer: no answer within 10 s"
+    assert (str(error), error.hint) == ("there is no answer: no answer within 10 s", "wait")
 
 
 @pytest.mark.parametrize(
