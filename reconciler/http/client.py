@@ -4,11 +4,13 @@ aiohttp takes 0.1 s and 9 MB to import, so this module is imported where a conne
 """
 
 import asyncio
+import contextlib
 import io
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 from weakref import WeakSet
@@ -41,6 +43,8 @@ class Hints(NamedTuple):
 
 
 GENERAL: Final = Hints()
+_TURNS: Final = 10  # of the loop
+_MADE: ContextVar[list[socket.socket] | None] = ContextVar("sockets of the connection that is being made", default=None)
 
 
 async def _no_headers(_refused: bool) -> Mapping[str, str]:
@@ -150,17 +154,30 @@ class HttpTransport:
 class _Connector(aiohttp.TCPConnector):
     """Leaves no connection behind when it is closed, one of a request that was given up neither.
 
-    aiohttp forgets such a one after a polite close. With TLS that waits for the server's, for half a minute.
+    aiohttp forgets such a one after a polite close. With TLS that waits for the server's, for half a minute. So does
+    asyncio with one that is given up at the end of its handshake: aiohttp never had it, and it is hung up at once.
     """
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit=limit, socket_factory=_socket)
         self._opened: WeakSet[asyncio.Transport] = WeakSet()
+        self._given_up: WeakSet[socket.socket] = WeakSet()
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
+        made: list[socket.socket] = []
+        token = _MADE.set(made)
+        try:
+            connection = await super().connect(req, traces, timeout)
+        except BaseException:
+            self._given_up.update(made)
+            for each in made:
+                with contextlib.suppress(OSError):  # it is closed, or was never connected
+                    each.shutdown(socket.SHUT_RDWR)
+            raise
+        finally:
+            _MADE.reset(token)
         if connection.transport is not None:
             self._opened.add(connection.transport)
         return connection
@@ -169,7 +186,10 @@ class _Connector(aiohttp.TCPConnector):
         for transport in self._opened:
             transport.abort()
         await super().close(abort_ssl=abort_ssl)
-        await asyncio.sleep(0)  # the loop ends what was aborted at its next turn
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)  # the loop ends what was aborted at its next turn, what was hung up a few later
+            if all(each.fileno() < 0 for each in self._given_up):
+                break
 
 
 class HttpStream:
@@ -230,6 +250,8 @@ def _socket(address: tuple[int, int, int, str, tuple[object, ...]]) -> socket.so
     """A socket that notices a peer which vanished without a word: a watch may be silent for minutes."""
     family, kind, protocol, _name, _address = address
     made = socket.socket(family, kind, protocol)
+    if (those := _MADE.get()) is not None:
+        those.append(made)
     made.setblocking(False)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):

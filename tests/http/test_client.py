@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,23 @@ async def test_an_answer_longer_than_wanted_is_no_answer() -> None:
             await client.send(Request("GET", "/", limit=99_999))
 
 
+def hung_up(listener: socket.socket, context: ssl.SSLContext, asked: Callable[[], object]) -> bool:
+    """Take one request, and say whether the client's connection ends, not only its half of TLS."""
+    peer = context.wrap_socket(listener.accept()[0], server_side=True)
+    peer.recv(4096)
+    asked()
+    with socket.socket(fileno=peer.detach()) as plain:
+        plain.settimeout(5)
+        try:
+            while plain.recv(4096):  # words of TLS
+                pass
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+
 async def test_a_request_that_was_given_up_leaves_no_connection_behind(tmp_path: Path) -> None:
     """The server never does its part of a polite end of TLS."""
     pair = self_signed(tmp_path, "server")
@@ -283,24 +301,9 @@ async def test_a_request_that_was_given_up_leaves_no_connection_behind(tmp_path:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def serve(listener: socket.socket) -> bool:
-        """Take one request, and say whether the client's connection ends, not only its half of TLS."""
-        peer = context.wrap_socket(listener.accept()[0], server_side=True)
-        peer.recv(4096)
-        loop.call_soon_threadsafe(asked.set)
-        with socket.socket(fileno=peer.detach()) as plain:
-            plain.settimeout(5)
-            try:
-                while plain.recv(4096):  # words of TLS
-                    pass
-            except ConnectionResetError:
-                return True
-            except TimeoutError:
-                return False
-            return True
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        serving = asyncio.create_task(asyncio.to_thread(serve, listener))
+        told = partial(loop.call_soon_threadsafe, asked.set)
+        serving = asyncio.create_task(asyncio.to_thread(hung_up, listener, context, told))
         trusting = ssl.create_default_context(cafile=str(pair.certificate))
         async with transport(f"https://127.0.0.1:{listener.getsockname()[1]}", ssl=trusting) as client:
             request = asyncio.create_task(client.send(Request("GET", "/")))
@@ -308,3 +311,25 @@ async def test_a_request_that_was_given_up_leaves_no_connection_behind(tmp_path:
             request.cancel()
             await asyncio.gather(request, return_exceptions=True)
         assert await serving
+
+
+async def test_a_request_that_is_given_up_at_the_end_of_its_handshake_is_hung_up_at_once(tmp_path: Path) -> None:
+    """asyncio would wait for the server's part of a polite end, and aiohttp has forgotten the connection."""
+    pair = self_signed(tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+
+    class GivenUp(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            request.cancel()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(asyncio.to_thread(hung_up, listener, context, lambda: None))
+        trusting = ssl.create_default_context(cafile=str(pair.certificate))
+        trusting.sslobject_class = GivenUp
+        async with transport(f"https://127.0.0.1:{listener.getsockname()[1]}", ssl=trusting) as client:
+            request = asyncio.create_task(client.send(Request("GET", "/")))
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            assert await serving
