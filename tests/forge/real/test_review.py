@@ -118,7 +118,7 @@ def from_a_branch_to_the_result_of_its_merge(desk: Desk, daemon: DaemonProcess, 
 
     merged = shop.merge(number)
     daemon.until_synced(merged)
-    seen(lambda: "As it was planned." in desk.ours(number)["body"], "the result of the merge")
+    seen(lambda: "As it was planned, object by object: " in desk.ours(number)["body"], "the result of the merge")
     assert "✅ Applied: " in desk.ours(number)["body"]
 
     assert counted(daemon, "taken") == 1
