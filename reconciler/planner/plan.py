@@ -142,10 +142,11 @@ def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list
     shapes = {shape: bool(ledger.room(shape).any()) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
     open_ = [number for number in ledger.lacking() if shapes[int(groups.shape_of[number])]]
     while open_:
-        before = int(ledger.counts.sum())
+        before, looked = int(ledger.counts.sum()), -1
         for turn, workload in enumerate(order(ledger, open_, sizes(groups.classes, groups.shapes).tolist())):
-            if turn % max(len(open_) // LOOKS, 1) == 0:
-                scorer.look()
+            if turn % max(len(open_) // LOOKS, 1) == 0 and looked != (now := int(ledger.counts.sum())):
+                scorer.look()  # most of what waits waits in vain, and changes nothing
+                looked = now
             made = place(ledger, scorer, workload, kept.homeless_of(workload))
             decisions.setdefault(workload, []).extend(made)
         placed = int(ledger.counts.sum()) > before

@@ -99,6 +99,8 @@ class Search:
                 gain = self._rooms.refill(order, [piece], [node], random, only_look=True)
                 if gain is not None:
                     ways.append((-gain, node, order))
+                    if gain > known.weight - 2 * lowest:  # one of those that weigh least goes: no way is better
+                        break
             if not ways:
                 hopeless.add(known.group)
                 continue
