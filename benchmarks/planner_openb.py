@@ -28,10 +28,11 @@ from random import Random
 
 import numpy as np
 from planner_cuts import tightened
+from planner_online import Packer
 from published_fgd import PublishedFgd
 
 from reconciler.model.planning_policy import Policy, TermName
-from reconciler.planner.packing import Nodes, Packer, Slot
+from reconciler.planner.packing import Nodes, Slot
 from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.pool_lp import PoolProgram, fitting
 from reconciler.planner.search import Search

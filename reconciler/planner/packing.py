@@ -1,8 +1,5 @@
-"""Placing replicas one after another into the best node there is for each: the greedy heart.
-
-The score of a node is that of its state (see `states`) plus what its class costs a shape: above all scarcity, the
-reduced cost of the pool program for the demand that is still expected. It is solved anew each time that a two-hundredth
-of the room was filled, since what is scarce changes as nodes fill.
+"""Nodes as they fill, and what is scarce: the score of a node is that of its state (see `states`) plus what its class
+costs a shape, above all scarcity, the reduced cost of the pool program for the demand that is expected.
 """
 
 from collections.abc import Sequence
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
 FILLED: Final = 0.9  # of the free room can be filled; the rest is lost between replicas
 STRESS: Final = 0.8  # how much more may come of what can go to hardly any class, as a share of it
 INERTIA: Final = 0.8  # of the prices before, against noise in few arrivals
-REFRESH: Final = 0.005  # of the room
 STEP: Final = 40  # thousandths of a device
 
 
@@ -165,40 +161,3 @@ def sizes(classes: Classes, shapes: Shapes) -> Floats:
     peak = np.maximum(classes.capacity.max(axis=0, initial=0), 1)
     share: Floats = DEVICE * (shapes.request / peak).max(axis=1, initial=0)
     return share
-
-
-class Packer:
-    """Places replicas as they come. What is expected to come is told by `expect`, or learned from what came."""
-
-    def __init__(self, classes: Classes, shapes: Shapes, kinds: Ints, weights: Weights, scarcity: float) -> None:
-        self.states = States(classes, shapes, weights)
-        self.nodes = Nodes(self.states, kinds)
-        self.nodes.settle(classes.capacity[kinds])
-        self.scarcity = Scarcity(classes, shapes, np.bincount(kinds, minlength=len(classes.gpus)))
-        self._weight = scarcity
-        self._size = sizes(classes, shapes)
-        self._room = self.nodes.room()
-        self._left = self._room
-        self._next = self._room
-        self._placed = np.zeros((len(classes.gpus), len(shapes.request)))
-        self._demand = np.zeros(len(shapes.request))
-        self._by_node = np.zeros((len(shapes.request), len(kinds)))
-
-    def expect(self, demand: Ints) -> None:
-        """Replicas of each shape, in any total: only their proportions count."""
-        self.states.expect(demand)
-
-    def place(self, shape: int, demand: Floats) -> Slot | None:
-        """The best node for one replica, or None where it fits none. `demand` is the mix that is expected."""
-        if self._left <= self._next:
-            self.scarcity.expect(demand, self._left, self._placed)
-            self._by_node = self._weight * self.scarcity.term()[:, self.nodes.kinds]
-            self._next = self._left - REFRESH * self._room
-        score = self.states.score(shape, self.nodes.number) + self._by_node[shape]
-        node = int(score.argmax())
-        if score[node] == -np.inf:
-            return None
-        slot = self.nodes.put(shape, node)
-        self._left -= self._size[shape]
-        self._placed[self.nodes.kinds[node], shape] += 1
-        return slot
