@@ -1,30 +1,56 @@
 """What a merge does beside a cluster that is not yet as its base says."""
 
+from collections.abc import Mapping
+
 from texts import config
 from virtual import virtual
-from world import world
+from world import World, world
 
 from reconciler.engine.wanting import Wanting
 from reconciler.model.change import Action
+from reconciler.model.review_rules import Level
+from reconciler.review.review import Review
 from reconciler.review.reviewer import Beside, Reviewer
+
+
+async def reviewed(w: World, base: Mapping[str, str], head: Mapping[str, str]) -> Review:
+    """Two more commits, of which nothing is applied."""
+    repository = w.repositories["shop"]
+    found = []
+    for files in (base, head):
+        repository.commit(files)
+        snapshot = (await repository.poll()).snapshot
+        assert snapshot is not None
+        found.append(snapshot)
+    reconciler, cluster = w.sources["shop"], w.new_cluster()
+    try:
+        wanting = Wanting(reconciler.config, reconciler.owner, repository, scopes=cluster.discovery.scopes)
+        reviewer = Reviewer(reconciler.config, reconciler.owner, wanting)
+        beside = Beside(cluster=cluster, state=await w.state())
+        return await reviewer.review(*found, found[1].revision, beside)
+    finally:
+        await cluster.close()
 
 
 @virtual
 async def test_what_the_base_would_make_and_the_head_makes_otherwise_is_the_merges() -> None:
     async with world() as w:
-        repository = await w.started({"a.yaml": config("a")})
-        repository.commit({"b.yaml": config("b"), "c.yaml": config("c")})
-        base = (await repository.poll()).snapshot
-        repository.commit({"b.yaml": config("b", "2")})
-        head = (await repository.poll()).snapshot
-        assert base is not None
-        assert head is not None
-        reconciler, cluster = w.sources["shop"], w.new_cluster()
-        try:
-            wanting = Wanting(reconciler.config, reconciler.owner, repository, scopes=cluster.discovery.scopes)
-            reviewer = Reviewer(reconciler.config, reconciler.owner, wanting)
-            found = await reviewer.review(base, head, head.revision, Beside(cluster=cluster, state=await w.state()))
-        finally:
-            await cluster.close()
+        await w.started({"a.yaml": config("a")})
+        base = {"b.yaml": config("b"), "c.yaml": config("c")}
+        found = await reviewed(w, base, {"b.yaml": config("b", "2")})
     assert [(c.identity.name, c.action) for c in found.effects.merged] == [("b", Action.CREATE)]
     assert [(c.identity.name, c.action) for c in found.effects.anyway] == [("c", Action.CREATE)]
+
+
+@virtual
+async def test_what_somebody_else_made_is_taken_over_with_a_warning_and_only_where_that_is_stated() -> None:
+    async with world() as w:
+        await w.started({"a.yaml": config("a")})
+        for name in ("b", "c"):
+            made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"value": "0"}}
+            await w.call("POST", w.path("configmaps"), made)
+        found = await reviewed(w, {}, {"b.yaml": config("b", adopt="true"), "c.yaml": config("c")})
+    assert [(r.identity.name, str(r.code), r.level) for r in found.risks] == [
+        ("c", "refused", Level.BLOCK),
+        ("b", "takeover", Level.WARN),
+    ]
