@@ -118,7 +118,8 @@ def from_a_branch_to_the_result_of_its_merge(desk: Desk, daemon: DaemonProcess, 
 
     merged = shop.merge(number)
     daemon.until_synced(merged)
-    seen(lambda: "As it was planned, object by object: " in desk.ours(number)["body"], "the result of the merge")
+    shown = lambda: "As it was planned, object by object: " in desk.ours(number)["body"]  # noqa: E731
+    seen(shown, "the result of the merge, which is asked for with growing pauses", seconds=3 * PATIENCE)
     assert "✅ Applied: " in desk.ours(number)["body"]
 
     assert counted(daemon, "taken") == 1
