@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deepdiff import DeepDiff
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.diff import managers
@@ -111,6 +111,15 @@ def owned(live: Live) -> Any:
     return applied.fields
 
 
+def _unknown(spec: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "example.com/v1",
+        "kind": "Unknown",
+        "metadata": {"name": "x", "namespace": "shop"},
+        "spec": spec,
+    }
+
+
 @quick
 @given(obj=any_object)
 def test_what_was_applied_is_as_git_states_it(bench: Any, obj: dict[str, Any]) -> None:
@@ -120,6 +129,7 @@ def test_what_was_applied_is_as_git_states_it(bench: Any, obj: dict[str, Any]) -
 
 @quick
 @given(pair=two_objects)
+@example(pair=(_unknown({"a": False}), _unknown({})))
 def test_the_diff_applied_gives_what_git_states(bench: Any, pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     old, new = pair
     manifest, schema = bench.manifest(new), bench.schema(new)
