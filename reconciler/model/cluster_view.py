@@ -84,12 +84,14 @@ class PodAffinity:
 
 @dataclass(frozen=True, slots=True)
 class TopologySpread:
-    """A topology spread constraint; `hard` is `whenUnsatisfiable: DoNotSchedule`."""
+    """A topology spread constraint; `hard` is `whenUnsatisfiable: DoNotSchedule`. Where there are fewer domains than
+    `least_domains`, the emptiest counts as having none."""
 
     topology_key: str
     max_skew: int
     selector: LabelSelector
     hard: bool = False
+    least_domains: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Here, and not in the planner's room, because what follows a cluster reads object
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -165,7 +166,7 @@ def need(identity: Identity, replicas: int, template: Object, around: Circumstan
         preferred=preferred,
         tolerations=tuple(_toleration(each) for each in spec.get("tolerations") or ()),
         affinities=tuple(_pod_affinities(spec)),
-        spreads=tuple(_spreads(spec)),
+        spreads=tuple(_spreads(spec, labels)),
         priority=around.priorities.get(spec.get("priorityClassName") or "", 0),
         disruptions=around.disruptions(identity.namespace, labels),
     )
@@ -283,11 +284,19 @@ def _pod_affinity(term: Object, *, anti: bool, required: bool, weight: int) -> P
     return PodAffinity(term.get("topologyKey", ""), selector, anti=anti, required=required, weight=weight)
 
 
-def _spreads(spec: Object) -> Iterator[TopologySpread]:
+def _spreads(spec: Object, labels: Mapping[str, str]) -> Iterator[TopologySpread]:
+    """Of `matchLabelKeys` those that the template has: the hash of a ReplicaSet is not known yet."""
     for each in spec.get("topologySpreadConstraints") or ():
+        selector = LabelSelector.of(each.get("labelSelector"))
+        alike = [
+            Requirement(key, Operator.IN, frozenset((labels[key],)))
+            for key in each.get("matchLabelKeys") or ()
+            if key in labels
+        ]
         yield TopologySpread(
             each.get("topologyKey", ""),
             int(each.get("maxSkew") or 1),
-            LabelSelector.of(each.get("labelSelector")),
+            replace(selector, requirements=(*selector.requirements, *alike)),
             hard=each.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule",
+            least_domains=int(each.get("minDomains") or 1),
         )

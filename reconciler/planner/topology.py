@@ -192,7 +192,7 @@ class Topology:
             key = self.watches.key(rule.watch)
             if rule.constraint is Constraint.ANTI_AFFINITY and self.watches.size(rule.watch) == self._size:
                 alone.append(workload)
-            elif rule.constraint is Constraint.SPREAD:
+            elif rule.constraint is Constraint.SPREAD and rule.domains is not None and len(rule.domains):
                 spread.setdefault((key, int(self._groups.admission_of[workload])), []).append((workload, rule))
         total = len(self._rules)
         workloads = standing.workloads()
@@ -207,8 +207,6 @@ class Topology:
             size = self.watches.size(first.watch)
             counts = np.zeros((len(of_key), size + 1), np.int64)
             np.add.at(counts, (numbers[workloads[rows]], domain), standing.counts[rows])  # -1 is the last
-            if first.domains is None or not len(first.domains):
-                continue
             skew = counts[:, :size].max(axis=1) - counts[:, first.domains].min(axis=1)
             found |= {
                 w
@@ -263,6 +261,8 @@ class Topology:
         for spread in need.spreads:
             watch = self.watches.number(Watch(spread.topology_key, space, spread.selector))
             counted = self._spread_domains(spread.topology_key, watch, int(self._groups.admission_of[workload]))
+            if spread.hard and len(counted) < spread.least_domains:
+                counted = counted[:0]  # the emptiest is one that is not there
             matches, skew = spread.selector.matches(need.labels), max(spread.max_skew, 1)
             rules.append(Rule(Constraint.SPREAD, watch, spread.hard, matches, 1, skew, counted))
         return tuple(rules)

@@ -168,3 +168,16 @@ def test_nothing_stated_is_a_need_all_the_same() -> None:
 def test_what_an_api_server_would_refuse_is_no_need(template: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="much"):
         need(SPEC, 1, template, Circumstances())
+
+
+def test_a_spread_counts_only_those_alike_and_so_many_domains() -> None:
+    spread = {
+        "topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "web"}}, "minDomains": 3,
+        "matchLabelKeys": ["track", "pod-template-hash"],
+    }  # fmt: skip
+    labels = {"app": "web", "track": "stable"}
+    template = {"metadata": {"labels": labels}, "spec": {"topologySpreadConstraints": [spread]}}
+    (found,) = need(SPEC, 3, template, Circumstances()).spreads
+    assert (found.hard, found.max_skew, found.least_domains) == (True, 1, 3)
+    assert found.selector.matches(labels)
+    assert not found.selector.matches({**labels, "track": "canary"})

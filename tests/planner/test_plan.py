@@ -329,3 +329,14 @@ def test_a_spread_that_was_planned_stays_as_it_was() -> None:
     even = replace(WEB, replicas=30, spreads=(TopologySpread(ZONE, 1, app("web"), hard=True),))
     first = plan(nodes, [], [even])
     assert plan(nodes, [], [even], previous=first).assignment == first.assignment
+
+
+def test_a_spread_over_more_domains_than_there_are_counts_one_that_is_empty() -> None:
+    spread = TopologySpread(ZONE, 2, app("web"), hard=True, least_domains=3)
+    nodes = [node(f"n{n}", "ab"[n % 2], cpu=16_000) for n in range(4)]
+    even = replace(WEB, replicas=30, spreads=(spread,))
+    assert zones(plan(nodes, [], [even]), even) == {"a": 2, "b": 2}
+    third = [*nodes, node("n4", "c", cpu=16_000)]
+    assert sum(zones(plan(third, [], [even]), even).values()) == 30
+    first = plan(nodes, [], [even])
+    assert plan(nodes, [], [even], previous=first).assignment == first.assignment
