@@ -15,8 +15,11 @@ from texts import NAMESPACE, config
 from reconciler.clock import SystemClock
 from reconciler.daemon.reviews.confined import Limits
 from reconciler.daemon.reviews.forked import ForkReview, review_fork
+from reconciler.daemon.reviews.isolation import Measure
+from reconciler.daemon.reviews.promise import Promise
 from reconciler.errors import SourceError
 from reconciler.model.config import SourceConfig
+from reconciler.model.review import Verdict
 from reconciler.model.review_rules import ReviewRules
 from reconciler.source.repository import GitSource
 
@@ -163,3 +166,19 @@ async def test_a_head_gets_a_plan_or_a_refusal(tmp_path: Path, make: Callable[[R
     assert "canary" not in text
     assert "\x1b" not in text
     assert len(text) < 61_000
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ({Measure.SOCKETS, Measure.FILES}, {"no network", "no files but these two commits"}),
+        ({Measure.NAMESPACE}, {"no network", "**files were not taken from it**"}),
+        (set(), {"**the network was not taken from it**", "**files were not taken from it**"}),
+    ],
+)
+def test_the_comment_says_what_was_in_force(held: set[Measure], said: set[str]) -> None:
+    review = ForkReview(Verdict.PASS, "", Promise(), {}, ReviewRules(), "## Nothing" * 9, frozenset(held))
+    for limit in (60_000, 200):
+        text = review.markdown(limit)
+        assert len(text) <= limit
+        assert all(part in text for part in said)

@@ -104,9 +104,9 @@ async def review_fork(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         hint = "`reconciler plan --offline --base … --head …` in a clone says what is wrong"
         raise SourceRefused("the head of the fork cannot be planned", hint=hint) from None
-    if len(held := shown[1].held) < len(Measure):
-        missing = ", ".join(sorted(set(Measure) - held))
-        logger.info("the head of a fork was planned without %s: the kernel does not have it", missing)
+    held = shown[1].held
+    if (kept := _kept(held)) != _kept(frozenset(Measure)):
+        logger.warning("the head of a fork in %s: %s docs/review.md says why", config.name, kept.replace("**", ""))
     first = text.partition("\n")[0].removeprefix(_HEAD)[:_LONGEST]
     found = {str(risk.code): risk.level for risk in document.risks}
     said = promise(announced(each.change() for each in document.changes))
