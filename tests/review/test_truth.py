@@ -280,9 +280,7 @@ async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> set[str]:
     cluster = w.new_cluster()
     try:
         after = await sight(w, cluster, (*KINDS, GroupKind(own(w, "GROUP.example.com"), "Lamp")))
-        if alive:
-            await w.clock.sleep(40)
-        shown = await later(cluster, review) if alive else []
+        shown = await later(w, cluster, review) if alive else []
     finally:
         await cluster.close()
     wrong = shown + untruths(by_identity(review.effects.whole), before, after, result)

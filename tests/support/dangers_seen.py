@@ -4,19 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from witnessed import Seen, Sight, became
+from world import World
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.diff.guard import PRECIOUS
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
-from reconciler.model.change import Action, Change
+from reconciler.model.change import Action, Change, Live
 from reconciler.model.manifest import LABEL_TASK, Owner
 from reconciler.model.ownership import Ownership, ownership
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.review_rules import RiskCode
-from reconciler.render.podspec import pod_labels, pod_spec
+from reconciler.render.podspec import TEMPLATES, pod_labels, pod_spec
 from reconciler.review.review import Review
 
+_SHOWN: Final = frozenset({RiskCode.NO_ROOM, RiskCode.BLOCKING_BUDGET, RiskCode.SERVICE_WITHOUT_ENDPOINTS})
 _SERVICE: Final = "kubernetes.io/service-name"
 
 
@@ -118,28 +120,31 @@ def _matching(service: Seen, there: Sight) -> Iterable[Identity]:
             yield identity
 
 
-async def later(cluster: Cluster, review: Review) -> list[str]:
+async def later(w: World, cluster: Cluster, review: Review) -> list[str]:
     """The same of dangers that show once controllers have done their part: the cluster has nodes."""
-    found = []
     undone = {c.identity for c in review.effects.whole if c.action in (Action.HOLD, Action.REFUSE, Action.UNCONFIRMED)}
-    for code, identity in sorted({(risk.code, risk.identity) for risk in review.risks if risk.identity not in undone}):
-        live = await cluster.get(identity) if identity.group_kind in cluster.discovery.resources else None
-        if live is None:
-            continue
-        match code:
-            case RiskCode.NO_ROOM if live.object["spec"].get("replicas") != 0:
-                selector = LabelSelector.of(live.object["spec"].get("selector"))
-                pods = await cluster.list(GroupKind("", "Pod"), identity.namespace)
-                here = [pod.object for pod in pods if selector.matches(pod.labels)]
-                came = not all(pod["spec"].get("nodeName") for pod in here)
-            case RiskCode.BLOCKING_BUDGET:
-                came = live.object.get("status", {}).get("disruptionsAllowed", 0) == 0
-            case RiskCode.SERVICE_WITHOUT_ENDPOINTS:
-                slices = await cluster.list(GroupKind("discovery.k8s.io", "EndpointSlice"), identity.namespace)
-                mine = [each for each in slices if each.labels.get(_SERVICE) == identity.name]
-                came = not any(each.object.get("endpoints") for each in mine)
-            case _:
-                continue
-        if not came:
-            found.append(f"! {code} of {identity} was announced, and did not come true")
-    return found
+    stays = undone | {c.identity for c in review.effects.whole if c.action is Action.KEEP}
+    if any(identity.group_kind in TEMPLATES for identity in stays):
+        return []  # the dangers are those of what Git states, and the pods are others
+    shown = {(risk.code, risk.identity) for risk in review.risks if risk.code in _SHOWN and risk.identity not in undone}
+    if shown:
+        await w.clock.sleep(40)
+    return [
+        f"! {code} of {identity} was announced, and did not come true"
+        for code, identity in sorted(shown)
+        if (live := await cluster.get(identity)) is not None and not await _came(code, live, cluster)
+    ]
+
+
+async def _came(code: RiskCode, live: Live, cluster: Cluster) -> bool:
+    space = live.identity.namespace
+    if code is RiskCode.BLOCKING_BUDGET:
+        return live.object.get("status", {}).get("disruptionsAllowed", 0) == 0
+    if code is RiskCode.SERVICE_WITHOUT_ENDPOINTS:
+        slices = await cluster.list(GroupKind("discovery.k8s.io", "EndpointSlice"), space)
+        return not any(
+            each.object.get("endpoints") for each in slices if each.labels.get(_SERVICE) == live.identity.name
+        )
+    selector = LabelSelector.of(live.object["spec"].get("selector"))
+    pods = [pod for pod in await cluster.list(GroupKind("", "Pod"), space) if selector.matches(pod.labels)]
+    return live.object["spec"].get("replicas") == 0 or not all(pod.object["spec"].get("nodeName") for pod in pods)
