@@ -88,15 +88,14 @@ def own(w: World, text: str) -> str:
     return text.replace(EXTRA, w.name("extra")).replace("GROUP", w.name("group"))
 
 
+def own_files(w: World, files: Files) -> dict[str, str]:
+    return {path: own(w, text) for path, text in files.items()}
+
+
 def whole(w: World, pair: Pair, files: Files) -> dict[str, str]:
     folder = "" if pair.paths == (".",) else f"{pair.paths[0]}/"
     space = {} if pair.settled else {f"{folder}namespace.yaml": w.namespace()}
-    return {**space, **{path: own(w, text) for path, text in files.items()}}
-
-
-def whole_of_another(w: World, files: Files) -> dict[str, str]:
-    """Its namespace is the other source's, too, as long as nobody else has one."""
-    return {path: own(w, text) for path, text in files.items()}
+    return {**space, **own_files(w, files)}
 
 
 async def made_by_somebody(w: World, pair: Pair) -> None:
@@ -253,7 +252,7 @@ async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> set[str]:
     """
     await made_by_somebody(w, pair)
     if pair.others:
-        w.source("other").commit(whole_of_another(w, pair.others[0]))
+        w.source("other").commit(own_files(w, pair.others[0]))
         await w.sync("other")
     guard = PruneGuard(1, 0) if pair.strict else PruneGuard(1000, 100)
     repository = w.source(guard=guard, paths=pair.paths, adopt=pair.adopt)
@@ -267,7 +266,7 @@ async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> set[str]:
     if pair.edits:
         await w.restart(partial(edited_by_somebody, w, pair))  # else each is healed before anybody looks
     if pair.others:
-        w.repositories["other"].commit({**dict.fromkeys(pair.others[0]), **pair.others[1]})
+        w.repositories["other"].commit({**dict.fromkeys(pair.others[0]), **own_files(w, pair.others[1])})
         await w.sync("other")
         await w.sources["shop"].work()  # which takes what the other one gave up
     repository.commit({**dict.fromkeys(pair.first), **whole(w, pair, pair.second)})
