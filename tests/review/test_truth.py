@@ -17,7 +17,9 @@ from virtual import virtual
 from witnessed import Sight, became, sight
 from world import World, world
 
+from reconciler.diff.prune import JOB, finish
 from reconciler.engine.filling import Filler
+from reconciler.engine.readiness import ready
 from reconciler.engine.wanting import Wanting
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import GroupKind, Identity
@@ -26,6 +28,7 @@ from reconciler.model.config import PruneGuard
 from reconciler.model.result import Outcome, SyncResult
 from reconciler.model.review_rules import RiskCode
 from reconciler.model.snapshot import Snapshot
+from reconciler.render.podspec import TEMPLATES
 from reconciler.review.beside import new_messages, nodes_of
 from reconciler.review.effects import Effects
 from reconciler.review.review import Review
@@ -201,6 +204,12 @@ def applied_whole(result: SyncResult) -> bool:
     return result.ok and all(each.outcome is Outcome.DONE for each in result.results.values())
 
 
+def calm(there: Sight) -> bool:
+    """Whether all workloads are healthy and all Jobs done, as they are imagined where there is no cluster."""
+    workloads = [seen.live for seen in there.values() if seen.live.identity.group_kind in TEMPLATES]
+    return all(finish(live.object)[0] if live.identity.group_kind == JOB else ready(live).ready for live in workloads)
+
+
 def refused_by_the_server(there: Effects, alone: Effects) -> bool:
     """Whether only a server could know."""
     known = {change.identity for change in alone.merged if change.action is Action.REFUSE}
@@ -285,7 +294,13 @@ async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> set[str]:
     wrong = shown + untruths(by_identity(review.effects.whole), before, after, result)
     wrong += false_alarms(review, before, after, result, w.sources["shop"].owner)
     assert not wrong, "\n".join(["beside the cluster:", *wrong, str(pair)])
-    if alive and pair.alone and applied_whole(first) and not refused_by_the_server(review.effects, alone.effects):
+    if (
+        alive
+        and pair.alone
+        and applied_whole(first)
+        and calm(before)
+        and not refused_by_the_server(review.effects, alone.effects)
+    ):
         wrong = disagreements(review.effects, alone.effects)
         assert not wrong, "\n".join(["beside the base alone:", *wrong, str(pair)])
     return {str(risk.code) for risk in review.risks} | {str(change.action) for change in review.effects.whole}
