@@ -24,7 +24,7 @@ import numpy as np
 from planner_requests import compare, rounded, show
 
 from reconciler.planner.carrying import Carrying
-from reconciler.planner.demand import best, replicas
+from reconciler.planner.demand import replicas, trials
 from reconciler.planner.forecast import DAY, Array, forecasts
 
 DATA = Path(__file__).parent / "data"
@@ -99,9 +99,10 @@ def planned(series: Series, made: Callable[[], tuple]) -> Callable[[float], Arra
     def asked(risk: float) -> Array:
         made = np.ones(size)
         for now in range(max(1, series.begin - lag), size + 1, refit):
-            found = best(bases, series.demand, now, series.step, lag, series.carrying, risk)
-            if found is None:
+            tried = trials(bases, series.demand, now, series.step, lag, series.carrying, risk)
+            if not tried:
                 continue
+            found = min(tried, key=lambda each: each.cost)
             span = slice(now - 1, now - 1 + refit)
             made[span] = replicas(found.rule.expected(by_name[found.rule.forecast][span]), series.carrying)
         return made

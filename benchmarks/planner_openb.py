@@ -35,6 +35,7 @@ from reconciler.model.planning_policy import Policy, TermName
 from reconciler.planner.packing import Nodes, Slot
 from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.pool_lp import PoolProgram, fitting
+from reconciler.planner.rooms import Rooms
 from reconciler.planner.search import Search
 from reconciler.planner.states import DEVICE, Classes, Floats, Ints, Shapes, States, Weights
 
@@ -229,7 +230,7 @@ def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: i
         until = int(np.searchsorted(asked, asked[placed - 1] + trace.total * LADDER / 100)) + 1
         until = min(max(until, placed + 1), bound)
         tried = Places(places.node + [-1] * (until - placed), places.devices + [0] * (until - placed))
-        outcome = Search(asks, rooms, pieces[:until], tried, moves=len(order)).run(rounds, random)
+        outcome = Search(Rooms(asks, rooms, pieces[:until], tried, moves=len(order))).run(rounds, random)
         if outcome.waiting:
             break
         places, placed = tried, until
@@ -253,7 +254,7 @@ def frontier(pods: Path, nodes: Path, seed: int, rounds: int) -> None:
             for shape, slot in zip(order, slots, strict=True)
         ]
         places = found_by(slots)
-        outcome = Search(asks, rooms, pieces, places, moves=len(order)).run(rounds, Random(seed))
+        outcome = Search(Rooms(asks, rooms, pieces, places, moves=len(order))).run(rounds, Random(seed))
         moved = sum(slot is not None and slot.node != node for slot, node in zip(slots, places.node, strict=True))
         print(f"{price:15.3f} {100 * moved / len(order):6.2f} % {outcome.waiting:8}", flush=True)
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from reconciler.planner.carrying import Carrying
-from reconciler.planner.forecast import DAY, Array, Forecast, forecasts
+from reconciler.planner.forecast import DAY, Array, Forecast
 from reconciler.planner.queueing import beta, rates
 
 _WINDOW: Final = 14 * DAY  # seconds of the past on which forecasts are tried
@@ -47,16 +47,6 @@ class Trial(NamedTuple):
     rule: Rule
 
 
-class Backtest(NamedTuple):
-    """`cost` is in replicas, on average over the `steps` that were tried; `autoscaler_cost` is that of the HPA's rule
-    with a margin found in the same way."""
-
-    rule: Rule
-    cost: float
-    autoscaler_cost: float
-    steps: int
-
-
 def replicas(demand: Array, carrying: Carrying) -> Array:
     """Whole replicas for `demand`, at least one. Of a queue exact for few, by its square-root rule for many."""
     # A hair less: three times what one carries, computed in another way, is still three replicas.
@@ -80,37 +70,15 @@ def carried(replicas: Array, carrying: Carrying) -> Array:
     return most
 
 
-def backtest(demand: Array, *, step: float, lag: int, carrying: Carrying, risk: float) -> Backtest | None:
-    """The rule that would have cost least; None where the past is too short to tell.
-
-    `demand` ends now, in amounts of which replicas are `carrying` so much; `lag` is in steps of `step` seconds: what is
-    decided at the end of one step is there `lag` steps later. `risk` is the share of steps in which too little may be
-    ready, in (0, 1). Raises ValueError for demand that is no amount.
-    """
-    if not (np.isfinite(demand).all() and (demand >= 0).all()):
-        raise ValueError("demand is negative or not a number")
-    if len(demand) < _FEWEST:
-        return None
-    return best(forecasts(demand, step=step, lag=lag), demand, len(demand), step, lag, carrying, risk)
-
-
-def best(
-    made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, carrying: Carrying, risk: float
-) -> Backtest | None:
-    """`backtest`, as of the end of step `now` - 1, with forecasts that were made before."""
-    tried = trials(made, demand, now, step, lag, carrying, risk)
-    if not tried:
-        return None
-    five_minutes = f"highest of {max(2, round(300 / step))}"
-    autoscaler = next((each.cost for each in tried if each.rule[:2] == (five_minutes, True)), tried[0].cost)
-    cheapest = min(tried, key=lambda each: each.cost)
-    return Backtest(cheapest.rule, cheapest.cost, autoscaler, _window(now, step, lag)[1])
-
-
 def trials(
     made: tuple[Forecast, ...], demand: Array, now: int, step: float, lag: int, carrying: Carrying, risk: float
 ) -> list[Trial]:
-    """Every forecast with either margin, tried on the past; nothing where that is too short to tell. As for `best`."""
+    """Every forecast with either margin, tried on the past; nothing where that is too short to tell.
+
+    It is as of the end of step `now` - 1 of `demand`, of which the forecasts were `made`, in amounts of which replicas
+    are `carrying` so much. `lag` is in steps of `step` seconds: what is decided at the end of one step is there `lag`
+    steps later. `risk` is the share of steps in which too little may be ready, in (0, 1).
+    """
     begin, count = _window(now, step, lag)
     if count < _FEWEST:
         return []

@@ -13,6 +13,7 @@ from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
 from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.restraints import Restraints
+from reconciler.planner.rooms import Rooms
 from reconciler.planner.search import Search
 from reconciler.planner.states import Bools
 
@@ -72,7 +73,7 @@ def rescue(
     budgets = [policy.move_budget if need.disruptions is None else max(need.disruptions, 0) for need in needs]
     bonds = [restraints.bond(workload) for workload in owner]
     begin = list(places.node)
-    search = Search(_asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets, bonds=bonds)
+    search = Search(Rooms(_asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets, bonds=bonds))
     search.make_way(random)
     search.run(most, random)
     search.go_back(begin)

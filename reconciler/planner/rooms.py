@@ -13,7 +13,7 @@ TOGETHER: Final = 0.01  # what a whole device that is free is worth more than tw
 
 class Rooms:
     """What is `free` in each room and on its `devices`, the pieces that each has `held`, those that are `waiting`, and
-    how many `moves` are left. All of them may be read."""
+    how many `moves` are left. All of them may be read, and what it was made of: `rooms` are as if nothing were held."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Rooms:
     ) -> None:
         """`moves` is how many pieces may be away from home, `budgets` how many of each group; `bonds` what binds each
         piece, where anything binds any."""
-        self._asks, self._rooms, self._pieces, self._places = asks, rooms, pieces, places
+        self.asks, self.rooms, self.pieces, self.places = asks, rooms, pieces, places
         self.free = [list(room.free) for room in rooms]
         self.devices = [list(room.devices) for room in rooms]
         self.held: list[list[int]] = [[] for _ in rooms]
@@ -48,12 +48,12 @@ class Rooms:
 
         What that gains; None, and nothing has changed, where it may not be or costs more. With `only_look` nothing has.
         """
-        pieces = self._pieces
+        pieces = self.pieces
         before = [(node, self.free[node], self.devices[node]) for node in nodes]
         together = TOGETHER if tried else 0.0  # on the way home it does not matter
         gain = sum(pieces[piece].weight for piece in tried) - together * self._together(nodes)
         for node in nodes:
-            room = self._rooms[node]
+            room = self.rooms[node]
             self.free[node], self.devices[node] = list(room.free), list(room.devices)
             for piece in self.held[node]:
                 if pieces[piece].home not in (NOWHERE, node):
@@ -86,7 +86,7 @@ class Rooms:
 
     def move(self, piece: int, node: int) -> None:
         """One piece without devices from where it is to the node, if there is room and nothing is against it."""
-        needs, bond, places = self._asks[self._pieces[piece].shape].needs, self.bonds[piece], self._places
+        needs, bond, places = self.asks[self.pieces[piece].shape].needs, self.bonds[piece], self.places
         if any(self.free[node][resource] < amount for resource, amount in needs):
             return
         self._tell(piece, places.node[piece], -1)
@@ -106,7 +106,7 @@ class Rooms:
         cost = 0.0
         for number in reversed(range(len(put))):
             piece, node, devices = put[number]
-            known, bond = self._pieces[piece], self.bonds[piece]
+            known, bond = self.pieces[piece], self.bonds[piece]
             if node == NOWHERE or bond is None or bond.starts(node) or (known.runs and known.home == node):
                 continue
             self._take(piece, node, devices, -1)
@@ -117,11 +117,11 @@ class Rooms:
 
     def _best(self, piece: int, nodes: list[int], random: Random) -> tuple[int, int]:
         """The node and devices that the piece fits best, or (-1, 0)."""
-        wanted, bond = self._pieces[piece], self.bonds[piece]
-        ask, best, found = self._asks[wanted.shape], 1e18, (NOWHERE, 0)
+        wanted, bond = self.pieces[piece], self.bonds[piece]
+        ask, best, found = self.asks[wanted.shape], 1e18, (NOWHERE, 0)
         noise = 0.1 * random.random() if random.random() < 0.9 else 2.0
         for node in nodes:
-            room, free = self._rooms[node], self.free[node]
+            room, free = self.rooms[node], self.free[node]
             if room.kind not in ask.kinds:
                 continue
             for resource, amount in ask.needs:
@@ -157,17 +157,17 @@ class Rooms:
         """What binds the piece, that it comes to the node or leaves it."""
         bond = self.bonds[piece]
         if bond is not None:
-            known = self._pieces[piece]
+            known = self.pieces[piece]
             self._round.change(bond, node, sign, known.runs and known.home == node)
 
     def _stays(self, piece: int, node: int) -> bool:
         """Whether it runs on the node, and nothing has moved it so far."""
-        known = self._pieces[piece]
-        return known.runs and known.home == node == self._places.node[piece]
+        known = self.pieces[piece]
+        return known.runs and known.home == node == self.places.node[piece]
 
     def _take(self, piece: int, node: int, devices: int, sign: int = 1) -> None:
         """The room that the piece needs; with a `sign` of -1 it is given back."""
-        ask = self._asks[self._pieces[piece].shape]
+        ask = self.asks[self.pieces[piece].shape]
         free = self.free[node]
         for resource, amount in ask.needs:
             free[resource] -= sign * amount
@@ -182,7 +182,7 @@ class Rooms:
 
     def _justified(self, put: list[tuple[int, int, int]], tried: list[int]) -> bool:
         """Whether a piece that has a home gives way to nobody but such as weigh more."""
-        pieces, placed = self._pieces, self._places.node
+        pieces, placed = self.pieces, self.places.node
         dropped = [
             pieces[piece].weight
             for piece, node, _ in put
@@ -197,25 +197,25 @@ class Rooms:
     def _affordable(self, put: list[tuple[int, int, int]]) -> bool:
         """Whether no budget of moves is exceeded."""
         self._shift(put, 1)
-        if self.moves >= 0 and (not self._budgets or all(self._budgets[self._pieces[p].group] >= 0 for p, _, _ in put)):
+        if self.moves >= 0 and (not self._budgets or all(self._budgets[self.pieces[p].group] >= 0 for p, _, _ in put)):
             return True
         self._shift(put, -1)
         return False
 
     def _shift(self, put: list[tuple[int, int, int]], sign: int) -> None:
         for piece, node, _ in put:
-            self._count_move(piece, self._places.node[piece], -sign)
+            self._count_move(piece, self.places.node[piece], -sign)
             self._count_move(piece, node, sign)
 
     def _count_move(self, piece: int, node: int, sign: int) -> None:
-        home = self._pieces[piece].home
+        home = self.pieces[piece].home
         if home not in (NOWHERE, node):
             self.moves -= sign
             if self._budgets:
-                self._budgets[self._pieces[piece].group] -= sign
+                self._budgets[self.pieces[piece].group] -= sign
 
     def _keep(self, nodes: list[int], put: list[tuple[int, int, int]]) -> None:
-        places = self._places
+        places = self.places
         self._round.keep()
         for node in nodes:
             self.held[node] = []

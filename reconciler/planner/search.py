@@ -17,8 +17,7 @@ from math import inf
 from random import Random
 from typing import Final
 
-from reconciler.planner.bonds import Bond
-from reconciler.planner.pieces import NOWHERE, Ask, Piece, Places, Room, could
+from reconciler.planner.pieces import NOWHERE, could
 from reconciler.planner.rooms import Rooms
 
 SMALLEST: Final = 2  # nodes that one round empties
@@ -38,23 +37,13 @@ class Outcome:
 
 
 class Search:
-    """One search over fixed rooms and pieces; the arguments are those of `Rooms`."""
+    """One search over fixed rooms and pieces, whose places it changes."""
 
-    def __init__(
-        self,
-        asks: Sequence[Ask],
-        rooms: Sequence[Room],
-        pieces: Sequence[Piece],
-        places: Places,
-        *,
-        moves: int,
-        budgets: Sequence[int] = (),
-        bonds: Sequence[Bond | None] = (),
-    ) -> None:
-        self._asks, self._bare, self._pieces, self._places = asks, rooms, pieces, places
-        self._rooms = Rooms(asks, rooms, pieces, places, moves=moves, budgets=budgets, bonds=bonds)
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._asks, self._bare, self._pieces, self._places = rooms.asks, rooms.rooms, rooms.pieces, rooms.places
         self._usable: dict[int, list[int]] = {}
-        self._peak = [max(max(amounts), 1) for amounts in zip(*(room.capacity for room in rooms), strict=True)]
+        self._peak = [max(max(amounts), 1) for amounts in zip(*(room.capacity for room in self._bare), strict=True)]
 
     def run(self, rounds: int, random: Random) -> Outcome:
         """At most so many rounds; ends early once nothing waits and nothing that moved can be expected back."""

@@ -1,14 +1,12 @@
 """Forecasts of demand: they read no future, and what is taken was enough and cost least."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.planner.carrying import Carrying
-from reconciler.planner.demand import backtest, best, replicas
+from reconciler.planner.demand import Trial, replicas, trials
 from reconciler.planner.forecast import DAY, forecasts, trailing_max
 
 STEP = 1800.0
@@ -22,6 +20,17 @@ def days(count: int, seed: int = 1) -> np.ndarray:
     t = np.arange(count * PER_DAY)
     noise = np.random.default_rng(seed).normal(0, 0.05, len(t))
     return (100 + 80 * np.sin(2 * np.pi * t / PER_DAY)) * (1 + noise)
+
+
+def tried(demand: np.ndarray, *, step: float, lag: int, carrying: Carrying, risk: float) -> list[Trial]:
+    """As of the end of all of it, what costs least first."""
+    found = trials(forecasts(demand, step=step, lag=lag), demand, len(demand), step, lag, carrying, risk)
+    return sorted(found, key=lambda each: each.cost)
+
+
+def autoscaler(found: list[Trial]) -> Trial:
+    """The HorizontalPodAutoscaler's rule: the highest of five minutes, times a factor."""
+    return next(each for each in found if each.rule[:2] == ("highest of 2", True))
 
 
 @given(values=SERIES, span=st.integers(1, 500))
@@ -50,17 +59,15 @@ def test_every_forecast_is_an_amount(past: np.ndarray, lag: int) -> None:
 
 
 def test_what_repeats_each_day_is_foretold_by_the_time_of_day() -> None:
-    found = backtest(days(20), step=STEP, lag=2, carrying=FIVE, risk=0.02)
-    assert found is not None
-    assert "same time" in found.rule.forecast
-    assert found.cost < 0.8 * found.autoscaler_cost
+    found = tried(days(20), step=STEP, lag=2, carrying=FIVE, risk=0.02)
+    assert "same time" in found[0].rule.forecast
+    assert found[0].cost < 0.8 * autoscaler(found).cost
 
 
 def test_what_never_repeats_costs_no_more_than_the_autoscaler() -> None:
     walk = np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.2, 1500))).clip(0.1, 1e4)
-    found = backtest(walk, step=300.0, lag=1, carrying=ONE, risk=0.05)
-    assert found is not None
-    assert found.cost <= found.autoscaler_cost
+    found = tried(walk, step=300.0, lag=1, carrying=ONE, risk=0.05)
+    assert found[0].cost <= autoscaler(found).cost
 
 
 @given(
@@ -71,8 +78,7 @@ def test_what_never_repeats_costs_no_more_than_the_autoscaler() -> None:
 )
 def test_what_is_taken_would_have_been_enough(seed: int, risk: float, length: int, lag: int) -> None:
     demand = np.random.default_rng(seed).gamma(2.0, 10.0, length)
-    found = backtest(demand, step=300.0, lag=lag, carrying=ONE, risk=risk)
-    assert found is not None
+    found = tried(demand, step=300.0, lag=lag, carrying=ONE, risk=risk)[0]
     (forecast,) = (f for f in forecasts(demand, step=300.0, lag=lag) if f.name == found.rule.forecast)
     ready = found.rule.expected(forecast.values[: length - lag])
     short = (demand[lag:] > ready * (1 + 1e-9)).mean()
@@ -85,8 +91,7 @@ def test_unseen_days_are_covered_as_promised() -> None:
     made = forecasts(demand, step=STEP, lag=1)
     short = []
     for now in range(16 * PER_DAY, len(demand), PER_DAY):
-        found = best(made, demand, now, STEP, 1, FIVE, 0.05)
-        assert found is not None
+        found = min(trials(made, demand, now, STEP, 1, FIVE, 0.05), key=lambda each: each.cost)
         values = next(f.values for f in made if f.name == found.rule.forecast)
         ready = found.rule.expected(values[now - 1 : now - 1 + PER_DAY])
         short.append(demand[now : now + PER_DAY] > ready[: len(demand) - now])
@@ -95,24 +100,14 @@ def test_unseen_days_are_covered_as_promised() -> None:
 
 def test_a_rare_risk_is_met_beyond_what_was_ever_seen() -> None:
     demand = np.random.default_rng(5).gamma(2.0, 10.0, 50)
-    margins = []
-    for risk in (0.05, 0.01, 0.001):
-        found = backtest(demand, step=300.0, lag=1, carrying=ONE, risk=risk)
-        assert found is not None
-        margins.append(found.cost)
-    assert margins == sorted(margins)
-    assert margins[-1] > margins[0]
+    costs = [tried(demand, step=300.0, lag=1, carrying=ONE, risk=risk)[0].cost for risk in (0.05, 0.01, 0.001)]
+    assert costs == sorted(costs)
+    assert costs[-1] > costs[0]
 
 
-@pytest.mark.parametrize("length", [0, 1, 20])
+@pytest.mark.parametrize("length", [1, 20])
 def test_a_short_past_tells_nothing(length: int) -> None:
-    assert backtest(np.ones(length), step=300.0, lag=1, carrying=ONE, risk=0.05) is None
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
-def test_what_is_no_amount_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="negative or not a number"):
-        backtest(np.array([1.0] * 50 + [value]), step=300.0, lag=1, carrying=ONE, risk=0.05)
+    assert tried(np.ones(length), step=300.0, lag=1, carrying=ONE, risk=0.05) == []
 
 
 @given(demand=st.floats(0, 1e6), capacity=st.floats(0.01, 1e3))
@@ -125,6 +120,5 @@ def test_replicas_are_whole_enough_and_no_more(demand: float, capacity: float) -
 
 
 def test_no_demand_at_all_needs_one() -> None:
-    found = backtest(np.zeros(200), step=300.0, lag=1, carrying=ONE, risk=0.05)
-    assert found is not None
+    found = tried(np.zeros(200), step=300.0, lag=1, carrying=ONE, risk=0.05)[0]
     assert found.cost == 1
