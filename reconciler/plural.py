@@ -6,6 +6,6 @@ def plural(number: int, noun: str, several: str = "") -> str:
     return noun if number == 1 else several or f"{noun}s"
 
 
-def counted(number: int, noun: str, several: str = "") -> str:
+def counted(number: int, noun: str) -> str:
     """ "1 object", "2 objects"."""
-    return f"{number} {plural(number, noun, several)}"
+    return f"{number} {plural(number, noun)}"

@@ -138,7 +138,7 @@ DESCRIPTION: Final = 140  # characters of a status that every forge takes
 RECENT: Final = 20
 
 
-def short(text: str, most: int = DESCRIPTION) -> str:
-    """`text` on one line of at most `most` characters."""
+def short(text: str) -> str:
+    """`text` on one line of at most DESCRIPTION characters."""
     line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return line if len(line) <= DESCRIPTION else line[: DESCRIPTION - 1] + "…"

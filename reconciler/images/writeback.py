@@ -62,9 +62,7 @@ def lock_path(document: str) -> str:
     return f"{folder}/{LOCK_FILE}" if folder else LOCK_FILE
 
 
-async def write(
-    changes: Sequence[Change], branches: Branches, *, branch: str, review: str = "", trailer: str = ""
-) -> Written:
+async def write(changes: Sequence[Change], branches: Branches, *, branch: str, review: str = "") -> Written:
     """Commit `changes` to `branch`, or where `review` names another branch, to that one.
 
     Raises SourceError where the server cannot be reached or declines, ImageRefused for a lock file that cannot be read.
@@ -82,7 +80,7 @@ async def write(
             path: lock.changed(contents[path] or b"", {one.key: one.after for one in ours if one.path == path}, path)
             for path in sorted({one.path for one in ours})
         }
-        return Commit(files, message(ours, trailer))
+        return Commit(files, message(ours))
 
     paths = sorted({one.path for one in changes})
     if review:
@@ -92,7 +90,7 @@ async def write(
     return Written(commit, tuple(outcomes))
 
 
-def message(changes: Sequence[Change], trailer: str = "") -> str:
+def message(changes: Sequence[Change]) -> str:
     """The commit's message: from what to what, and why."""
     if len(changes) == 1:
         subject = f"images: {_name(changes[0])}{_from(changes[0])} to {_tag(changes[0].after)}"
@@ -104,7 +102,7 @@ def message(changes: Sequence[Change], trailer: str = "") -> str:
         if one.before is not None:
             lines.append(f"  from {described(one.before)}")
         lines += [f"  to   {described(one.after)}", f"  why  it {one.why}"]
-    return "\n".join([*lines, *(["", trailer] if trailer else []), ""])
+    return "\n".join([*lines, ""])
 
 
 def _outcome(change: Change, contents: Mapping[str, bytes | None]) -> Outcome:

@@ -13,6 +13,7 @@ from reconciler.planner.loads import RESOURCES, NodeLoad
 from reconciler.plural import counted
 
 COLUMNS: Final = 80
+_HEAT: Final = "Requested of each node, now and as planned"
 _GROUPS: Final = 40
 _WIDTH: Final = 960
 _LEFT: Final = 120  # for the names of rows
@@ -93,7 +94,7 @@ class _Column(NamedTuple):
     there: bool
 
 
-def heat(nodes: Sequence[NodeLoad], *, title: str = "Requested of each node, now and as planned") -> Drawing:
+def heat(nodes: Sequence[NodeLoad]) -> Drawing:
     """How full each of `nodes` is and would be."""
     groups = _groups(nodes)
     each = max(1, -(-len(nodes) // (COLUMNS - len(groups))))
@@ -101,7 +102,7 @@ def heat(nodes: Sequence[NodeLoad], *, title: str = "Requested of each node, now
     count = sum(len(group) for _, group in columns)
     room = _WIDTH - _LEFT - _GAP * len(groups)
     width = max(1.0, min(_WIDEST, room / max(1, count)))
-    shapes: list[Box | Words] = [Words(0, 16, title, 14, bold=True)]
+    shapes: list[Box | Words] = [Words(0, 16, _HEAT, 14, bold=True)]
     y = 44.0
     shapes += _heads(columns, width, y)
     y += 8
@@ -117,7 +118,7 @@ def heat(nodes: Sequence[NodeLoad], *, title: str = "Requested of each node, now
     if each > 1:
         shapes.append(Words(_LEFT + 480, y + 28, f"one column is up to {each} nodes"))
     full = sum(any(part.planned > 0.9 for part in node.parts.values()) for node in nodes)
-    about = f"{title}: {counted(len(nodes), 'node')}, {full} of them more than nine tenths full as planned"
+    about = f"{_HEAT}: {counted(len(nodes), 'node')}, {full} of them more than nine tenths full as planned"
     return Drawing(_WIDTH, round(y + 44), tuple(shapes), about)
 
 

@@ -127,7 +127,7 @@ class Topology:
         """So many replicas more on each node; fewer where negative. The holdings have changed already."""
         self.watches.add(self._counted[workload], self._carrying[workload], nodes, counts)
 
-    def simple(self, workload: int) -> "Simple | None":
+    def simple(self, workload: int) -> Simple | None:
         """The hard rules of a workload whose replicas only mind each other, in the two usual forms: one a node, and one
         hard spread. None where its rules are others; its first mask holds for what is there already."""
         rules = [rule for rule in self._rules[workload] if rule.hard]

@@ -156,13 +156,13 @@ def check_ref(ref: str, where: str = "") -> str:
     return ref
 
 
-def check_revision(rev: str, where: str = "") -> str:
+def check_revision(rev: str) -> str:
     """`rev` when it may be asked of Git: a ref, a commit id or its beginning, with ~n and ^n after it.
 
     Raises SourceRefused. Git's other spellings (`:/text`, `@{…}`, `a..b`, `rev:path`) are not revisions here.
     """
     if not rev or len(rev) > 255 or _BAD_REVISION.search(rev):
-        raise SourceRefused(f"{rev[:80]!r} is not a revision", where=where, hint="a branch, a tag or a commit id")
+        raise SourceRefused(f"{rev[:80]!r} is not a revision", hint="a branch, a tag or a commit id")
     return rev
 
 

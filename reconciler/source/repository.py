@@ -17,7 +17,7 @@ In all other cases `error` is set, the last good snapshot stays in force and so 
 "Stays in force" holds across a restart: the last good commit is a ref of the mirror. While `error` is set the delay
 doubles up to ten minutes; the first success brings it back to the interval.
 
-Git's work is done in threads, at most as many as `slots` allows. Cancelling an await kills its Git.
+Git's work is done in threads, at most two at a time. Cancelling an await kills its Git.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class GitSource:
     """The repository of `config`, mirrored under `cache_dir`. Implements `model.snapshot.Blobs`.
 
     Raises SourceRefused when the URL, the ref or a path is unsafe: no poll would ever help. `ssh` is the program that
-    speaks ssh; `observe` is told each Git command; `slots` bounds the threads and may be shared between sources.
+    speaks ssh; `observe` is told each Git command.
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class GitSource:
         clock: Clock,
         random: Random,
         ssh: str = "ssh",
-        slots: asyncio.Semaphore | None = None,
         observe: Callable[[tuple[str, ...]], None] = lambda _command: None,
     ) -> None:
         where = f"source {config.name}"
@@ -96,7 +95,7 @@ class GitSource:
         self._settings = Settings(environment(address, config.credentials, ssh), config.timeout, observe)
         self._clock = clock
         self._backoff = Backoff(config.interval, random)
-        self._slots = slots or asyncio.Semaphore(2)
+        self._slots = asyncio.Semaphore(2)
         self._polling = asyncio.Lock()
         self._jobs: set[GitJob] = set()
         self._closed = False

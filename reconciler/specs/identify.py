@@ -13,7 +13,6 @@ _FOREIGN: Final = {
     "kustomize.config.k8s.io": "kustomize is not run here; list the file in .reconcilerignore",
     "helm.cattle.io": "charts are not rendered here; apply what `helm template` writes",
 }
-IDENTITY_CODES: Final = frozenset(("no-kind", "no-name", "generate-name", "wrong-type"))
 
 
 def unidentified(part: Part) -> Iterator[Finding]:

@@ -111,10 +111,10 @@ async def test_a_lock_file_that_cannot_be_read_is_not_overwritten() -> None:
     assert branch.files == {"images.lock.yaml": b"<<<<<<< HEAD\n"}
 
 
-def test_a_first_digest_and_a_trailer() -> None:
-    said = message([Change("l", REDIS, None, NEW, WHY)], "Signed-off-by: Robot <robot@example.com>")
+def test_a_first_digest_comes_from_nothing() -> None:
+    said = message([Change("l", REDIS, None, NEW, WHY)])
     assert said.startswith("images: redis to 7.2.5\n\n")
-    assert said.endswith("\n\nSigned-off-by: Robot <robot@example.com>\n")
+    assert "  from " not in said
 
 
 def test_where_the_lock_of_a_document_is() -> None:

@@ -123,14 +123,13 @@ def hint(words: str) -> Html | None:
     return tag("p", "Hint: ", brief(words), class_="hint") if words else None
 
 
-def table(caption: str, heads: Iterable[str], rows: Iterable[Html], *, name: str = "") -> Html:
+def table(caption: str, heads: Iterable[str], rows: Iterable[Html]) -> Html:
     """`rows` are made by `cells` with the same heads."""
     return tag(
         "table",
         tag("caption", caption),
         tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads))),
         tag("tbody", *rows),
-        id=name or None,
     )
 
 

@@ -11,7 +11,6 @@ from operator import add
 from reconciler.clock import Clock
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
-from reconciler.daemon.reviews.confined import Limits
 from reconciler.daemon.reviews.difference import together
 from reconciler.daemon.reviews.forked import review_fork
 from reconciler.daemon.reviews.promise import Promise, promise
@@ -106,7 +105,6 @@ class SourceReviewer:
         install: str,
         open_images: OpenImages = as_stated,
         trials: Trials | None = None,
-        limits: Limits | None = None,
     ) -> None:
         """Without `trials` nothing is planned anew: what the planner decided stays."""
         self._config = config
@@ -114,7 +112,6 @@ class SourceReviewer:
         self._cluster = cluster
         self._store = store
         self._trials = trials
-        self._limits = limits
         self._turn = asyncio.Lock()  # what was read and compared so far is shared by all reviews, one at a time
         owner = Owner(install, config.name)
         self._wanting = Wanting(
@@ -140,7 +137,7 @@ class SourceReviewer:
             if not fork:
                 return LiveReview(await self._planned(before, head))
             rules = (await self._wanting.read(before)).review or ReviewRules()
-        return await review_fork(self._git, self._config, base, head, rules, self._limits)
+        return await review_fork(self._git, self._config, base, head, rules)
 
     async def _planned(self, before: Snapshot, head: str) -> Review:
         """Without what is only needed while it is made: reviews are kept."""
