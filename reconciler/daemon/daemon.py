@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 from reconciler.clock import Clock
 from reconciler.cluster.state import StateStore
 from reconciler.daemon.metrics import Metrics
+from reconciler.daemon.queue import WorkQueue
 from reconciler.daemon.triggers import Triggers
-from reconciler.engine.queue import WorkQueue
 from reconciler.engine.reconciler import Reconciler
 from reconciler.model.result import SyncResult
 

@@ -15,6 +15,7 @@ from reconciler.cluster.state import StateStore
 from reconciler.daemon.alerting import Write, alerts_of
 from reconciler.daemon.daemon import Daemon
 from reconciler.daemon.endpoints import endpoints
+from reconciler.daemon.healths import Healths
 from reconciler.daemon.imaging import Imaging
 from reconciler.daemon.levels import Levels
 from reconciler.daemon.log import messages_to_stderr
@@ -33,7 +34,6 @@ from reconciler.drift.attribution import Authorship, GitAttribution, Stated
 from reconciler.drift.drifts import Drifts
 from reconciler.drift.warden import Warden
 from reconciler.engine.claims import Claims
-from reconciler.engine.healths import Healths
 from reconciler.engine.reconciler import Reconciler
 from reconciler.engine.surroundings import Repository, Surroundings
 from reconciler.model.config import DaemonConfig, SourceConfig

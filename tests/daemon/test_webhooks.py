@@ -22,9 +22,9 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.daemon.buckets import Buckets
 from reconciler.daemon.daemon import Key, Verb
 from reconciler.daemon.pushes import Pushes, concerned
+from reconciler.daemon.queue import WorkQueue
 from reconciler.daemon.serve import keep
 from reconciler.daemon.webhooks import BURST, RESULTS, Webhooks
-from reconciler.engine.queue import WorkQueue
 from reconciler.forge.webhooks import LARGEST, Event, PlanAsked, PullChanged, Push
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event as Told

@@ -12,6 +12,7 @@ from texts import config, deployment
 from virtual import virtual
 from world import World, world
 
+from reconciler.daemon.healths import Healths
 from reconciler.daemon.page.api import document
 from reconciler.daemon.page.detail import detail_page
 from reconciler.daemon.page.drift import drift_page
@@ -21,7 +22,6 @@ from reconciler.daemon.page.objects import Filter, objects_page
 from reconciler.daemon.page.overview import overview
 from reconciler.daemon.page.status import Detail, Overall, SourceStatus, Standing
 from reconciler.daemon.page.view import DaemonView, Knowledge
-from reconciler.engine.healths import Healths
 from reconciler.kube.names import Identity
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.drift import DriftKind, DriftState

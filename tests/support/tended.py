@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from world import World
 
-from reconciler.engine.queue import WorkQueue
+from reconciler.daemon.queue import WorkQueue
 
 
 @asynccontextmanager

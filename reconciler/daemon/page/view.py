@@ -11,6 +11,7 @@ from reconciler import __version__
 from reconciler.clock import Clock
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.state import StateStore
+from reconciler.daemon.healths import Healths
 from reconciler.daemon.page.journal import Journal
 from reconciler.daemon.page.status import (
     Condition,
@@ -23,7 +24,6 @@ from reconciler.daemon.page.status import (
     Standing,
 )
 from reconciler.drift.drifts import Drifts
-from reconciler.engine.healths import Healths
 from reconciler.engine.reconciler import Reconciler
 from reconciler.engine.surroundings import Desired
 from reconciler.kube.fieldset import FieldSet

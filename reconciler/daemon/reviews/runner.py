@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from reconciler.clock import Clock
+from reconciler.daemon.queue import WorkQueue
 from reconciler.daemon.reviews.desk import Desk
-from reconciler.engine.queue import WorkQueue
 from reconciler.errors import ForgeUnreachable, ReconcilerError
 from reconciler.forge.webhooks import Event, PlanAsked, Push
 from reconciler.source.place import place_of

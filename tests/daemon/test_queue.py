@@ -3,7 +3,7 @@
 import asyncio
 
 from reconciler.clock import LoopClock, run_virtual
-from reconciler.engine.queue import WorkQueue
+from reconciler.daemon.queue import WorkQueue
 
 
 def test_a_key_added_twice_is_worked_on_once() -> None:

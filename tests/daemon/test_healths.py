@@ -11,7 +11,7 @@ from virtual import virtual
 
 from reconciler.clock import LoopClock
 from reconciler.cluster.cache import LiveCache, pack
-from reconciler.engine.healths import Healths
+from reconciler.daemon.healths import Healths
 from reconciler.kube.names import Identity
 from reconciler.model.event import Event
 from reconciler.model.health import Status
