@@ -26,7 +26,7 @@ Value = str | int | bool | None
 
 def text(words: str) -> Html:
     """`words` for a person to read: escaped, control and direction characters written out."""
-    return Html(escape(visible(words)))
+    return Html(escape("\n".join(map(visible, words.split("\n")))))
 
 
 def tag(name: str, /, *children: Child, **attributes: Value) -> Html:

@@ -15,7 +15,10 @@ _MANY: Final = 12  # parts of one value that are still worth a line each
 
 _BARE = re.compile(r"[A-Za-z0-9/_][A-Za-z0-9/_.:@+-]*")
 _UNBARE = re.compile(r"[\d.:+_-]+(e\d+)?|true|false|yes|no|on|off|null|y|n", re.IGNORECASE)
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff"
+    "\U000e0000-\U000e007f]"
+)
 
 
 class Line(NamedTuple):
@@ -31,14 +34,15 @@ class Line(NamedTuple):
 
 
 def visible(text: str) -> str:
-    """`text` with its control and direction characters written out: nothing in a cluster may drive a terminal."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    """`text` on one line, its control and direction characters written out: nothing in Git or a cluster may drive a
+    terminal, or begin a line of its own."""
+    return _UNSEEN.sub(lambda match: "\\n" if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
 
 
 def lines(field: FieldChange) -> Iterator[Line]:
     """A field as `path: before → after`; long texts as a unified diff, large new or removed parts as YAML."""
     note = f"  ({visible(field.note)})" if field.note else ""
-    path = visible(field.path).replace("\n", "\\n")  # a key can be any text
+    path = visible(field.path)  # a key can be any text
     before, after = field.before, field.after
     if before is ABSENT or after is ABSENT:
         yield from _one_sided(path, "+" if before is ABSENT else "-", after if before is ABSENT else before, note)

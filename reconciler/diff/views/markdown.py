@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from html import escape
 from itertools import groupby
 from typing import Final
 
@@ -15,7 +16,9 @@ LIMIT: Final = 65_000  # characters; GitHub takes 65,536
 
 _DIFF_SIGNS: Final = {"~": "!", "=": " "}  # what a forge colours in a diff
 _RESERVE: Final = 400  # for the last sentence
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+_LINKING = re.compile(r"@|#|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
+_LIKE_A_COMMAND = re.compile("^(?=[/`~])", re.MULTILINE)
 
 
 def render(
@@ -92,24 +95,37 @@ def _diff(change: Change) -> Iterator[str]:
 
 
 def fence(text: str, language: str = "") -> str:
+    """A block of code. GitLab looks for commands (`/merge`) line by line and knows only plain fences: no line may begin
+    like one or the other."""
+    text = _LIKE_A_COMMAND.sub(" ", text)
     ticks = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, ticks + 1)
     return f"\n{fence}{language}\n{text}\n{fence}\n"
 
 
 def code(text: str) -> str:
-    return f"`{visible(text).replace('`', chr(39))}`"
+    return f"`{visible(text).replace('`', chr(39)) or ' '}`"
 
 
 def plain(text: str) -> str:
     """Text that Markdown leaves alone; what stands between two backquotes stays code."""
-    *pairs, last = re.split("`([^`\n]*)`", visible(text).replace("\n", " "))
-    shown = (code(part) if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(pairs))
-    return "".join(shown) + _SPECIAL.sub(r"\\\1", last)
+    *pairs, last = re.split("`([^`]*)`", text.replace("\n", " "))
+    shown = (code(part) if number % 2 else _escaped(part) for number, part in enumerate(pairs))
+    return "".join(shown) + _escaped(last)
+
+
+def _escaped(text: str) -> str:
+    return _unlinked(_SPECIAL.sub(r"\\\1", visible(text)))
+
+
+def _unlinked(text: str) -> str:
+    """Nobody is called and nothing is linked. Forges look for names and addresses in what Markdown and HTML mean, so
+    no escape keeps them from it; a comment in between does: https://github.com/github/cmark-gfm/issues/181"""
+    return _LINKING.sub(r"\g<0><!-- -->", text)
 
 
 def _html(text: str) -> str:
-    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    return _unlinked(escape(visible(text), quote=False)).replace("](", "]&#40;")  # Markdown is read here and there
 
 
 def _cut(changes: int, fields: int, problems: int) -> str:
