@@ -10,7 +10,7 @@ import numpy as np
 
 from reconciler.planner.patterns import share_prices
 from reconciler.planner.pool_lp import PoolProgram, Row, Solution
-from reconciler.planner.states import DEVICE, Classes, Floats, Shapes
+from reconciler.planner.shapes import DEVICE, Classes, Floats, Shapes
 
 
 def tightened(

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from reconciler.planner.packing import Nodes, Scarcity, Slot, sizes
-from reconciler.planner.states import Classes, Floats, Ints, Shapes, States, Weights
+from reconciler.planner.shapes import Classes, Floats, Ints, Shapes
+from reconciler.planner.states import States, Weights
 
 REFRESH: Final = 0.005  # of the room
 

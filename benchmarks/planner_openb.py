@@ -37,7 +37,8 @@ from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.pool_lp import PoolProgram, fitting
 from reconciler.planner.rooms import Rooms
 from reconciler.planner.search import Search
-from reconciler.planner.states import DEVICE, Classes, Floats, Ints, Shapes, States, Weights
+from reconciler.planner.shapes import DEVICE, Classes, Floats, Ints, Shapes
+from reconciler.planner.states import States, Weights
 
 DATA = Path(__file__).parent / "data" / "openb"
 NODES = DATA / "openb_node_list_gpu_node.csv"

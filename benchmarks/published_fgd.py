@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from reconciler.planner.states import DEVICE, Bools, Classes, Floats, Ints, Shapes
+from reconciler.planner.shapes import DEVICE, Bools, Classes, Floats, Ints, Shapes
 
 FREQUENT: Final = 0.95
 CPU: Final = 0

@@ -13,7 +13,7 @@ from reconciler.model.plan import Plan, Share
 from reconciler.planner.grouping import NOTHING_KEYED, Keyed
 from reconciler.planner.holdings import Holdings, Standing, standing
 from reconciler.planner.intake import MOST_REPLICAS, NOTHING_KNOWN, Intake, Known
-from reconciler.planner.states import Bools, Ints
+from reconciler.planner.shapes import Bools, Ints
 
 _NOTHING = np.zeros(0, np.int64)
 

@@ -15,7 +15,7 @@ from reconciler.model.plan import Constraint, Place
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.admission import refusal, selected, zone
 from reconciler.planner.intake import Intake
-from reconciler.planner.states import Bools, Classes, Ints, Shapes
+from reconciler.planner.shapes import Bools, Classes, Ints, Shapes
 
 CPU = "cpu"
 MEMORY = "memory"

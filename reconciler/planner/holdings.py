@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reconciler.planner.states import Bools, Ints
+from reconciler.planner.shapes import Bools, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.planner.pools import pools_of
 from reconciler.planner.running import NOTHING_RUNS, Running
 from reconciler.planner.running import running as told_running
-from reconciler.planner.states import Ints
+from reconciler.planner.shapes import Ints
 
 MOST: Final = 1 << 50  # a petabyte, a trillion cores: what is more is not meant
 MOST_REPLICAS: Final = 1_000_000

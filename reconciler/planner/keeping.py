@@ -17,7 +17,7 @@ from reconciler.planner.holdings import Standing, standing
 from reconciler.planner.intake import Intake
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
-from reconciler.planner.states import Bools, Ints
+from reconciler.planner.shapes import Bools, Ints
 
 _NONE: Mapping[int, int] = {}
 

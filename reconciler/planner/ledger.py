@@ -10,7 +10,7 @@ from reconciler.planner.holdings import Holdings
 from reconciler.planner.intake import Intake
 from reconciler.planner.packing import Nodes, Slot
 from reconciler.planner.purses import ENDLESS, Purse
-from reconciler.planner.states import Bools, Floats, Ints
+from reconciler.planner.shapes import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
 
 

@@ -8,7 +8,7 @@ from reconciler.model.cluster_view import HOSTNAME, ZONE
 from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.ledger import Ledger
-from reconciler.planner.states import Bools, Ints
+from reconciler.planner.shapes import Bools, Ints
 from reconciler.planner.topology import Rule
 
 

@@ -7,7 +7,7 @@ from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.reasons import Reasons
 from reconciler.planner.scoring import Scorer
-from reconciler.planner.states import Bools
+from reconciler.planner.shapes import Bools
 
 
 class Outcome:

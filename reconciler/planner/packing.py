@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from reconciler.planner.pool_lp import PoolProgram, fitting
-from reconciler.planner.states import DEVICE, Classes, Floats, Ints, Shapes, States, Weights
+from reconciler.planner.shapes import DEVICE, Classes, Floats, Ints, Shapes
+from reconciler.planner.states import States, Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from reconciler.model.planning_policy import TermName
 from reconciler.planner.intake import MOST_REPLICAS
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.scoring import Scorer, excess
-from reconciler.planner.states import Floats, Ints
+from reconciler.planner.shapes import Floats, Ints
 from reconciler.planner.topology import Simple
 
 STEPS = 16  # in how many steps a workload is placed at most, if nothing else divides it

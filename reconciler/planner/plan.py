@@ -29,7 +29,8 @@ from reconciler.planner.placing import order, place
 from reconciler.planner.pool_lp import merged
 from reconciler.planner.rescue import rescue, rounds
 from reconciler.planner.scoring import Scorer
-from reconciler.planner.states import Floats, Ints, States
+from reconciler.planner.shapes import Floats, Ints
+from reconciler.planner.states import States
 from reconciler.planner.topology import Topology
 from reconciler.planner.weighing import reweighed, weighing, weighings
 

@@ -17,7 +17,7 @@ from typing import Final
 import highspy
 import numpy as np
 
-from reconciler.planner.states import DEVICE, Bools, Classes, Floats, Ints, Shapes
+from reconciler.planner.shapes import DEVICE, Bools, Classes, Floats, Ints, Shapes
 
 LEVELS: Final = range(1, 9)
 _PRIMAL: Final = 4  # no flow at all is feasible: the primal simplex begins there

@@ -11,7 +11,7 @@ from reconciler.planner.admission import intolerable, zone
 from reconciler.planner.grouping import CPU, EPHEMERAL, MEMORY, PODS
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.obstacles import Obstacle, Obstacles, another_would_do, either
-from reconciler.planner.states import DEVICE, Bools, Ints
+from reconciler.planner.shapes import DEVICE, Bools, Ints
 from reconciler.plural import counted
 
 _MEBI = 1 << 20

@@ -15,7 +15,7 @@ from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.restraints import Restraints
 from reconciler.planner.rooms import Rooms
 from reconciler.planner.search import Search
-from reconciler.planner.states import Bools
+from reconciler.planner.shapes import Bools
 
 MOST_WAITING = 2000  # what waits beyond this waits for nodes, not for a better packing
 SMALL = 200  # nodes up to which a change is searched for as thoroughly as a whole plan

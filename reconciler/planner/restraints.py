@@ -13,7 +13,7 @@ from reconciler.planner.bonds import Bond, Even, Tally
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.purses import Purse
-from reconciler.planner.states import Ints
+from reconciler.planner.shapes import Ints
 from reconciler.planner.topology import Rule
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from reconciler.planner.bonds import Bond, Round
 from reconciler.planner.pieces import NOWHERE, Ask, Piece, Places, Room
-from reconciler.planner.states import DEVICE
+from reconciler.planner.shapes import DEVICE
 
 TOGETHER: Final = 0.01  # what a whole device that is free is worth more than two halves
 

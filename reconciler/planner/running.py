@@ -8,7 +8,7 @@ import numpy as np
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import PodView
-from reconciler.planner.states import Bools, Ints
+from reconciler.planner.shapes import Bools, Ints
 
 _SPARE: Final = 1000  # names that nothing is called by any more and that do no harm
 

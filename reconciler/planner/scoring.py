@@ -15,7 +15,7 @@ from reconciler.model.planning_policy import FAMILY, TermName
 from reconciler.planner.grouping import Groups
 from reconciler.planner.intake import Intake, prices
 from reconciler.planner.packing import Nodes
-from reconciler.planner.states import Bools, Floats, Ints
+from reconciler.planner.shapes import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
 from reconciler.planner.weighing import Weighing
 

@@ -4,13 +4,7 @@ Nodes with the same class, the same free resources and the same free GPU thousan
 worked out for one holds for all. A state is a row of arrays; nodes hold the number of their state. Placing a replica
 gives a node another state, mostly one that some node has had before.
 
-The fragmentation measure is that of "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation
-Gradient Descent" (USENIX ATC 2023), with one change that measured better: a demand is only counted on nodes whose
-class it may use. Near-ties are decided by best fit, which matters as much. All sums are of whole numbers below
-2^53, so that floating point never rounds them and their order does not matter.
-
-It counts any use of free room as a full one: half a device is as good for a share of 0.32 as for one of 0.47, though
-after the first nothing else fits. So what the room on a device is worth (see `patterns`) must not go down either.
+Near-ties of fragmentation are decided by best fit, which matters as much.
 """
 
 from dataclasses import dataclass
@@ -19,45 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reconciler.planner.patterns import room_worth
+from reconciler.planner.fragmentation import Fragmentation
+from reconciler.planner.shapes import DEVICE, Bools, Classes, Floats, Ints, Shapes
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-DEVICE: Final = 1000  # thousandths of a whole GPU
 WHOLE_NODE: Final = -2  # no single device was chosen: none was asked for, or several
-STEP: Final = 10  # thousandths in which room on a device is valued
 GRADIENT: Final = 0.125  # of the term, for a whole device that became a fragment
 PATTERN: Final = 0.75  # for one that can no longer be filled as well as before
 _FIRST: Final = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Shapes:
-    """What replicas ask for, one row a distinct shape.
-
-    `request` (shapes × resources); `count` GPUs with `milli` thousandths each (0 and 0 for none); `allowed`
-    (classes × shapes) says which classes of nodes a shape may use.
-    """
-
-    request: Ints
-    count: Ints
-    milli: Ints
-    allowed: Bools
-
-    @property
-    def gpu(self) -> Ints:
-        """Thousandths that one replica takes in all."""
-        return self.count * self.milli
-
-
-@dataclass(frozen=True, slots=True)
-class Classes:
-    """Nodes that are equal when empty, one row a class: `capacity` (classes × resources) and `gpus`, in devices."""
-
-    capacity: Ints
-    gpus: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +66,9 @@ class States:
 
     def expect(self, demand: Ints) -> None:
         """Measure fragmentation against replicas of each shape in these numbers. What was scored is forgotten."""
-        shapes = self.shapes
-        rows = np.flatnonzero((demand > 0) & (shapes.count > 0))
-        kinds, kind = np.unique(np.stack([shapes.count[rows], shapes.milli[rows]], axis=1), axis=0, return_inverse=True)
-        self._needs = shapes.request[rows]
-        self._may = shapes.allowed[:, rows]
-        self._count, self._milli = kinds[:, 0], kinds[:, 1]
-        self._share = np.zeros((len(rows), len(kinds)))
-        self._share[np.arange(len(rows)), kind.reshape(-1)] = demand[rows]
-        amounts: dict[int, float] = {}
-        for row in rows:
-            share = int(shapes.milli[row])
-            amounts[share] = amounts.get(share, 0.0) + float(demand[row] * shapes.count[row])
-        shared = any(share < DEVICE for share in amounts)
-        self._worth: Floats = room_worth(amounts, DEVICE, STEP) if shared else np.zeros(DEVICE // STEP + 1)
-        self._mass: Floats = np.maximum(self._may @ demand[rows].astype(np.float64), 1.0)
-        self._fragments[: self.size] = self._fragmented(
-            self.free[: self.size], self.devices[: self.size], self.kind[: self.size]
-        )
+        self._fragmentation = Fragmentation(self.shapes, demand)
+        seen = slice(0, self.size)
+        self._fragments[seen] = self._fragmentation.lost(self.free[seen], self.devices[seen], self.kind[seen])
         self._scores.clear()
         self._levels.clear()
 
@@ -138,7 +85,8 @@ class States:
         new = self.size
         self._numbers[key] = new
         self.free[new], self.devices[new], self.kind[new] = free, row, kind
-        self._fragments[new] = self._fragmented(self.free[new : new + 1], row[None], self.kind[new : new + 1])[0]
+        one = slice(new, new + 1)
+        self._fragments[one] = self._fragmentation.lost(self.free[one], self.devices[one], self.kind[one])
         self.size += 1
         return new
 
@@ -161,7 +109,7 @@ class States:
                 self._grow()
             new = slice(self.size, self.size + len(fresh))
             self.free[new], self.devices[new], self.kind[new] = free[fresh], devices[fresh], kinds[fresh]
-            self._fragments[new] = self._fragmented(self.free[new], self.devices[new], self.kind[new])
+            self._fragments[new] = self._fragmentation.lost(self.free[new], self.devices[new], self.kind[new])
             self.size += len(fresh)
         return np.array(found, np.int32)
 
@@ -221,8 +169,7 @@ class States:
         after, lost = devices[owner], np.zeros(len(owner))
         if count == 1:
             owner, level, after = self._single(owner, devices, milli)
-            rest = (level - milli) // STEP
-            lost = self._worth[level // STEP] - self._worth[rest] - self._worth[-(-milli // STEP)]
+            lost = self._fragmentation.wasted(level, milli)
         elif count > 1:
             after = self._several(after, count, milli)
         left = free[owner] - shapes.request[shape]
@@ -238,7 +185,7 @@ class States:
         with_gpu = np.where(gpus > 0, 1.0 - total / np.maximum(gpus * DEVICE, 1), used[:, 0])
         used = np.column_stack([used, with_gpu])
         balance = 1.0 - (used.max(axis=1) - used.min(axis=1))
-        grown = self._fragmented(left, after, kind) - self._fragments[states]
+        grown = self._fragmentation.lost(left, after, kind) - self._fragments[states]
         # Half is neutral: the gradient may be as low as minus what the replica takes, when it fills a fragment.
         grown /= DEVICE * max(int(self.shapes.count[shape]), 1)
         fragmentation = 0.5 - GRADIENT * grown - PATTERN * lost
@@ -301,18 +248,6 @@ class States:
             after[use, column] -= milli
             left -= use
         return after
-
-    def _fragmented(self, free: Ints, devices: Ints, kind: Ints) -> Floats:
-        """Free thousandths that an average demand of this class cannot use, for nodes that look like this."""
-        total: Floats = devices.sum(axis=1).astype(np.float64)
-        if not len(self._needs) or not len(free):
-            return total
-        runs = (free[:, None, :] >= self._needs[None]).all(axis=2) & self._may[kind]
-        demand = runs.astype(np.float64) @ self._share
-        enough = devices[:, None, :] >= self._milli[None, :, None]
-        usable = np.where(enough.sum(axis=2) >= self._count, (enough * devices[:, None, :]).sum(axis=2), 0)
-        lost: Floats = total - (demand * usable).sum(axis=1) / self._mass[kind]
-        return lost
 
     def _grow(self) -> None:
         spare = np.zeros_like(self.free), np.zeros_like(self.devices), np.zeros_like(self.kind)

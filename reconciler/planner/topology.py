@@ -16,7 +16,7 @@ from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Holdings, Standing
-from reconciler.planner.states import Bools, Floats, Ints
+from reconciler.planner.shapes import Bools, Floats, Ints
 from reconciler.planner.watches import Watch, Watches
 
 MOST_DOMAINS = 16  # over more, a spread is placed replica by replica

@@ -13,7 +13,7 @@ from reconciler.kube.selector import LabelSelector, Operator
 from reconciler.model.cluster_view import NodeView
 from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Holdings
-from reconciler.planner.states import Ints
+from reconciler.planner.shapes import Ints
 
 
 @dataclass(frozen=True, slots=True)

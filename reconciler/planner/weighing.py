@@ -9,7 +9,8 @@ from reconciler.kube.names import Identity
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import WorkloadNeed
 from reconciler.model.planning_policy import FAMILY, Family, Policy, TermName
-from reconciler.planner.states import Bools, Weights
+from reconciler.planner.shapes import Bools
+from reconciler.planner.states import Weights
 
 _PLACING = tuple(name for name in TermName if FAMILY[name] is not Family.ALLOCATION)
 

@@ -8,7 +8,7 @@ from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.grouping import Groups
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.pool_lp import PoolProgram, merged
-from reconciler.planner.states import DEVICE, Floats, Ints
+from reconciler.planner.shapes import DEVICE, Floats, Ints
 
 STEP = 10.0  # how many times as much one replica of a priority is worth as one of the next lower
 MOST_STEPS = 6

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.planner.patterns import room_worth, share_prices
-from reconciler.planner.states import DEVICE, Classes, Shapes, States, Weights
+from reconciler.planner.shapes import DEVICE, Classes, Shapes
+from reconciler.planner.states import States, Weights
 
 AMOUNTS = st.dictionaries(st.integers(12, 50).map(lambda tens: tens * 20), st.integers(1, 500), min_size=1, max_size=6)
 
