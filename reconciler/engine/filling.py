@@ -112,20 +112,16 @@ class Filler:
             return NOTHING
         some = None if self._planning is not None else [i for i, each in parts.items() if each.keys() & recorded.keys()]
         drafts = self._drafter.drafts(specs, self.pools, some, images)
+        advice: Filling | None = None
+        jobs: Collection[Identity] = ()
         if self._planning is not None:
             found = ((identity, self._records.filled(draft)) for identity, draft in drafts.items())
             recorded |= {identity: record for identity, record in found if record is not None}
-        advice = None
-        made: Callable[[], Collection[Identity]] = frozenset
-        if self._planning is not None:
-            if (store := self._store) is not None:
-                await store.load(self._config.name)
-                made = lambda: store.get(self._config.name).made  # noqa: E731 - as it is whenever it is asked
+            made = await self._made()
             asking = Asking(drafts, recorded, made, self._leaving(specs, parts), specs.planner)
-            advice = await self._planning.advise(self._config.name, asking)
+            advice, jobs = await self._planning.advise(self._config.name, asking), made()
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}
-        jobs = made()
         for identity, draft in drafts.items():
             if not draft.plannable or draft.workload in jobs:
                 continue
@@ -137,6 +133,14 @@ class Filler:
                 pending[identity] = waits
         self.pending = pending
         return filled
+
+    async def _made(self) -> Callable[[], Collection[Identity]]:
+        """Which Jobs were made, as of whenever it is called."""
+        store = self._store
+        if store is None:
+            return frozenset
+        await store.load(self._config.name)
+        return lambda: store.get(self._config.name).made
 
     def _leaving(self, specs: Specs, parts: Mapping[Identity, Mapping[Identity, Identity]]) -> Mapping[Identity, int]:
         heirs = {document: list(each.values()) for document, each in parts.items()}

@@ -7,7 +7,7 @@ round is over.
 
 from dataclasses import dataclass, field
 
-from reconciler.planner.purses import Purse
+from reconciler.planner.allowances import Allowance
 
 
 @dataclass(slots=True, eq=False)
@@ -72,8 +72,8 @@ class Bond:
     beside: list[tuple[Tally, int]]
     even: list[tuple[Tally, Even]]
     request: list[int]
-    limits: list[Purse | None] | None  # of the pool of each node
-    quota: Purse | None
+    limits: list[Allowance | None] | None  # of the pool of each node
+    quota: Allowance | None
 
     def admits(self, node: int, stays: bool) -> bool:
         """Whether one replica more may be there; `stays`: it runs there, and has not been anywhere else meanwhile."""
@@ -91,16 +91,16 @@ class Bond:
             domain = tally.domain[node]
             if domain < 0 or tally.counts[domain] + even.matches - max(even.least, even.before) > even.skew:
                 return False
-        return all(purse.left(self.request) > 0 for purse in self.purses(node))
+        return all(allowance.left(self.request) > 0 for allowance in self.allowances(node))
 
     def starts(self, node: int) -> bool:
         """Whether spreads let those start that have yet to, all being as it is."""
         return not any(even.broken(tally.domain[node], tally.counts[tally.domain[node]]) for tally, even in self.even)
 
-    def purses(self, node: int) -> list[Purse]:
-        """What a replica there is paid from."""
-        purses = (None if self.limits is None else self.limits[node], self.quota)
-        return [purse for purse in purses if purse is not None]
+    def allowances(self, node: int) -> list[Allowance]:
+        """What a replica there counts against."""
+        allowances = (None if self.limits is None else self.limits[node], self.quota)
+        return [allowance for allowance in allowances if allowance is not None]
 
     def change(self, node: int, sign: int, runs: bool) -> None:
         """A replica, that `runs` there or has yet to, comes to the node, or leaves it where `sign` is -1."""
@@ -110,8 +110,8 @@ class Bond:
             for tally, even in self.even:
                 if (domain := tally.domain[node]) >= 0:
                     even.coming[domain] += sign
-        for purse in self.purses(node):
-            purse.add(self.request, sign)
+        for allowance in self.allowances(node):
+            allowance.add(self.request, sign)
 
 
 class Round:
@@ -126,9 +126,9 @@ class Round:
         self._log.append((bond, node, sign, runs))
 
     def sound(self) -> bool:
-        """Whether the round leaves no replica where it could not start, and no purse overdrawn by more than it was."""
+        """Whether the round leaves no replica where it could not start, and exceeds no allowance by more than before."""
         for bond, node, sign, _ in self._log:
-            if sign > 0 and any(purse.overdrawn for purse in bond.purses(node)):
+            if sign > 0 and any(allowance.exceeded for allowance in bond.allowances(node)):
                 return False
             for tally in bond.told:
                 domain = tally.domain[node]
@@ -144,8 +144,8 @@ class Round:
 
     def keep(self) -> None:
         for bond, node, _, _ in self._log:
-            for purse in bond.purses(node):
-                purse.keep()
+            for allowance in bond.allowances(node):
+                allowance.keep()
             for tally in bond.told:
                 for even in tally.evens:
                     even.before = even.least

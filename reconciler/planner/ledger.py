@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from reconciler.model.planning_policy import Policy
+from reconciler.planner.allowances import ENDLESS, Allowance
 from reconciler.planner.grouping import Groups, amounts_of
 from reconciler.planner.holdings import Holdings
 from reconciler.planner.intake import Intake
 from reconciler.planner.packing import Nodes, Slot
-from reconciler.planner.purses import ENDLESS, Purse
 from reconciler.planner.shapes import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
 
@@ -38,8 +38,10 @@ class Ledger:
         self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
         resources = groups.resources
-        self._limits = [Purse.of(amounts_of(pool.limits, resources)) if pool.limits else None for pool in intake.pools]
-        self._quotas = {space: Purse.of(amounts_of(quota, resources)) for space, quota in policy.quotas.items()}
+        self._limits = [
+            Allowance.of(amounts_of(pool.limits, resources)) if pool.limits else None for pool in intake.pools
+        ]
+        self._quotas = {space: Allowance.of(amounts_of(quota, resources)) for space, quota in policy.quotas.items()}
         self._requests: list[list[int]] = groups.shapes.request.tolist()
 
     def lacking(self) -> list[int]:
@@ -122,26 +124,26 @@ class Ledger:
         if not any(self._limits):
             return None
         request = self.request(workload)
-        room = np.array([purse is None or purse.left(request) > 0 for purse in self._limits])
+        room = np.array([allowance is None or allowance.left(request) > 0 for allowance in self._limits])
         found: Bools = np.where(self._pool_of >= 0, np.append(room, True)[self._pool_of], True)
         return found
 
     def limit_left(self, workload: int, node: int) -> int:
         """How many replicas more the limit of the node's pool allows."""
-        purse = self.limit(node)
-        return ENDLESS if purse is None else purse.left(self.request(workload))
+        allowance = self.limit(node)
+        return ENDLESS if allowance is None else allowance.left(self.request(workload))
 
     def quota_left(self, workload: int) -> int:
         """How many replicas more the quota of its namespace allows."""
-        purse = self.quota(workload)
-        return ENDLESS if purse is None else purse.left(self.request(workload))
+        allowance = self.quota(workload)
+        return ENDLESS if allowance is None else allowance.left(self.request(workload))
 
-    def limit(self, node: int) -> Purse | None:
+    def limit(self, node: int) -> Allowance | None:
         """Of the node's pool. The caller must not change it."""
         pool = int(self._pool_of[node])
         return None if pool < 0 else self._limits[pool]
 
-    def quota(self, workload: int) -> Purse | None:
+    def quota(self, workload: int) -> Allowance | None:
         """Of its namespace. The caller must not change it."""
         return self._quotas.get(self.intake.needs[workload].identity.namespace)
 

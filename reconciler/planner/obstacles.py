@@ -8,8 +8,8 @@ from reconciler.model.cluster_view import HOSTNAME, ZONE
 from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.ledger import Ledger
+from reconciler.planner.rules import Rule
 from reconciler.planner.shapes import Bools, Ints
-from reconciler.planner.topology import Rule
 
 
 class Obstacle(NamedTuple):

@@ -12,9 +12,9 @@ from reconciler.model.plan import Constraint, Decision, Place
 from reconciler.model.planning_policy import TermName
 from reconciler.planner.intake import MOST_REPLICAS
 from reconciler.planner.ledger import Ledger
+from reconciler.planner.rules import Simple
 from reconciler.planner.scoring import Scorer, excess
 from reconciler.planner.shapes import Floats, Ints
-from reconciler.planner.topology import Simple
 
 STEPS = 16  # in how many steps a workload is placed at most, if nothing else divides it
 EXPLAINED = 2  # decisions made of one workload

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from reconciler.model.plan import Constraint
+from reconciler.planner.allowances import Allowance
 from reconciler.planner.bonds import Bond, Even, Tally
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
-from reconciler.planner.purses import Purse
+from reconciler.planner.rules import Rule
 from reconciler.planner.shapes import Ints
-from reconciler.planner.topology import Rule
 
 
 class Restraints:
@@ -35,7 +35,7 @@ class Restraints:
                 self._spreading.setdefault(rule.watch, []).append((workload, rule))
             elif rule.constraint is Constraint.AFFINITY:
                 self._leaned_on.add(rule.watch)
-        self._purses: dict[int, Purse] = {}
+        self._allowances: dict[int, Allowance] = {}
         limits = [self._copied(ledger.limit(node)) for node in nodes]
         self._limits = limits if any(limits) else None
 
@@ -80,9 +80,9 @@ class Restraints:
             return None
         return Bond(told, apart, beside, even, self._ledger.request(workload), self._limits, quota)
 
-    def _copied(self, purse: Purse | None) -> Purse | None:
+    def _copied(self, allowance: Allowance | None) -> Allowance | None:
         """One copy of each, which the search may change."""
-        return None if purse is None else self._purses.setdefault(id(purse), purse.copy())
+        return None if allowance is None else self._allowances.setdefault(id(allowance), allowance.copy())
 
     def _tally(self, watch: int, *, away: bool) -> Tally:
         """Made before any replica that counts has changed its place."""

@@ -6,8 +6,6 @@ that matches itself in; a hard spread counts the domains of the nodes that selec
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,45 +14,11 @@ from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Holdings, Standing
+from reconciler.planner.rules import Part, Rule, Simple
 from reconciler.planner.shapes import Bools, Floats, Ints
 from reconciler.planner.watches import Watch, Watches
 
 MOST_DOMAINS = 16  # over more, a spread is placed replica by replica
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One term of one workload. `matches` says whether its own replicas count."""
-
-    constraint: Constraint
-    watch: int
-    hard: bool
-    matches: bool
-    weight: int
-    skew: int = 0
-    domains: Ints | None = None  # of a spread: those that are counted
-
-
-class Part(NamedTuple):
-    """The nodes that one hard rule leaves; no `rule` of its own where others keep it away over the label `key`."""
-
-    constraint: Constraint
-    nodes: Bools
-    key: str
-    rule: Rule | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Simple:
-    """`alone`: at most one a node. Where a hard spread over the label `key` bounds the skew: the `domain` of each node,
-    the `count` in each and those that are `counted`."""
-
-    alone: bool
-    key: str
-    domain: Ints | None
-    count: Ints | None
-    counted: Ints | None
-    skew: int
 
 
 class Topology:

@@ -8,7 +8,7 @@ ENDLESS: Final = 1 << 60
 
 
 @dataclass(slots=True)
-class Purse:
+class Allowance:
     """`most` of each resource, 0 where none was stated, what is `used`, and what was `before` changes that may be
     taken back. What runs stays, also where that is too much."""
 
@@ -17,12 +17,12 @@ class Purse:
     before: list[int]
 
     @classmethod
-    def of(cls, most: Sequence[int]) -> "Purse":
+    def of(cls, most: Sequence[int]) -> "Allowance":
         """One of which nothing is used."""
         return cls(most, [0] * len(most), [0] * len(most))
 
     @property
-    def overdrawn(self) -> bool:
+    def exceeded(self) -> bool:
         """Whether more is used than may be, and than was before."""
         each = zip(self.most, self.used, self.before, strict=True)
         return any(most and used > max(most, before) for most, used, before in each)
@@ -43,8 +43,8 @@ class Purse:
         for resource, asked in enumerate(request):
             self.used[resource] += count * asked
 
-    def copy(self) -> "Purse":
-        return Purse(self.most, list(self.used), list(self.used))
+    def copy(self) -> "Allowance":
+        return Allowance(self.most, list(self.used), list(self.used))
 
     def keep(self) -> None:
         """What is used is what was before the next change."""
