@@ -126,7 +126,7 @@ class Round:
         self._log.append((bond, node, sign, runs))
 
     def sound(self) -> bool:
-        """Whether the round leaves no replica where it could not start, and exceeds no allowance by more than before."""
+        """Whether no replica is left where it could not start, and no allowance exceeded by more than before."""
         for bond, node, sign, _ in self._log:
             if sign > 0 and any(allowance.exceeded for allowance in bond.allowances(node)):
                 return False
