@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Evicting:
-    """`ours` says at this instant whether we may write (rule 21)."""
+    """`ours` says at this instant whether we may write (rule 23)."""
 
     def __init__(self, cluster: Cluster, per_cycle: int, *, ours: Callable[[], bool], clock: Clock, emit: Sink) -> None:
         self._cluster = cluster

@@ -110,7 +110,7 @@ class ClusterPlanning:
     """The `Planning` of a daemon. `wake` is called with a source that is to make another pass.
 
     `policy` is made of what the sources' repositories would like.
-    `ours` says at this instant whether we are the planner of the cluster (rule 21). Where nodes and pods cannot be
+    `ours` says at this instant whether we are the planner of the cluster (rule 23). Where nodes and pods cannot be
     read, another plans, or planning fails, nothing is said, and what was filled in stays. Without `moving` no pod that
     runs is ever moved. Each plan is `published`, which must not block. `at_once`: each question is answered by a new
     plan, as for a command.
