@@ -8,12 +8,14 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare, regained
 from reconciler.engine.autoscalers import Autoscalers, leaving_replicas
 from reconciler.engine.bounds import within
 from reconciler.engine.claims import Claims
+from reconciler.engine.dry_runs import DryRun
 from reconciler.engine.equals import Equals
 from reconciler.engine.existing import Existing
 from reconciler.engine.runs import Past
@@ -44,11 +46,14 @@ class Decider:
     the answer as REFUSE, with the reason; unlike other refusals it is worth trying again.
     """
 
-    def __init__(self, config: SourceConfig, owner: Owner, cluster: Cluster, claims: Claims) -> None:
+    def __init__(
+        self, config: SourceConfig, owner: Owner, cluster: Cluster, claims: Claims, *, dry_run: DryRun | None = None
+    ) -> None:
         self._config = config
         self._owner = owner
         self._cluster = cluster
         self._claims = claims
+        self._dry_run: DryRun = dry_run or partial(cluster.apply, dry_run=True)
         self._schemas = Schemas()
         self._autoscalers = Autoscalers(cluster, self._leaving)
         self._existing = Existing(owner, cluster, claims)
@@ -159,7 +164,7 @@ class Decider:
         if live is None or change.manifest is None:
             return True
         live = (await self._existing.in_their_versions([change.manifest])).get(change.identity, live)
-        dry = await self._cluster.apply(change.manifest.object, force=force, dry_run=True)
+        dry = await self._dry_run(change.manifest.object, force=force)
         if not alike(dry, live) or regained(change.fields, self.left(change, dry)):
             return True
         self.written(change.manifest, live.resource_version)
@@ -171,7 +176,7 @@ class Decider:
         if live is None or change.manifest is None:
             return change
         try:
-            dry = await self._cluster.apply(change.manifest.object, force=True, dry_run=True)
+            dry = await self._dry_run(change.manifest.object, force=True)
         except ApiError:
             return change
         if alike(dry, live):

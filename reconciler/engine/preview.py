@@ -10,6 +10,7 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.engine.attendant import drifted, same_text
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
+from reconciler.engine.dry_runs import DryRuns, may_not_ask
 from reconciler.engine.execute import WRITES
 from reconciler.engine.foreseen import foreseen
 from reconciler.engine.pruning import Pruner
@@ -41,16 +42,19 @@ def offline(manifests: Manifests) -> list[Change]:
 class Previewer:
     """Of one source. What was found equal, and what a dry-run confirmed, is not asked for again until it changes.
 
-    `unreadable` are the kinds that we may not read, as of the last answer.
+    As of the last answer, `unreadable` are the kinds that we may not read, and `untried` those of which we may not have
+    everything tried by a dry-run.
     """
 
     def __init__(self, cluster: Cluster, config: SourceConfig, owner: Owner) -> None:
         self.config = config
         self.owner = owner
         self.unreadable: frozenset[GroupKind] = frozenset()
+        self.untried: frozenset[GroupKind] = frozenset()
         self._cluster = cluster
         self._claims = Claims()
-        self._decider = Decider(config, owner, cluster, self._claims)
+        self._dry_run = DryRuns(cluster)
+        self._decider = Decider(config, owner, cluster, self._claims, dry_run=self._dry_run)
         self._pruner = Pruner(config, owner, cluster.cache, self._claims)
         self._confirmed: set[_Asked] = set()
 
@@ -72,6 +76,7 @@ class Previewer:
         kinds = {manifest.gvk for manifest in manifests.items.values()}
         left = state.kinds - {gvk.group_kind for gvk in kinds}
         failing = await self._cluster.watch([*kinds, *left], namespaces=self.config.namespaces)
+        self.untried = frozenset()
         self.unreadable = frozenset(kind for kind, error in failing.items() if isinstance(error, Forbidden))
         certain = not (specs.quarantined or specs.unknown or manifests.unrendered)
         self._claims.state(self.config.name, manifests.items, commit=snapshot.revision.commit, certain=certain)
@@ -110,10 +115,11 @@ class Previewer:
             if change.action is Action.UPDATE:
                 forced = drift is DriftMode.HEAL and same_text(change, live)
                 return change if await self._differs(change, force=forced) else None
-            await self._cluster.apply(manifest.object, force=True, dry_run=True)
+            await self._dry_run(manifest.object, force=True)
             return change
         except ApiError as error:
-            if _may_not_ask(error):
+            if may_not_ask(error):
+                self.untried |= {change.identity.group_kind}
                 return change
             if isinstance(error, Forbidden | NotFound) and coming & {*manifest.depends_on, *manifest.after}:
                 reason = f"refused as long as what it needs is not there: {error}"
@@ -151,8 +157,3 @@ async def preview(
 ) -> list[Change]:
     """As `Previewer.changes`, once."""
     return await Previewer(cluster, config, owner).changes(snapshot, specs, manifests, state=state, messages=messages)
-
-
-def _may_not_ask(error: ApiError) -> bool:
-    """Whether it is our rights that are missing: a quota, or a webhook that denies, is a 403 too."""
-    return isinstance(error, Forbidden) and any(f"cannot {verb} resource" in error.what for verb in ("patch", "create"))

@@ -31,11 +31,13 @@ _UNSEEN = "the live state may not be read, so this is beside the base alone"
 @dataclass(frozen=True, slots=True)
 class Effects:
     """`merged` is what the merge would do, in the order of identities; `anyway` what is to happen without it, too:
-    drift, or a base that is not applied yet. `whole` is all that applying the head to the cluster would do."""
+    drift, or a base that is not applied yet. `whole` is all that applying the head to the cluster would do. `untried`
+    are kinds of which not everything in `merged` was tried by a dry-run, because we may not."""
 
     merged: tuple[Change, ...]
     anyway: tuple[Change, ...] = ()
     whole: tuple[Change, ...] = ()
+    untried: frozenset[GroupKind] = frozenset()
 
 
 async def on_cluster(
@@ -58,6 +60,7 @@ async def on_cluster(
     unreadable = previewer.unreadable
     with_ = await previewed(head, messages)
     unreadable |= previewer.unreadable
+    untried = previewer.untried
     merged = [change for identity, change in with_.items() if not _same(change, without.get(identity))]
     if unreadable:
         alone = on_base(base, head, config=previewer.config, owner=previewer.owner, messages=messages).merged
@@ -65,7 +68,12 @@ async def on_cluster(
         merged = [*unseen, *(change for change in merged if change.identity.group_kind not in unreadable)]
     named = {change.identity for change in merged}
     anyway = (c for i, c in sorted(without.items()) if i not in named and i.group_kind not in unreadable)
-    return Effects(tuple(sorted(merged, key=lambda change: change.identity)), tuple(anyway), tuple(with_.values()))
+    return Effects(
+        tuple(sorted(merged, key=lambda change: change.identity)),
+        tuple(anyway),
+        tuple(with_.values()),
+        untried & {change.identity.group_kind for change in merged},
+    )
 
 
 def on_base(

@@ -78,7 +78,7 @@ class Reviewer:
             source=self._config.name,
             base=base.revision,
             head=head,
-            against="the cluster" if beside.cluster is not None else "the base alone",
+            against=_against(effects) if beside.cluster is not None else "the base alone",
             effects=effects,
             problems=problems,
             inherited=frozenset(problem for problem in problems if _what(problem) in known),
@@ -98,6 +98,12 @@ class Reviewer:
             known = self._previewer = (beside.cluster, previewer)
         state = beside.state or SourceState(self._config.name)
         return await on_cluster(before, after, previewer=known[1], state=state, messages=beside.messages)
+
+
+def _against(effects: Effects) -> str:
+    kinds = ", ".join(sorted(kind.kind for kind in effects.untried))
+    untried = f", where {kinds} could not be tried: dry-runs need the right to write" if kinds else ""
+    return f"the cluster{untried}"
 
 
 def _what(problem: Problem) -> tuple[str, ...]:

@@ -79,6 +79,25 @@ async def test_rules_are_those_of_the_base(shop: Shop) -> None:
             await until(lambda: shop.state(pull) == "success", "it is approved")
 
 
+async def test_who_may_not_write_learns_it_once_and_says_so_once(shop: Shop) -> None:
+    """A dry-run is refused to a reader: he asks about one object of each kind, and never again at the next reviews."""
+    async with shop.daemon():
+        await until(shop.synced, "the first sync")
+        many: dict[str, str | bytes | None] = {f"new{n}.yaml": config(f"new{n}") for n in range(40)}
+        pull = shop.repo.pull(7, head=shop.branch("many", {**many, "a.yaml": config("a", "other")}))
+        async with shop.reviewer():
+            await until(lambda: shop.state(pull) == "success", "a plan")
+            assert 1 <= len(shop.read_only.refused) <= 2, "something new, and something that is there"
+            text = shop.ours(pull)
+            assert text.count("where ConfigMap could not be tried") == 1
+            asked = len(shop.read_only.refused)
+            second = shop.repo.pull(8, head=shop.branch("more", {"z.yaml": config("z"), "a.yaml": config("a", "else")}))
+            assert await shop.tell("review", "pull", pull_event(ForgeKind.GITHUB, 8), "m-2") == 202
+            await until(lambda: shop.state(second) == "success", "the next plan")
+            assert "could not be tried" in shop.ours(second)
+            assert len(shop.read_only.refused) == asked
+
+
 async def test_a_conflict_is_said(shop: Shop) -> None:
     head = shop.branch("change", {"a.yaml": config("a", "theirs")})
     shop.repo.branches["main"] = shop.git.commit({"a.yaml": config("a", "ours")})

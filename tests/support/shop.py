@@ -37,11 +37,12 @@ class ReadOnly:
         self.inner = inner
         self.asked: list[str] = []
         self.refused: list[Request] = []
+        self.may_write = False
         self.hidden = ""  # a part of paths that may not be read either
 
     async def send(self, request: Request) -> Response:
         self.asked.append(request.path)
-        if request.method == "GET" and not (self.hidden and self.hidden in request.path):
+        if self.may_write or (request.method == "GET" and not (self.hidden and self.hidden in request.path)):
             return await self.inner.send(request)
         self.refused.append(request)
         verb = {"PATCH": "patch", "POST": "create", "DELETE": "delete", "GET": "list"}.get(request.method, "update")
