@@ -11,7 +11,10 @@ from reconciler.forge.forge import Forge
 
 _MARK: Final = re.compile(r"<!-- reconciler-review (?P<name>[A-Za-z0-9._-]{1,128}) (?P<notes>\{[^\n]*?\}) -->\n")
 _CUT: Final = "\n\n… cut, because the forge takes no more in one comment.\n"
-_CLOSING: Final = "\n\n</details>"
+_FOLDED: Final = "<details>"
+_UNFOLDED: Final = "</details>"
+_CLOSING: Final = f"\n\n{_UNFOLDED}"
+_FENCE: Final = re.compile("`{3,}")
 
 
 class Notes(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,15 +86,29 @@ def _mark(name: str, notes: Notes) -> str:
 
 
 def fit(text: str, most: int) -> str:
-    """`text` in at most `most` characters: cut at the end of a line, open details closed, and the cut told."""
+    """`text` in at most `most` characters: cut at the end of a line, what is open there closed, and the cut told.
+
+    What is folded begins and ends with lines of their own, as our views have it; in a block of code lines mean nothing.
+    """
     if len(text) <= most:
         return text
-    kept = text[: most - len(_CUT) - 8 * len(_CLOSING)]
-    kept = kept[: kept.rfind("\n")] if "\n" in kept else kept
-    fences = sum(line.startswith("```") for line in kept.split("\n"))
-    closing = "\n```" if fences % 2 else ""
-    opened = min(6, kept.count("<details>") - kept.count("</details>"))
-    return kept + closing + _CLOSING * max(0, opened) + _CUT
+    room = most - len(_CUT)
+    end = opened = 0
+    fence = closing = ""
+    for line in text.split("\n"):
+        if fence:
+            fence = "" if line == fence else fence
+        elif match := _FENCE.match(line):
+            fence = match[0]
+        elif line.startswith(_FOLDED):
+            opened += 1
+        elif line.startswith(_UNFOLDED):
+            opened = max(0, opened - 1)
+        needed = (f"\n{fence}" if fence else "") + _CLOSING * opened
+        if end + len(line) + 1 + len(needed) > room:
+            break
+        end, closing = end + len(line) + 1, needed
+    return (text[: end - 1] if end else text[: max(0, room)]) + closing + _CUT
 
 
 def _notes(text: str) -> Notes:

@@ -182,3 +182,13 @@ def test_the_comment_says_what_was_in_force(held: set[Measure], said: set[str]) 
         text = review.markdown(limit)
         assert len(text) <= limit
         assert all(part in text for part in said)
+
+
+def test_a_long_plan_hides_nothing_that_follows_it() -> None:
+    """Its author decides how long it is: what is cut in a block of code, or in what is folded, is closed."""
+    text = "## a\n\n" + "<details><summary>x</summary>\n\n````diff\n+ ```\n````\n</details>\n" * 999
+    for limit in range(2000, 2100):
+        shown = ForkReview(Verdict.PASS, "", Promise(), {}, ReviewRules(), text, frozenset(Measure)).markdown(limit)
+        assert len(shown) <= limit
+        assert shown.count("````") % 2 == 0
+        assert shown.count("<details>") == shown.count("</details>")

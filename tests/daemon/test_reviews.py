@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -20,7 +21,9 @@ from reconciler.errors import SourceUnreachable
 from reconciler.forge.open import open_forge
 from reconciler.forge.webhooks import Event, PlanAsked, PullChanged, Push
 from reconciler.http.transport import Request, Response
+from reconciler.kube.names import Identity
 from reconciler.model.change import Action
+from reconciler.model.deed import Deed
 from reconciler.model.forging import ForgeKind
 from reconciler.model.result import Outcome
 from reconciler.model.review import Verdict
@@ -166,6 +169,19 @@ async def test_a_command_plans_anew_for_who_may_write(world: World, pull: Memory
             assert len(world.reviewer.asked) == 1
         assert runner.take(PlanAsked(ADDRESSES, 7, "ada"))
         await world.until(lambda: len(world.reviewer.asked) == 2)
+
+
+@virtual
+async def test_a_stranger_takes_nobodys_turn(world: World, pull: MemoryPull) -> None:
+    """Who may not ask, and asks right after somebody who may, or before, changes nothing for him."""
+    world.repo.may.update(ada="write", eve="read")
+    world.forge.users += ["ada", "eve"]
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        for planned, logins in enumerate((("ada", "eve"), ("eve", "ada"), ("ada", *(f"x{n}" for n in range(50)))), 2):
+            for login in logins:
+                assert runner.take(PlanAsked(ADDRESSES, 7, login))
+            await world.until(lambda planned=planned: len(world.reviewer.asked) == planned)
 
 
 @virtual
@@ -522,6 +538,31 @@ async def test_of_two_requests_with_one_head_the_gravest_counts(one: World) -> N
         runner.take(PullChanged(ADDRESSES, 7))
         runner.take(PullChanged(ADDRESSES, 8))
         await one.until(lambda: one.state() == "success")
+
+
+@virtual
+async def test_many_sources_with_much_to_do_still_fit_into_one_comment(one: World) -> None:
+    """What the comment remembers for the time after the merge must leave room for what people read."""
+    pull = one.repo.pull(7)
+    one.reviewers.clear()
+    for source in (f"source-{number}" for number in range(30)):
+        deeds = [
+            Deed(Identity("", "ConfigMap", source, sha256(f"{source}{n}".encode()).hexdigest()), Action.CREATE)
+            for n in range(400)
+        ]
+        says = StatedReview("text\n" * 20_000, Verdict.WARN, "400 to create", Promise(tuple(deeds)))
+        one.reviewers.append(StatedReviewer(source, says))
+    async with one.running() as runner:
+        await one.until(lambda: one.state() == "success")
+        assert len(one.ours()[0]) <= 65_536
+        assert all(f"## {reviewer.source}: text" in one.ours()[0] for reviewer in one.reviewers)
+        commit = merge(pull)
+        for reviewer in one.reviewers:
+            assert isinstance(reviewer.says, StatedReview)
+            reviewer.merges[commit] = synced(commit, *reviewer.says.promise.merged)
+        runner.take(PullChanged(ADDRESSES, 7))
+        await one.until(lambda: one.ours()[0].count("As it was planned") == 30)
+        assert len(one.ours()[0]) <= 65_536
 
 
 @virtual

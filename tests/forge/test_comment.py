@@ -1,11 +1,13 @@
 """One comment of ours on a pull request, whatever people do."""
 
 from collections.abc import Callable
+from html import escape
 
 import pytest
 from memory_forge import ACCOUNT, MemoryForge, MemoryPull
 from virtual import virtual
 
+from reconciler.diff.views.markdown import fence
 from reconciler.forge.comment import Notes, find, fit, put
 from reconciler.forge.forge import Forge
 
@@ -102,3 +104,25 @@ def test_what_is_cut_is_closed() -> None:
     assert cut.count("```") == 2
     assert cut.count("</details>") == 2
     assert fit("short", 1000) == "short"
+
+
+@pytest.mark.parametrize(
+    "evil", ["</details>", "<details>", "```", "`````diff", "    ````````", "<details></details></details>"]
+)
+def test_what_is_cut_is_closed_whatever_the_author_wrote(evil: str) -> None:
+    """Else what follows, approvals say, would lie in what is folded, or be shown as code."""
+    shown = fence("\n".join([f"+ {evil}"] * 9), "diff")
+    block = f"<details><summary><code>{escape(evil)}</code></summary>\n{shown}</details>\n"
+    outer = f"<details>\n{block * 40}</details>\n"
+    for most in range(1000, len(outer), 7):
+        cut = fit(outer, most)
+        assert len(cut) <= most
+        opened, ticks = 0, ""
+        for line in cut.split("\n"):
+            if ticks:
+                ticks = "" if line == ticks else ticks
+            elif line.startswith("```"):
+                ticks = line.removesuffix("diff")
+            elif not line.startswith("<details><summary>") or line.endswith("</summary>"):
+                opened += line.startswith("<details>") - line.startswith("</details>")
+        assert (opened, ticks) == (0, ""), cut[-300:]

@@ -5,7 +5,7 @@ work, and is bounded.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -24,6 +24,7 @@ from reconciler.source.merging import MergeConflict
 K = TypeVar("K")
 V = TypeVar("V")
 
+_REMEMBERED: Final = 16_000  # characters of a comment that are not for people
 _KEPT: Final = 200  # reviews, and merges whose result was told
 _GRAVITY: Final = (CommitState.SUCCESS, CommitState.PENDING, CommitState.ERROR, CommitState.FAILURE).index
 _LASTING: Final = (SourceRefused, SourceTooLarge, MergeConflict)  # stays so until a branch moves, or somebody asks
@@ -70,21 +71,26 @@ class Desk:
         merged = await self.forge.merged(self.repository, self.base)
         return (*numbers, *(pull.number for pull in merged if pull.number not in self._told))
 
-    async def look(self, number: int, *, asked_by: str = "") -> bool:
+    async def look(self, number: int, *, asked_by: Collection[str] = ()) -> bool:
         """Bring what is said of a pull request up to date; whether it is to be looked at again soon.
 
-        With `asked_by` it is planned anew, if that person may write to the repository. Raises ReconcilerError.
+        It is planned anew if one of `asked_by` may write to the repository. Raises ReconcilerError.
         """
         try:
             pull = await self.forge.pull(self.repository, number)
         except ForgeMissing:
             return False
         if pull.base == self.base and pull.state is PullState.OPEN:
-            anew = bool(asked_by) and await self.forge.may_write(self.repository, asked_by)
-            await self._plan(pull, anew=anew)
+            await self._plan(pull, anew=await self._may_ask(asked_by))
             return False
         self._states.pop(number, None)
         return pull.base == self.base and pull.state is PullState.MERGED and await self._after(pull)
+
+    async def _may_ask(self, logins: Collection[str]) -> bool:
+        for login in logins:
+            if await self.forge.may_write(self.repository, login):
+                return True
+        return False
 
     async def _plan(self, pull: Pull, *, anew: bool) -> None:
         tip = await self.forge.tip(self.repository, self.base)
@@ -113,7 +119,8 @@ class Desk:
     async def _tell(self, pull: Pull, known: Known, ours: Ours | None) -> None:
         approvals = await self.forge.approvals(self.repository, pull.number) if demanded(known.reviews.values()) else ()
         found = consent(known.reviews.values(), pull, approvals)
-        plans = {source: reviewed.promise.packed() for source, reviewed in known.reviews.items()}
+        share = _REMEMBERED // len(known.reviews)
+        plans = {source: reviewed.promise.packed(share) for source, reviewed in known.reviews.items()}
         notes = Notes(known.base, known.head, plans)
         text = wording.comment(known.reviews, found, pull, room(self.forge, self._name, notes))
         await put(self.forge, self.repository, pull.number, self._name, ours, notes, text)

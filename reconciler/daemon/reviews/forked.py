@@ -13,6 +13,7 @@ from reconciler.daemon.reviews.confined import Limits, run
 from reconciler.daemon.reviews.isolation import Measure
 from reconciler.daemon.reviews.promise import Promise, promise
 from reconciler.errors import SourceRefused
+from reconciler.forge.comment import fit
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change, FieldChange
 from reconciler.model.config import SourceConfig
@@ -71,8 +72,7 @@ class ForkReview:
 
     def markdown(self, limit: int) -> str:
         kept = f"\n\n<sub>{_kept(self.held)}</sub>\n"
-        room = limit - len(kept)
-        return (self.text if len(self.text) <= room else self.text[: room - 1] + "…") + kept
+        return fit(self.text, limit - len(kept)) + kept
 
 
 def _kept(held: frozenset[Measure]) -> str:
@@ -104,7 +104,7 @@ async def review_fork(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         hint = "`reconciler plan --offline --base … --head …` in a clone says what is wrong"
         raise SourceRefused("the head of the fork cannot be planned", hint=hint) from None
-    held = shown[1].held
+    held = shown[0].held & shown[1].held
     if (kept := _kept(held)) != _kept(frozenset(Measure)):
         logger.warning("the head of a fork in %s: %s docs/review.md says why", config.name, kept.replace("**", ""))
     first = text.partition("\n")[0].removeprefix(_HEAD)[:_LONGEST]

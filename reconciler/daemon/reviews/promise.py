@@ -29,10 +29,10 @@ class Promise(NamedTuple):
         lost = len(self.merged) + len(self.anyway) - len(merged) - len(anyway)
         return Promise(merged, anyway, self.more + lost) if lost else self
 
-    def packed(self) -> str:
-        """In letters that mean nothing to a forge; as much as has room."""
+    def packed(self, room: int = _PACKED) -> str:
+        """In letters that mean nothing to a forge; as much as has room, and no more than `_PACKED`."""
         kept, most = self, min(MOST, len(self.merged) + len(self.anyway))
-        while len(text := _pack(kept)) > _PACKED:
+        while len(text := _pack(kept)) > min(room, _PACKED) and most:
             most //= 2
             kept = self.cut(most)
         return text

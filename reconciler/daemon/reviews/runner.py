@@ -23,6 +23,7 @@ _TIMES: Final = 20  # so often; after that with everything else
 _AFTER_FAULT: Final = 60.0
 _WORKERS: Final = 2  # a plan costs a core
 _MOST: Final = 500  # keys that wait
+_ASKING: Final = 20  # people of whom it is asked whether they may, at one look
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Runner:
         self._places = places
         self._clock = clock
         self._queue: WorkQueue[Key] = WorkQueue(clock)
-        self._asked: dict[Key, str] = {}  # who last asked for a plan, until it is made
+        self._asked: dict[Key, set[str]] = {}  # who asked for a plan, until it is made
         self._quiet: dict[str, float] = {}  # forges that are left alone, and until when
         self._said: dict[Key, str] = {}  # what was last wrong: it is said once
         self._failures: dict[Key, int] = {}  # in a row
@@ -74,7 +75,9 @@ class Runner:
             if len(self) >= _MOST:
                 key = Key(at, ALL)
             elif isinstance(event, PlanAsked):
-                self._asked[key] = event.login
+                asking = self._asked.setdefault(key, set())
+                if len(asking) < _ASKING:
+                    asking.add(event.login)
             self._soon(key)
         return bool(desks)
 
@@ -126,12 +129,12 @@ class Runner:
                 await self._queue.add(Key(key.desk, number))
             self._swept.add(key.desk)
             return SWEEP
-        who = self._asked.pop(key, "")
+        who = self._asked.pop(key, set())
         try:
             again = await desk.look(key.number, asked_by=who)
         except ForgeUnreachable:
             if who:
-                self._asked.setdefault(key, who)
+                self._asked.setdefault(key, set()).update(who)
             raise
         times = self._times.pop(key, 0) + 1
         if again and len(self._times) < _MOST:
