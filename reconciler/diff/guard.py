@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.kube.names import GroupKind
-from reconciler.model.change import Action, Change
+from reconciler.model.change import HELD, Action, Change
 from reconciler.model.config import PruneGuard
 
 TRAILER: Final = "Reconciler-Allow-Prune"
@@ -46,7 +46,7 @@ def guard(
     limit = max(config.count, owned * config.percent // 100)
     whole = _everything(len(going), owned, limit, empty)
     held = {
-        change.identity: whole or f"held: a {change.identity.kind} is deleted only with an approval"
+        change.identity: whole or f"{HELD}a {change.identity.kind} is deleted only with an approval"
         for change in going
         if change.uid not in approved and (whole or change.identity.group_kind in PRECIOUS)
     }
@@ -69,9 +69,9 @@ def stricter(one: PruneGuard, other: PruneGuard) -> PruneGuard:
 def _everything(going: int, owned: int, limit: int, empty: Sequence[str]) -> str:
     """Why all deletions of the pass wait; "" where they need not."""
     if empty:
-        return f"held: nothing is left in {', '.join(sorted(empty))}"
+        return f"{HELD}nothing is left in {', '.join(sorted(empty))}"
     if going > limit:
-        return f"held: {going} of {owned} objects would go, the guard allows {limit}"
+        return f"{HELD}{going} of {owned} objects would go, the guard allows {limit}"
     return ""
 
 

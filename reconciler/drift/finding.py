@@ -33,7 +33,7 @@ class Finding:
     @property
     def digest(self) -> str:
         """Of what Git states."""
-        return self.change.manifest.digest if self.change.manifest is not None else ""
+        return self.change.digest
 
     def was(self) -> Live | None:
         """The object before anything was done about it. Unpacks it: 0.1 ms."""

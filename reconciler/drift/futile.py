@@ -50,8 +50,7 @@ class Futile:
     def same(self, change: Change, fields: tuple[FieldChange, ...]) -> bool:
         """Whether `fields` are what an apply of `change` was seen to leave, lately or not."""
         known = self._known.get(change.identity)
-        stated = change.manifest.digest if change.manifest is not None else ""
-        return known is not None and (known.digest, known.fields) == (stated, fields)
+        return known is not None and (known.digest, known.fields) == (change.digest, fields)
 
     def forget(self, stated: Collection[Identity]) -> None:
         """Keep nothing about objects that are not among `stated`."""

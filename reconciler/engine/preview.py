@@ -1,7 +1,7 @@
 """What a pass would do, without doing it: the first half of `Reconciler.reconcile`, read-only."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
@@ -16,8 +16,8 @@ from reconciler.engine.foreseen import foreseen
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.runs import Jobs, Past
 from reconciler.errors import ApiError, Forbidden, NotFound
-from reconciler.kube.definitions import DEFINITION, serving
-from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.kube.definitions import DEFINITION, Served, serving
+from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import DriftMode, Manifests, Owner
@@ -25,7 +25,6 @@ from reconciler.model.snapshot import Snapshot
 from reconciler.model.spec import Specs
 from reconciler.model.state import SourceState
 
-Served = Callable[[GroupVersionKind], bool | None]
 _Asked = tuple[Identity, str, str]  # with the digest of a manifest and a resourceVersion
 _ASKED: Final = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT})
 _REMEMBERED: Final = 10_000  # dry-runs; more are asked for again
@@ -132,8 +131,7 @@ class Previewer:
 
     async def _differs(self, change: Change, *, force: bool) -> bool:
         """Whether applying it would change the object. Raises ApiError where the server refuses it."""
-        digest = change.manifest.digest if change.manifest is not None else ""
-        asked = (change.identity, digest, self._cluster.cache.version(change.identity))
+        asked = (change.identity, change.digest, self._cluster.cache.version(change.identity))
         if asked in self._confirmed:
             return True
         if not await self._decider.confirmed(change, force=force):
@@ -153,7 +151,6 @@ async def preview(
     config: SourceConfig,
     owner: Owner,
     state: SourceState,
-    messages: Iterable[str] = (),
 ) -> list[Change]:
-    """As `Previewer.changes`, once."""
-    return await Previewer(cluster, config, owner).changes(snapshot, specs, manifests, state=state, messages=messages)
+    """As `Previewer.changes`, once, for what no commit brings."""
+    return await Previewer(cluster, config, owner).changes(snapshot, specs, manifests, state=state)

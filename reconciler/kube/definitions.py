@@ -7,6 +7,9 @@ from reconciler.kube.names import GroupKind, GroupVersionKind
 
 DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
+Served = Callable[[GroupVersionKind], bool | None]
+"""Whether a version of a kind is served; None where that is not known."""
+
 
 def defined_kind(definition: Mapping[str, Any]) -> GroupKind | None:
     """The kind that it defines; None where that cannot be told."""
@@ -26,7 +29,7 @@ def served_kinds(definition: Mapping[str, Any]) -> Iterator[GroupVersionKind]:
             yield GroupVersionKind(kind.group, str(version.get("name")), kind.kind)
 
 
-def serving(definitions: Iterable[Mapping[str, Any]]) -> Callable[[GroupVersionKind], bool | None]:
+def serving(definitions: Iterable[Mapping[str, Any]]) -> Served:
     """Whether `definitions` have a version of a kind served; None where none of them defines that kind."""
     kinds: dict[GroupKind, set[GroupVersionKind]] = {}
     for definition in definitions:

@@ -48,6 +48,9 @@ class FieldChange:
     note: str = ""
 
 
+HELD: Final = "held: "  # begins the reason of a deletion that waits for an approval
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to happen to one object, and why.
@@ -69,6 +72,11 @@ class Change:
     hint: str = ""
     handover: Mapping[str, Any] | None = None
     existing: "Live | None" = None
+
+    @property
+    def digest(self) -> str:
+        """Of what Git states; "" where that is nothing."""
+        return self.manifest.digest if self.manifest is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

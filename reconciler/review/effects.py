@@ -131,8 +131,4 @@ def _same(one: Change, other: Change | None) -> bool:
     """Whether two changes of one object do the same to it. What is made anew has no fields to tell."""
     if other is None or (one.action, one.fields, one.reason) != (other.action, other.fields, other.reason):
         return False
-    return one.action not in _MADE or _digest(one) == _digest(other)
-
-
-def _digest(change: Change) -> str:
-    return change.manifest.digest if change.manifest is not None else ""
+    return one.action not in _MADE or one.digest == other.digest

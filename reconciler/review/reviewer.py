@@ -8,7 +8,7 @@ from reconciler.engine.planning import Made
 from reconciler.engine.preview import Previewer
 from reconciler.engine.surroundings import Desired
 from reconciler.engine.wanting import Wanting
-from reconciler.kube.definitions import DEFINITION, serving
+from reconciler.kube.definitions import DEFINITION, Served, serving
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.kube.openapi import catalog
 from reconciler.model.cluster_view import NodeView
@@ -24,8 +24,6 @@ from reconciler.review.decisions import compared
 from reconciler.review.effects import Effects, on_base, on_cluster
 from reconciler.review.review import Review
 from reconciler.review.risks.case import Case
-
-Served = Callable[[GroupVersionKind], bool | None]
 
 
 @dataclass(frozen=True, slots=True)

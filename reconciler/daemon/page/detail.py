@@ -11,6 +11,7 @@ from reconciler.daemon.page.markup import Html, join, tag
 from reconciler.daemon.page.parts import address, brief, cells, chip, count, health, hint, named, spaced, table, when
 from reconciler.daemon.page.planner import planned_section
 from reconciler.daemon.page.status import Detail, Overall
+from reconciler.model.change import HELD
 
 _TEXT: Final = 20_000  # characters of what Git states
 _EVENTS: Final = 30
@@ -41,7 +42,7 @@ def detail_page(detail: Detail, overall: Overall, *, way_out: bool = False) -> s
 def _trouble(detail: Detail) -> list[Html]:
     found = []
     if held := detail.held:
-        found.append(tag("p", chip("held", "wait"), f" {brief(held.reason.removeprefix('held: '))}"))
+        found.append(tag("p", chip("held", "wait"), f" {brief(held.reason.removeprefix(HELD))}"))
         found += [words for words in (hint(held.hint),) if words]
     for event in detail.wrong[:_WRONG]:
         found.append(tag("p", chip(event.type.value, "bad"), f" {brief(event.message, 2000)}"))

@@ -12,6 +12,7 @@ from reconciler.daemon.page.objects import groups
 from reconciler.daemon.page.parts import brief, chip, count, health, hint, named, when
 from reconciler.daemon.page.sources import some_sources
 from reconciler.daemon.page.status import Overall, SourceStatus, Standing
+from reconciler.model.change import HELD
 from reconciler.model.health import Status
 from reconciler.model.problem import Severity
 from reconciler.model.state import Held
@@ -106,7 +107,7 @@ def _held(source: SourceStatus) -> Iterator[Html]:
 def _by_reason(held: Iterable[Held]) -> dict[tuple[str, str], list[Held]]:
     reasons: dict[tuple[str, str], list[Held]] = {}
     for each in held:
-        reasons.setdefault((each.reason.removeprefix("held: "), each.hint), []).append(each)
+        reasons.setdefault((each.reason.removeprefix(HELD), each.hint), []).append(each)
     return reasons
 
 

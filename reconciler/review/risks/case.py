@@ -1,10 +1,11 @@
 """What the dangers of a merge are found in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.kube.definitions import Served
+from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.manifest import Manifest
@@ -26,7 +27,7 @@ class Case:
     base: Mapping[Identity, Manifest]
     head: Mapping[Identity, Manifest]
     changes: Sequence[Change]
-    served: Callable[[GroupVersionKind], bool | None] = lambda _gvk: None
+    served: Served = lambda _gvk: None
     nodes: Sequence[NodeView] | None = None
     unplaced: Mapping[Identity, str] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reconciler.diff.guard import PRECIOUS
-from reconciler.model.change import Action, Change
+from reconciler.model.change import HELD, Action, Change
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
 from reconciler.review.risks.case import Case
@@ -26,7 +26,7 @@ def _of(change: Change) -> tuple[RiskCode, str] | None:
             return (
                 RiskCode.DATA_LOSS,
                 "is no longer stated: once approved it is deleted, with all that is in it"
-                if change.reason.startswith("held:")
+                if change.reason.startswith(HELD)
                 else f"is no longer stated, and waits: {change.reason}",
             )
         case Action.HOLD if change.manifest is None:
