@@ -1,7 +1,7 @@
 """The ConfigMap for a workload's `files`, named by its contents.
 
 A new content is a new ConfigMap: pods of the old revision keep theirs until they are gone, and going back only points
-at the old name again. The old one leaves the manifests with the change and is pruned after the roll-out.
+at the old name again (rule 17). The old one leaves the manifests with the change and is pruned after the roll-out.
 """
 
 import base64

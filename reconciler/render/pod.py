@@ -1,7 +1,7 @@
 """The pod template, from the container fields that a Deployment and a Task share.
 
 What a spec does not state is absent, so Kubernetes' defaults hold; the exception are the safe defaults of
-`reconciler.render.security`. CHANGING WHAT THIS MODULE MAKES OF AN UNCHANGED SPEC RESTARTS USERS' PODS: the
+`reconciler.render.security`. CHANGING WHAT THIS MODULE MAKES OF AN UNCHANGED SPEC RESTARTS USERS' PODS (rule 18): the
 golden files under tests/render/golden guard it.
 """
 

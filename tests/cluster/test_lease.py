@@ -311,7 +311,7 @@ async def test_an_api_server_that_does_not_answer_is_not_waited_for() -> None:
 
 
 @virtual
-async def test_an_answer_that_comes_too_late_is_no_hold() -> None:
+async def test_rule_23_an_answer_that_comes_too_late_is_no_hold() -> None:
     group = Group()
     _, line = group.contender("a")
 

@@ -1,4 +1,4 @@
-"""Rules are named by their number: each that is named is there."""
+"""Rules are named by their number: each that the sources name is on the page, and each on the page has a test."""
 
 import re
 from pathlib import Path
@@ -6,12 +6,15 @@ from pathlib import Path
 import reconciler
 
 ROOT = Path(reconciler.__file__).parent
-NAMED = re.compile(r"\brules? (\d+)(?:(?: and | to )(\d+))?")
 
 
-def test_every_rule_that_the_sources_name_is_on_the_page(page):
+def numbers(folder: Path, pattern: str) -> set[str]:
+    """What the groups of `pattern` find in the sources below a folder."""
+    texts = (path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    return {number for text in texts for found in re.finditer(pattern, text) for number in found.groups() if number}
+
+
+def test_the_rules_that_sources_and_tests_name_are_those_of_the_page(page):
     rules = set(re.findall(r"^(\d+)\. ", page("docs/semantics.md").text, re.MULTILINE))
-    texts = [path.read_text(encoding="utf-8") for path in ROOT.rglob("*.py")]
-    named = {number for text in texts for found in NAMED.findall(text) for number in found if number}
-    assert len(named) > 10
-    assert named <= rules
+    assert numbers(ROOT, r"\brules? (\d+)(?:(?: and | to )(\d+))?") <= rules
+    assert numbers(ROOT.parent / "tests", r"def test_rules?_(\d+)(?:_and_(\d+))?_") == rules
