@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -127,15 +128,18 @@ def _reviewer(
     return Reviewer(config, owner, wanting(fill=fill, pools=planner.planning.pools), lambda: planner.made)
 
 
-def repository(stack: AsyncExitStack, args: argparse.Namespace, rev: str) -> tuple[SourceConfig, GitSource]:
-    """The repository that PATH is in, as if the daemon watched it at `rev`. Raises ConfigError."""
+def repository(
+    stack: AsyncExitStack, args: argparse.Namespace, rev: str, **stated: Any
+) -> tuple[SourceConfig, GitSource]:
+    """The repository that PATH is in, as if the daemon watched it at `rev`, as a source for which `stated` holds before
+    what `args` say. Raises ConfigError."""
     top = work_tree(args.path)
     if top is None:
         raise ConfigError(f"{args.path} is in no Git work tree", hint="name a folder of a clone")
     inside = Path(args.path).resolve().relative_to(top.resolve()).as_posix()
     config = folder_config(args)
     paths = tuple(posixpath.normpath(posixpath.join(inside, path)) for path in config.paths)
-    config = replace(config, url=str(top), ref=commit_of(args, rev), paths=paths)
+    config = replace(config, url=str(top), ref=commit_of(args, rev), **{"paths": paths, **stated})
     cache = Path(stack.enter_context(TemporaryDirectory()))
     git = GitSource(config, cache, clock=SystemClock(), random=Random(0))  # noqa: S311 - jitter
     stack.push_async_callback(git.close)

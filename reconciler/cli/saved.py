@@ -4,8 +4,6 @@ import argparse
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from reconciler.cli.reviewing import Reviewing, commit_of, repository
 from reconciler.cli.session import Session
 from reconciler.engine.filling import Filler
@@ -49,9 +47,8 @@ def read(file: str) -> SavedPlan:
 
 def planned_source(stack: AsyncExitStack, args: argparse.Namespace, plan: SavedPlan) -> tuple[SourceConfig, GitSource]:
     """The repository that PATH is in, at the commit that is checked out. Raises ConfigError."""
-    config, git = repository(stack, args, "HEAD")
     stated = {"name": plan.source, "paths": plan.paths, "namespace": plan.namespace, "adopt": plan.adopt}
-    return replace(config, **stated), git
+    return repository(stack, args, "HEAD", **stated)
 
 
 async def check(args: argparse.Namespace, it: Session, config: SourceConfig, git: GitSource, plan: SavedPlan) -> None:

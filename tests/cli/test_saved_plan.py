@@ -57,6 +57,19 @@ def test_what_was_planned_is_applied(cli: Any, applied: Applied, api_server: Pat
     assert "not as it was planned" in again.err
 
 
+def test_its_source_and_layers_need_not_be_named_again(cli: Any, tmp_path: Path, api_server: Path) -> None:
+    clone = Repository(tmp_path / "shop")
+    clone.commit({"base/namespace.yaml": NAMESPACE, "base/a.yaml": config("a"), "env/a.yaml": config("a", "2")})
+    where = ("--kubeconfig", api_server, "--state-namespace", "default")
+    layers = ("--paths", "base,env", "--source", "front", "--namespace", "shop")
+    assert cli("apply", clone.path, "--no-wait", *layers, *where).code == 0
+    clone.git("checkout", "--quiet", "-b", "change")
+    clone.commit({"env/a.yaml": config("a", "3")})
+    ran = cli("apply", clone.path, "--plan", saved(cli, clone, where, *layers), "--no-wait", *where)
+    assert ran.code == 0, ran
+    assert "1 changed" in ran.out
+
+
 def test_the_file_keeps_to_its_schema_and_has_no_secret(cli: Any, applied: Applied, api_server: Path) -> None:
     clone, where = applied(api_server)
     text = saved(cli, clone, where).read_text()
