@@ -142,6 +142,8 @@ def _examined(
         findings.append(
             Finding("cluster-scoped", ("metadata", "namespace"), message, key=True, severity=Severity.WARNING)
         )
+    wrong = {finding.path for finding in findings if finding.severity is Severity.ERROR}
+    noted = [(candidate, note) for candidate, note in noted if note.path not in wrong]  # quotes would not help
     return _placed(value, identity) if value else value, findings, noted
 
 

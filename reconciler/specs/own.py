@@ -13,6 +13,7 @@ from reconciler.model.spec import API_VERSION, DeploymentSpec, ImageSpec, TaskSp
 from reconciler.semver import Range
 from reconciler.specs.finding import Finding, did_you_mean, shown
 from reconciler.specs.foreign import misfits, path_of
+from reconciler.specs.refused import would_be_refused
 from reconciler.specs.schemas import KINDS, schema, structure
 from reconciler.specs.shares import sharing
 from reconciler.specs.words import refusals
@@ -59,6 +60,7 @@ def _beyond(value: dict[str, JSON], kind: str) -> list[Finding]:
     else:
         found += _volumes(spec.get("volumes", ()))
         found += sharing(value["metadata"]["name"], spec, kind)
+        found += would_be_refused(spec)
     if kind == "Deployment":
         found += _scaling(spec)
     if kind == "Deployment" and spec.get("expose") and value["metadata"]["name"][0].isdigit():

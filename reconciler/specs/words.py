@@ -47,7 +47,8 @@ def _word(error: Any, kind: str) -> Iterator[Finding]:
         case "required":
             for name in error.validator_value:
                 if name not in error.instance:
-                    yield Finding("missing-field", path, f'the required field "{name}" is missing', hint, key=True)
+                    lacking = "" if "x-message" in stated else hint  # which is then about something else
+                    yield Finding("missing-field", path, f'the required field "{name}" is missing', lacking, key=True)
         case "enum":
             yield _not_among(error, path, kind, hint)
         case "dependentRequired":
@@ -83,7 +84,7 @@ def _unknown(path: Path, name: str, known: dict[str, JSON], kind: str) -> Findin
 def _not_among(error: Any, path: Path, kind: str, hint: str) -> Finding:
     if error.instance in later.VALUES.get((kind, dotted(path)), ()):
         return Finding("not-yet", path, f"{shown(error.instance)} is not supported yet", later.HINT)
-    known = [str(value) for value in error.validator_value]
+    known = [value for value in error.validator_value if isinstance(value, str)]
     suggestion = did_you_mean(error.instance, known) if isinstance(error.instance, str) else ""
     return Finding("bad-value", path, f"{shown(error.instance)} is not one of {', '.join(known)}", suggestion or hint)
 

@@ -45,7 +45,10 @@ def test_there_may_be_none(load, text: str) -> None:
         ),
         ("ignores: []\n", 'reconciler.yaml:1:1: ignores: unknown field "ignores"'),
         ("guard: {}\n", 'reconciler.yaml:1:1: guard: the field "guard" is not supported yet'),
-        ("review: {risks: {deletion: maybe}}\n", "reconciler.yaml:1:"),
+        (
+            "review: {risks: {deletion: maybe}}\n",
+            'reconciler.yaml:1:28: review.risks.deletion: "maybe" is not one of block, warn, off',
+        ),
         ("review: {risks: {nonsense: warn}}\n", "reconciler.yaml:1:"),
         ("[1, 2]\n", "reconciler.yaml:1:1: settings are a mapping"),
         ("{}\n---\n{}\n", "reconciler.yaml: settings are one document"),

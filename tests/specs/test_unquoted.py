@@ -60,6 +60,12 @@ def test_labels_and_annotations(load) -> None:
     assert (document.labels, document.annotations) == ({"v": "1.0"}, {"a": "no"})
 
 
+def test_quotes_are_not_asked_for_where_they_would_not_help(load) -> None:
+    text = "apiVersion: reconciler.dev/v1\nkind: Deployment\nmetadata: {name: web}\n"
+    problems = load({"web.yaml": text + "spec: {image: web:1, placement: {shares: {a: 30, b: 70%}}}\n"}).problems
+    assert [problem.code for problem in problems] == ["bad-value"]
+
+
 def test_a_secret_value_is_not_repeated(load, said) -> None:
     specs = load(
         "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {pin: 0123456}\ndata: {key: hunter2!}\n"

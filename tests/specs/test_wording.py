@@ -111,9 +111,22 @@ def test_the_example_of_the_documentation(load) -> None:
         ("planner: {weights: {spread: -.inf}}", "-.inf is not a JSON value", "a number from 0 to 1000"),
         ("planner: {weights: {spread: '2'}}", 'weights.spread: "2" is not a number', "a number from 0 to 1000"),
         ("replicas: .nan", ".nan is not a JSON value", ""),
+        (
+            "resources: {requests: {memory: 2Gi}, limits: {memory: 1Gi}}",
+            "spec.resources.requests.memory: 2Gi of memory is requested, and its limit is 1Gi",
+            "a limit is the request or more",
+        ),
+        ("resources: {requests: {memory: 1Gi}, limits: {memory: 1024Mi}}", "", ""),
+        (
+            "rollout: {maxSurge: 0, maxUnavailable: 0%}",
+            "spec.rollout: neither may a pod be missing",
+            "let maxSurge be 1",
+        ),
+        ("rollout: {maxSurge: 0, maxUnavailable: 1}", "", ""),
+        ("scale: {min: 2, target: {cpu: 200m}}", 'the required field "max" is missing', ""),
         ("placement: {shares: {on-demand: 30%, spot: 70%}}", "", ""),
-        ("placement: {shares: [spot]}", "is not percentages of two pools at least", "shares: {on-demand: 30%"),
-        ("placement: {shares: {spot: 100%}}", "is not percentages of two pools at least", "shares: {on-demand: 30%"),
+        ("placement: {shares: [spot]}", "is not shares of 2 to 20 pools", "shares: {on-demand: 30%"),
+        ("placement: {shares: {spot: 100%}}", "is not shares of 2 to 20 pools", "shares: {on-demand: 30%"),
         ("placement: {shares: {a: 50, b: 50%}}", 'shares.a: "50" is not a percentage from 1% to 99%', ""),
         ("placement: {shares: {a: 0%, b: 99%}}", 'shares.a: "0%" is not a percentage from 1% to 99%', ""),
         ("placement: {shares: {a: 33.3%, b: 66.7%}}", 'shares.a: "33.3%" is not a percentage', ""),
@@ -186,6 +199,11 @@ def test_a_percentage_is_of_a_request_that_somebody_states(
         ("{image: a:1, run: onChanges}", 'spec.run: "onChanges" is not one of onChange, schedule'),
         ("{image: a:1, run: schedule}", 'spec: the required field "schedule" is missing'),
         ("{image: a:1, schedule: 0 3 * * *}", "spec.schedule: is for a task with run: schedule"),
+        (
+            "{image: a:1, run: schedule, schedule: 61 3 * * *}",
+            '"61 3 * * *" is not a cron schedule, or never comes due',
+        ),
+        ("{image: a:1, run: schedule, schedule: 0 3 ? * SUN}", ""),
         ("{image: a:1, run: schedule, schedule: daily}", '"daily" is not a schedule of five fields such as 0 3 * * *'),
         ("{image: a:1, timeout: 10 minutes}", '"10 minutes" is not a duration such as 90s, 10m or 1h30m'),
         ("{image: a:1, timeout: ''}", '"" is not a duration'),
@@ -300,7 +318,7 @@ def test_a_document_that_is_right(load) -> None:
           securityContext: {runAsUser: 1000}
           expose: [{port: 80, targetPort: http, host: shop.example.com, tls: shop-tls}]
           replicas: 3
-          resources: {requests: {cpu: 250m, memory: 256Mi}, limits: {memory: 1}}
+          resources: {requests: {cpu: 250m, memory: 256Mi}, limits: {memory: 1073741824}}
           placement: {nodeSelector: {a: b}, tolerations: [{key: a, operator: Exists}], priorityClassName: high}
           rollout: {maxSurge: 25%, maxUnavailable: 0, progressDeadlineSeconds: 300}
         """
