@@ -17,10 +17,11 @@ def add(verbs: Verbs) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
+    import logging
     from pathlib import Path
 
     from reconciler.cli.collector import collect_seldom
-    from reconciler.daemon.log import log_to_stderr, messages_to_stderr
+    from reconciler.daemon.log import LogLine, log_to_stderr, messages_to_stderr
     from reconciler.daemon.serve import serve
     from reconciler.errors import ConfigError
     from reconciler.specs.config import read_config
@@ -30,5 +31,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("there is no configuration here", where=args.config, hint=hint)
     config = read_config(args.config)
     collect_seldom()
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogLine(args.log_format))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     asyncio.run(serve(config, log_to_stderr(args.log_format), write=messages_to_stderr(args.log_format)))
     return OK

@@ -1,8 +1,10 @@
 """Events as log lines on standard error: one a line, for people or for machines."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TextIO
 
 from reconciler.alerts.message import Message
@@ -38,6 +40,20 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
         out.flush()
 
     return structured if form == "json" else text
+
+
+class LogLine(logging.Formatter):
+    """A line for what is no event of a source, in the same form."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        time, said = datetime.fromtimestamp(record.created, UTC), super().format(record)
+        if self._form == "json":
+            return json.dumps({"time": time.isoformat(), "type": "log", "message": said})
+        return f"{time:%Y-%m-%dT%H:%M:%SZ} {said}"
 
 
 def _wanted(event: Event) -> str:
