@@ -157,6 +157,8 @@ def _refused(manifest: Manifest, live: Live, found: Ownership) -> Change:
     there = origin_path(live) or "a file it does not name"
     holder = f"source {_holder(live)}"
     hint = "state it in one place only: removed there, it moves here without being deleted"
+    if there == manifest.origin.path:
+        hint = f"is it the same folder, applied by hand? then give the source of the configuration that name, or {hint}"
     if found is Ownership.OTHER_INSTALL:
         holder = f"another install ({holder})"
         hint = "two installs of reconciler share this cluster: give each its own objects"

@@ -221,6 +221,12 @@ def test_rule_2_another_source_is_refused_and_both_places_are_named(bench: Any, 
         assert change.reason == "source blog has it from blog/config.yaml, here it is stated in web.yaml:1"
 
 
+def test_rule_2_the_same_file_under_another_name_is_taken_for_the_same_folder(bench: Any, config_map: Make) -> None:
+    change = decide(bench, config_map(), bench.live(config_map(), owner=Owner("one", "my-shop"), path="web.yaml"))
+    assert change.action is Action.REFUSE
+    assert change.hint.startswith("is it the same folder, applied by hand? then give the source of the configuration")
+
+
 def test_rule_2_an_object_moves_once_the_other_source_let_go(bench: Any, config_map: Make) -> None:
     live = bench.live(config_map(), owner=Owner("one", "blog"))
     change = decide(bench, config_map(), live, released=True)
