@@ -107,9 +107,7 @@ def images_flag(parser: argparse.ArgumentParser, *, plans: bool = False) -> None
 
 def png_flag(parser: argparse.ArgumentParser) -> None:
     """A picture of the nodes."""
-    parser.add_argument(
-        "--png", metavar="FILE", help="draw how full each node is, now and as planned (needs reconciler[png])"
-    )
+    parser.add_argument("--png", metavar="FILE", help="draw how full each node is, now and as planned (needs Pillow)")
 
 
 def source_flags(parser: argparse.ArgumentParser) -> None:

@@ -142,5 +142,5 @@ def _curve(demand: Any) -> Curve:
         demand["forecast"],
         demand["replicas"],
         demand["carried"],
-        Carrying(demand["perReplica"], "of the query"),
+        Carrying(demand["perReplica"], "by the query"),
     )

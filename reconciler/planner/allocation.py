@@ -128,7 +128,7 @@ def _explained(scaled: Scaled, bounds: Bounds, *, idle: bool) -> str:
         return f"the profile's {bounds.low}, while nothing says what is asked of it"
     at = ""
     if scaled.replicas in (bounds.low, bounds.high) and bounds.low != bounds.high:
-        at = "; no fewer are to be" if scaled.replicas == bounds.low else "; no more are to be"
+        at = "; its least" if scaled.replicas == bounds.low else "; its most"
     return scaled.why + at
 
 

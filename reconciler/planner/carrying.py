@@ -42,14 +42,18 @@ class Carrying(NamedTuple):
     def explained(self, needed: Needed, most: int) -> str:
         """Why `needed`, which is of at most `most`, is so much."""
         if self.queue is None or needed.waiting < max(needed.replicas, 1):
-            return f"{self.each:.3g} of which a replica carries"
+            return self._each
         count = f"more than {most}" if needed.waiting > most else needed.waiting
         return f"{self.queue.each}: needs {count} so that {self.queue.words}"
 
     @property
+    def _each(self) -> str:
+        return f"a replica carries {self.each:.3g}"
+
+    @property
     def words(self) -> str:
         """Of a chart."""
-        return f"a replica carries {self.each:.3g}" + (f"; {self.queue.words}" if self.queue is not None else "")
+        return self._each + (f"; {self.queue.words}" if self.queue is not None else "")
 
 
 def of_query(scale: Scale) -> Carrying:
@@ -57,7 +61,7 @@ def of_query(scale: Scale) -> Carrying:
     requests wait for that."""
     if scale.service_time is None:
         assert scale.per_replica is not None  # noqa: S101 - the schema has one of the two
-        return Carrying(scale.per_replica, "of the query")
+        return Carrying(scale.per_replica, "by the query")
     share = float(scale.waiting.removesuffix("%")) / 100
     queue = Queue(exact_seconds(scale.service_time), scale.concurrency, share, exact_seconds(scale.max_wait))
     return Carrying(scale.per_replica or queue.fullest, "requests a second", queue)

@@ -31,8 +31,10 @@ class Rule(NamedTuple):
 
     @property
     def words(self) -> str:
-        margin = f"times {self.margin:.3g}" if self.relative else f"{self.margin:+.3g}"
-        return f"{self.forecast}, {margin}"
+        """The forecast and its margin: "the newest value, times 1.2 to be safe"."""
+        if self.relative:
+            return f"{self.forecast}, times {self.margin:.3g} to be safe"
+        return f"{self.forecast}, {'plus' if self.margin >= 0 else 'less'} {abs(self.margin):.3g} to be safe"
 
     def expected(self, forecast: Array) -> Array:
         """The demand to be ready for."""

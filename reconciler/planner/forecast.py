@@ -20,13 +20,13 @@ _LEVEL: Final = 0.3  # weight of the newest value in the level
 _STEPS: Final = (2, 3, 6, 12)
 _SECONDS: Final = (300.0, 900.0, 3600.0)
 _LONGEST: Final = 6 * 3600.0  # seconds over which a maximum is taken
-_BLENDS: Final = (
-    ("now", "same time, median day"),
-    ("now", "same time, weeks"),
-    ("level", "constant"),
-    ("last hour", "same time, median day"),
-    ("highest of 3", "same time, highest day"),
-)
+_NOW: Final = "the newest value"
+_LEVEL_NOW: Final = "the smoothed newest values"
+_HOUR: Final = "the mean of the last hour"
+_CONSTANT: Final = "what it was at the beginning"
+_HIGHEST_DAY: Final = f"the highest at this time in {_DAYS} days"
+_MEDIAN_DAY: Final = f"the median at this time in {_DAYS} days"
+_WEEKDAY: Final = f"the median at this time of the week in {_WEEKS} weeks"
 
 
 class Forecast(NamedTuple):
@@ -42,9 +42,15 @@ def forecasts(demand: Array, *, step: float, lag: int) -> tuple[Forecast, ...]:
     Where a forecast has nothing to look back on yet, it is the newest value.
     """
     found = {name: np.where(np.isnan(values), demand, values) for name, values in _single(demand, step, lag)}
-    for one, other in _BLENDS:
+    for one, other in (
+        (_NOW, _MEDIAN_DAY),
+        (_NOW, _WEEKDAY),
+        (_LEVEL_NOW, _CONSTANT),
+        (_HOUR, _MEDIAN_DAY),
+        (_highest_of(3, step), _HIGHEST_DAY),
+    ):
         if one in found and other in found:
-            found[f"half {one}, half {other}"] = (found[one] + found[other]) / 2
+            found[f"halfway between {one} and {other}"] = (found[one] + found[other]) / 2
     # A forecast of nothing at all could never be made right by a factor. Of what there usually is, for a mean would
     # make of one absurd value a demand for ever.
     some = demand > 0
@@ -54,27 +60,32 @@ def forecasts(demand: Array, *, step: float, lag: int) -> tuple[Forecast, ...]:
     return tuple(Forecast(name, np.maximum(values, least)) for name, values in found.items())
 
 
+def _highest_of(span: int, step: float) -> str:
+    """The name of the forecast that takes the highest of the last `span` steps, of `step` seconds each."""
+    return f"the highest of the last {span * step / 60:.3g} minutes"
+
+
 def _single(demand: Array, step: float, lag: int) -> Iterator[tuple[str, Array]]:
     level = _smoothed(demand)
-    yield "now", demand
-    yield "level", level
-    yield "last hour", _trailing_mean(demand, max(2, round(3600 / step)))
-    yield "constant", np.full(len(demand), demand[: max(1, len(demand) // 10)].mean() or 1.0)
+    yield _NOW, demand
+    yield _LEVEL_NOW, level
+    yield _HOUR, _trailing_mean(demand, max(2, round(3600 / step)))
+    yield _CONSTANT, np.full(len(demand), demand[: max(1, len(demand) // 10)].mean() or 1.0)
     spans = {*_STEPS, *(max(2, round(seconds / step)) for seconds in _SECONDS)}
     for span in sorted(span for span in spans if span * step <= _LONGEST):
-        yield f"highest of {span}", trailing_max(demand, span)
+        yield _highest_of(span, step), trailing_max(demand, span)
     day = round(DAY / step)
     if len(demand) > 3 * day:
         yield from _daily(demand, level, day, lag)
     if len(demand) > (2 * _WEEK + 1) * day:
-        yield from _seasonal("same time, weeks", demand, level, [day * _WEEK * n for n in range(1, _WEEKS + 1)], lag)
+        yield from _seasonal(_WEEKDAY, demand, level, [day * _WEEK * n for n in range(1, _WEEKS + 1)], lag)
 
 
 def _daily(demand: Array, level: Array, day: int, lag: int) -> Iterator[tuple[str, Array]]:
     days = [day * n for n in range(1, _DAYS + 1)]
-    yield "same time, yesterday", _back(demand, day, lag)
-    yield "same time, highest day", np.fmax.reduce([_back(demand, offset, lag) for offset in days])
-    yield from _seasonal("same time, median day", demand, level, days, lag)
+    yield "that at this time yesterday", _back(demand, day, lag)
+    yield _HIGHEST_DAY, np.fmax.reduce([_back(demand, offset, lag) for offset in days])
+    yield from _seasonal(_MEDIAN_DAY, demand, level, days, lag)
 
 
 def _seasonal(name: str, demand: Array, level: Array, offsets: list[int], lag: int) -> Iterator[tuple[str, Array]]:
@@ -82,7 +93,7 @@ def _seasonal(name: str, demand: Array, level: Array, offsets: list[int], lag: i
     then = _median([_back(demand, offset, lag) for offset in offsets])
     now = _median([_back(demand, offset, 0) for offset in offsets])
     yield name, then
-    yield f"{name}, scaled", then * np.clip(level / np.maximum(now, 1e-9), 0.2, 5.0)
+    yield f"{name}, at today's height", then * np.clip(level / np.maximum(now, 1e-9), 0.2, 5.0)
 
 
 def _back(demand: Array, offset: int, lag: int) -> Array:

@@ -1,6 +1,7 @@
 """A drawing as a PNG image, by Pillow: an extra, imported only here."""
 
 import io
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from math import hypot
@@ -20,7 +21,7 @@ def png(drawing: Drawing) -> bytes:
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError:
-        raise ConfigError("--png needs Pillow", hint="pip install 'reconciler[png]'") from None
+        raise ConfigError("--png needs Pillow", hint=f"{sys.executable} -m pip install pillow") from None
 
     image = Image.new("RGB", (SCALE * (drawing.width + 2 * MARGIN), SCALE * (drawing.height + 2 * MARGIN)), _PAPER)
     draw = ImageDraw.Draw(image)

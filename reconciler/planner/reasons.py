@@ -97,9 +97,10 @@ class Reasons:
         """All are full: the node that lacks least, and why; `anew`: another like it would do."""
         node, lacks = self._nearest(shape, usable)
         name, short_of = self._ledger.intake.nodes[node].name, self._short_of(shape, lacks)
-        reason = (
-            f"all {int(usable.sum())} nodes that it may use are too full; {name} comes nearest and lacks {short_of}"
-        )
+        count = int(usable.sum())
+        reason = f"all {count} nodes that it may use are too full; {name} comes nearest and lacks {short_of}"
+        if count == 1:
+            reason = f"the only node that it may use is too full: {name} lacks {short_of}"
         pods = lacks[self._ledger.groups.resources.index(PODS)]
         less = [] if pods else ["ask for as much less"]
         more = ["add a node like it"] if anew else []

@@ -96,10 +96,11 @@ def scale(
         wish = max(wish, kept)
     wishes = _lately(before, kept, wish, now)
     count = wish if kept is None or wish >= kept else min(kept, max(count for _, count in wishes))
-    what = f"{max(asked, coming):.3g} {carrying.unit} {'asked for' if asked >= coming else 'expected'}, "
+    foretold = foresight if coming > asked else None
+    what = f"{'expected' if foretold else 'asked for'}: {max(asked, coming):.3g} {carrying.unit}, "
     what += carrying.explained(need, bounds.high)
-    if foresight is not None and coming > asked:
-        what += f" ({foresight.rule.words})"
+    if foretold is not None:
+        what += f" (the forecast is {foretold.rule.words})"
     why = what + (f"; {wish} would do, once that is so for five minutes" if count > wish else "")
     return Scaled(count, why, Outlook(count, wishes, foresight))
 

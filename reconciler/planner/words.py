@@ -128,7 +128,7 @@ def percent(part: float) -> str:
 def _template(template: Template) -> str:
     parts = [f"{name} {amount}" for name, amount in template.requests.items()]
     parts += [f"spread over {' and '.join(f'{each}s' for each in template.spread)}"] if template.spread else []
-    parts += [f"had better be on {each}" for each in template.prefer]
+    parts += [f"prefers {each}" for each in template.prefer]
     return "; ".join(parts) or "as its spec states it"
 
 

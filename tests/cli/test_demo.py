@@ -39,7 +39,7 @@ def test_the_demo_tells_the_whole_story(capsys):
         assert happened in summary
     for decided in (
         "3 replicas planned: general/zone-",
-        " of the query expected, 40 of which a replica carries",
+        " by the query, a replica carries 40 (the forecast is ",
         "       f.spread ",
         "     █ demand   · forecast   ─ what the replicas carry",
         " is lost, with general-",

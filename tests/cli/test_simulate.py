@@ -112,7 +112,7 @@ def test_without_pillow_the_extra_is_named(taken: Path, tmp_path: Path) -> None:
     code = f"import sys; sys.modules['PIL'] = None; from reconciler.cli.main import main; sys.exit(main({words!r}))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 1
-    assert ran.stderr == "--png needs Pillow\n  hint: pip install 'reconciler[png]'\n"
+    assert ran.stderr == f"--png needs Pillow\n  hint: {sys.executable} -m pip install pillow\n"
 
 
 @pytest.mark.parametrize(

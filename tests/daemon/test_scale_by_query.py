@@ -30,7 +30,7 @@ def look(daemon: DaemonProcess, kubernetes: Gate, kubeconfig: Path, repository: 
 
     daemon.until(lambda: scaled(5), "five replicas", seconds=90)
     ask = ("explain", "deployment/shop/web", "--state-namespace", "default")
-    why = "requests a second asked for, 80ms each, 4 at once: needs 5 so that at most 5 % of requests wait"
+    why = " requests a second, 80ms each, 4 at once: needs 5 so that at most 5 % of requests wait"
     until(lambda: why in " ".join(command(*ask, kubeconfig=kubeconfig).split()), "it is published", seconds=90)
     repository.commit({"web.yaml": deployment(extra=SCALED.replace("80ms", "160ms"))}, "Slower")
     daemon.until(lambda: scaled(8), "eight replicas", seconds=90)

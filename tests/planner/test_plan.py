@@ -93,9 +93,7 @@ def test_others_and_daemons_have_their_room() -> None:
     found = plan([node("n0")], [daemon], [WEB])
     assert found.assignment[WEB.identity] == {}
     assert found.unplaced[WEB.identity].constraint is Constraint.CAPACITY
-    assert found.unplaced[WEB.identity].reason == (
-        "all 1 nodes that it may use are too full; n0 comes nearest and lacks 500m cpu"
-    )
+    assert found.unplaced[WEB.identity].reason == ("the only node that it may use is too full: n0 lacks 500m cpu")
 
 
 def test_priority_goes_first_and_moves_only_what_may_move() -> None:
@@ -222,7 +220,7 @@ def test_shares_of_a_gpu_fit_one_device() -> None:
     found = plan([node("n0", gpus=2)], [], [shared])
     assert found.assignment[shared.identity] == {"n0": 2}
     lack = found.unplaced[shared.identity]
-    assert lack.reason.endswith("n0 comes nearest and lacks 1 GPU (600 thousandths each)")
+    assert lack.reason.endswith("n0 lacks 1 GPU (600 thousandths each)")
 
 
 def test_a_known_device_is_kept() -> None:

@@ -177,7 +177,7 @@ TEMPLATE: dict[str, Any] = {"metadata": {}, "spec": {"containers": [{"name": "we
 @pytest.mark.parametrize(
     ("query", "replicas", "why"),
     [
-        ("sum(load)", 3, "of the query asked for"),  # 60 and 69, 50 for each
+        ("sum(load)", 3, " by the query"),  # 60 and 69, 50 for each
         ("sum(load) * 0", 0, ""),
         ("sum(nobody_knows) or vector(0)", 0, ""),
         ("load", 7, "the query finds 2 series, not one"),
