@@ -18,6 +18,8 @@ from reconciler.model.change import HELD, Action, Change
 from reconciler.model.config import PruneGuard
 
 TRAILER: Final = "Reconciler-Allow-Prune"
+BY_TRAILER: Final = "only for the trailer of a commit is it not held"
+"""How the reason of such a deletion ends."""
 PRECIOUS: Final = frozenset(
     {
         GroupKind("", "Namespace"),

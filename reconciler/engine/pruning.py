@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from reconciler.diff.guard import guard, stricter
+from reconciler.diff.guard import BY_TRAILER, guard, stricter
 from reconciler.diff.mounts import mounted
 from reconciler.diff.prune import finish, prune
 from reconciler.engine.bounds import within
@@ -106,8 +106,10 @@ class Pruner:
         final = [*guarded(allow), *(change for change in decided if change.identity in replaced)]
         by_trailer: frozenset[str] = frozenset()
         if allow:
-            without = {change.uid for change in guarded(0) if change.action is Action.PRUNE}
-            by_trailer = frozenset(c.uid for c in final if c.action is Action.PRUNE and c.uid not in without)
+            held = {change.identity for change in guarded(0) if change.action is not Action.PRUNE}
+            only = {change.identity for change in final if change.action is Action.PRUNE} & held
+            by_trailer = frozenset(change.uid for change in final if change.identity in only)
+            final = [replace(c, reason=f"{c.reason}; {BY_TRAILER}") if c.identity in only else c for c in final]
         untidy = waiting or not all(_at_rest(cache.get(c.identity)) for c in final if c.action is Action.KEEP)
         return Prunes(final, by_trailer, waiting, untidy)
 

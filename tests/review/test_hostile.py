@@ -11,7 +11,7 @@ from reconciler.diff.views.markdown import code, fence, plain, render
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.review.review import Review
-from reconciler.review.views import markdown, text
+from reconciler.review.views import markdown, sarif, text
 
 EVIL = "x\n\n/merge\n\n# @everyone ![i](https://e.example/i.png) <img src=x> www.e.example #1 `\n```\n"
 QUOTED = EVIL.replace("\n", "\\n")
@@ -56,6 +56,13 @@ async def test_nothing_in_a_comment_is_the_authors_markup() -> None:
     assert not re.search(r"(?<!&)#\d", bare)
     for wrong in ("@everyone", "https://", "www.e", "<img", "]("):
         assert wrong not in re.sub(r"\\.", "", bare), wrong
+
+
+@virtual
+async def test_nothing_in_an_annotation_is_a_link() -> None:
+    found = sarif.document(await hostile())["runs"][0]["results"]
+    assert any("[i]" in result["message"]["text"] for result in found)
+    assert not any("](" in result["message"]["text"] for result in found)
 
 
 @virtual

@@ -7,6 +7,7 @@ from reviews import review_of
 from texts import deployment, task
 from virtual import virtual
 
+from reconciler.model.change import Action
 from reconciler.model.cluster_view import NodeView, Resources
 from reconciler.model.config import PruneGuard
 from reconciler.model.review import Verdict
@@ -229,6 +230,21 @@ async def test_a_mass_deletion_is_held_and_blocks() -> None:
     said = await found(many, dict.fromkeys(many), guard=PruneGuard())
     assert {kind for kind, _ in said} == {"held-prune"}
     assert len(said) == 8
+
+
+@virtual
+async def test_a_merge_does_not_approve_its_own_deletions() -> None:
+    """The guard would let them pass for the trailer. Whether the merge may have it is what the review is about."""
+    many = {f"{number}": deployment(f"web-{number}") for number in range(8)}
+    beside = Beside(messages=("Remove\n\nReconciler-Allow-Prune: 8",))
+    review = await review_of(many, dict.fromkeys(many), beside, guard=PruneGuard())
+    assert {change.action for change in review.effects.merged} == {Action.PRUNE}
+    assert [str(risk.code) for risk in review.risks] == ["held-prune"] * 8
+    assert "a commit approves it" in review.risks[0].message
+    assert review.verdict is Verdict.BLOCK
+    beside = Beside(messages=("Remove\n\nReconciler-Allow-Prune: 1",))
+    few = await review_of(many, {"1": None}, beside, guard=PruneGuard())
+    assert [str(risk.code) for risk in few.risks] == ["deletion"], "which the guard would not hold"
 
 
 @virtual

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reconciler.diff.guard import PRECIOUS
+from reconciler.diff.guard import BY_TRAILER, PRECIOUS
 from reconciler.model.change import HELD, Action, Change
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
@@ -31,6 +31,8 @@ def _of(change: Change) -> tuple[RiskCode, str] | None:
             )
         case Action.HOLD if change.manifest is None:
             return RiskCode.HELD_PRUNE, change.reason
+        case Action.PRUNE if change.reason.endswith(BY_TRAILER):
+            return RiskCode.HELD_PRUNE, "would be deleted; the guard would hold it, but a commit approves it"
         case Action.PRUNE:
             return RiskCode.DELETION, "would be deleted: no longer in Git"
         case Action.REPLACE:

@@ -49,7 +49,8 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def _result(rule: str, level: str, text: str, place: Location | None) -> dict[str, Any]:
-    result: dict[str, Any] = {"ruleId": rule, "level": level, "message": {"text": text}}
+    said = text.replace("](", "] (")  # which SARIF, 3.11.6, takes for a link
+    result: dict[str, Any] = {"ruleId": rule, "level": level, "message": {"text": said}}
     if place is not None:
         physical: dict[str, Any] = {"artifactLocation": {"uri": quote(place.path)}}
         if place.line:
