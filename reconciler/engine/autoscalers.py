@@ -27,7 +27,7 @@ class Autoscalers:
         """`leaving` says of an autoscaler whether it is about to go: what it scaled is Git's again."""
         self._cluster = cluster
         self._leaving = leaving
-        self._known: dict[str, tuple[float, frozenset[Identity] | None]] = {}
+        self._known: dict[str, tuple[float, list[Live] | None]] = {}
 
     async def scaled(self, manifests: Iterable[Manifest]) -> frozenset[Identity]:
         """Those of `manifests` whose replicas are another's: Git states them, live they differ, and one scales them.
@@ -50,18 +50,16 @@ class Autoscalers:
     async def _targets(self, namespace: str) -> frozenset[Identity] | None:
         """What autoscalers of a namespace scale; None where that may not be read."""
         clock = self._cluster.server.clock
-        when, known = self._known.get(namespace, (0.0, None))
-        if namespace in self._known and clock.monotonic() - when < _FRESH:
-            return known
-        found: frozenset[Identity] | None = None
-        if _KIND in self._cluster.kinds:
+        when, found = self._known.get(namespace, (0.0, None))
+        if namespace not in self._known or clock.monotonic() - when >= _FRESH:
             try:
-                listed = await self._cluster.list(_KIND, namespace)
-                found = frozenset(_target(live) for live in listed if not self._leaving(live))
+                found = await self._cluster.list(_KIND, namespace) if _KIND in self._cluster.kinds else None
             except ApiError:
                 found = None
-        self._known[namespace] = (clock.monotonic(), found)
-        return found
+            self._known[namespace] = (clock.monotonic(), found)
+        if found is None:
+            return None
+        return frozenset(_target(live) for live in found if not self._leaving(live))  # as of this very commit
 
 
 def leaving_replicas(manifest: Manifest) -> Manifest:

@@ -1,7 +1,8 @@
 """Where a document makes other Deployments than before: one for each pool instead of one, or the other way round.
 
 The pods of the old ones run until the new ones are ready, and where nobody states how many there are to be, the new
-ones begin with as many as there were.
+ones begin with as many as there were: with one at least where an autoscaler is to go on, which scales nothing up from
+none.
 """
 
 from collections import defaultdict
@@ -17,6 +18,7 @@ from reconciler.model.spec import GROUP
 from reconciler.render.deployment import object_of
 
 _DEPLOYMENT: Final = GroupKind("apps", "Deployment")
+_AUTOSCALER: Final = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 
 
 class Owned(Protocol):
@@ -35,9 +37,12 @@ class Succession:
         self, heirs: Mapping[Identity, Collection[Identity]], stated: Container[Identity], cache: Owned, source: str
     ) -> None:
         self._cache = cache
+        self._stated = stated
         self._heirs: dict[str, Collection[Identity]] = {}  # by document, as the annotation writes it
         self._leaving: dict[str, list[Live]] = defaultdict(list)
-        gone = [i for i in cache.marked(source) if i.group_kind == _DEPLOYMENT and i not in stated]
+        away = [i for i in cache.marked(source) if i not in stated]
+        gone = [i for i in away if i.group_kind == _DEPLOYMENT]
+        self._scalers = {i for i in away if i.group_kind == _AUTOSCALER}
         if gone:
             self._heirs = {str(document): made for document, made in heirs.items()}
         for live in filter(None, map(cache.get, gone)):
@@ -56,8 +61,9 @@ class Succession:
 
     @property
     def leaving(self) -> frozenset[Identity]:
-        """All that is replaced."""
-        return frozenset(live.identity for each in self._leaving.values() for live in each)
+        """All that is replaced, each Deployment with the autoscaler that we made for it."""
+        found = {live.identity for each in self._leaving.values() for live in each}
+        return frozenset({*found, *(self._scalers & {_scaler(each) for each in found})})
 
     def pods(self, document: Identity) -> int:
         """How many pods `document` is to have by what is there, where it makes other objects now; 0 where it does not.
@@ -74,7 +80,7 @@ class Succession:
         """`changes`, so that no pod is missed: a part that is to have fewer pods waits until those that are not are
         ready, and an object that is created without a number of pods begins with its part of those that there are.
         From then on the number is its autoscaler's, or anybody's (rule 6)."""
-        found = [self._begun(change) for change in changes]
+        found = [self._awake(self._begun(change)) for change in changes]
         fewer = {change.identity for change in found if _fewer(change)}
         return [_after(change, fewer) if change.identity in fewer else change for change in found]
 
@@ -104,6 +110,13 @@ class Succession:
         }
         return replace(change, handover=handed)
 
+    def _awake(self, change: Change) -> Change:
+        """`change`, one pod instead of none handed over where an autoscaler is to go on from there."""
+        handed = change.handover
+        if handed is None or handed.get("spec", {}).get("replicas") != 0 or _scaler(change.identity) not in self._stated:
+            return change
+        return replace(change, handover={**handed, "spec": {**handed["spec"], "replicas": 1}})
+
 
 def _fewer(change: Change) -> bool:
     """Whether a part is to have fewer pods."""
@@ -128,6 +141,11 @@ def _after(change: Change, fewer: Container[Identity]) -> Change:
     parts = [object_of(manifest.spec, portion) for portion in manifest.portion.parts]
     others = tuple(part for part in parts if part not in fewer)
     return replace(change, manifest=replace(manifest, after=(*manifest.after, *others)))
+
+
+def _scaler(deployment: Identity) -> Identity:
+    """The autoscaler that we make for a Deployment: named as it is."""
+    return Identity(_AUTOSCALER.group, _AUTOSCALER.kind, deployment.namespace, deployment.name)
 
 
 def _pods(live: Live) -> int:

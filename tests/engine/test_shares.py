@@ -121,18 +121,20 @@ async def test_what_never_becomes_ready_replaces_nothing(w: World) -> None:
 
 @on_both
 async def test_many_that_are_replaced_need_no_approval(w: World) -> None:
-    """Nobody removed them from Git."""
+    """Nobody removed them from Git, nor their autoscalers."""
     async with planning(w) as p:
         names = [f"web{number}" for number in range(6)]
 
         def all_of(shares: str) -> dict[str, str]:
-            text = web(p, shares, REQUESTS + "  replicas: 2\n")["web.yaml"]
+            text = web(p, shares, SCALE)["web.yaml"]
             return {f"{name}.yaml": text.replace("name: web}", f"name: {name}}}") for name in names}
 
         repository = await w.started(all_of(""))
         await p.running(12)
         repository.commit(all_of("{cheap: 50%, dear: 50%}"), "Share all")
-        assert (await w.sync()).ok
+        result = await w.sync()
+        assert result.ok
+        assert not result.count(Action.HOLD)
         wanted = {f"{name}-{pool}": 1 for name in names for pool in ("cheap", "dear")}
 
         async def done() -> bool:
@@ -160,6 +162,25 @@ async def test_rule_6_an_autoscalers_number_goes_on_in_the_parts(w: World) -> No
         repository.commit(web(p, "", SCALE), "Go back")
         assert (await w.sync()).ok
         await exchanged(p, {"web": 10}, 10)
+        assert not w.heard(EventType.DRIFTED)
+
+
+@on_both
+async def test_a_part_begins_with_a_pod_for_its_autoscaler_to_go_on_from(w: World) -> None:
+    """It scales nothing up that has none."""
+    async with planning(w) as p:
+        repository = await w.started(web(p, "", SCALE))
+        await p.running(2, "web")
+        repository.commit(web(p, SHARES, SCALE), "Share")
+        assert (await w.sync()).ok
+        await exchanged(p, {"web-cheap": 1, "web-dear": 2}, 2)
+        repository.commit(web(p, SHARES, REQUESTS + "  replicas: 1\n"), "One is enough")
+        assert (await w.sync()).ok
+        assert await replicas(w) == {"web-cheap": 0, "web-dear": 1}
+        repository.commit(web(p, SHARES, SCALE), "It is not")
+        assert (await w.sync()).ok
+        wanted = await replicas(w)
+        assert (wanted["web-cheap"], wanted["web-dear"] > 0) == (1, True)
         assert not w.heard(EventType.DRIFTED)
 
 
