@@ -46,12 +46,12 @@ def planned(kind: GroupKind, path: Path) -> bool:
     )
 
 
-def handover(manifest: Manifest, live: Live, schema: Schema) -> dict[str, Any] | None:
+def handover(manifest: Manifest, live: Live, schema: Schema, *, take: bool = False) -> dict[str, Any] | None:
     """The object for `PLANNER_MANAGER` to apply, with force, before our own apply; None where nothing changes hands.
 
     It takes over planned fields that are solely ours and no longer stated, keeps those that it holds already, and lets
     go of those in a container that is going. A field that it holds and Git states again gets Git's value, so that our
-    own apply meets no conflict.
+    own apply meets no conflict; so do stated replicas where it is to `take` them from whoever holds them.
     """
     kind = manifest.identity.group_kind
     ours, theirs = managers.applied(live, MANAGER), managers.applied(live, PLANNER_MANAGER)
@@ -61,16 +61,26 @@ def handover(manifest: Manifest, live: Live, schema: Schema) -> dict[str, Any] |
     others = [fields for name, fields in managers.others(live, MANAGER) if name != PLANNER_MANAGER]
     wanted: dict[Path, Any] = {}
     news = False
-    for path in sorted(held | {path for path in _leaves(ours.fields) if planned(kind, path)}):
+    taken = {_REPLICAS} if take else set()
+    for path in sorted(held | taken | {path for path in _leaves(ours.fields) if planned(kind, path)}):
         value, stated = _at(live.object, path, schema), _at(manifest.object, path, schema)
         if value is None or not _parent_stated(manifest.object, path, schema):
             continue
         if stated is None and (path in held or not any(owns(fields, path) for fields in others)):
             wanted[path] = value
-        elif stated is not None and path in held and not owns(ours.fields, path):
+        elif stated is not None and (path in taken or (path in held and not owns(ours.fields, path))):
             wanted[path] = stated
             news = news or stated != value
     return _build(manifest, wanted) if news or wanted.keys() != held else None
+
+
+def handing(manifest: Manifest) -> dict[str, Any]:
+    """What the planner's field manager applies, before anything is in it."""
+    identity = manifest.identity
+    metadata = {"name": identity.name}
+    if identity.namespace:
+        metadata["namespace"] = identity.namespace
+    return {"apiVersion": manifest.gvk.api_version, "kind": identity.kind, "metadata": metadata}
 
 
 def _leaves(fields: Object, path: Path = ()) -> Iterator[Path]:
@@ -100,11 +110,7 @@ def _parent_stated(desired: Object, path: Path, schema: Schema) -> bool:
 
 
 def _build(manifest: Manifest, wanted: Mapping[Path, Any]) -> dict[str, Any]:
-    identity = manifest.identity
-    metadata = {"name": identity.name}
-    if identity.namespace:
-        metadata["namespace"] = identity.namespace
-    built: dict[str, Any] = {"apiVersion": manifest.gvk.api_version, "kind": identity.kind, "metadata": metadata}
+    built = handing(manifest)
     for path, value in wanted.items():
         node: Any = built
         for part, following in pairwise(path):

@@ -41,6 +41,14 @@ class Autoscalers:
         targets = dict(zip(spaces, await asyncio.gather(*map(self._targets, spaces)), strict=True))
         return frozenset(identity for identity in asked if self._is_scaled(identity, targets[identity.namespace]))
 
+    async def freed(self, manifest: Manifest) -> bool:
+        """Whether no autoscaler scales it any more, while its live replicas are still one's."""
+        live = self._cluster.cache.get(manifest.identity)
+        if live is None or not _scaled_by_a_controller(live):
+            return False
+        targets = await self._targets(manifest.identity.namespace)
+        return targets is not None and manifest.identity not in targets
+
     def _is_scaled(self, identity: Identity, targets: frozenset[Identity] | None) -> bool:
         if targets is not None:
             return identity in targets
@@ -84,8 +92,6 @@ def _differs(manifest: Manifest, live: Live | None) -> bool:
 
 def _scaled_by_a_controller(live: Live) -> bool:
     return any(
-        entry.get("subresource") == "scale"
-        and entry.get("manager") in _SCALERS
-        and "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        entry.get("manager") in _SCALERS and "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
         for entry in live.metadata.get("managedFields") or ()
     )

@@ -12,6 +12,7 @@ from functools import partial
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare, regained
+from reconciler.diff.handover import handover
 from reconciler.engine.autoscalers import Autoscalers, leaving_replicas
 from reconciler.engine.bounds import within
 from reconciler.engine.claims import Claims
@@ -105,10 +106,11 @@ class Decider:
                         # A watch event has brought it in another version while others were looked at.
                         existing |= await self._existing.in_their_versions([manifest])
                     change = self._decide(manifest, existing, manifests, past)
-                    if any(field.path == "spec.replicas" for field in change.fields) and (
-                        await self._autoscalers.scaled([manifest])
-                    ):
-                        change = self._decide(leaving_replicas(manifest), existing, manifests, past)
+                    if any(field.path == "spec.replicas" for field in change.fields):
+                        if await self._autoscalers.scaled([manifest]):
+                            change = self._decide(leaving_replicas(manifest), existing, manifests, past)
+                        elif await self._autoscalers.freed(manifest):
+                            change = self._taking_replicas(change, existing)
                 except ReconcilerError:
                     raise
                 except Exception as fault:  # a fault of ours with one object must not stop the others
@@ -169,6 +171,15 @@ class Decider:
             return True
         self.written(change.manifest, live.resource_version)
         return False
+
+    def _taking_replicas(self, change: Change, existing: Mapping[Identity, Live]) -> Change:
+        """`change`, which takes the replicas from an autoscaler that is gone, or goes with it: with that as their
+        owner the apply would meet a conflict (rule 4)."""
+        live = existing.get(change.identity) or self._cluster.cache.get(change.identity)
+        if live is None or change.manifest is None or change.action is not Action.UPDATE:
+            return change
+        handed = handover(change.manifest, live, self._schemas.of(change.manifest.gvk), take=True)
+        return replace(change, handover=handed)
 
     async def _judged(self, change: Change, existing: Mapping[Identity, Live]) -> Change:
         """What seems to need a new object, as the server sees it: it may only spell the same value otherwise."""

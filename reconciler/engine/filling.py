@@ -14,7 +14,7 @@ from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.engine.restoring import restored
-from reconciler.engine.succession import Succession
+from reconciler.engine.succession import Succession, autoscaler_of
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Draft, Filling, Record
@@ -35,15 +35,16 @@ _NAME: Final = ANNOTATION_PLANNED.encode()
 class Asking:
     """What a source has to plan.
 
-    `recorded` is what was filled in before. `leaving` says how many pods a document is to have by what is there,
-    where it makes other objects now. `made` says which Jobs were made by now, also after the pass that asked: they
-    need no room but what their pods have. `wish` is what its reconciler.yaml would like.
+    `recorded` is what was filled in before. `there` says how many pods a document is to have by the objects that are
+    there, where no plan has said it yet, or it makes other objects now. `made` says which Jobs were made by now, also
+    after the pass that asked: they need no room but what their pods have. `wish` is what its reconciler.yaml would
+    like.
     """
 
     drafts: Mapping[Identity, Draft]
     recorded: Mapping[Identity, Record]
     made: Callable[[], Collection[Identity]] = frozenset
-    leaving: Mapping[Identity, int] = field(default_factory=dict)
+    there: Mapping[Identity, int] = field(default_factory=dict)
     wish: PlannerSettings | None = None
 
     @property
@@ -118,7 +119,9 @@ class Filler:
             found = ((identity, self._records.filled(draft)) for identity, draft in drafts.items())
             recorded |= {identity: record for identity, record in found if record is not None}
             made = await self._made()
-            asking = Asking(drafts, recorded, made, self._leaving(specs, parts), specs.planner)
+            recorded |= {i: msgspec.structs.replace(recorded[i], replicas=None) for i in self._freed(drafts, recorded)}
+            there = self._there(drafts, specs.documents, parts, recorded)
+            asking = Asking(drafts, recorded, made, there, specs.planner)
             advice, jobs = await self._planning.advise(self._config.name, asking), made()
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}
@@ -142,11 +145,26 @@ class Filler:
         await store.load(self._config.name)
         return lambda: store.get(self._config.name).made
 
-    def _leaving(self, specs: Specs, parts: Mapping[Identity, Mapping[Identity, Identity]]) -> Mapping[Identity, int]:
+    def _freed(self, drafts: Mapping[Identity, Draft], recorded: Mapping[Identity, Record]) -> list[Identity]:
+        """Those whose autoscaler is there, and not stated any more: the number on record was only its least."""
+        cache = self._cluster.cache
+        return [
+            i for i in recorded if (each := drafts.get(i)) and each.counted and autoscaler_of(each.workload) in cache
+        ]
+
+    def _there(
+        self,
+        drafts: Mapping[Identity, Draft],
+        stated: Collection[Identity],
+        parts: Mapping[Identity, Mapping[Identity, Identity]],
+        recorded: Mapping[Identity, Record],
+    ) -> Mapping[Identity, int]:
         heirs = {document: list(each.values()) for document, each in parts.items()}
-        stated = {*specs.documents, *(made for each in heirs.values() for made in each)}
-        succession = Succession(heirs, stated, self._cluster.cache, self._config.name)
-        found = ((document, succession.pods(document)) for document in heirs)
+        stays = {*stated, *(made for each in heirs.values() for made in each)}
+        succession = Succession(heirs, stays, self._cluster.cache, self._config.name)
+        said = {drafts[i].whole for i, record in recorded.items() if i in drafts and record.replicas is not None}
+        new = {each.whole for each in drafts.values() if each.counted} - said
+        found = ((document, succession.pods(document, all_=document in new)) for document in heirs)
         return {document: pods for document, pods in found if pods}
 
 

@@ -257,10 +257,7 @@ class ClusterPlanning:
             policy = self._policy({name: asking.wish for name, asking in sources.items() if asking.wish})
             found = await asyncio.to_thread(
                 advised,
-                [
-                    Asked(d, a.recorded.get(d.identity), d.workload in jobs, a.leaving.get(d.whole, 0))
-                    for a, d in drafts
-                ],
+                [Asked(d, a.recorded.get(d.identity), d.workload in jobs, a.there.get(d.whole, 0)) for a, d in drafts],
                 seen,
                 usage,
                 pools=self._pools,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
+from reconciler.diff.handover import handing
 from reconciler.engine.readiness import ready
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
@@ -38,13 +39,12 @@ class Succession:
     ) -> None:
         self._cache = cache
         self._stated = stated
-        self._heirs: dict[str, Collection[Identity]] = {}  # by document, as the annotation writes it
         self._leaving: dict[str, list[Live]] = defaultdict(list)
         away = [i for i in cache.marked(source) if i not in stated]
         gone = [i for i in away if i.group_kind == _DEPLOYMENT]
         self._scalers = {i for i in away if i.group_kind == _AUTOSCALER}
-        if gone:
-            self._heirs = {str(document): made for document, made in heirs.items()}
+        # By document, as the annotation writes it.
+        self._heirs = {str(document): made for document, made in heirs.items()}
         for live in filter(None, map(cache.get, gone)):
             document = live.annotations.get(ANNOTATION_SPEC, "")
             if document in self._heirs and not live.metadata.get("deletionTimestamp"):
@@ -63,18 +63,19 @@ class Succession:
     def leaving(self) -> frozenset[Identity]:
         """All that is replaced, each Deployment with the autoscaler that we made for it."""
         found = {live.identity for each in self._leaving.values() for live in each}
-        return frozenset({*found, *(self._scalers & {_scaler(each) for each in found})})
+        return frozenset({*found, *(self._scalers & {autoscaler_of(each) for each in found})})
 
-    def pods(self, document: Identity) -> int:
-        """How many pods `document` is to have by what is there, where it makes other objects now; 0 where it does not.
+    def pods(self, document: Identity, *, all_: bool = False) -> int:
+        """How many pods `document` is to have by what is there, where it makes other objects now, or in `all_` cases;
+        else 0.
 
         What a pass that was cut short has begun already is counted twice: better than too few.
         """
         name = str(document)
-        if name not in self._leaving:
+        if name not in self._leaving and not all_:
             return 0
         there = [live for identity in self._heirs[name] if (live := self._cache.get(identity)) is not None]
-        return sum(map(_pods, (*self._leaving[name], *there)))
+        return sum(map(_pods, (*self._leaving.get(name, ()), *there)))
 
     def eased(self, changes: Iterable[Change]) -> list[Change]:
         """`changes`, so that no pod is missed: a part that is to have fewer pods waits until those that are not are
@@ -102,18 +103,17 @@ class Succession:
         spec = manifest.object["spec"]
         if not (total := self.pods(manifest.spec)) or "replicas" in spec:
             return change
-        handed = {
-            "apiVersion": manifest.gvk.api_version,
-            "kind": manifest.gvk.kind,
-            "metadata": {"name": manifest.identity.name, "namespace": manifest.identity.namespace},
-            "spec": {"replicas": total if manifest.portion is None else manifest.portion.of(total)},
-        }
-        return replace(change, handover=handed)
+        count = total if manifest.portion is None else manifest.portion.of(total)
+        return replace(change, handover={**handing(manifest), "spec": {"replicas": count}})
 
     def _awake(self, change: Change) -> Change:
         """`change`, one pod instead of none handed over where an autoscaler is to go on from there."""
         handed = change.handover
-        if handed is None or handed.get("spec", {}).get("replicas") != 0 or _scaler(change.identity) not in self._stated:
+        if (
+            handed is None
+            or handed.get("spec", {}).get("replicas") != 0
+            or autoscaler_of(change.identity) not in self._stated
+        ):
             return change
         return replace(change, handover={**handed, "spec": {**handed["spec"], "replicas": 1}})
 
@@ -143,7 +143,7 @@ def _after(change: Change, fewer: Container[Identity]) -> Change:
     return replace(change, manifest=replace(manifest, after=(*manifest.after, *others)))
 
 
-def _scaler(deployment: Identity) -> Identity:
+def autoscaler_of(deployment: Identity) -> Identity:
     """The autoscaler that we make for a Deployment: named as it is."""
     return Identity(_AUTOSCALER.group, _AUTOSCALER.kind, deployment.namespace, deployment.name)
 

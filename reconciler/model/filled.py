@@ -103,6 +103,11 @@ class Draft:
         """The document, after which the main container is named, and under which use and demand are measured."""
         return self.identity if self.portion is None else self.portion.document
 
+    @property
+    def counted(self) -> bool:
+        """Whether a planner says how many pods there are: neither the spec nor an autoscaler of Kubernetes does."""
+        return self.plannable and self.replicas is None and (self.scale is None or self.scale.query is not None)
+
     def requesting(self, requests: Mapping[str, str]) -> Mapping[str, Any]:
         """The template with `requests` in its main container; what is stated of them stays."""
         spec = self.template["spec"]

@@ -26,12 +26,12 @@ from reconciler.planner.pools import found
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One workload to plan. `recorded` is what was filled in before; `made`: it is a Job that was made already;
-    `leaving` is how many pods its document is to have by what is there, where it makes other objects now."""
+    `there` is how many pods its document is to have by the objects that are there, 0 where a plan has said it."""
 
     draft: Draft
     recorded: Record | None = None
     made: bool = False
-    leaving: int = 0
+    there: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ def _before(parts: Sequence[Asked], running: Mapping[Identity, int], previous: A
     whole = parts[0].draft.whole
     last = previous.allotted.get(whole)
     recorded = next((each.recorded for each in parts if each.recorded is not None), None)
-    # Where other objects are replaced, some of what runs is about to end, be it of the same name.
-    pods = parts[0].leaving or sum(running.get(each.draft.identity, 0) for each in parts)
+    # Some of what runs may be about to end, where objects are replaced, and some may have no node yet.
+    pods = parts[0].there or sum(running.get(each.draft.identity, 0) for each in parts)
     return Before(recorded, pods, last.outlook if last is not None else None)
 
 

@@ -107,13 +107,13 @@ def test_what_nobody_measures_goes_on_with_the_number_on_record_or_with_what_run
     recorded = Record("h1", replicas=10)
     known = plan([Asked(each, recorded if each.identity == DEAR else None) for each in drafts()])
     assert {record.replicas for record in known.records.values()} == {10}, "a part that is new has no record"
-    replaced = plan([Asked(each, leaving=6) for each in drafts()])
+    replaced = plan([Asked(each, there=6) for each in drafts()])
     assert {record.replicas for record in replaced.records.values()} == {6}
     pods = [PodView("shop", f"c{n}", "cheap-a", Resources(100), CHEAP) for n in range(2)]
     pods += [PodView("shop", f"d{n}", "dear-a", Resources(100), DEAR) for n in range(5)]
     running = plan([Asked(each) for each in drafts()], pods=tuple(pods))
     assert {record.replicas for record in running.records.values()} == {7}
-    ending = plan([Asked(each, leaving=6) for each in drafts()], pods=tuple(pods))
+    ending = plan([Asked(each, there=6) for each in drafts()], pods=tuple(pods))
     assert {record.replicas for record in ending.records.values()} == {6}, "what is replaced may have the same name"
 
 
