@@ -172,6 +172,7 @@ async def test_rule_6_who_scales_a_planned_workload_by_hand_has_it(w: World) -> 
 async def test_rule_6_a_persons_number_outlives_commits_and_restarts(w: World) -> None:
     repository = await planned(w, GENERAL, {"web.yaml": deployment()})
     await w.patch(w.path("deployments/web/scale", "apis/apps/v1"), {"spec": {"replicas": 5}}, by="kubectl")
+    await w.settled()
     repository.commit({"web.yaml": deployment(image="example.com/web:2")}, "Release")
     assert (await w.sync()).ok
     assert (await live(w))["spec"]["replicas"] == 5
