@@ -46,12 +46,12 @@ def planned(kind: GroupKind, path: Path) -> bool:
     )
 
 
-def handover(manifest: Manifest, live: Live, schema: Schema, *, take: bool = False) -> dict[str, Any] | None:
+def handover(manifest: Manifest, live: Live, schema: Schema, *, replicas: int | None = None) -> dict[str, Any] | None:
     """The object for `PLANNER_MANAGER` to apply, with force, before our own apply; None where nothing changes hands.
 
     It takes over planned fields that are solely ours and no longer stated, keeps those that it holds already, and lets
     go of those in a container that is going. A field that it holds and Git states again gets Git's value, so that our
-    own apply meets no conflict; so do stated replicas where it is to `take` them from whoever holds them.
+    own apply meets no conflict; so do `replicas`, taken from whoever holds them.
     """
     kind = manifest.identity.group_kind
     ours, theirs = managers.applied(live, MANAGER), managers.applied(live, PLANNER_MANAGER)
@@ -61,17 +61,27 @@ def handover(manifest: Manifest, live: Live, schema: Schema, *, take: bool = Fal
     others = [fields for name, fields in managers.others(live, MANAGER) if name != PLANNER_MANAGER]
     wanted: dict[Path, Any] = {}
     news = False
-    taken = {_REPLICAS} if take else set()
+    taken = {_REPLICAS} if replicas is not None else set()
     for path in sorted(held | taken | {path for path in _leaves(ours.fields) if planned(kind, path)}):
         value, stated = _at(live.object, path, schema), _at(manifest.object, path, schema)
         if value is None or not _parent_stated(manifest.object, path, schema):
             continue
-        if stated is None and (path in held or not any(owns(fields, path) for fields in others)):
+        if path in taken:
+            wanted[path] = replicas
+            news = news or replicas != value
+        elif stated is None and (path in held or not any(owns(fields, path) for fields in others)):
             wanted[path] = value
-        elif stated is not None and (path in taken or (path in held and not owns(ours.fields, path))):
+        elif stated is not None and path in held and not owns(ours.fields, path):
             wanted[path] = stated
             news = news or stated != value
     return _build(manifest, wanted) if news or wanted.keys() != held else None
+
+
+def awaken(manifest: Manifest, live: Live) -> bool:
+    """Whether it has no pods, and nobody but Git or a planner has said so."""
+    spec, others = live.object.get("spec") or {}, managers.others(live, MANAGER)
+    said = any(owns(fields, _REPLICAS) for name, fields in others if name != PLANNER_MANAGER)
+    return spec.get("replicas") == 0 and "replicas" not in manifest.object["spec"] and not said
 
 
 def handing(manifest: Manifest) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from functools import partial
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare, regained
-from reconciler.diff.handover import handover
+from reconciler.diff.handover import awaken, handover
 from reconciler.engine.autoscalers import Autoscalers, leaving_replicas
 from reconciler.engine.bounds import within
 from reconciler.engine.claims import Claims
@@ -21,7 +21,7 @@ from reconciler.engine.equals import Equals
 from reconciler.engine.existing import Existing
 from reconciler.engine.runs import Past
 from reconciler.engine.schemas import Schemas
-from reconciler.engine.succession import Succession
+from reconciler.engine.succession import Succession, autoscaler_of
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.definitions import DEFINITION
 from reconciler.kube.names import Identity
@@ -110,7 +110,11 @@ class Decider:
                         if await self._autoscalers.scaled([manifest]):
                             change = self._decide(leaving_replicas(manifest), existing, manifests, past)
                         elif await self._autoscalers.freed(manifest):
-                            change = self._taking_replicas(change, existing)
+                            # With one that is gone, or goes, as their owner the apply would meet a conflict (rule 4).
+                            change = self._counted(change, existing, manifest.object["spec"].get("replicas"))
+                    live = cache.get(manifest.identity) if manifest.identity.kind == "Deployment" else None
+                    if live is not None and autoscaler_of(live.identity) in manifests and awaken(manifest, live):
+                        change = self._counted(change, existing, 1)  # it scales nothing up from none
                 except ReconcilerError:
                     raise
                 except Exception as fault:  # a fault of ours with one object must not stop the others
@@ -172,13 +176,12 @@ class Decider:
         self.written(change.manifest, live.resource_version)
         return False
 
-    def _taking_replicas(self, change: Change, existing: Mapping[Identity, Live]) -> Change:
-        """`change`, which takes the replicas from an autoscaler that is gone, or goes with it: with that as their
-        owner the apply would meet a conflict (rule 4)."""
+    def _counted(self, change: Change, existing: Mapping[Identity, Live], count: int | None) -> Change:
+        """`change`, which begins with handing over `count` replicas, whoever has set those that there are."""
         live = existing.get(change.identity) or self._cluster.cache.get(change.identity)
         if live is None or change.manifest is None or change.action is not Action.UPDATE:
             return change
-        handed = handover(change.manifest, live, self._schemas.of(change.manifest.gvk), take=True)
+        handed = handover(change.manifest, live, self._schemas.of(change.manifest.gvk), replicas=count)
         return replace(change, handover=handed)
 
     async def _judged(self, change: Change, existing: Mapping[Identity, Live]) -> Change:

@@ -120,8 +120,8 @@ class Filler:
             recorded |= {identity: record for identity, record in found if record is not None}
             made = await self._made()
             recorded |= {i: msgspec.structs.replace(recorded[i], replicas=None) for i in self._freed(drafts, recorded)}
-            there = self._there(drafts, specs.documents, parts, recorded)
-            asking = Asking(drafts, recorded, made, there, specs.planner)
+            count = self._there(drafts, specs.documents, parts, recorded)
+            asking = Asking(drafts, recorded, made, count, specs.planner)
             advice, jobs = await self._planning.advise(self._config.name, asking), made()
         filled: dict[Identity, Record] = {}
         pending: dict[Identity, Record] = {}

@@ -81,7 +81,7 @@ class Succession:
         """`changes`, so that no pod is missed: a part that is to have fewer pods waits until those that are not are
         ready, and an object that is created without a number of pods begins with its part of those that there are.
         From then on the number is its autoscaler's, or anybody's (rule 6)."""
-        found = [self._awake(self._begun(change)) for change in changes]
+        found = [self._begun(change) for change in changes]
         fewer = {change.identity for change in found if _fewer(change)}
         return [_after(change, fewer) if change.identity in fewer else change for change in found]
 
@@ -104,18 +104,8 @@ class Succession:
         if not (total := self.pods(manifest.spec)) or "replicas" in spec:
             return change
         count = total if manifest.portion is None else manifest.portion.of(total)
-        return replace(change, handover={**handing(manifest), "spec": {"replicas": count}})
-
-    def _awake(self, change: Change) -> Change:
-        """`change`, one pod instead of none handed over where an autoscaler is to go on from there."""
-        handed = change.handover
-        if (
-            handed is None
-            or handed.get("spec", {}).get("replicas") != 0
-            or autoscaler_of(change.identity) not in self._stated
-        ):
-            return change
-        return replace(change, handover={**handed, "spec": {**handed["spec"], "replicas": 1}})
+        least = 1 if autoscaler_of(change.identity) in self._stated else 0
+        return replace(change, handover={**handing(manifest), "spec": {"replicas": max(count, least)}})
 
 
 def _fewer(change: Change) -> bool:
