@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.planning import Made
@@ -14,8 +15,8 @@ from reconciler.kube.openapi import catalog
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import Manifest, Owner
-from reconciler.model.problem import Problem
-from reconciler.model.review_rules import ReviewRules
+from reconciler.model.problem import Problem, Severity
+from reconciler.model.review_rules import Level, ReviewRules, RiskCode
 from reconciler.model.snapshot import Revision, Snapshot
 from reconciler.model.state import SourceState
 from reconciler.review.assess import assess
@@ -24,6 +25,7 @@ from reconciler.review.decisions import compared
 from reconciler.review.effects import Effects, on_base, on_cluster
 from reconciler.review.review import Review
 from reconciler.review.risks.case import Case
+from reconciler.specs.settings import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Reviewer:
             nodes=beside.nodes,
             unplaced=decisions.unplaced if decisions is not None else {},
         )
-        rules = before.specs.review or ReviewRules()
+        rules = _rules(before)
         known = {_what(problem) for problem in before.problems}
         problems = after.problems
         return Review(
@@ -96,6 +98,14 @@ class Reviewer:
             known = self._previewer = (beside.cluster, previewer)
         state = beside.state or SourceState(self._config.name)
         return await on_cluster(before, after, previewer=known[1], state=state, messages=beside.messages)
+
+
+def _rules(base: Desired) -> ReviewRules:
+    """Those of the base. Where they cannot be read every danger blocks: who mends them gets nothing past them."""
+    stated = base.specs.review or ReviewRules()
+    if not any(p.severity is Severity.ERROR and PurePosixPath(p.location.path).name == NAME for p in base.problems):
+        return stated
+    return ReviewRules(dict.fromkeys(map(str, RiskCode), Level.BLOCK), stated.approvers)
 
 
 def _against(effects: Effects) -> str:

@@ -261,6 +261,15 @@ async def test_the_rules_of_the_base_count_and_not_those_of_the_head() -> None:
 
 
 @virtual
+async def test_rules_that_cannot_be_read_let_nothing_pass() -> None:
+    """Who mends them, or breaks them first, must not get a deletion past them meanwhile."""
+    broken = {"a": deployment(), "reconciler.yaml": "review: {approvers: 3}\n"}
+    mended = "review: {approvers: {deletion: [ann]}}\n"
+    assert (await review_of(broken, {"a": None, "reconciler.yaml": mended})).verdict is Verdict.BLOCK
+    assert (await review_of(broken, {"reconciler.yaml": mended})).verdict is Verdict.PASS
+
+
+@virtual
 async def test_a_rule_can_be_made_to_block() -> None:
     rules = {"reconciler.yaml": "review: {risks: {deletion: block}}\n", "a": deployment()}
     assert (await review_of(rules, {"a": None})).verdict is Verdict.BLOCK
