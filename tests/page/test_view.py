@@ -124,7 +124,7 @@ async def test_a_revision_that_waits_and_one_that_fails() -> None:
     async with seen() as it:
         repository = await it.world.started({"a.yaml": config("a")})
         it.know()
-        commit = repository.commit({"b.yaml": deployment("b", extra="  rollout: {maxSurge: 0, maxUnavailable: 0}\n")})
+        commit = repository.commit({"b.yaml": config("b").replace("{value", "{no key")})
         await it.world.sources["shop"].poll()
         source = await it.source()
         assert (source.standing, source.revision and source.revision.commit) == (Standing.BEHIND, commit)
@@ -133,7 +133,7 @@ async def test_a_revision_that_waits_and_one_that_fails() -> None:
         assert found.sources[0].standing is Standing.FAILING
         assert found.sources[0].trouble
         (failed,) = (event for event in found.wrong if event.identity)
-        assert str(failed.identity) == "Deployment/shop/b"
+        assert str(failed.identity) == "ConfigMap/shop/b"
         assert "sync failed" in overview(found)
         repository.commit({"b.yaml": None})
         await it.world.sync()

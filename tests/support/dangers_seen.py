@@ -30,9 +30,13 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
     merged = {change.identity for change in review.effects.merged}
     came = set(_came_true(changes, before, after, owner))
     moved = {i for i, change in changes.items() if of_another_source(change, result.results.get(i))}
+    approved = {
+        i for code, i in told if code is RiskCode.HELD_PRUNE and i in changes and changes[i].action is Action.PRUNE
+    }
     exact = {RiskCode.DELETION, RiskCode.REPLACEMENT, RiskCode.TAKEOVER}
     for code, identity in sorted(came - told):
-        if identity in merged and identity not in moved:
+        by_trailer = code is RiskCode.DELETION and identity in approved
+        if identity in merged and identity not in moved and not by_trailer:
             yield f"! {code} of {identity} came true, and was not announced"
     for code, identity in sorted(told):
         change, seen = changes.get(identity), (before.get(identity), after.get(identity))
@@ -43,7 +47,10 @@ def false_alarms(review: Review, before: Sight, after: Sight, result: SyncResult
         undone = change is not None and change.action in (Action.HOLD, Action.REFUSE, Action.UNCONFIRMED)
         if code in exact and (code, identity) not in came and not (undone and untouched):
             yield f"! {code} of {identity} was announced, and did not come true"
-        if code in (RiskCode.HELD_PRUNE, RiskCode.REFUSED, RiskCode.UNSERVED_VERSION) and not untouched:
+        if code is RiskCode.HELD_PRUNE and identity in approved:
+            if became(*seen) != "prune":
+                yield f"! {code} of {identity} was announced as approved, and {became(*seen)} happened"
+        elif code in (RiskCode.HELD_PRUNE, RiskCode.REFUSED, RiskCode.UNSERVED_VERSION) and not untouched:
             yield f"! {code} of {identity} was announced, and {became(*seen)} happened"
     for identity, each in sorted(result.results.items()):
         risks = {code for code, other in told if other == identity}
