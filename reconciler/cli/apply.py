@@ -109,7 +109,7 @@ async def _apply(args: argparse.Namespace) -> int:
                 concurrency=args.concurrency,
                 wait_timeout=args.timeout,
                 planning=planning,
-                planner=planner_of(args),
+                planner=planner_of(args.config),
             ),
             Warden(config, owner, it.cluster, drifts, clock=it.clock, random=it.random),
             images,

@@ -104,9 +104,9 @@ def folder_config(args: argparse.Namespace) -> SourceConfig:
     return SourceConfig(name=name, url=args.path, paths=args.paths, namespace=args.namespace, adopt=args.adopt)
 
 
-def planner_of(args: argparse.Namespace) -> PlannerConfig | None:
-    """The planner's part of --config, None where there is none. Raises ConfigError."""
-    return read_config(args.config).planner if args.config else None
+def planner_of(config: str | None) -> PlannerConfig | None:
+    """The planner's part of a daemon's configuration, None where there is none. Raises ConfigError."""
+    return read_config(config).planner if config else None
 
 
 async def load_folder(

@@ -92,9 +92,10 @@ async def _offline(args: argparse.Namespace) -> _Found:
     from reconciler.cli.planning import imagined
     from reconciler.engine.preview import offline
 
-    folder = await load_folder(args, planner=planner_of(args))
+    planner = planner_of(args.config)
+    folder = await load_folder(args, planner=planner)
     source = source_name(args)
-    plan = await imagined(args, folder, source)
+    plan = await imagined(planner, args.snapshot, folder, source)
     manifests = rendered(folder, plan.filling, source=source, install="offline", adopt=args.adopt, pools=plan.pools)
     return _Found(offline(manifests), _problems(folder, manifests), plan)
 
@@ -109,13 +110,13 @@ async def _live(args: argparse.Namespace) -> _Found:
     from reconciler.engine.running import running_images
 
     async with session(args) as it:
-        config = folder_config(args)
+        config, planner = folder_config(args), planner_of(args.config)
         running = partial(running_images, it.cluster, it.store, config)
-        folder = await load_folder(args, await it.scopes(), running, planner_of(args))
+        folder = await load_folder(args, await it.scopes(), running, planner)
         install = await it.install(make=False)
         source = source_name(args)
         state = await it.state(source)
-        plan = await live(args, it, folder, state)
+        plan = await live(config, planner, it, folder, state)
         manifests = rendered(folder, plan.filling, source=source, install=install, adopt=args.adopt, pools=plan.pools)
         changes = await preview(
             folder.snapshot,

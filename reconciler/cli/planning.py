@@ -1,10 +1,9 @@
 """What the daemon's planner would decide about a folder, by the same code: for the cluster as it is, or in a file."""
 
-import argparse
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from reconciler.cli.folder import Folder, folder_config, planner_of
+from reconciler.cli.folder import Folder
 from reconciler.cli.session import Session
 from reconciler.cli.snapshots import objects
 from reconciler.clock import SystemClock
@@ -12,6 +11,7 @@ from reconciler.cluster.cache import LiveCache
 from reconciler.engine.filling import Filler, Records
 from reconciler.engine.showing import curves, known, show
 from reconciler.engine.trial import ImaginedFiller, TrialPlanner, trial
+from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Filling
 from reconciler.model.planned import PlannedCluster
 from reconciler.model.planner_config import PlannerConfig
@@ -43,32 +43,33 @@ def preview(planner: TrialPlanner, filling: Filling, cache: LiveCache) -> Previe
     return Preview(filling, pools, shown.plan, stacked([heat(shown.nodes), *charts]))
 
 
-async def live_planner(args: argparse.Namespace, it: Session) -> TrialPlanner | None:
+async def live_planner(config: PlannerConfig | None, it: Session) -> TrialPlanner | None:
     """For the cluster as it is; None where none is configured."""
-    config = planner_of(args)
     return await trial(config, it.cluster, it.namespace, clock=it.clock) if config is not None else None
 
 
-def imagined_planner(args: argparse.Namespace) -> TrialPlanner | None:
-    """For the cluster of --snapshot; None without one."""
-    if not args.snapshot:
+def imagined_planner(config: PlannerConfig | None, snapshot: str | None) -> TrialPlanner | None:
+    """For the cluster in the file `snapshot`; None without one."""
+    if not snapshot:
         return None
-    return TrialPlanner(planner_of(args) or PlannerConfig(), objects(args.snapshot), Usage(), clock=SystemClock())
+    return TrialPlanner(config or PlannerConfig(), objects(snapshot), Usage(), clock=SystemClock())
 
 
-async def live(args: argparse.Namespace, it: Session, folder: Folder, state: SourceState) -> Preview:
+async def live(
+    config: SourceConfig, configured: PlannerConfig | None, it: Session, folder: Folder, state: SourceState
+) -> Preview:
     """From the cluster, with what its planner has measured; what is on record, where no planner is configured."""
-    config, store = folder_config(args), it.store if state.kinds else None
-    planner = await live_planner(args, it)
+    store = it.store if state.kinds else None
+    planner = await live_planner(configured, it)
     if planner is None:
         return Preview(await Filler(config, it.cluster).fill(folder.specs, folder.pinned))
     filling = await Filler(config, it.cluster, planner.planning, store).fill(folder.specs, folder.pinned)
     return preview(planner, filling, it.cluster.cache)
 
 
-async def imagined(args: argparse.Namespace, folder: Folder, source: str) -> Preview:
-    """For the cluster of --snapshot: nothing is on record, nothing measured. Without one nothing is filled in."""
-    planner = imagined_planner(args)
+async def imagined(configured: PlannerConfig | None, snapshot: str | None, folder: Folder, source: str) -> Preview:
+    """For the cluster in a file: nothing is on record, nothing measured. Without one nothing is filled in."""
+    planner = imagined_planner(configured, snapshot)
     if planner is None:
         return Preview()
     return preview(planner, await ImaginedFiller(planner, source).fill(folder.specs, folder.pinned), LiveCache())

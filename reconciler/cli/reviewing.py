@@ -92,12 +92,13 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[Reviewing]:
     """As the flags of `plan` say: beside a cluster, one in a file, or the base alone. Raises ReconcilerError."""
     async with AsyncExitStack() as stack:
         config, git = repository(stack, args, args.head or "HEAD")
+        configured = planner_of(args.config)
         if args.offline or args.snapshot:
             owner = Owner("offline", config.name)
-            planner = imagined_planner(args)
+            planner = imagined_planner(configured, args.snapshot)
             fill = ImaginedFiller(planner, config.name).fill if planner is not None else None
             images = Unbuilt(FolderLook(args, git), git)
-            wanting = partial(Wanting, config, owner, git, images=images, planner=planner_of(args))
+            wanting = partial(Wanting, config, owner, git, images=images, planner=configured)
             reviewer = _reviewer(config, owner, planner, wanting, fill)
             nodes = planner.there.view({}).nodes if planner is not None else None
             yield Reviewing(args, config, git, None, reviewer, nodes, planner)
@@ -105,12 +106,12 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[Reviewing]:
         it = await stack.enter_async_context(session(args))
         await it.scopes()
         owner = it.owner(config.name, await it.install(make=False))
-        planner = await live_planner(args, it)
+        planner = await live_planner(configured, it)
         planning = planner.planning if planner is not None else None
         known = (await it.state(config.name)).kinds
         images = Unbuilt(FolderLook(args, git, partial(running_images, it.cluster, it.store, config)), git)
         scopes = it.cluster.discovery.scopes
-        wanting = partial(Wanting, config, owner, git, scopes=scopes, images=images, planner=planner_of(args))
+        wanting = partial(Wanting, config, owner, git, scopes=scopes, images=images, planner=configured)
         fill = Filler(config, it.cluster, planning, it.store if known else None).fill
         reviewer = _reviewer(config, owner, planner, wanting, fill)
         yield Reviewing(args, config, git, it, reviewer, await nodes_of(it.cluster), planner)

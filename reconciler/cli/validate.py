@@ -20,13 +20,11 @@ def add(verbs: Verbs) -> None:
 def validate(args: argparse.Namespace) -> int:
     import asyncio
 
-    from reconciler.cli.folder import load_folder, overlay_hint, rendered, source_name
+    from reconciler.cli.folder import load_folder, overlay_hint, planner_of, rendered, source_name
     from reconciler.cli.show import hint, problems
     from reconciler.model.problem import Severity
-    from reconciler.specs.config import read_config
 
-    planner = read_config(args.daemon).planner if args.daemon else None
-    folder = asyncio.run(load_folder(args, planner=planner))
+    folder = asyncio.run(load_folder(args, planner=planner_of(args.daemon)))
     manifests = rendered(folder, source=source_name(args), install="offline")
     found = (*folder.specs.problems, *manifests.problems)
     problems(found, folder.snapshot.skipped, documents=len(folder.specs.documents), output=args.output)

@@ -39,7 +39,6 @@ class Cluster:
     """
 
     def __init__(self, transport: Transport, *, clock: Clock, random: Random, concurrency: int = 8) -> None:
-        self.clock = clock
         self._traffic = self.transport = Traffic(transport, concurrency)
         api = Api(RetryingTransport(self._traffic, clock, random, lasting=lasting))
         self.cache = LiveCache()

@@ -88,7 +88,7 @@ class _Walk:
             stated.add(part)
             if value is None or _passed_over((*path, part), owned):
                 continue
-            if value in ({}, []) and part in owned and live.get(name, ABSENT) is None:
+            if not value and isinstance(value, dict | list) and part in owned and live.get(name, ABSENT) is None:
                 continue  # what an apply empties by taking all of ours away, the server may store as null
             yield from self.node((*path, part), value, live.get(name), schema.member(name), owned.get(part))
         yield from self.unstated(path, stated, live, schema, owned)

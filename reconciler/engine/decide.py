@@ -112,9 +112,10 @@ class Decider:
                         elif await self._autoscalers.freed(manifest):
                             # With one that is gone, or goes, as their owner the apply would meet a conflict (rule 4).
                             change = self._counted(change, existing, manifest.object["spec"].get("replicas"))
-                    live = cache.get(manifest.identity) if manifest.identity.kind == "Deployment" else None
-                    if live is not None and autoscaler_of(live.identity) in manifests and awaken(manifest, live):
-                        change = self._counted(change, existing, 1)  # it scales nothing up from none
+                    if manifest.identity.kind == "Deployment" and autoscaler_of(manifest.identity) in manifests:
+                        live = cache.get(manifest.identity)
+                        if live is not None and awaken(manifest, live):
+                            change = self._counted(change, existing, 1)  # it scales nothing up from none
                 except ReconcilerError:
                     raise
                 except Exception as fault:  # a fault of ours with one object must not stop the others
@@ -247,7 +248,7 @@ class Decider:
         return within(self._config.namespaces, identity)
 
     def _served(self, identity: Identity) -> bool:
-        return identity.group_kind in self._cluster.discovery.resources
+        return identity.group_kind in self._cluster.kinds
 
     def _leaving(self, live: Live) -> bool:
         """Whether `live` is this source's, which no longer states it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeGuard
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.errors import ApiError, Forbidden
@@ -33,6 +33,7 @@ class DryRuns:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._clock = cluster.server.clock
         self._granted: set[_Where] = set()
         self._refused: dict[_Where, tuple[float, Forbidden]] = {}
         self._turns: dict[_Where, asyncio.Lock] = {}
@@ -44,7 +45,7 @@ class DryRuns:
             return await self._ask(where, obj, force)
         async with self._turns.setdefault(where, asyncio.Lock()):
             at, error = self._refused.get(where, (0.0, None))
-            if error is not None and self._cluster.clock.monotonic() - at < _LASTING:
+            if error is not None and self._clock.monotonic() - at < _LASTING:
                 raise error.with_traceback(None)
             return await self._ask(where, obj, force)
 
@@ -52,9 +53,9 @@ class DryRuns:
         try:
             made = await self._cluster.apply(obj, force=force, dry_run=True)
         except ApiError as error:
-            if isinstance(error, Forbidden) and may_not_ask(error):
+            if may_not_ask(error):
                 self._granted.discard(where)
-                self._refused[where] = self._cluster.clock.monotonic(), error
+                self._refused[where] = self._clock.monotonic(), error
             else:
                 self._grant(where)
             raise
@@ -69,6 +70,6 @@ class DryRuns:
         self._granted.add(where)
 
 
-def may_not_ask(error: ApiError) -> bool:
+def may_not_ask(error: ApiError) -> TypeGuard[Forbidden]:
     """Whether it is our rights that are missing: a quota, or a webhook that denies, is a 403 too."""
     return isinstance(error, Forbidden) and any(f"cannot {verb} resource" in error.what for verb in ("patch", "create"))

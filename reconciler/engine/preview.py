@@ -99,7 +99,8 @@ class Previewer:
         if manifest is None:
             return change
         defined = served(manifest.gvk)
-        if change.action in WRITES and not (self._serves(manifest.gvk.group_kind) if defined is None else defined):
+        known = manifest.gvk.group_kind in self._cluster.kinds if defined is None else defined
+        if change.action in WRITES and not known:
             refused.add(change.identity)
             whose = "the cluster" if defined is None else "its definition in Git"
             return replace(change, action=Action.REFUSE, reason=f"{whose} does not serve {manifest.gvk}")
@@ -125,9 +126,6 @@ class Previewer:
                 return replace(change, action=Action.UNCONFIRMED, reason=reason)
             refused.add(change.identity)
             return replace(change, action=Action.REFUSE, reason=str(error), hint=error.hint)
-
-    def _serves(self, kind: GroupKind) -> bool:
-        return kind in self._cluster.discovery.resources
 
     async def _differs(self, change: Change, *, force: bool) -> bool:
         """Whether applying it would change the object. Raises ApiError where the server refuses it."""

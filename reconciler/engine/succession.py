@@ -6,8 +6,9 @@ none.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Final, Protocol
 
 from reconciler.diff.handover import handing
@@ -38,17 +39,10 @@ class Succession:
         self, heirs: Mapping[Identity, Collection[Identity]], stated: Container[Identity], cache: Owned, source: str
     ) -> None:
         self._cache = cache
+        self._source = source
         self._stated = stated
-        self._leaving: dict[str, list[Live]] = defaultdict(list)
-        away = [i for i in cache.marked(source) if i not in stated]
-        gone = [i for i in away if i.group_kind == _DEPLOYMENT]
-        self._scalers = {i for i in away if i.group_kind == _AUTOSCALER}
         # By document, as the annotation writes it.
         self._heirs = {str(document): made for document, made in heirs.items()}
-        for live in filter(None, map(cache.get, gone)):
-            document = live.annotations.get(ANNOTATION_SPEC, "")
-            if document in self._heirs and not live.metadata.get("deletionTimestamp"):
-                self._leaving[document].append(live)
 
     @classmethod
     def of(cls, manifests: Mapping[Identity, Manifest], cache: Owned, source: str) -> "Succession":
@@ -59,11 +53,26 @@ class Succession:
                 heirs[manifest.spec].append(identity)
         return cls(heirs, manifests, cache, source)
 
+    @cached_property
+    def _away(self) -> list[Identity]:
+        """What is there and not stated. Few changes ask: who only creates or changes something else does not."""
+        return [i for i in self._cache.marked(self._source) if i not in self._stated]
+
+    @cached_property
+    def _leaving(self) -> Mapping[str, Sequence[Live]]:
+        """The Deployments that a document made and makes no more, by document."""
+        found: dict[str, list[Live]] = defaultdict(list)
+        for live in filter(None, (self._cache.get(i) for i in self._away if i.group_kind == _DEPLOYMENT)):
+            document = live.annotations.get(ANNOTATION_SPEC, "")
+            if document in self._heirs and not live.metadata.get("deletionTimestamp"):
+                found[document].append(live)
+        return found
+
     @property
     def leaving(self) -> frozenset[Identity]:
         """All that is replaced, each Deployment with the autoscaler that we made for it."""
         found = {live.identity for each in self._leaving.values() for live in each}
-        return frozenset({*found, *(self._scalers & {autoscaler_of(each) for each in found})})
+        return frozenset({*found, *({autoscaler_of(each) for each in found} & {*self._away})})
 
     def pods(self, document: Identity, *, all_: bool = False) -> int:
         """How many pods `document` is to have by what is there, where it makes other objects now, or in `all_` cases;

@@ -162,9 +162,10 @@ class Ledger:
         self.topology.add(workload, nodes, counts)
         request, quota = self._requests[shape], self.quota(workload)
         if any(self._limits):
-            for node, count in zip(nodes.tolist(), counts.tolist(), strict=True):
-                if (limit := self.limit(node)) is not None:
-                    limit.add(request, count)
+            pools = self._pool_of[nodes]
+            for pool in np.unique(pools[pools >= 0]).tolist():
+                if (limit := self._limits[pool]) is not None:
+                    limit.add(request, int(counts[pools == pool].sum()))
         if quota is not None:
             quota.add(request, total)
 

@@ -105,9 +105,7 @@ def wave(ledger: Ledger, scorer: Scorer, workload: int, missing: int, here: Ints
     replicas = ledger.intake.needs[workload].replicas
     score = scorer.scores(workload, ledger.room(shape), here, {})
     for part in ledger.topology.parts(workload):
-        if (
-            part.constraint is not Constraint.SPREAD
-        ):  # that says only where the next one may be: its counts are kept below
+        if part.constraint is not Constraint.SPREAD:  # which says where the next one may be: its counts are kept below
             score[~part.nodes] = -np.inf
     queues = _queues(ledger, rules.key, rules.domain)
     best = np.array([score[nodes].max() for _, nodes in queues])

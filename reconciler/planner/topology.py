@@ -37,6 +37,7 @@ class Topology:
         self.watches = Watches(nodes, groups, holdings)
         self._spread_over: dict[tuple[str, int], Ints] = {}
         self._rules = [self._rules_of(need, index) for index, need in enumerate(needs)]
+        self._hard = [[rule for rule in rules if rule.hard] for rules in self._rules]
         others = [(pod, node, self._keeping_away(pod.namespace, pod.affinities)) for pod, node in foreign]
         self._counted = [self.watches.attend(need.identity.namespace, need.labels) for need in needs]
         self._carrying = [
@@ -54,23 +55,22 @@ class Topology:
 
     def ruled(self, workload: int) -> bool:
         """Whether a hard rule may concern it."""
-        return bool(self._counted[workload]) or any(rule.hard for rule in self._rules[workload])
+        return bool(self._counted[workload]) or bool(self._hard[workload])
 
     def hard(self, workload: int) -> list[Rule]:
         """Its own rules that decide where a replica may be."""
-        return [rule for rule in self._rules[workload] if rule.hard]
+        return self._hard[workload]
 
     def hard_rules(self) -> list[tuple[int, Rule]]:
         """Those of all workloads."""
-        return [(workload, rule) for workload, rules in enumerate(self._rules) for rule in rules if rule.hard]
+        return [(workload, rule) for workload, rules in enumerate(self._hard) for rule in rules]
 
     def leans(self, workload: int) -> bool:
         """Whether it may be let in because others were placed."""
         return any(
             rule.constraint is Constraint.AFFINITY
             or (rule.constraint is Constraint.SPREAD and not self.watches.private(rule.watch, workload))
-            for rule in self._rules[workload]
-            if rule.hard
+            for rule in self._hard[workload]
         )
 
     def counted(self, workload: int) -> list[int]:
@@ -83,7 +83,7 @@ class Topology:
 
     def watched(self, workload: int) -> bool:
         """Whether one replica more changes where the next may be."""
-        return any(rule.hard for rule in self._rules[workload]) or any(
+        return bool(self._hard[workload]) or any(
             self.watches.away(watch) is not None for watch in self._counted[workload]
         )
 
@@ -94,7 +94,7 @@ class Topology:
     def simple(self, workload: int) -> Simple | None:
         """The hard rules of a workload whose replicas only mind each other, in the two usual forms: one a node, and one
         hard spread. None where its rules are others; its first mask holds for what is there already."""
-        rules = [rule for rule in self._rules[workload] if rule.hard]
+        rules = self._hard[workload]
         own, watches = {rule.watch for rule in self._rules[workload]}, self.watches
         if any(rule.constraint is Constraint.AFFINITY for rule in self._rules[workload]):
             return None
@@ -123,7 +123,7 @@ class Topology:
 
     def admits(self, workload: int, node: int) -> bool:
         """Whether the hard rules let one replica more onto this node: the mask at one place, for much less."""
-        return all(self._admits(rule, node) for rule in self._rules[workload] if rule.hard) and not any(
+        return all(self._admits(rule, node) for rule in self._hard[workload]) and not any(
             _one(away, self.watches.domain(watch), node)
             for watch in self._counted[workload]
             if (away := self.watches.away(watch)) is not None
@@ -183,8 +183,7 @@ class Topology:
         """The same, rule by rule."""
         found = [
             Part(rule.constraint, self._allowed(rule), self.watches.key(rule.watch), rule)
-            for rule in self._rules[workload]
-            if rule.hard
+            for rule in self._hard[workload]
         ]
         for watch in self._counted[workload]:
             if (away := self.watches.away(watch)) is not None:
