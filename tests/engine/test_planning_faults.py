@@ -9,7 +9,9 @@ from planned import Planned, planned
 from texts import config, deployment
 from virtual import virtual
 
+from reconciler.engine.filling import Asking
 from reconciler.model.event import EventType
+from reconciler.model.filled import Filling
 from reconciler.model.planning_policy import Policy
 from reconciler.sandbox import nodes
 
@@ -139,7 +141,7 @@ async def test_a_pass_with_nothing_new_to_place_waits_for_no_plan() -> None:
 
 
 @virtual
-async def test_sources_that_begin_together_share_a_plan() -> None:
+async def test_sources_that_begin_together_share_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     async with planned() as p:
         plans = []
 
@@ -155,7 +157,14 @@ async def test_sources_that_begin_together_share_a_plan() -> None:
             repository.commit(files | ({"namespace.yaml": p.w.namespace()} if name == "s0" else {}))
         assert (await p.w.sync("s0")).ok
         plans.clear()
+        together, advise = asyncio.Barrier(len(names) - 1), p.planning.advise  # however long Git takes for each
+
+        async def advised(source: str, asking: Asking) -> Filling | None:
+            await together.wait()
+            return await advise(source, asking)
+
+        monkeypatch.setattr(p.planning, "advise", advised)
         results = await asyncio.gather(*(p.w.sync(name) for name in names[1:]))
         assert all(result.ok for result in results)
-        assert len(plans) <= 2, "one while the others asked, and one for them all"
+        assert len(plans) == 2, "one of the first that asked, and one for them all"
         assert not p.woken
