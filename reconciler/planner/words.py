@@ -1,7 +1,7 @@
 """What was planned, for people to read, and in the JSON of `reconciler simulate`. Imports no arrays and no solver."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,11 @@ from reconciler.model.planned import (
     Waiting,
 )
 from reconciler.plural import counted
+
+LEGEND: Final = (
+    "why, in scores: each is the sum of its parts, weight x value, where a value is from 0 (worst) to 1 (best);",
+    "  f: where it fits best, g: what people prefer, h: how much and how many",
+)
 
 
 def text(plan: PlannedCluster, *, reasons: bool = False) -> str:
@@ -67,6 +72,7 @@ def workload(planned: PlannedWorkload) -> list[str]:
     if planned.template is not None:
         lines.append(recorded(planned.template))
     lines += pending(planned)
+    lines += LEGEND if planned.choices else ()
     for choice in planned.choices:
         lines += explained(choice)
     return lines
@@ -107,17 +113,17 @@ def places(planned: PlannedWorkload) -> str:
 
 
 def explained(choice: ShownChoice) -> list[str]:
-    """Why something was chosen: its terms and those of the next best, which add up to the scores."""
+    """Why something was chosen: its terms, which add up to its score, beside those of the next best."""
     chosen, other = choice.chosen, choice.runner_up
     subject = f"{choice.subject} " if choice.subject else ""
-    lines = [f"{subject}{chosen}: {chosen.score:.4f}" + (f", next best {other}: {other.score:.4f}" if other else "")]
-    others = {term.name: term for term in other.terms} if other else {}
+    beside = f"; the next best, {other}, has {other.score:.4f}" if other else ""
+    others = {term.name: (f"{term.value:.3f}", f"= {term.contribution:.4f}") for term in other.terms} if other else {}
+    rows = [("TERM", "WEIGHT", "  VALUE", "  PART", *(("NEXT BEST'S VALUE", "  PART") if other else ("", "")))]
     for term in sorted(chosen.terms, key=lambda term: (-abs(term.contribution), term.name)):
-        beside = others.get(term.name)
-        against = f"   against {beside.value:.3f}" if beside else ""
-        contribution = f"{term.weight:g} x {term.value:.3f} = {term.contribution:.4f}"
-        lines.append(f"  {term.family}.{term.name:14} {contribution:28}{against}".rstrip())
-    return lines
+        own = f"{term.weight:g}", f"x {term.value:.3f}", f"= {term.contribution:.4f}"
+        rows.append((f"{term.family}.{term.name}", *own, *others.get(term.name, ("", ""))))
+    lines = ["  {:16}{:7}{:8}{:11}{:17}  {}".format(*row).rstrip() for row in rows]
+    return [f"{subject}{chosen}: score {chosen.score:.4f}{beside}", *lines]
 
 
 def percent(part: float) -> str:

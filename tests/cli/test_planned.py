@@ -40,9 +40,18 @@ SPECS = {
 }
 
 
-def option(pool: str, zone: str, *terms: tuple[str, str, float, float]) -> ShownCandidate:
+def candidate(*terms: tuple[str, str, float, float], **shown: str) -> ShownCandidate:
     found = tuple(WeighedTerm(*term) for term in terms)
-    return ShownCandidate(sum(term.contribution for term in found), found, pool=pool, zone=zone)
+    return ShownCandidate(sum(term.contribution for term in found), found, **shown)
+
+
+def option(pool: str, zone: str, *terms: tuple[str, str, float, float]) -> ShownCandidate:
+    return candidate(*terms, pool=pool, zone=zone)
+
+
+def forecast(name: str, amount: str, risk: float, slack: float) -> ShownCandidate:
+    terms = ("h", "demand", 1 - risk / 5, 0.4), ("h", "slack", slack, 1.0)
+    return candidate(*terms, what=f"{name}, enough but for {risk:g} % of the past", amount=f"{amount} on average")
 
 
 WEB = PlannedWorkload(
@@ -56,11 +65,12 @@ WEB = PlannedWorkload(
     profile="cost",
     weights={"fit": 0.05, "zone": 0.2},
     amounts={
-        "replicas": Amount("3", "the profile's 3, while nothing says what is asked of it"),
+        "replicas": Amount("3", "expected: 0.6 cores, a replica carries 0.217 (the forecast is level x 1.2)"),
         "cpu": Amount("250m", "the 90th percentile of what is used, and 15 % on top"),
     },
     places=(PlacedShare(1, "general", "a"), PlacedShare(1, "general", "b")),
     choices=(
+        ShownChoice(forecast("level x 1.2", "2.4", 1, 1.0), forecast("now x 1.5", "2.9", 0.5, 0.828), "replicas"),
         ShownChoice(
             option("general", "a", ("f", "fit", 0.5, 0.05), ("g", "zone", 1.0, 0.2)),
             option("large", "b", ("f", "fit", 0.25, 0.05), ("g", "zone", 0.5, 0.2)),

@@ -1,0 +1,172 @@
+"""One thing at a time that bears on where a replica may be, or had better be."""
+
+from dataclasses import replace
+
+from generated_clusters import MEBI, app, identity
+
+from reconciler.kube.selector import Operator, Requirement
+from reconciler.model.cluster_view import ZONE, Gpu, NodeView, PodAffinity, PodView, Resources, TopologySpread
+from reconciler.model.plan import Constraint, Plan
+from reconciler.model.planning import Pool, WorkloadNeed
+from reconciler.model.planning_policy import Policy, TermName
+from reconciler.planner.plan import plan
+
+GIBI = 1 << 30
+WEB = WorkloadNeed(identity("web"), 2, Resources(500, 256 * MEBI), labels={"app": "web"})
+ONE = replace(WEB, replicas=1)
+
+
+def node(name: str, zone: str = "a", has: Resources | None = None, **more: object) -> NodeView:
+    labels = {ZONE: zone, **more.pop("labels", {})}  # type: ignore[dict-item]
+    return NodeView(name, has or Resources(8000, 16 * GIBI, 20 * GIBI), labels, **more)  # type: ignore[arg-type]
+
+
+def on(found: Plan, need: WorkloadNeed = WEB) -> dict[str, int]:
+    return dict(found.assignment[need.identity])
+
+
+def test_memory_is_room() -> None:
+    found = plan([node("n0", has=Resources(8000, 3 * GIBI))], [], [replace(WEB, requests=Resources(1, 2 * GIBI))])
+    assert on(found) == {"n0": 1}
+    assert found.unplaced[WEB.identity].reason == "the only node that it may use is too full: n0 lacks 1024Mi memory"
+
+
+def test_ephemeral_storage_is_room() -> None:
+    found = plan([node("n0")], [], [replace(WEB, requests=Resources(500, MEBI, 15 * GIBI))])
+    assert on(found) == {"n0": 1}
+    lack = found.unplaced[WEB.identity]
+    assert (lack.count, lack.constraint) == (1, Constraint.CAPACITY)
+    assert lack.reason == "the only node that it may use is too full: n0 lacks 10240Mi ephemeral-storage"
+
+
+def test_ephemeral_storage_of_others_is_taken() -> None:
+    log = PodView("kube-system", "logs-0", "n0", Resources(0, 0, 18 * GIBI))
+    found = plan([node("n0"), node("n1")], [log], [replace(ONE, requests=Resources(500, MEBI, 5 * GIBI))])
+    assert on(found) == {"n1": 1}
+
+
+def test_an_extended_resource_is_room() -> None:
+    fpga = (("example.com/fpga", 1),)
+    some = node("n0", has=Resources(8000, 16 * GIBI, extended=fpga))
+    need = replace(WEB, requests=Resources(500, MEBI, extended=fpga))
+    other = PodView("shop", "other-0", "n1", Resources(extended=fpga))
+    taken = node("n1", has=Resources(8000, 16 * GIBI, extended=fpga))
+    found = plan([some, taken, node("n2")], [other], [need])
+    assert on(found) == {"n0": 1}
+    lack = found.unplaced[WEB.identity]
+    assert (lack.count, lack.constraint) == (1, Constraint.CAPACITY)
+    assert "1 example.com/fpga" in lack.reason
+
+
+def test_so_many_pods_are_room() -> None:
+    others = [PodView("kube-system", f"daemon-{n}", "n0", Resources()) for n in range(2)]
+    found = plan([node("n0", pods=3)], others, [WEB])
+    assert on(found) == {"n0": 1}
+    assert found.unplaced[WEB.identity].reason.endswith("n0 lacks 1 pod")
+
+
+def test_what_others_hold_of_a_gpu_is_taken() -> None:
+    others = [PodView("ml", f"train-{n}", "n0", Resources(100), gpu=Gpu(1, 700)) for n in range(2)]
+    found = plan([node("n0", gpus=2)], others, [replace(WEB, replicas=3, gpu=Gpu(1, 300))])
+    assert on(found) == {"n0": 2}, "seven tenths of each device are somebody else's"
+
+
+def test_a_model_of_gpu_is_kept_to() -> None:
+    nodes = [node("n0", gpus=1, gpu_model="A10"), node("n1", gpus=1, gpu_model="T4")]
+    assert on(plan(nodes, [], [replace(WEB, gpu=Gpu(1, models=frozenset(["T4"])))])) == {"n1": 1}
+
+
+def test_zones_of_volumes_are_kept_to() -> None:
+    nodes = [node(f"n{n}", "abc"[n]) for n in range(3)]
+    assert on(plan(nodes, [], [replace(WEB, replicas=4, volume_zones=frozenset("b"))])) == {"n1": 4}
+    both = replace(WEB, zones=frozenset("ab"), volume_zones=frozenset("bc"))
+    assert on(plan(nodes, [], [both])) == {"n1": 2}
+
+
+def test_stated_zones_are_kept_to() -> None:
+    nodes = [node(f"n{n}", "abc"[n]) for n in range(3)]
+    assert on(plan(nodes, [], [replace(WEB, replicas=4, zones=frozenset("c"))])) == {"n2": 4}
+
+
+def labelled(name: str, **labels: str) -> NodeView:
+    return node(name, labels=labels)
+
+
+def disk(kind: str) -> tuple[Requirement, ...]:
+    return (Requirement("disk", Operator.IN, frozenset([kind])),)
+
+
+def test_required_node_affinity_is_any_of_its_terms() -> None:
+    nodes = [labelled("n0"), labelled("n1", disk="ssd"), labelled("n2", disk="nvme"), labelled("n3", disk="tape")]
+    found = plan(nodes, [], [replace(WEB, replicas=9, node_affinity=(disk("ssd"), disk("nvme")))])
+    assert set(on(found)) == {"n1", "n2"}
+
+
+def test_preferred_node_affinity_is_followed_by_its_weights() -> None:
+    nodes = [labelled("n0"), labelled("n1", disk="ssd"), labelled("n2", disk="nvme")]
+    for first, second, where in ((80, 20, "n1"), (20, 80, "n2")):
+        wish = ((first, disk("ssd")), (second, disk("nvme")))
+        found = plan(nodes, [], [replace(ONE, preferred=wish)])
+        assert on(found) == {where: 1}
+        (decision,) = found.decisions[WEB.identity]
+        (affinity,) = (term for term in decision.chosen.terms if term.name is TermName.AFFINITY)
+        assert affinity.value == 0.8
+
+
+def test_a_preferred_node_is_no_must() -> None:
+    nodes = [node("n0"), node("n1", has=Resources(600, GIBI), labels={"disk": "ssd"})]
+    found = plan(nodes, [], [replace(WEB, preferred=((100, disk("ssd")),))])
+    assert on(found) == {"n0": 1, "n1": 1}
+
+
+def test_preferred_pod_affinities_are_followed_by_their_weights() -> None:
+    """One zone has the cache that it had better be beside; the other has the peer that it had better avoid."""
+    there = [
+        PodView("shop", "cache-0", "n0", Resources(), labels={"app": "cache"}),
+        PodView("shop", "noisy-0", "n0", Resources(), labels={"app": "noisy"}),
+    ]
+    nodes = [node("n0", "a"), node("n1", "b")]
+    for near, far, where in ((80, 20, "n0"), (20, 80, "n1")):
+        wish = (
+            PodAffinity(ZONE, app("cache"), required=False, weight=near),
+            PodAffinity(ZONE, app("noisy"), anti=True, required=False, weight=far),
+        )
+        assert on(plan(nodes, there, [replace(ONE, affinities=wish)])) == {where: 1}
+
+
+def test_a_soft_spread_is_kept_where_there_is_room() -> None:
+    """Over racks, of which nothing but the constraint speaks."""
+    nodes = [labelled(f"n{n}", rack="r0" if n < 3 else "r1") for n in range(4)]
+    for rules in ((), (TopologySpread("rack", 1, app("web")),)):
+        found = on(plan(nodes, [], [replace(WEB, replicas=8, spreads=rules)], policy=Policy("resilient")))
+        assert (found.get("n3", 0) == 4) is bool(rules)
+
+
+def test_of_dear_and_cheap_pools_the_price_of_a_core_counts() -> None:
+    """The large node costs more, and each of its cores less."""
+    pools = [Pool("large", {"pool": "large"}, 3.0), Pool("small", {"pool": "small"}, 1.0)]
+    nodes = [node("n0", has=Resources(16_000, 64 * GIBI), labels={"pool": "large"}),
+             node("n1", has=Resources(4000, 16 * GIBI), labels={"pool": "small"})]  # fmt: skip
+    (chosen,) = plan(nodes, [], [ONE], pools=pools, policy=Policy("cost")).placements[WEB.identity]
+    assert chosen.place.pool == "large"
+
+
+def test_a_pool_without_a_price_is_as_dear_as_the_middle_one() -> None:
+    pools = [Pool("a", {"pool": "a"}, 1.0), Pool("b", {"pool": "b"}, 2.0), Pool("c", {"pool": "c"}, 3.0)]
+    unknown = Pool("d", {"pool": "d"}, None)
+    nodes = {name: labelled(f"n-{name}", pool=name) for name in "abcd"}
+    policy = Policy(weights={name.value: float(name is TermName.COST) for name in TermName})
+
+    def cheaper(*names: str) -> str:
+        made = plan([nodes[name] for name in names], [], [ONE], pools=[*pools, unknown], policy=policy)
+        return made.placements[WEB.identity][0].place.pool
+
+    assert cheaper("a", "d") == "a"
+    assert cheaper("c", "d") == "d"
+
+
+def test_a_calm_pool_is_worth_its_weight() -> None:
+    pools = [Pool("calm", {"pool": "calm"}), Pool("airy", {"pool": "airy"}, spot=True)]
+    nodes = [labelled("n0", pool="airy"), labelled("n1", pool="calm")]
+    policy = Policy(weights={name.value: float(name is TermName.SPOT) for name in TermName})
+    assert on(plan(nodes, [], [ONE], pools=pools, policy=policy)) == {"n1": 1}
