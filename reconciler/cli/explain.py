@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from reconciler.cli.session import Session
-    from reconciler.kube.names import GroupKind
     from reconciler.model.change import Live
 
 
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("explain", help="where an object came from and why it is so", description=__doc__)
     parser.add_argument(
-        "object", metavar="KIND/NAME", help="deployment/web, Deployment/shop/web, services/web, task/migrate"
+        "object", metavar="KIND/NAME", help="deployment/web, deploy/web, Deployment/shop/web, task/migrate"
     )
-    parser.add_argument("-n", "--namespace", metavar="NAME", type=name, default="default", help="default: %(default)s")
+    parser.add_argument("-n", "--namespace", metavar="NAME", type=name, help="default: default")
     parser.add_argument(
         "--repo", metavar="URL", help="the source's repository (a folder will do): adds commit and author"
     )
@@ -38,11 +37,13 @@ def explain(args: argparse.Namespace) -> int:
 
 
 async def _explain(args: argparse.Namespace) -> int:
+    from reconciler.cli.named import meant
     from reconciler.cli.session import session
     from reconciler.cli.show import out
 
+    stated, args.namespace = args.namespace or "", args.namespace or "default"
     async with session(args) as it:
-        for number, live in enumerate(await _find(it, args)):
+        for number, live in enumerate(await meant(it, args.object, stated)):
             out("\n".join([*([""] if number else []), *[line async for line in _told(it, args, live)]]))
     return OK
 
@@ -96,59 +97,6 @@ async def _drift(it: "Session", args: argparse.Namespace, source: str, live: "Li
             return [f"drifted since then: {first.removeprefix(str(live.identity)).strip()}", *fields]
     except (ConfigError, NotFound, SourceError):  # it was said already
         return []
-
-
-async def _find(it: "Session", args: argparse.Namespace) -> "list[Live]":
-    """What is meant: one object; of a Task its newest Job, or its CronJob; of a Deployment in shares all its parts."""
-    from reconciler.errors import ConfigError
-    from reconciler.kube.names import GroupKind, Identity
-
-    parts = args.object.split("/")
-    if len(parts) not in (2, 3) or not all(parts):
-        raise ConfigError(f"{args.object!r} names no object", hint="write KIND/NAME or KIND/NAMESPACE/NAME")
-    hint = "name its namespace: -n NAMESPACE, or KIND/NAMESPACE/NAME"
-    if parts[0].lower() in ("task", "tasks"):
-        task = f"Task/{parts[1] if len(parts) == 3 else args.namespace}/{parts[-1]}"
-        runs = [live for kind in ("Job", "CronJob") for live in await _made_by(it, GroupKind("batch", kind), task)]
-        if not runs:
-            raise ConfigError(f"no Job of {task} is there", hint=hint)
-        return [max(runs, key=lambda live: str(live.metadata.get("creationTimestamp")))]
-    await it.cluster.discovery.refresh()
-    kind = _kind(it, parts[0])
-    namespaced = it.cluster.discovery.resources[kind].namespaced
-    namespace = (parts[1] if len(parts) == 3 else args.namespace) if namespaced else ""
-    identity = Identity(kind.group, kind.kind, namespace, parts[-1])
-    if (live := await it.cluster.get(identity)) is not None:
-        return [live]
-    if kind == GroupKind("apps", "Deployment") and (found := await _made_by(it, kind, str(identity))):
-        return found
-    raise ConfigError(f"there is no {identity}", hint=hint)
-
-
-async def _made_by(it: "Session", kind: "GroupKind", document: str) -> "list[Live]":
-    """The objects of a kind that a document made, in its namespace, by name."""
-    from reconciler.model.manifest import ANNOTATION_SPEC
-
-    listed = await it.cluster.list(kind, document.split("/")[1])
-    found = [live for live in listed if live.annotations.get(ANNOTATION_SPEC) == document]
-    return sorted(found, key=lambda live: live.identity)
-
-
-def _kind(it: "Session", word: str) -> "GroupKind":
-    from difflib import get_close_matches
-
-    from reconciler.errors import ConfigError
-
-    resources = it.cluster.discovery.resources
-    found = sorted(
-        kind
-        for kind, served in resources.items()
-        if word.lower() in (kind.kind.lower(), served.plural, str(kind).lower())
-    )
-    if found:
-        return next((kind for kind in found if kind.group in ("", "apps", "batch")), found[0])
-    close = get_close_matches(word.lower(), [kind.kind.lower() for kind in resources], 1)
-    raise ConfigError(f"the cluster serves no kind {word!r}", hint=f"did you mean {close[0]}?" if close else "")
 
 
 async def _blame(args: argparse.Namespace, source: str, document: str, commit: str | None) -> str:

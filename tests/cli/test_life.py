@@ -144,22 +144,58 @@ def test_explain_finds_the_line_and_its_author(on, shop, repository):
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("words", "said"),
     [
-        ("web", ["'web' names no object", "  hint: write KIND/NAME or KIND/NAMESPACE/NAME"]),
-        ("deploymnt/web", ["the cluster serves no kind 'deploymnt'", "  hint: did you mean deployment?"]),
+        (("web",), ["'web' names no object", "  hint: write KIND/NAME or KIND/NAMESPACE/NAME"]),
+        (("deploymnt/web",), ["the cluster serves no kind 'deploymnt'", "  hint: did you mean deployment?"]),
         (
-            "deployment/web",
+            ("deployment/web",),
             [
                 "there is no Deployment/default/web",
-                "  hint: name its namespace: -n NAMESPACE, or KIND/NAMESPACE/NAME",
+                "  hint: there is no Deployment in namespace default at all; -n NAMESPACE names another",
             ],
+        ),
+        (
+            ("deployment/web", "-n", "shop"),
+            ["there is no Deployment/shop/web", "  hint: there is no Deployment in namespace shop at all"],
+        ),
+        (
+            ("configmap/settings", "-n", "shop"),
+            ["there is no ConfigMap/shop/settings", "  hint: there is one in namespace default: -n default"],
+        ),
+        (("cm/setings",), ["there is no ConfigMap/default/setings", "  hint: did you mean configmap/settings?"]),
+        (("cm/x",), ["there is no ConfigMap/default/x", "  hint: there is settings"]),
+        (("task/migrate",), ["no Job of Task/default/migrate is there", "  hint: did you mean task/migrates?"]),
+        (
+            ("task/migrates", "-n", "shop"),
+            ["no Job of Task/shop/migrates is there", "  hint: there is one in namespace default: -n default"],
+        ),
+        (
+            ("persistentvolume/x",),
+            ["there is no PersistentVolume/x", "  hint: there is no PersistentVolume at all"],
         ),
     ],
 )
-def test_explain_of_what_is_not_there(on, word, said):
-    ran = on("explain", word)
+def test_explain_of_what_is_not_there(on, shop, words, said):
+    task = (
+        "apiVersion: reconciler.dev/v1\nkind: Task\nmetadata: {name: migrates}\n"
+        "spec: {image: example.com/web:1, command: [migrate], run: onChange}\n"
+    )
+    on("apply", shop({"a.yaml": CONFIG % ("settings", "EUR"), "task.yaml": task}), "--no-wait")
+    ran = on("explain", *words)
     assert (ran.code, ran.err.splitlines()) == (1, said)
+
+
+@pytest.mark.parametrize("word", ["configmap", "configmaps", "cm", "CM", "ConfigMap"])
+def test_kinds_have_the_names_that_kubectl_knows(on, shop, word):
+    on("apply", shop({"a.yaml": CONFIG % ("settings", "EUR")}))
+    assert on("explain", f"{word}/settings").out.startswith("ConfigMap/default/settings is healthy")
+
+
+@pytest.mark.parametrize("word", ["deploy", "deployments.apps", "deploy.apps", "deployment.apps"])
+def test_so_are_those_of_other_groups(on, shop, word):
+    on("apply", shop({"web.yaml": WEB}), "--no-wait")
+    assert on("explain", f"{word}/web").out.startswith("Deployment/default/web is progressing")
 
 
 def test_explain_of_what_is_not_ours(on):
