@@ -28,7 +28,7 @@ class Even:
 
     def broken(self, domain: int, count: int) -> bool:
         """Whether so many in the domain are too many for those that have yet to start there."""
-        return domain >= 0 and self.coming[domain] > 0 and count - self.least > self.skew
+        return self.coming[domain] > 0 and count - self.least > self.skew
 
     def shift(self, domain: int, old: int, new: int) -> None:
         """The count of the domain has changed by one."""
@@ -95,7 +95,8 @@ class Bond:
 
     def starts(self, node: int) -> bool:
         """Whether spreads let those start that have yet to, all being as it is."""
-        return not any(even.broken(tally.domain[node], tally.counts[tally.domain[node]]) for tally, even in self.even)
+        at = ((tally, even, tally.domain[node]) for tally, even in self.even)
+        return not any(domain >= 0 and even.broken(domain, tally.counts[domain]) for tally, even, domain in at)
 
     def allowances(self, node: int) -> list[Allowance]:
         """What a replica there counts against."""
@@ -138,7 +139,7 @@ class Round:
                             return False
                         if any(even.broken(each, count) for each, count in enumerate(tally.counts)):
                             return False
-                    elif sign > 0 and even.broken(domain, tally.counts[domain]):
+                    elif sign > 0 and domain >= 0 and even.broken(domain, tally.counts[domain]):
                         return False
         return True
 

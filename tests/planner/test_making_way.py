@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import HOSTNAME, ZONE, NodeView, PodAffinity, PodView, Resources, TopologySpread
-from reconciler.model.plan import IDENTITY, Plan
+from reconciler.model.plan import IDENTITY, Constraint, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy
 from reconciler.planner.plan import plan
@@ -50,6 +50,14 @@ def test_what_may_stand_once_a_node_displaces_one_on_each() -> None:
 def test_what_is_spread_over_zones_displaces_as_evenly() -> None:
     even = replace(URGENT, spreads=(TopologySpread(ZONE, 1, app("urgent"), hard=True),))
     assert after(LOW, even).assignment[URGENT.identity] == {"n0": 1, "n1": 1}
+
+
+def test_a_spread_over_a_label_that_no_node_has_stops_no_search() -> None:
+    nodes = [replace(node, labels={HOSTNAME: node.name}) for node in NODES]
+    even = replace(URGENT, spreads=(TopologySpread(ZONE, 1, app("low"), hard=True),))
+    found = plan(nodes, [], [replace(LOW, replicas=5), even], policy=Policy(iterations=50))
+    assert (placed(found, LOW), placed(found, URGENT)) == (4, 0)
+    assert found.unplaced[URGENT.identity].constraint is Constraint.SPREAD
 
 
 def test_what_keeps_the_urgent_away_gives_way() -> None:
