@@ -68,7 +68,8 @@ class Reasons:
         first = obstacles.first()
         if first.constraint is Constraint.CAPACITY:
             anew = another_would_do(ledger, workload)
-            return self._lacking(shape, obstacles.nearest, anew=anew)[1]
+            left = "that it may use" if obstacles.nearest.sum() == usable.sum() else "that nothing else closes"
+            return self._lacking(shape, obstacles.nearest, left, anew=anew)[1]
         node, lacks = self._nearest(shape, obstacles.nearest & first.closed)
         standing = obstacles.at(node)
         if len(standing) == 1:
@@ -93,14 +94,17 @@ class Reasons:
             return f"only pool {', '.join(names)} has room, and its limit is reached"
         return f"{int(room.sum())} nodes have room, and {only.constraint.value} rules them all out"
 
-    def _lacking(self, shape: int, usable: Bools, *, anew: bool) -> tuple[int, tuple[Constraint, str, str]]:
-        """All are full: the node that lacks least, and why; `anew`: another like it would do."""
+    def _lacking(
+        self, shape: int, usable: Bools, which: str = "that it may use", *, anew: bool
+    ) -> tuple[int, tuple[Constraint, str, str]]:
+        """All are full: the node that lacks least, and why; `which` says what they are in words, `anew` that another
+        like it would do."""
         node, lacks = self._nearest(shape, usable)
         name, short_of = self._ledger.intake.nodes[node].name, self._short_of(shape, lacks)
         count = int(usable.sum())
-        reason = f"all {count} nodes that it may use are too full; {name} comes nearest and lacks {short_of}"
+        reason = f"all {count} nodes {which} are too full; {name} comes nearest and lacks {short_of}"
         if count == 1:
-            reason = f"the only node that it may use is too full: {name} lacks {short_of}"
+            reason = f"the only node {which} is too full: {name} lacks {short_of}"
         pods = lacks[self._ledger.groups.resources.index(PODS)]
         less = [] if pods else ["ask for as much less"]
         more = ["add a node like it"] if anew else []

@@ -41,6 +41,14 @@ def test_two_obstacles_at_once_are_both_named() -> None:
     assert lack.fix == "raise the limit of pool x and free 500m cpu on n0"
 
 
+def test_a_node_that_a_rule_closes_is_none_that_is_too_full() -> None:
+    """There is room on n1, but one of it is there already."""
+    alone = replace(WEB, affinities=(PodAffinity(HOSTNAME, app("web"), anti=True),))
+    full = PodView("shop", "other", "n0", Resources(3500))
+    lack = plan([node("n0", "a", "y"), node("n1", "b", "y")], [full], [alone]).unplaced[alone.identity]
+    assert lack.reason == "the only node that nothing else closes is too full: n0 lacks 500m cpu"
+
+
 def test_what_waits_for_one_who_comes_later_is_placed_with_him() -> None:
     """By name and priority it comes first, and finds nobody to be with."""
     beside = replace(WEB, affinities=(PodAffinity(ZONE, app("zz")),), priority=10)
