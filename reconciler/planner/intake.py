@@ -5,7 +5,7 @@ A doubtful number is never guessed: the workload is left where it is or without 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, isnan
 from operator import attrgetter
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -132,7 +132,7 @@ def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:
     if pool.template is None:
         return []
     found = []
-    for number in range(min(max(pool.growth, 0), 10_000)):
+    for number in range(_safe(pool.growth, 10_000)):
         name = f"{pool.name}+{number:04}"
         labels = {**pool.template.labels, **pool.node_selector, HOSTNAME: name}
         checked = _node(replace(pool.template, name=name, labels=labels, ready=True, schedulable=True))
@@ -163,7 +163,7 @@ def _checked(
 def _node(node: NodeView) -> Checked[NodeView]:
     allocatable = safe_amounts(node.allocatable)
     odd = allocatable != node.allocatable
-    gpus, pods = min(max(node.gpus, 0), MOST_DEVICES), max(node.pods, 0)
+    gpus, pods = _safe(node.gpus, MOST_DEVICES), _safe(node.pods)
     labels = node.labels if HOSTNAME in node.labels else {**node.labels, HOSTNAME: node.name}
     if not odd and gpus == node.gpus and pods == node.pods and labels is node.labels:
         return Checked(node, node)
@@ -177,7 +177,7 @@ def _node(node: NodeView) -> Checked[NodeView]:
 def _need(need: WorkloadNeed) -> Checked[WorkloadNeed]:
     wrong = _wrong(need)
     if wrong:
-        replicas = max(_whole(need.replicas), 0)
+        replicas = _safe(need.replicas, MOST_REPLICAS)
         return Checked(need, replace(need, replicas=replicas, requests=Resources(), gpu=Gpu()), wrong)
     if need.replicas > MOST_REPLICAS:
         note = f"{need.identity}: {need.replicas} replicas are taken as {MOST_REPLICAS}"
@@ -189,7 +189,7 @@ def _wrong(need: WorkloadNeed) -> str:
     """What cannot be meant, in words; "" where all is well."""
     amounts = [("cpu", need.requests.cpu), ("memory", need.requests.memory), ("ephemeral", need.requests.ephemeral)]
     for name, amount in [*amounts, *need.requests.extended, ("replicas", need.replicas), ("GPUs", need.gpu.count)]:
-        if not float(amount).is_integer():  # a caller may hold a NaN
+        if amount % 1:  # a caller may hold a NaN
             return f"{name} is {amount!r}, which is no whole number"
         if amount < 0:
             return f"{name} is {amount}, less than nothing"
@@ -200,15 +200,16 @@ def _wrong(need: WorkloadNeed) -> str:
     return ""
 
 
-def _whole(amount: float) -> int:
-    return int(amount) if isfinite(amount) and abs(amount) <= MOST_REPLICAS else 0
-
-
 def safe_amounts(resources: Resources) -> Resources:
     """Each from nothing to `MOST`; what is no number is none."""
+    extended = tuple(sorted((name, _safe(amount)) for name, amount in resources.extended))
+    return Resources(_safe(resources.cpu), _safe(resources.memory), _safe(resources.ephemeral), extended)
 
-    def safe(amount: float) -> int:
-        return min(max(int(amount), 0), MOST) if isfinite(amount) else 0
 
-    extended = tuple(sorted((name, safe(amount)) for name, amount in resources.extended))
-    return Resources(safe(resources.cpu), safe(resources.memory), safe(resources.ephemeral), extended)
+def safe_gpu(gpu: Gpu) -> Gpu:
+    """As many devices as a node may have, and as much of each as there is; what is no number is none."""
+    return Gpu(_safe(gpu.count, MOST_DEVICES), _safe(gpu.milli, DEVICE), gpu.models)
+
+
+def _safe(amount: float, most: int = MOST) -> int:
+    return 0 if isnan(amount % 1) else int(min(max(amount, 0), most))  # nor is infinity a number

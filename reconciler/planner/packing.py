@@ -88,9 +88,12 @@ class Nodes:
         self.number[nodes] = self.states.numbers(self.kinds[nodes], left, self.states.devices[rows])
 
     def reserve(self, node: int, devices: Sequence[int], milli: int) -> None:
-        """Shares of devices that somebody else has, before the nodes are settled: never less than nothing is left."""
+        """Shares of devices that somebody else has, before the nodes are settled: never less than nothing is left. A
+        device that is no longer there is nobody's."""
+        free = self.devices[node]
         for device in devices:
-            self.devices[node][device] = max(self.devices[node][device] - milli, 0)
+            if 0 <= device < len(free):
+                free[device] = max(free[device] - milli, 0)
 
     def emptiest(self, node: int, count: int, milli: int) -> list[int]:
         """Devices that somebody else's pod most likely has: those with the most free."""

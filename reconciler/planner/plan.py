@@ -20,7 +20,7 @@ from reconciler.planner.anew import weigh_anew
 from reconciler.planner.book import Book, book_of, planned, unchanged
 from reconciler.planner.grouping import Groups, amounts_of, group
 from reconciler.planner.holdings import Holdings, Standing
-from reconciler.planner.intake import Intake, safe_amounts, take_in
+from reconciler.planner.intake import Intake, safe_amounts, safe_gpu, take_in
 from reconciler.planner.keeping import Kept, Limits, at_once, homes, own_pods, settle
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.outcome import Outcome
@@ -120,8 +120,8 @@ def _left_by_others(groups: Groups, nodes: Nodes, others: Iterable[tuple[PodView
         rows.append(request)
         where.append(node)
         if pod.gpu.count:
-            devices = pod.devices or nodes.emptiest(node, pod.gpu.count, pod.gpu.milli)
-            nodes.reserve(node, devices, pod.gpu.milli)
+            gpu = safe_gpu(pod.gpu)
+            nodes.reserve(node, pod.devices or nodes.emptiest(node, gpu.count, gpu.milli), gpu.milli)
     free = groups.classes.capacity[groups.kinds]
     if rows:
         np.subtract.at(free, where, np.array(rows, np.int64))

@@ -38,7 +38,9 @@ def test_no_replicas() -> None:
     [
         (replace(WEB, requests=Resources(cpu=-1)), "less than nothing"),
         (replace(WEB, requests=Resources(memory=10**30)), "more than any cluster has"),
+        (replace(WEB, requests=Resources(memory=10**400)), "more than any cluster has"),
         (replace(WEB, requests=Resources(cpu=float("nan"))), "no whole number"),  # type: ignore[arg-type]
+        (replace(WEB, requests=Resources(cpu=float("inf"))), "no whole number"),  # type: ignore[arg-type]
         (replace(WEB, replicas=-3), "less than nothing"),
         (replace(WEB, replicas=float("nan")), "no whole number"),  # type: ignore[arg-type]
         (replace(WEB, gpu=Gpu(1, 1500)), "not from 1 to 1000"),
@@ -60,6 +62,20 @@ def test_absurd_nodes() -> None:
     found = plan([NODE, absurd, nan], [], [WEB])
     assert found.assignment[WEB.identity] == {"n0": 2}
     assert sum("cannot be" in note for note in found.notes) == 2
+
+
+def test_nodes_that_take_no_number_of_pods_or_have_no_number_of_devices() -> None:
+    absurd = [replace(NODE, name="n1", pods=10**30, gpus=10**30), replace(NODE, name="n2", pods=-1)]
+    nan = replace(NODE, name="n3", pods=float("nan"), gpus=float("inf"))  # type: ignore[arg-type]
+    found = plan([*absurd, nan], [], [replace(WEB, replicas=10), replace(WEB, identity=identity("gpu"), gpu=Gpu(1))])
+    assert {name for held in found.assignment.values() for name in held} == {"n1"}
+
+
+def test_pods_of_others_on_devices_that_are_not_there() -> None:
+    gpu = replace(NODE, gpus=1)
+    known = PodView("x", "a", "n0", Resources(), gpu=Gpu(1), devices=(3, -1))
+    absurd = PodView("x", "b", "n0", Resources(), gpu=Gpu(10**30, -5))
+    assert plan([gpu], [known, absurd], [replace(WEB, replicas=1, gpu=Gpu(1))]).assignment[WEB.identity] == {"n0": 1}
 
 
 def test_a_pool_without_a_price_is_taken_as_the_middle_of_the_others() -> None:
