@@ -3,18 +3,20 @@
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from reconciler.kube.quantity import parse
 
 Amounts = dict[str, int]
 
+_MOST: Final = (1 << 63) - 1  # that the scheduler reckons with
+
 
 @lru_cache(maxsize=4096)
 def amount(resource: str, quantity: str | float) -> int:
-    """`quantity` rounded up: millicores for "cpu", else bytes or pieces."""
+    """`quantity` rounded up: millicores for "cpu", else bytes or pieces. At most what 64 bits hold."""
     value = parse(quantity)
-    return math.ceil(value * 1000 if resource == "cpu" else value)
+    return min(math.ceil(value * 1000 if resource == "cpu" else value), _MOST)
 
 
 def amounts(quantities: Mapping[str, Any]) -> Amounts:

@@ -7,23 +7,25 @@ until the spec or an image changes (rule 19); the number of pods is no part of t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from reconciler.kube.names import Identity
+from reconciler.kube.quantity import parse
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.shares import Portion
 from reconciler.model.spec import Scale
 
 REPLICAS: Final = "/spec/replicas"
+_LARGEST: Final = 1 << 63  # of a request: beyond what Kubernetes reckons with
 
 
 class Preference(msgspec.Struct, frozen=True, array_like=True, order=True):
     """Nodes that the pods had better be on: `weight` (1 … 100), `labels` that they carry, in one of `zones` (any where
     that is empty)."""
 
-    weight: int
+    weight: Annotated[int, msgspec.Meta(ge=1, le=100)]
     labels: dict[str, str] = {}
     zones: tuple[str, ...] = ()
 
@@ -41,9 +43,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
 
     asked: str
     prefer: tuple[Preference, ...] = ()
-    spread: tuple[str, ...] = ()
+    spread: tuple[Annotated[str, msgspec.Meta(pattern="^(zone|node)$")], ...] = ()
     requests: dict[str, str] = {}
-    replicas: int | None = None
+    replicas: Annotated[int, msgspec.Meta(ge=0)] | None = None
     nodes: tuple[str, ...] = ()
     weighs: PlannerSettings | None = None
 
@@ -61,9 +63,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     def of(cls, text: str) -> "Record | None":
         """What `text` says; None for what is no record: people can write annotations."""
         try:
-            return msgspec.json.decode(text, type=cls)
-        except msgspec.DecodeError:
+            record = msgspec.json.decode(text, type=cls)
+            amounts = [parse(each) for each in record.requests.values()]
+        except ValueError:
             return None
+        return record if all(0 <= each < _LARGEST for each in amounts) else None
 
 
 Filling = Mapping[Identity, Record]
