@@ -24,10 +24,11 @@ from reconciler.cluster.watches import Watches
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
 from reconciler.http.retry import pauses
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.cluster_view import Budget, ClusterSeen, NodeView, PodView
+from reconciler.model.cluster_view import Budget, Circumstances, ClusterSeen, NodeView, PodView
 from reconciler.model.reading import (
     BUDGET,
     CLAIM,
+    NAMESPACE,
     NODE,
     POD,
     PRIORITY,
@@ -36,6 +37,7 @@ from reconciler.model.reading import (
     budget_of,
     circumstances,
     killed_of,
+    labels_of,
     node_view,
     pod_view,
     priority_of,
@@ -49,7 +51,7 @@ from reconciler.model.usage import Killed
 T = TypeVar("T")
 
 NEEDED: Final = (NODE, POD)  # without these nothing can be planned
-KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME)
+KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE)
 
 _KILLS: Final = 1000  # that are remembered until somebody asks
 _COMMON: Final = ("namespace", "requests", "labels", "gpu", "affinities")  # of replicas of one template
@@ -97,6 +99,7 @@ _READ: Final[Mapping[GroupKind, Callable[[Object], object]]] = {
     BUDGET: budget_of,
     CLAIM: volume_of,
     VOLUME: zones_of,
+    NAMESPACE: labels_of,
 }
 
 
@@ -105,8 +108,8 @@ class Roster:
 
     `on_change` is called where something changed that can change a plan: a node came, went, or is another than it was
     (ready, cordoned, what it offers, its labels and taints); a pod was bound, ended, or is no longer there; a priority,
-    a claim or a volume. Not for what only beats, such as conditions of a node or budgets. It must not block, and may be
-    called often: whoever plans waits a little for more.
+    a claim, a volume or the labels of a namespace. Not for what only beats, such as conditions of a node or budgets. It
+    must not block, and may be called often: whoever plans waits a little for more.
     """
 
     def __init__(
@@ -168,15 +171,18 @@ class Roster:
         if self._seen is not None and planned == self._planned:
             return self._seen
         self._planned = dict(planned)
+        around = circumstances(
+            {identity.name: (int(seen[0]), bool(seen[1])) for identity, seen in self._of(PRIORITY, tuple)},
+            [seen for _, seen in self._of(BUDGET, Budget)],
+            {(identity.namespace, identity.name): seen for identity, seen in self._of(CLAIM, str)},
+            {identity.name: seen for identity, seen in self._of(VOLUME, frozenset)},
+            {identity.name: seen for identity, seen in self._of(NAMESPACE, dict)},
+            (identity.namespace for identity in self._shelves[POD]),
+        )
         self._seen = ClusterSeen(
             tuple(seen for _, seen in self._of(NODE, NodeView)),
-            tuple(self._pods()),
-            circumstances(
-                {identity.name: (int(seen[0]), bool(seen[1])) for identity, seen in self._of(PRIORITY, tuple)},
-                [seen for _, seen in self._of(BUDGET, Budget)],
-                {(identity.namespace, identity.name): seen for identity, seen in self._of(CLAIM, str)},
-                {identity.name: seen for identity, seen in self._of(VOLUME, frozenset)},
-            ),
+            tuple(self._pods(around)),
+            around,
             tuple(
                 f"{identity} is left out: {seen.why}" for kind in KINDS for identity, seen in self._of(kind, _Unread)
             ),
@@ -219,11 +225,12 @@ class Roster:
             if isinstance(held.seen, shape):
                 yield identity, held.seen
 
-    def _pods(self) -> Iterator[PodView]:
+    def _pods(self, around: Circumstances) -> Iterator[PodView]:
         for _, pod in self._of(POD, _Pod):
             owner = self._planned.get(pod.workload) if pod.workload is not None else None
             if (view := pod.owned_by(owner)) is not None:
-                yield view
+                affinities = around.reached(view.affinities)
+                yield view if affinities is view.affinities else replace(view, affinities=affinities)
 
     def _say(self) -> None:
         """Name what is lacking, each once for as long as it lasts."""

@@ -5,7 +5,7 @@ GPU in thousandths of one device.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +14,7 @@ from reconciler.kube.selector import LabelSelector, Requirement
 
 ZONE: Final = "topology.kubernetes.io/zone"
 HOSTNAME: Final = "kubernetes.io/hostname"
+NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"  # the label that every namespace has
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ class Toleration:
 
 @dataclass(frozen=True, slots=True)
 class PodAffinity:
-    """A term of pod affinity, or with `anti` of anti-affinity, among pods of the same namespace.
+    """A term of pod affinity, or with `anti` of anti-affinity, among pods of `namespaces`; None: of its own.
 
-    A required term decides where a replica may be; another weighs (1 … 100).
+    A required term decides where a replica may be; another weighs (1 … 100). `among` selects namespaces beside those:
+    none is meant by it before `Circumstances.reached` has looked which these are.
     """
 
     topology_key: str
@@ -80,6 +82,8 @@ class PodAffinity:
     anti: bool = False
     required: bool = True
     weight: int = 1
+    namespaces: frozenset[str] | None = None
+    among: LabelSelector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +150,31 @@ class Circumstances:
     """What bears on a workload beside nodes and pods.
 
     `priorities` by the name of their PriorityClass; under "" that of pods that name none. `zones` are those of the
-    volume behind a claim, by namespace and name of the claim; a claim that is in none is not among them.
+    volume behind a claim, by namespace and name of the claim; a claim that is in none is not among them. `namespaces`
+    are the labels of each.
     """
 
     priorities: Mapping[str, int] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
     zones: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def reached(self, affinities: tuple[PodAffinity, ...]) -> tuple[PodAffinity, ...]:
+        """The same, by the names of the namespaces that they are about."""
+        if all(each.among is None for each in affinities):
+            return affinities
+        return tuple(
+            each
+            if each.among is None
+            else replace(
+                each,
+                namespaces=(each.namespaces or frozenset()).union(
+                    name for name, labels in self.namespaces.items() if each.among.matches(labels)
+                ),
+                among=None,
+            )
+            for each in affinities
+        )
 
     def disruptions(self, namespace: str, labels: Mapping[str, str]) -> int | None:
         """How many pods with `labels` may be disturbed now; None where no budget is about them."""

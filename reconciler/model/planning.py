@@ -58,7 +58,8 @@ class WorkloadNeed:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Nodes that share a price: those that carry every label of `node_selector`. The first pool that matches wins.
+    """Nodes that share a price: those that carry every label of `node_selector`; of several pools the
+    one with the most labels, then the first by name.
 
     `price` of one node and hour, in any one currency; None where it is not known. `limits` caps the requests of the
     workloads that we plan into it. A pool may have no nodes yet: `template` says what one would be like and `growth`

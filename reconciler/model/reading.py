@@ -13,6 +13,7 @@ from reconciler.kube.pod_requests import Amounts, amount, amounts, requested
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
 from reconciler.model.cluster_view import (
     HOSTNAME,
+    NAMESPACE_NAME,
     NO_GPU,
     ZONE,
     Budget,
@@ -39,6 +40,7 @@ PRIORITY: Final = GroupKind("scheduling.k8s.io", "PriorityClass")
 BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
 CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
 VOLUME: Final = GroupKind("", "PersistentVolume")
+NAMESPACE: Final = GroupKind("", "Namespace")
 
 # Whole devices, as their plugins call them. Others are extended resources like any other.
 _GPUS: Final = ("nvidia.com/gpu", "amd.com/gpu")
@@ -75,7 +77,8 @@ def node_view(node: Object) -> NodeView:
 
 
 def pod_view(pod: Object, planned: Mapping[Identity, Identity]) -> PodView | None:
-    """Of a Pod that takes room on a node; None for one that is not bound yet or has ended.
+    """Of a Pod that takes room on a node; None for one that is not bound yet or has ended. Which namespaces its
+    affinities reach is left open.
 
     `planned` leads from a workload of Kubernetes to the identity under which it is planned. Raises ValueError for what
     no API server hands out.
@@ -165,7 +168,7 @@ def need(identity: Identity, replicas: int, template: Object, around: Circumstan
         node_affinity=terms,
         preferred=preferred,
         tolerations=tuple(_toleration(each) for each in spec.get("tolerations") or ()),
-        affinities=tuple(_pod_affinities(spec)),
+        affinities=around.reached(tuple(_pod_affinities(spec))),
         spreads=tuple(_spreads(spec, labels)),
         priority=around.priorities.get(spec.get("priorityClassName") or "", 0),
         disruptions=around.disruptions(identity.namespace, labels),
@@ -201,13 +204,21 @@ def zones_of(volume: Object) -> frozenset[str]:
     )
 
 
+def labels_of(namespace: Object) -> dict[str, str]:
+    """Of a Namespace."""
+    return {str(name): str(value) for name, value in (namespace["metadata"].get("labels") or {}).items()}
+
+
 def circumstances(
     priorities: Mapping[str, tuple[int, bool]],
     budgets: Iterable[Budget],
     claims: Mapping[tuple[str, str], str],
     volumes: Mapping[str, frozenset[str]],
+    namespaces: Mapping[str, Mapping[str, str]],
+    occupied: Iterable[str],
 ) -> Circumstances:
-    """From what was read of PriorityClasses (by name), claims (by namespace and name) and volumes (by name)."""
+    """From what was read of PriorityClasses, volumes and namespaces (by name), and of claims (by namespace and name).
+    Where no namespaces could be read, no more is known of the `occupied` ones than their names."""
     values = {name: value for name, (value, _) in priorities.items()}
     # Where several are the default, Kubernetes takes the lowest.
     defaults = [value for value, default in priorities.values() if default]
@@ -215,6 +226,7 @@ def circumstances(
         {**values, "": min(defaults)} if defaults else values,
         tuple(budgets),
         {claim: zones for claim, volume in claims.items() if (zones := volumes.get(volume))},
+        namespaces or {name: {NAMESPACE_NAME: name} for name in sorted(set(occupied))},
     )
 
 
@@ -280,8 +292,16 @@ def _pod_affinities(spec: Object) -> Iterator[PodAffinity]:
 
 
 def _pod_affinity(term: Object, *, anti: bool, required: bool, weight: int) -> PodAffinity:
-    selector = LabelSelector.of(term.get("labelSelector"))
-    return PodAffinity(term.get("topologyKey", ""), selector, anti=anti, required=required, weight=weight)
+    among = term.get("namespaceSelector")
+    return PodAffinity(
+        term.get("topologyKey", ""),
+        LabelSelector.of(term.get("labelSelector")),
+        anti=anti,
+        required=required,
+        weight=weight,
+        namespaces=frozenset(term.get("namespaces") or ()) or None,
+        among=None if among is None else LabelSelector.of(among),
+    )
 
 
 def _spreads(spec: Object, labels: Mapping[str, str]) -> Iterator[TopologySpread]:

@@ -5,7 +5,7 @@ Secret is in it, so it can be handed around.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
@@ -14,12 +14,14 @@ from reconciler.model.planning import WorkloadNeed
 from reconciler.model.reading import (
     BUDGET,
     CLAIM,
+    NAMESPACE,
     NODE,
     POD,
     PRIORITY,
     VOLUME,
     budget_of,
     circumstances,
+    labels_of,
     need,
     node_view,
     pod_view,
@@ -31,7 +33,7 @@ from reconciler.model.reading import (
 Object = Mapping[str, Any]
 
 WORKLOADS: Final = frozenset((GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")))
-KINDS: Final = tuple(sorted({NODE, POD, PRIORITY, BUDGET, CLAIM, VOLUME, *WORKLOADS}))
+KINDS: Final = tuple(sorted({NODE, POD, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE, *WORKLOADS}))
 """What a snapshot has objects of. Of all but nodes and pods it may have none."""
 
 _POD_FIELDS: Final = (
@@ -80,7 +82,7 @@ def trimmed(obj: Object) -> dict[str, Any] | None:
         kept["spec"] = _only(spec, ("volumeName",))
     elif kind == VOLUME:
         kept["spec"] = _only(spec, ("nodeAffinity",))
-    else:
+    elif kind != NAMESPACE:
         raise ValueError(f"a snapshot has no {kind}")
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], **kept}
 
@@ -125,7 +127,8 @@ def _there(
     for obj in by_kind[POD]:
         try:
             if (pod := pod_view(obj, planned)) is not None:
-                pods.append(pod)
+                affinities = around.reached(pod.affinities)
+                pods.append(pod if affinities is pod.affinities else replace(pod, affinities=affinities))
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{Identity.of(obj)} is left out: {error}")
     return ClusterSeen(tuple(nodes), tuple(pods), around, tuple(notes))
@@ -146,6 +149,8 @@ def _around(by_kind: Mapping[GroupKind, list[Object]]) -> tuple[Circumstances, l
         _budgets(by_kind[BUDGET], notes),
         {Identity.of(obj)[2:]: volume_of(obj) for obj in by_kind[CLAIM]},
         {obj["metadata"]["name"]: zones_of(obj) for obj in by_kind[VOLUME]},
+        {obj["metadata"]["name"]: labels_of(obj) for obj in by_kind[NAMESPACE]},
+        (Identity.of(obj).namespace for obj in by_kind[POD]),
     )
     return around, notes
 

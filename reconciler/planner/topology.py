@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reconciler.model.cluster_view import HOSTNAME, NodeView, PodAffinity, PodView
+from reconciler.model.cluster_view import HOSTNAME, NodeView, PodAffinity, PodView, TopologySpread
 from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.grouping import Groups
@@ -36,6 +36,7 @@ class Topology:
         self._size, self._groups = len(nodes), groups
         self.watches = Watches(nodes, groups, holdings)
         self._spread_over: dict[tuple[str, int], Ints] = {}
+        self._alone: dict[str, frozenset[str]] = {}  # sets of one namespace
         self._rules = [self._rules_of(need, index) for index, need in enumerate(needs)]
         self._hard = [[rule for rule in rules if rule.hard] for rules in self._rules]
         others = [(pod, node, self._keeping_away(pod.namespace, pod.affinities)) for pod, node in foreign]
@@ -218,11 +219,12 @@ class Topology:
         rules = []
         space = need.identity.namespace
         for term in need.affinities:
-            watch = self.watches.number(Watch(term.topology_key, space, term.selector))
+            watch, here = self._watch(space, term), term.namespaces is None or space in term.namespaces
+            matches = here and term.selector.matches(need.labels)
             what = Constraint.ANTI_AFFINITY if term.anti else Constraint.AFFINITY
-            rules.append(Rule(what, watch, term.required, term.selector.matches(need.labels), max(term.weight, 1)))
+            rules.append(Rule(what, watch, term.required, matches, max(term.weight, 1)))
         for spread in need.spreads:
-            watch = self.watches.number(Watch(spread.topology_key, space, spread.selector))
+            watch = self._watch(space, spread)
             counted = self._spread_domains(spread.topology_key, watch, int(self._groups.admission_of[workload]))
             if spread.hard and len(counted) < spread.least_domains:
                 counted = counted[:0]  # the emptiest is one that is not there
@@ -238,11 +240,14 @@ class Topology:
         return found
 
     def _keeping_away(self, namespace: str, affinities: Iterable[PodAffinity]) -> list[int]:
-        return [
-            self.watches.number(Watch(term.topology_key, namespace, term.selector))
-            for term in affinities
-            if term.anti and term.required
-        ]
+        return [self._watch(namespace, term) for term in affinities if term.anti and term.required]
+
+    def _watch(self, namespace: str, rule: PodAffinity | TopologySpread) -> int:
+        """The number of what a rule looks at, of a pod of the namespace."""
+        spaces = rule.namespaces if isinstance(rule, PodAffinity) else None
+        if spaces is None:  # one object for each
+            spaces = self._alone.setdefault(namespace, frozenset((namespace,)))
+        return self.watches.number(Watch(rule.topology_key, spaces, rule.selector))
 
     def _allowed(self, rule: Rule) -> Bools:
         domain, counts = self.watches.domain(rule.watch), self.watches.counts(rule.watch)

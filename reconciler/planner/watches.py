@@ -18,10 +18,10 @@ from reconciler.planner.shapes import Ints
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Pods of one namespace that a selector matches, counted by the domains of one label."""
+    """Pods of some namespaces that a selector matches, counted by the domains of one label."""
 
     key: str
-    namespace: str
+    namespaces: frozenset[str]
     selector: LabelSelector
 
 
@@ -69,7 +69,8 @@ class Watches:
             domain, size = self._of_key(watch.key)
             self._matching.append(_Tally(domain, size, [], []))
             self._away.append(_Tally(domain, size, [], []))
-            self._selectors.setdefault(watch.namespace, _Selectors()).add(number, watch.selector)
+            for namespace in watch.namespaces:
+                self._selectors.setdefault(namespace, _Selectors()).add(number, watch.selector)
         return number
 
     def attend(self, namespace: str, labels: Mapping[str, str]) -> list[int]:

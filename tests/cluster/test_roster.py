@@ -25,7 +25,7 @@ from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Resources
-from reconciler.model.reading import BUDGET, NODE, POD
+from reconciler.model.reading import BUDGET, NAMESPACE, NODE, POD
 from reconciler.planner import snapshot
 from reconciler.sandbox.server import Sandbox
 
@@ -298,6 +298,39 @@ async def test_what_bears_on_workloads_is_there_too() -> None:
         assert around.volume_zones("bank", ["data"]) == frozenset()
 
 
+async def a_bank(server: Server) -> None:
+    """A second namespace, and a pod that keeps away from pods of the namespaces of a team, and of one by its name."""
+    await one_of_each(server)
+    await server.create("/api/v1/namespaces", {"metadata": {"name": "bank", "labels": {"team": "b"}}})
+    for selector in ({"team": "b"}, {"kubernetes.io/metadata.name": "shop"}):
+        lonely = pod(f"lonely-{selector.get('team', 'shop')}")
+        term = {"topologyKey": "zone", "labelSelector": {}, "namespaceSelector": {"matchLabels": selector}}
+        lonely["spec"]["affinity"] = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+        await server.create(PODS, lonely)
+
+
+def away(it: Followed) -> dict[str, set[str]]:
+    """By pod, the namespaces from whose pods it keeps away."""
+    return {each.name: set(rule.namespaces or ()) for each in it.view().pods for rule in each.affinities}
+
+
+@virtual
+async def test_affinities_are_about_the_namespaces_that_have_the_labels_now() -> None:
+    async with followed(objects=a_bank) as it:
+        assert away(it) == {"lonely-b": {"bank"}, "lonely-shop": {"shop"}}
+        await it.server.patch("/api/v1/namespaces/shop", {"metadata": {"labels": {"team": "b"}}})
+        assert await it.news() == 1
+        assert away(it) == {"lonely-b": {"bank", "shop"}, "lonely-shop": {"shop"}}
+
+
+@virtual
+async def test_without_the_right_to_read_namespaces_those_with_pods_are_known_by_name() -> None:
+    async with followed("/api/v1/namespaces", objects=a_bank) as it:
+        assert it.roster.able
+        assert list(it.roster.lacking()) == [NAMESPACE]
+        assert away(it) == {"lonely-b": set(), "lonely-shop": {"shop"}}
+
+
 @virtual
 async def test_a_budget_that_moves_is_in_the_view_and_tells_nobody() -> None:
     async with followed(objects=circumstances) as it:
@@ -477,7 +510,7 @@ async def test_an_api_that_is_not_there_yet_is_waited_for() -> None:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["put", "put", "delete", "lose", "stale", "relist", "view", "view"]),
-        st.sampled_from([(NODE, "a"), (NODE, "b"), (POD, "p"), (POD, "q"), (BUDGET, "one")]),
+        st.sampled_from([(NODE, "a"), (NODE, "b"), (POD, "p"), (POD, "q"), (BUDGET, "one"), (NAMESPACE, "bank")]),
         st.integers(0, 3),
     ),
     max_size=40,
@@ -488,11 +521,15 @@ def variant(kind: GroupKind, name: str, number: int) -> dict[str, Any]:
     """One of four states of an object."""
     if kind == NODE:
         return {"apiVersion": "v1", "kind": "Node", **node(name, cpu=str(number or "lots"))}
+    if kind == NAMESPACE:
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"team": str(number)}}}
     if kind == BUDGET:
         spec = {"selector": {"matchLabels": {"app": "web"}}}
         body = {"metadata": {"name": name, "namespace": "shop"}, "spec": spec}
         return {"apiVersion": "policy/v1", "kind": kind.kind, **body, "status": {"disruptionsAllowed": number}}
     stated = pod(name, memory=f"{number}Gi")
+    term = {"topologyKey": "zone", "labelSelector": {}, "namespaceSelector": {"matchLabels": {"team": "1"}}}
+    stated["spec"]["affinity"] = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     stated["metadata"]["namespace"] = "shop"
     if number == 2:
         del stated["spec"]["nodeName"]

@@ -53,8 +53,14 @@ async def test_pods_are_there_once_they_are_bound_and_gone_when_they_are(w: Worl
     async with followed(w) as roster:
         assert roster.able
         assert not roster.lacking()
+
+        async def up() -> bool:  # the nodes may have just begun
+            there = roster.view({}).nodes
+            return bool(there) and all(node.ready for node in there)
+
+        await w.until(up)
         nodes = {node.name: node for node in roster.view({}).nodes}
-        assert all(node.ready and node.allocatable.cpu > 0 and node.pods > 0 for node in nodes.values())
+        assert all(node.allocatable.cpu > 0 and node.pods > 0 for node in nodes.values())
         path = w.path("deployments", "apis/apps/v1")
         await w.call("POST", path, stated)
 

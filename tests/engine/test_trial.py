@@ -3,14 +3,15 @@
 from random import Random
 
 import pytest
+from intercepted import Hooked, refusal
 from virtual import virtual
 
 from reconciler.clock import LoopClock
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.filling import Asking
 from reconciler.engine.trial import Trials, listed
-from reconciler.errors import TransportError
-from reconciler.http.transport import Request
+from reconciler.errors import Forbidden, TransportError
+from reconciler.http.transport import Request, Response
 from reconciler.model.planner_config import PlannerConfig
 from reconciler.sandbox.nodes import default_nodes
 from reconciler.sandbox.server import Sandbox
@@ -54,3 +55,19 @@ async def test_objects_are_cut_down_while_they_are_read() -> None:
     await cluster.close()
     with pytest.raises(TransportError):
         await listed(cluster)
+
+
+@virtual
+async def test_who_may_not_read_namespaces_knows_those_with_pods_and_who_may_not_read_pods_is_told_so() -> None:
+    sandbox = Sandbox(clock=LoopClock())
+    forbidden = "/api/v1/namespaces"
+
+    async def answer(request: Request) -> Response | None:
+        return refusal(403, "Forbidden") if request.path == forbidden else None
+
+    cluster = Cluster(Hooked(sandbox.transport(), answer), clock=LoopClock(), random=Random(1))
+    assert not [obj for obj in await listed(cluster) if obj["kind"] == "Namespace"]
+    forbidden = "/api/v1/pods"
+    with pytest.raises(Forbidden):
+        await listed(cluster)
+    await cluster.close()

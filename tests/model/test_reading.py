@@ -159,6 +159,36 @@ def test_a_workload_needs_what_its_template_states() -> None:
     assert (spread.max_skew, spread.hard) == (2, False)
 
 
+def terms(spec: dict[str, Any], around: Circumstances) -> list[frozenset[str] | None]:
+    """Among pods of which namespaces each affinity is."""
+    return [each.namespaces for each in need(SPEC, 1, {"spec": spec}, around).affinities]
+
+
+def beside(**where: Any) -> dict[str, Any]:
+    return {"topologyKey": "kubernetes.io/hostname", "labelSelector": {}, **where}
+
+
+def test_affinities_are_among_pods_of_the_namespaces_that_they_name_or_select() -> None:
+    around = Circumstances(
+        namespaces={"shop": {"team": "a"}, "bank": {"team": "b"}, "till": {"team": "b"}, "kube-system": {}}
+    )
+    stated = [
+        beside(),
+        beside(namespaces=["bank"]),
+        beside(namespaces=[]),
+        beside(namespaceSelector={"matchLabels": {"team": "b"}}),
+        beside(namespaces=["shop"], namespaceSelector={"matchLabels": {"team": "b"}}),
+        beside(namespaceSelector={}),
+        beside(namespaceSelector={"matchLabels": {"team": "c"}}),
+    ]
+    preferred = [{"weight": 5, "podAffinityTerm": beside(namespaces=["till"])}]
+    spec = {"affinity": {"podAffinity": {REQUIRED: stated}, "podAntiAffinity": {PREFERRED: preferred}}}
+    every = frozenset(around.namespaces)
+    both = frozenset({"bank", "till"})
+    found = [None, frozenset({"bank"}), None, both, both | {"shop"}, every, frozenset(), frozenset({"till"})]
+    assert terms(spec, around) == found
+
+
 def test_nothing_stated_is_a_need_all_the_same() -> None:
     found = need(SPEC, 1, {}, Circumstances())
     assert (found.requests, found.priority) == (Resources(), 0)

@@ -5,7 +5,19 @@ from dataclasses import replace
 from generated_clusters import MEBI, app, identity
 
 from reconciler.kube.selector import Operator, Requirement
-from reconciler.model.cluster_view import ZONE, Gpu, NodeView, PodAffinity, PodView, Resources, TopologySpread
+from reconciler.model.cluster_view import (
+    HOSTNAME,
+    ZONE,
+    Effect,
+    Gpu,
+    NodeView,
+    PodAffinity,
+    PodView,
+    Resources,
+    Taint,
+    Toleration,
+    TopologySpread,
+)
 from reconciler.model.plan import Constraint, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy, TermName
@@ -134,6 +146,50 @@ def test_preferred_pod_affinities_are_followed_by_their_weights() -> None:
         assert on(plan(nodes, there, [replace(ONE, affinities=wish)])) == {where: 1}
 
 
+def test_affinity_is_among_pods_of_its_own_namespace() -> None:
+    other = PodView("bank", "cache-0", "n0", Resources(), labels={"app": "cache"})
+    nodes = [node("n0", "a"), node("n1", "b")]
+    beside = replace(ONE, affinities=(PodAffinity(ZONE, app("cache")),))
+    assert plan(nodes, [other], [beside]).unplaced[WEB.identity].constraint is Constraint.AFFINITY
+    away = replace(WEB, replicas=9, affinities=(PodAffinity(ZONE, app("cache"), anti=True),))
+    assert set(on(plan(nodes, [other], [away]))) == {"n0", "n1"}
+
+
+def test_affinity_is_among_pods_of_the_namespaces_that_it_names() -> None:
+    other = PodView("bank", "cache-0", "n0", Resources(), labels={"app": "cache"})
+    nodes = [node("n0", "a"), node("n1", "b")]
+    for names, beside in ((frozenset({"bank"}), {"n0": 2}), (frozenset({"bank", "shop"}), {"n0": 2}),
+                          (frozenset({"shop"}), {}), (frozenset(), {})):  # fmt: skip
+        rule = PodAffinity(ZONE, app("cache"), namespaces=names)
+        assert on(plan(nodes, [other], [replace(WEB, affinities=(rule,))])) == beside
+        away = on(plan(nodes, [other], [replace(WEB, affinities=(replace(rule, anti=True),))]))
+        assert away == ({"n1": 2} if beside else {"n0": 1, "n1": 1})
+
+
+def test_the_first_of_a_group_is_one_only_among_the_namespaces_that_count() -> None:
+    """Who must be with its like may begin anywhere; with its like of another namespace it may not."""
+    for names, placed in ((None, 2), (frozenset({"shop", "bank"}), 2), (frozenset({"bank"}), 0)):
+        together = replace(WEB, affinities=(PodAffinity(ZONE, app("web"), namespaces=names),))
+        assert sum(on(plan([node("n0")], [], [together])).values()) == placed
+
+
+def test_pods_of_another_namespace_keep_ours_away_where_they_mean_it() -> None:
+    for names, where in ((frozenset({"shop"}), {"n1": 2}), (None, {"n0": 1, "n1": 1})):
+        rule = PodAffinity(HOSTNAME, app("web"), anti=True, namespaces=names)
+        lonely = PodView("bank", "db-0", "n0", Resources(), labels={"app": "db"}, affinities=(rule,))
+        assert on(plan([node("n0", "a"), node("n1", "b")], [lonely], [WEB])) == where
+
+
+def test_a_taint_keeps_away_whom_it_is_not_tolerated_by() -> None:
+    for effect in (Effect.NO_SCHEDULE, Effect.NO_EXECUTE):
+        nodes = [node("n0", taints=(Taint("dedicated", "batch", effect),)), node("n1", has=Resources(600, GIBI))]
+        assert on(plan(nodes, [], [WEB])) == {"n1": 1}
+        tolerant = replace(WEB, tolerations=(Toleration("dedicated", "batch", effect=effect),))
+        assert sum(on(plan(nodes, [], [tolerant])).values()) == 2
+        other = replace(WEB, tolerations=(Toleration("dedicated", "web", effect=effect),))
+        assert on(plan(nodes, [], [other])) == {"n1": 1}
+
+
 def test_a_soft_spread_is_kept_where_there_is_room() -> None:
     """Over racks, of which nothing but the constraint speaks."""
     nodes = [labelled(f"n{n}", rack="r0" if n < 3 else "r1") for n in range(4)]
@@ -170,3 +226,15 @@ def test_a_calm_pool_is_worth_its_weight() -> None:
     nodes = [labelled("n0", pool="airy"), labelled("n1", pool="calm")]
     policy = Policy(weights={name.value: float(name is TermName.SPOT) for name in TermName})
     assert on(plan(nodes, [], [ONE], pools=pools, policy=policy)) == {"n1": 1}
+
+
+def test_all_together_no_more_is_moved_than_the_policy_lets() -> None:
+    """Each of two small ones keeps a large one out of its node, and both fit the third node."""
+    nodes = [node(f"n{n}", has=Resources(4000 if n < 2 else 2000, 16 * GIBI)) for n in range(3)]
+    small = [replace(ONE, identity=identity(f"small-{n}"), requests=Resources(1000), movable=True) for n in range(2)]
+    there = [PodView("shop", f"p{n}", f"n{n}", Resources(1000), need.identity) for n, need in enumerate(small)]
+    large = replace(WEB, identity=identity("large"), requests=Resources(4000))
+    for budget in (0, 1, 2):
+        found = plan(nodes, there, [*small, large], policy=Policy(move_budget=budget))
+        assert len(found.moves) == budget
+        assert sum(found.assignment[large.identity].values()) == budget

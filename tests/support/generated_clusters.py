@@ -28,6 +28,7 @@ from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import PROFILES, Policy, TermName
 
 MEBI = 1 << 20
+SPACES = ("shop", "bank")
 ZONES = ("a", "b", "c")
 POOLS = ("general", "spot", "gpu")
 T = TypeVar("T")
@@ -121,6 +122,8 @@ def need(draw: st.DrawFn, name: str, peers: Sequence[str]) -> WorkloadNeed:
                 (PodAffinity(ZONE, app(other), anti=True),),
                 (PodAffinity(ZONE, app(other)),),
                 (PodAffinity(HOSTNAME, app(other), required=False, weight=10),),
+                (PodAffinity(ZONE, app(other), anti=True, namespaces=frozenset({"bank"})),),
+                (PodAffinity(HOSTNAME, app(other), namespaces=frozenset(SPACES)),),
             ]
         )
     )
@@ -138,7 +141,7 @@ def need(draw: st.DrawFn, name: str, peers: Sequence[str]) -> WorkloadNeed:
     in_zone = (Requirement(ZONE, Operator.EXISTS),)
     affinity = draw(mostly((), (no_spot,), (in_zone,)))
     return WorkloadNeed(
-        identity(name),
+        identity(name, draw(mostly(*SPACES))),
         draw(st.one_of(st.integers(0, 9), st.integers(8, 40))),
         draw(amounts),
         draw(gpus),
@@ -167,9 +170,11 @@ def questions(draw: st.DrawFn) -> Question:
     for number in range(draw(st.integers(0, 4)) if there else 0):
         node = draw(st.sampled_from(there))
         labels = {"app": draw(st.sampled_from([*names, "other"]))}
-        rules = draw(st.sampled_from([(), (), (PodAffinity(HOSTNAME, app("w0"), anti=True),)]))
+        away = PodAffinity(HOSTNAME, app("w0"), anti=True, namespaces=draw(mostly(None, frozenset({"bank"}))))
+        rules = draw(st.sampled_from([(), (), (away,)]))
         size = Resources(draw(st.sampled_from([0, 500])), 100 * MEBI)
-        running.append(PodView("shop", f"p{number}", node.name, size, labels=labels, affinities=rules))
+        space = draw(mostly(*SPACES))
+        running.append(PodView(space, f"p{number}", node.name, size, labels=labels, affinities=rules))
     limits = Resources(cpu=draw(st.sampled_from([0, 3000, 9000])))
     pools = (
         Pool("general", {"pool": "general"}, 1.0),
@@ -181,6 +186,7 @@ def questions(draw: st.DrawFn) -> Question:
             limits=limits if limits.cpu else None,
         ),
         Pool("gpu", {"pool": "gpu"}, 5.0),
+        *draw(mostly((), (Pool("general again", {"pool": "general"}, 3.0),))),
     )
     quota = draw(st.sampled_from([0, 0, 6000]))
     policy = Policy(
@@ -200,8 +206,8 @@ def replicas(question: Question, plan: Plan) -> list[PodView]:
             for _ in range(count):
                 found.append(
                     PodView(
-                        "shop", f"{asked.identity.name}-{number}", node, asked.requests, asked.identity, asked.labels,
-                        asked.gpu, affinities=asked.affinities,
+                        asked.identity.namespace, f"{asked.identity.name}-{number}", node, asked.requests,
+                        asked.identity, asked.labels, asked.gpu, affinities=asked.affinities,
                     )
                 )  # fmt: skip
                 number += 1
@@ -295,20 +301,25 @@ def _topology(
             if not rule.required:
                 continue
             domain = at[pod.node].labels.get(rule.topology_key)
-            matching = [
+            meant = [
                 other
                 for other in every
-                if other is not pod and rule.selector.matches(other.labels)
+                if rule.selector.matches(other.labels) and other.namespace in (rule.namespaces or {pod.namespace})
+            ]
+            matching = [
+                other
+                for other in meant
+                if other is not pod
                 and domain is not None and at[other.node].labels.get(rule.topology_key) == domain
             ]  # fmt: skip
             # Pods of others were there before: what they keep away is only ours.
             if rule.anti and any(pod.owner or other.owner for other in matching):
                 found.append(f"{pod.name}: anti-affinity with {matching[0].name}")
             if not rule.anti and pod.owner and (domain is None or not matching):
-                alone = rule.selector.matches(pod.labels) and domain is not None
+                alone = pod in meant and domain is not None
                 # The scheduler counts nobody on a node without the topology's label: there nobody came first.
-                first = [other for other in every if other is not pod and rule.topology_key in at[other.node].labels]
-                if not (alone and not any(rule.selector.matches(other.labels) for other in first)):
+                first = [other for other in meant if other is not pod and rule.topology_key in at[other.node].labels]
+                if first or not alone:
                     found.append(f"{pod.name}: affinity")
     for asked in question.needs:
         for spread in asked.spreads:
@@ -325,7 +336,9 @@ def _topology(
                 if spread.topology_key in node.labels and not set(_refused(asked, node)) & {"selector", "affinity"}
             }
             count = Counter(
-                at[pod.node].labels.get(spread.topology_key) for pod in every if spread.selector.matches(pod.labels)
+                at[pod.node].labels.get(spread.topology_key)
+                for pod in every
+                if spread.selector.matches(pod.labels) and pod.namespace == asked.identity.namespace
             )
             least = min(count[domain] for domain in counted)
             for pod in mine:
