@@ -221,7 +221,7 @@ class Records:
         known = self._restored.get(identity)
         if known is None or known[:2] != (version, draft.hash):
             live = self._cache.get(identity) if draft.plannable else None
-            found = restored(draft, live) if live is not None else None
+            found = restored(draft, live, self._pods(draft)) if live is not None else None
             known = self._restored[identity] = (version, draft.hash, found)
         return known[2]
 
@@ -231,6 +231,13 @@ class Records:
         record = settled(draft.hash, advised, there, exists=self.has(draft.workload), planning=planning)
         waits = advised is not None and record is not None and advised.template != record.template
         return record, advised if waits else None
+
+    def _pods(self, draft: Draft) -> int | None:
+        """How many there are to be of a Deployment, with shares in all its parts; None where one of these is gone."""
+        parts = draft.portion.parts if draft.portion is not None else (None,)
+        there = [self._cache.get(object_of(draft.whole, part)) for part in parts] if draft.counted else []
+        counts = [live.object["spec"].get("replicas") if live is not None else None for live in there]
+        return sum(counts) if counts and None not in counts else None
 
     def _read(self, identity: Identity) -> Record | None:
         if not self._cache.mentions(identity, _NAME):

@@ -27,11 +27,11 @@ _DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
-def restored(draft: Draft, live: Live) -> Record | None:
-    """None where nothing was filled in, or it cannot be told; nor for a part of a Deployment with shares, whose record
-    has the replicas of all."""
+def restored(draft: Draft, live: Live, pods: int | None) -> Record | None:
+    """None where nothing was filled in, or it cannot be told. `pods` are there to be: of a Deployment with shares those
+    of all parts, as each part's record has them."""
     entry, spec = managers.applied(live, MANAGER), live.object.get("spec") or {}
-    if entry is None or entry.api_version != _DEPLOYMENT.api_version or draft.portion is not None:
+    if entry is None or entry.api_version != _DEPLOYMENT.api_version:
         return None
     there = spec.get("template") or {}
     try:
@@ -45,13 +45,12 @@ def restored(draft: Draft, live: Live) -> Record | None:
     left = differences(_filled(draft, record), there, schema, owned)
     if left and not _lost(differences(draft.template, there, schema, owned)) - _lost(left):
         return None  # what is there is somebody else's
-    direct = draft.replicas is None and (draft.scale is None or draft.scale.query is not None)
     return Record(
         "" if left else draft.hash,
         record.prefer,
         record.spread,
         record.requests,
-        spec.get("replicas") if direct else None,
+        pods if draft.counted else None,
         record.nodes,
         draft.weighs,
     )
@@ -108,5 +107,5 @@ def _filled(draft: Draft, record: Record) -> Object:
         made = affinity(Placement(), record.prefer, record.nodes)
         spec["affinity"] = {**stated, "nodeAffinity": {**(stated.get("nodeAffinity") or {}), **made["nodeAffinity"]}}
     if record.spread:
-        spec["topologySpreadConstraints"] = spread(Placement(), pod_labels(draft.whole), record.spread)
+        spec["topologySpreadConstraints"] = spread(Placement(), pod_labels(draft.whole, draft.portion), record.spread)
     return {**template, "spec": spec}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from both_servers import on_both
 from stated_planning import StatedPlanning
 from texts import deployment, task
@@ -222,12 +223,13 @@ async def test_a_record_that_people_wrote_is_none(w: World) -> None:
     assert (await live(w))["spec"]["template"] == before["spec"]["template"]
 
 
-async def annotated(w: World, written: str | None) -> None:
+async def annotated(w: World, written: str | None, *names: str) -> None:
     """What somebody writes where the record is, while the daemon is down."""
 
     async def meanwhile() -> None:
         body = {"metadata": {"annotations": {"reconciler.dev/planned": written}}}
-        await w.patch(w.path("deployments/web", "apis/apps/v1"), body)
+        for name in names or ("web",):
+            await w.patch(w.path(f"deployments/{name}", "apis/apps/v1"), body)
 
     await w.restart(meanwhile)
 
@@ -246,6 +248,31 @@ async def test_rule_19_a_record_that_was_removed_while_nobody_looked_is_read_fro
         assert record is not None
         assert (record.template, record.nodes) == (FULL.template, FULL.nodes)
         assert after["spec"]["replicas"] == BATCH.replicas, "that is no part of the template"
+
+
+@pytest.mark.parametrize("names", [("web-a",), ("web-a", "web-b")], ids=["of one part", "of all"])
+@on_both
+async def test_rule_19_a_removed_record_of_a_part_of_shares_is_read_from_its_pods(
+    w: World, names: tuple[str, ...]
+) -> None:
+    """The number of all pods is counted, and goes on as it was while nothing is advised."""
+    shared = deployment(extra="  placement: {shares: {a: 34%, b: 66%}}\n")
+    await planned(w, FULL, {"web.yaml": shared})
+    before = {name: await live(w, name) for name in ("web-a", "web-b")}
+    assert [before[name]["spec"]["replicas"] for name in before] == [1, 2]
+    for record in (None, BATCH):
+        w.planning = StatedPlanning(record)
+        await annotated(w, None, *names)
+        assert (await w.sync()).ok
+        for name, was in before.items():
+            after = await live(w, name)
+            assert after["spec"]["template"] == was["spec"]["template"], "nothing is rolled out"
+            read = Record.of(after["metadata"]["annotations"]["reconciler.dev/planned"])
+            assert read is not None
+            assert (read.template, read.nodes) == (FULL.template, FULL.nodes)
+            if record is None:
+                assert after["spec"]["replicas"] == was["spec"]["replicas"]
+    assert [(await live(w, name))["spec"]["replicas"] for name in before] == [1, 3]
 
 
 @on_both
