@@ -121,7 +121,7 @@ class Warden:
         finding = self._in_pass.pop(result.identity, None)
         if result.outcome is not Outcome.DONE:
             self._unmade.add(result.identity)
-        if finding is None or result.outcome in (Outcome.SUPERSEDED, Outcome.BLOCKED):
+        if finding is None or result.outcome in (Outcome.SUPERSEDED, Outcome.BLOCKED) or result.action is Action.KEEP:
             return
         if (unsure := self._judge.tried(finding, result, live, left)) is not None:
             self._futile.add(finding.change, unsure)  # whether it stays at that, the next look shows

@@ -1,24 +1,30 @@
 """What leaves the cluster because it left Git: with a commit, and later, once nothing needs it any more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.cluster.state import StateStore
 from reconciler.engine.pruning import Pruner, Prunes
+from reconciler.engine.readiness import ready
+from reconciler.engine.succession import Owned
 from reconciler.engine.surroundings import Desired, Repository
+from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
+from reconciler.model.result import ObjectResult
 from reconciler.model.state import SourceState
 
 
 class Departures:
     """Those of one source. `untidy`: something is kept only until a roll-out, a Job or a move has ended."""
 
-    def __init__(self, source: str, pruner: Pruner, store: StateStore, repository: Repository) -> None:
+    def __init__(self, source: str, pruner: Pruner, store: StateStore, repository: Repository, cache: Owned) -> None:
         self._source = source
+        self._cache = cache
         self._pruner = pruner
         self._store = store
         self._repository = repository
         self.untidy = False
+        self._awaited: list[Sequence[Identity]] = []  # for each object whose pods may go later, what is to be ready
 
     async def with_a_commit(self, desired: Desired, changes: Iterable[Change]) -> Prunes:
         """What goes beside `changes`, approvals by hand and by the commits' trailers counted.
@@ -42,6 +48,19 @@ class Departures:
         """The deletions that are due now, since what they waited for has ended. Raises ReconcilerError."""
         prunes = self._prunes(desired, (), await self._store.load(self._source))
         return [change for change in prunes.changes if change.action is Action.PRUNE]
+
+    def passed(self, results: Mapping[Identity, ObjectResult]) -> bool:
+        """Whether pods are left that may go once others are ready, by what came of a pass."""
+        changes = [each.change for each in results.values() if each.change and each.action is Action.KEEP]
+        self._awaited = [change.once for change in changes if change.once]
+        return bool(self._awaited)
+
+    def due(self) -> bool:
+        """Whether some of these may go now, so that a pass is due. Said once."""
+        if not any(all(ready(self._cache.get(other)).ready for other in others) for others in self._awaited):
+            return False
+        self._awaited = []
+        return True
 
     def _prunes(
         self, desired: Desired, changes: Iterable[Change], state: SourceState, messages: Iterable[str] = ()

@@ -102,7 +102,7 @@ class Execution:
         loop = asyncio.get_running_loop()
         self._pending = {change.identity: loop.create_future() for change in changes}
         waits = {
-            c.identity: {*self._manifest(c).depends_on, *self._manifest(c).after} & self._pending.keys()
+            c.identity: {*self._manifest(c).depends_on, *self._manifest(c).after, *c.once} & self._pending.keys()
             for c in changes
         }
         looped = {identity: names for names in cycles(waits) for identity in names}
@@ -123,12 +123,17 @@ class Execution:
                 await self._wait_for(other, explicit=False)
             for other in manifest.after:
                 await self._wait_for(other, explicit=True)
+            unready = [other.name for other in change.once if not await self._is_ready(other)]
         except _Blocked as blocked:
             self._finish(change, Outcome.BLOCKED, str(blocked))
         except _Superseded:
             self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
         else:
-            await self._perform(change)
+            if unready:
+                message = f"has its pods until the others are ready: {', '.join(unready)}"
+                self._finish(replace(change, action=Action.KEEP), Outcome.DONE, message)
+            else:
+                await self._perform(change)
 
     def _manifest(self, change: Change) -> Manifest:
         """With the place in the order that it has for this once."""
@@ -138,11 +143,7 @@ class Execution:
         """Wait for one dependency. One that no source states is left to Kubernetes, whose pods wait by themselves."""
         if other not in self._manifests:
             return
-        if (pending := self._pending.get(other)) is not None and not pending.done():
-            await self._unless_superseded(asyncio.shield(pending))
-        result = self._results.get(other)
-        if result is not None and result.outcome is not Outcome.DONE:
-            raise _Blocked(f"{other} {result.outcome}: {result.message}")
+        await self._made(other)
         condition = ready if explicit else usable
         if (not explicit and is_there(self._cluster.cache, other)) or self._readiness.met(other, condition):
             return
@@ -154,6 +155,19 @@ class Execution:
             raise _Blocked(f"{other} was not ready after {self._wait_timeout:.0f} s: {health.message}") from None
         if not health.ready:
             raise _Blocked(f"{other} is {health.status}: {health.message}")
+
+    async def _is_ready(self, other: Identity) -> bool:
+        """Whether it is ready once it is made as Git states it. Nobody waits for more."""
+        await self._made(other)
+        return self._readiness.met(other, ready)
+
+    async def _made(self, other: Identity) -> None:
+        """Wait until this pass has done what is to be done to it. Raises _Blocked where that failed."""
+        if (pending := self._pending.get(other)) is not None and not pending.done():
+            await self._unless_superseded(asyncio.shield(pending))
+        result = self._results.get(other)
+        if result is not None and result.outcome is not Outcome.DONE:
+            raise _Blocked(f"{other} {result.outcome}: {result.message}")
 
     async def _unless_superseded(self, work: Awaitable[T]) -> T:
         task = asyncio.ensure_future(work)

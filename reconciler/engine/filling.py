@@ -14,7 +14,7 @@ from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.engine.restoring import restored
-from reconciler.engine.succession import Succession, autoscaler_of
+from reconciler.engine.succession import Succession, autoscaler_of, pods_of
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import NOTHING, Draft, Filling, Record
@@ -235,9 +235,8 @@ class Records:
     def _pods(self, draft: Draft) -> int | None:
         """How many there are to be of a Deployment, with shares in all its parts; None where one of these is gone."""
         parts = draft.portion.parts if draft.portion is not None else (None,)
-        there = [self._cache.get(object_of(draft.whole, part)) for part in parts] if draft.counted else []
-        counts = [live.object["spec"].get("replicas") if live is not None else None for live in there]
-        return sum(counts) if counts and None not in counts else None
+        there = [self._cache.get(object_of(draft.whole, part)) for part in parts]
+        return sum(map(pods_of, filter(None, there))) if None not in there else None
 
     def _read(self, identity: Identity) -> Record | None:
         if not self._cache.mentions(identity, _NAME):

@@ -27,7 +27,10 @@ def foreseen(
     """
     every = {change.identity: change for change in changes}
     writes = {i: change.manifest or manifests[i] for i, change in every.items() if change.action in WRITES}
-    waits = {i: [o for o in (*stated.depends_on, *stated.after) if o in every] for i, stated in writes.items()}
+    waits = {
+        i: [o for o in (*stated.depends_on, *stated.after, *every[i].once) if o in every]
+        for i, stated in writes.items()
+    }
     pending = {identity: [other for other in others if other in waits] for identity, others in waits.items()}
     failed = set(failing)
     for loop in cycles(pending):

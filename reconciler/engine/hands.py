@@ -24,7 +24,6 @@ class Hands:
         self,
         owner: Owner,
         surroundings: Surroundings,
-        *,
         decider: Decider,
         runs: Runs,
         teller: Teller,

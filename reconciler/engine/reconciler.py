@@ -65,7 +65,7 @@ class Reconciler:
         self._decider = Decider(config, self.owner, surroundings.cluster, surroundings.claims)
         self._observing = Observing(self._cluster, self._store, self.owner, config.namespaces)
         pruner = Pruner(config, self.owner, self._cluster.cache, surroundings.claims)
-        self._departures = Departures(config.name, pruner, self._store, repository)
+        self._departures = Departures(config.name, pruner, self._store, repository, self._cluster.cache)
         self._tell = Teller(config.name, surroundings.clock, surroundings.emit)
         self._attendant = attendant or Unattended(surroundings.cluster.cache)
         self._attendant.wake = lambda delay: self.on_suspect(delay)
@@ -83,14 +83,7 @@ class Reconciler:
             planner=surroundings.planner,
         )
         self._runs = Runs(config.name, self._store, self._cluster.cache, self._wake)
-        self._hands = Hands(
-            self.owner,
-            surroundings,
-            decider=self._decider,
-            runs=self._runs,
-            teller=self._tell,
-            attendant=self._attendant,
-        )
+        self._hands = Hands(self.owner, surroundings, self._decider, self._runs, self._tell, self._attendant)
         self._snapshot: Snapshot | None = None
         self._desired: Desired | None = None
         self._tried: str | None = None  # the commit of the last pass that was not superseded
@@ -265,6 +258,8 @@ class Reconciler:
         result = desired.result(self.config.name, started, self._with.clock.now(), results)
         self.record(result)
         self._attendant.passed(desired.manifests)
+        if self._departures.passed(results):
+            self.on_suspect(_SOON)
         return result
 
     async def wanted(self, snapshot: Snapshot) -> Desired:
@@ -342,6 +337,8 @@ class Reconciler:
     async def heal(self) -> None:
         """Have the attendant look at what others changed, and take away what was kept only for a while."""
         await self._attendant.attend(self._lend, suspended=False)
+        if self._departures.due():
+            self._wake()
         if not self._departures.untidy or self._passing or self.retry_delay is not None:
             return
         async with self._deciding:

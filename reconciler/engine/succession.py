@@ -84,10 +84,10 @@ class Succession:
         if name not in self._leaving and not all_:
             return 0
         there = [live for identity in self._heirs[name] if (live := self._cache.get(identity)) is not None]
-        return sum(map(_pods, (*self._leaving.get(name, ()), *there)))
+        return sum(map(pods_of, (*self._leaving.get(name, ()), *there)))
 
     def eased(self, changes: Iterable[Change]) -> list[Change]:
-        """`changes`, so that no pod is missed: a part that is to have fewer pods waits until those that are not are
+        """`changes`, so that no pod is missed: a part that is to have fewer pods has them until those that are not are
         ready, and an object that is created without a number of pods begins with its part of those that there are.
         From then on the number is its autoscaler's, or anybody's (rule 6)."""
         found = [self._begun(change) for change in changes]
@@ -133,13 +133,18 @@ def _fewer(change: Change) -> bool:
 
 
 def _after(change: Change, fewer: Container[Identity]) -> Change:
-    """`change`, after those parts of the same document are ready that are not to have `fewer` pods."""
+    """`change`, after those parts of the same document are ready that are not to have `fewer` pods.
+
+    Where its pods are to be others, too, the pass waits: who depends on the document means the new ones.
+    """
     manifest = change.manifest
     if manifest is None or manifest.portion is None:
         return change
     parts = [object_of(manifest.spec, portion) for portion in manifest.portion.parts]
     others = tuple(part for part in parts if part not in fewer)
-    return replace(change, manifest=replace(manifest, after=(*manifest.after, *others)))
+    if any(field.path.startswith("spec.") and field.path != "spec.replicas" for field in change.fields):
+        return replace(change, manifest=replace(manifest, after=(*manifest.after, *others)))
+    return replace(change, once=others)
 
 
 def autoscaler_of(deployment: Identity) -> Identity:
@@ -147,7 +152,7 @@ def autoscaler_of(deployment: Identity) -> Identity:
     return Identity(_AUTOSCALER.group, _AUTOSCALER.kind, deployment.namespace, deployment.name)
 
 
-def _pods(live: Live) -> int:
+def pods_of(live: Live) -> int:
     """How many there are to be."""
     count = (live.object.get("spec") or {}).get("replicas")
     return count if isinstance(count, int) else 1

@@ -18,7 +18,9 @@ class Action(StrEnum):
     REPLACE = "replace"  # delete and create: an immutable field changed and the object allows it
     PRUNE = "prune"
     NONE = "unchanged"
-    KEEP = "keep"  # no longer in Git, and left alone on purpose: `prune: "false"`, a quarantined spec, a finished Job
+    KEEP = (
+        "keep"  # left as it is on purpose: `prune: "false"`, a quarantined spec, a finished Job, what runs until then
+    )
     HOLD = "hold"  # needs an approval or an answer first
     REFUSE = "refuse"  # will not be done: another source's object, an invalid one
     UNCONFIRMED = "unconfirmed"  # its CustomResourceDefinition or namespace comes in the same commit
@@ -59,7 +61,8 @@ class Change:
     `uid` and `resource_version` are the live object's, for preconditions. `handover` is a partial object that the
     planner's field manager applies first, so that fields which Git no longer states keep their live values (rule 6);
     where an object is created, what it begins with and is then left to others.
-    `existing` is the object that is to be adopted, as it was read; its metadata may be all of it.
+    `existing` is the object that is to be adopted, as it was read; its metadata may be all of it. `once` these are
+    ready it is made; until then the object is left as it is, and no pass waits.
     """
 
     identity: Identity
@@ -72,6 +75,7 @@ class Change:
     hint: str = ""
     handover: Mapping[str, Any] | None = None
     existing: "Live | None" = None
+    once: tuple[Identity, ...] = ()
 
     @property
     def digest(self) -> str:

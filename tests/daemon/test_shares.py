@@ -1,11 +1,14 @@
-"""A daemon by itself sees to it that what shares replace goes once it may."""
+"""A daemon by itself sees to it that what shares replace, or make fewer, goes once it may."""
 
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
 
 from memory_repository import MemoryRepository
 from texts import NAMESPACE, deployment
 from virtual import virtual
-from virtual_daemon import daemon
+from virtual_daemon import VirtualDaemon, daemon
 
 from reconciler.clock import LoopClock
 from reconciler.http.transport import Request
@@ -20,25 +23,51 @@ STATED = "  replicas: 4\n  resources: {requests: {cpu: 100m, memory: 64Mi}}\n"
 SHARES = "  placement: {shares: {one: 25%, two: 75%}}\n"
 
 
-@virtual
-async def test_what_is_replaced_goes_when_all_of_what_replaces_it_is_ready() -> None:
+async def replicas(sandbox: Sandbox) -> dict[str, int]:
+    """Of each Deployment of the namespace."""
+    found = json.loads((await sandbox.handle(Request("GET", "/apis/apps/v1/namespaces/shop/deployments"))).body)
+    return {each["metadata"]["name"]: each["spec"]["replicas"] for each in found["items"]}
+
+
+@asynccontextmanager
+async def running(source: MemoryRepository) -> AsyncIterator[tuple[VirtualDaemon, Sandbox]]:
+    """A daemon that plans, on nodes whose pods run."""
     clock = LoopClock()
     sandbox = Sandbox(clock=clock)
-    source = MemoryRepository("shop")
-    first = source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=STATED)})
-
-    async def there(name: str) -> bool:
-        path = f"/apis/apps/v1/namespaces/shop/deployments/{name}"
-        return (await sandbox.handle(Request("GET", path))).status == 200
-
     async with (
         Simulation(sandbox.transport(), clock=clock, random=Random(3)),
-        daemon(sandbox.transport(), {"shop": source}, planner=PlannerConfig(pools=POOLS)) as running,
+        daemon(sandbox.transport(), {"shop": source}, planner=PlannerConfig(pools=POOLS)) as made,
     ):
-        await running.until(lambda: running.synced(first))
+        yield made, sandbox
+
+
+@virtual
+async def test_what_is_replaced_goes_when_all_of_what_replaces_it_is_ready() -> None:
+    source = MemoryRepository("shop")
+    first = source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=STATED)})
+    async with running(source) as (made, sandbox):
+        await made.until(lambda: made.synced(first))
         second = source.commit({"web.yaml": deployment(extra=STATED + SHARES)})
-        await running.until(lambda: running.synced(second))
-        assert await there("web"), "no pod of the new ones can be ready yet"
-        await running.until(lambda: bool(running.heard(EventType.PRUNED)))
-        assert [await there(name) for name in ("web", "web-one", "web-two")] == [False, True, True]
-        assert not running.heard(EventType.DRIFTED)
+        await made.until(lambda: made.synced(second))
+        assert "web" in await replicas(sandbox), "no pod of the new ones can be ready yet"
+        await made.until(lambda: bool(made.heard(EventType.PRUNED)))
+        assert await replicas(sandbox) == {"web-one": 1, "web-two": 3}
+        assert not made.heard(EventType.DRIFTED)
+
+
+@virtual
+async def test_a_part_has_fewer_pods_once_the_others_are_ready_and_no_pass_fails_or_waits() -> None:
+    source = MemoryRepository("shop")
+    first = source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=STATED + SHARES)})
+    async with running(source) as (made, sandbox):
+        await made.until(lambda: made.synced(first))
+        turned = SHARES.replace("one: 25%, two: 75%", "one: 75%, two: 25%")
+        second = source.commit({"web.yaml": deployment(extra=STATED + turned)})
+        await made.until(lambda: made.synced(second))
+        assert await replicas(sandbox) == {"web-one": 3, "web-two": 3}, "no pod of the new ones can be ready yet"
+        before = len(made.heard(EventType.SYNC_FINISHED))
+        await made.until(lambda: len(made.heard(EventType.SYNC_FINISHED)) > before)
+        assert await replicas(sandbox) == {"web-one": 3, "web-two": 1}
+        await made.clock.sleep(600)
+        assert len(made.heard(EventType.SYNC_FINISHED)) == before + 1, "one pass more, and that is all"
+        assert not made.heard(EventType.DRIFTED, EventType.SYNC_FAILED)

@@ -1,12 +1,11 @@
 """A workload in shares over pools, over its life: one Deployment for each pool, and never too few pods on the way."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from both_servers import on_both
 from planned import Planned, document, planning
-from texts import deployment
+from texts import config, deployment
 from virtual import virtual
 from world import World, world
 
@@ -206,28 +205,20 @@ async def test_a_part_has_fewer_pods_once_the_others_have_more(w: World) -> None
         repository = await w.started(web(p, "{cheap: 17%, dear: 83%}", REQUESTS + stated))
         await p.running(6, "web")
         repository.commit(web(p, "{cheap: 83%, dear: 17%}", REQUESTS + stated), "Turn round")
-        working = asyncio.create_task(w.sync())
-        fewest = 6
-
-        async def ended() -> bool:
-            nonlocal fewest
-            fewest = min(fewest, len(await p.pods("web")))
-            return working.done()
-
-        await w.until(ended)
-        assert (await working).ok
-        assert fewest == 6
-        assert await replicas(w) == {"web-cheap": 5, "web-dear": 1}
+        assert (await w.sync()).ok
+        await exchanged(p, {"web-cheap": 5, "web-dear": 1}, 6)
+        assert not w.heard(EventType.DRIFTED)
 
 
 @on_both
 async def test_rule_19_other_shares_roll_out_no_pod(w: World) -> None:
     async with planning(w) as p:
         repository = await w.started(web(p, SHARES, "  replicas: 10\n"))
+        await p.running(10, "web")
         before = [(await p.deployment(name))["spec"]["template"] for name in ("web-cheap", "web-dear")]
         repository.commit(web(p, "{cheap: 60%, dear: 40%}", "  replicas: 10\n"), "Cheaper")
         assert (await w.sync()).ok
-        assert await replicas(w) == {"web-cheap": 6, "web-dear": 4}
+        await exchanged(p, {"web-cheap": 6, "web-dear": 4}, 10)
         assert [(await p.deployment(name))["spec"]["template"] for name in ("web-cheap", "web-dear")] == before
 
 
@@ -264,12 +255,17 @@ async def test_a_part_keeps_its_pods_while_the_others_do_not_get_more() -> None:
     """There is no node here."""
     async with world() as w:
         shared = deployment(extra="  replicas: 6\n  placement: {shares: {a: 83%, b: 17%}}\n")
-        repository = await w.started({"web.yaml": shared})
-        repository.commit({"web.yaml": shared.replace("a: 83%, b: 17%", "a: 17%, b: 83%")}, "Turn round")
+        repository = await w.started({"web.yaml": shared, "old.yaml": config("old")})
+        turned = shared.replace("a: 83%, b: 17%", "a: 17%, b: 83%")
+        repository.commit({"web.yaml": turned, "old.yaml": ""}, "Turn round, and leave something out")
+        began = w.clock.monotonic()
         result = await w.sync()
-        blocked = result.results[Identity("apps", "Deployment", "shop", "web-a")]
-        assert blocked.outcome is Outcome.BLOCKED
-        assert blocked.message.startswith("Deployment/shop/web-b was not ready after 60 s: ")
+        assert result.ok
+        assert w.clock.monotonic() - began < 1, "no pass waits for pods"
+        assert result.count(Action.PRUNE) == 1, "nor does anything else of it"
+        kept = result.results[Identity("apps", "Deployment", "shop", "web-a")]
+        assert (kept.action, kept.outcome) == (Action.KEEP, Outcome.DONE)
+        assert kept.message == "has its pods until the others are ready: web-b"
         for _ in range(3):
             await w.settled()
             await w.sources["shop"].tend()
