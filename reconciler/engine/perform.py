@@ -6,7 +6,7 @@ from typing import Any
 from reconciler.cluster.cluster import Cluster
 from reconciler.errors import Conflict, NotFound
 from reconciler.model.change import Action, Change, Live
-from reconciler.model.manifest import Owner
+from reconciler.model.manifest import ANNOTATION_ORIGIN, Owner
 
 
 async def perform(cluster: Cluster, change: Change, *, owner: Owner, forced: bool) -> Live | None:
@@ -45,5 +45,14 @@ async def perform(cluster: Cluster, change: Change, *, owner: Owner, forced: boo
 
 
 def _beginning(stated: Mapping[str, Any], handed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object with what it begins with in its spec, before that is handed over."""
-    return {**stated, "spec": {**stated["spec"], **handed["spec"]}}
+    """An object with what it begins with in its spec, before that is handed over.
+
+    Without the text that it is made from: what differs if we get no further is nobody else's doing.
+    """
+    metadata = stated["metadata"]
+    annotations = {name: value for name, value in metadata["annotations"].items() if name != ANNOTATION_ORIGIN}
+    return {
+        **stated,
+        "metadata": {**metadata, "annotations": annotations},
+        "spec": {**stated["spec"], **handed["spec"]},
+    }
