@@ -1,10 +1,11 @@
 """A workload in shares over pools, over its life: one Deployment for each pool, and never too few pods on the way."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from both_servers import on_both
-from planned import Planned, document, planning
+from planned import Planned, document, planned, planning
 from texts import config, deployment
 from virtual import virtual
 from world import World, world
@@ -248,6 +249,58 @@ async def test_each_part_is_planned_in_its_pool(w: World) -> None:
         assert places == {"web-cheap": {"cheap": 3}, "web-dear": {"dear": 7}}
         own: Any = await p.deployment("web-cheap")
         assert "nodeName" not in own["spec"]["template"]["spec"]
+
+
+@on_both
+async def test_the_others_do_not_take_over_from_a_pool_that_is_lost_until_git_says_so(w: World) -> None:
+    async with planning(w) as p:
+        stated = REQUESTS + EXPOSED + "  replicas: 10\n"
+        repository = await w.started(web(p, SHARES, stated))
+        await p.running(10, "web")
+        before = [(await p.deployment(name))["spec"] for name in ("web-cheap", "web-dear")]
+        for node in (node.name for node in p.nodes if node.name.startswith("dear")):
+            await p.lose(node)
+        await p.ready(3)
+        await p.running(3, "web")
+        dear = document(w, "web-dear")
+
+        async def told() -> bool:
+            advised = p.planning.advised
+            return advised is not None and dear in advised.plan.unplaced
+
+        await w.until(told)
+        assert p.planning.advised is not None
+        lack = p.planning.advised.plan.unplaced[dear]
+        assert (lack.count, "3 by readiness" in lack.reason) == (7, True)
+        assert lack.fix.startswith("make dear-")
+        await w.settled()
+        assert [(await p.deployment(name))["spec"] for name in ("web-cheap", "web-dear")] == before
+        assert not w.heard(EventType.DRIFTED)
+        repository.commit(web(p, "{cheap: 99%, dear: 1%}", stated), "Do without it")
+        assert (await w.sync()).ok
+        await exchanged(p, {"web-cheap": 10, "web-dear": 0}, 3)
+        assert {node.partition("-")[0] for node in await p.running(10, "web")} == {"cheap"}
+
+
+@virtual
+async def test_a_pool_whose_nodes_are_removed_has_its_pods_again_once_there_are_others() -> None:
+    async with planned() as p:
+        w = p.w
+        await w.started(web(p, SHARES, REQUESTS + "  replicas: 10\n"))
+        await p.running(10, "web")
+        gone = [node for node in p.nodes if node.name.startswith("dear")]
+        for node in gone:
+            p.simulation.kill_node(node.name)
+            await w.call("DELETE", f"/api/v1/nodes/{node.name}")
+        await p.running(3, "web")
+        await w.clock.sleep(60)
+        assert p.planning.advised is not None
+        lack = p.planning.advised.plan.unplaced[document(w, "web-dear")]
+        assert (lack.count, lack.fix) == (7, "label a node tier=dear")
+        assert await replicas(w) == {"web-cheap": 3, "web-dear": 7}
+        p.simulation.add_nodes([replace(node, name=f"{node.name}-new") for node in gone])
+        await p.running(10, "web")
+        assert not w.heard(EventType.DRIFTED)
 
 
 @virtual
