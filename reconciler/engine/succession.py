@@ -15,7 +15,7 @@ from reconciler.diff.handover import handing
 from reconciler.engine.readiness import ready
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change, Live
-from reconciler.model.manifest import ANNOTATION_SPEC, Manifest
+from reconciler.model.manifest import ANNOTATION_SPEC, LABEL_SOURCE, Manifest
 from reconciler.model.spec import GROUP
 from reconciler.render.deployment import object_of
 
@@ -83,7 +83,7 @@ class Succession:
         name = str(document)
         if name not in self._leaving and not all_:
             return 0
-        there = [live for identity in self._heirs[name] if (live := self._cache.get(identity)) is not None]
+        there = [live for identity in self._heirs[name] if (live := self._ours(identity)) is not None]
         return sum(map(pods_of, (*self._leaving.get(name, ()), *there)))
 
     def eased(self, changes: Iterable[Change]) -> list[Change]:
@@ -99,11 +99,16 @@ class Succession:
         changing = {change.identity for change in changes}
         found: dict[Identity, str] = {}
         for document, leaving in self._leaving.items():
-            unready = [i for i in self._heirs[document] if i in changing or not ready(self._cache.get(i)).ready]
+            unready = [i for i in self._heirs[document] if i in changing or not ready(self._ours(i)).ready]
             if unready:
                 names = ", ".join(i.name for i in sorted(unready))
                 found |= {live.identity: f"runs until what replaces it is ready: {names}" for live in leaving}
         return found
+
+    def _ours(self, identity: Identity) -> Live | None:
+        """One of this source: another's of that name replaces nothing."""
+        live = self._cache.get(identity)
+        return live if live is not None and live.labels.get(LABEL_SOURCE) == self._source else None
 
     def _begun(self, change: Change) -> Change:
         manifest = change.manifest
