@@ -1,5 +1,7 @@
 """The planner in the engine: from a spec that leaves its place open to pods where they were planned, and on."""
 
+from random import Random
+
 from planned import planned
 from texts import deployment, task
 from virtual import virtual
@@ -7,6 +9,7 @@ from virtual import virtual
 from reconciler.kube.names import Identity
 from reconciler.model.event import EventType
 from reconciler.sandbox import nodes
+from reconciler.sandbox.simulation import Simulation
 
 WEB = Identity("apps", "Deployment", "shop", "web")
 REQUESTS = "  resources: {requests: {cpu: 500m, memory: 256Mi}}\n"
@@ -76,6 +79,37 @@ async def test_what_has_no_place_is_known_with_its_reason() -> None:
         lack = p.planning.advised.plan.unplaced[Identity("reconciler.dev", "Deployment", "shop", "web")]
         assert lack.count == 2
         assert "cpu" in lack.reason
+
+
+@virtual
+async def test_nodes_of_a_new_pool_are_planned_with_as_soon_as_they_are_there() -> None:
+    """What waited for them has its place, and its pods come to it without a roll-out."""
+    async with planned() as p:
+        await p.w.started({"web.yaml": deployment(extra="  replicas: 1\n  resources: {requests: {cpu: 6}}\n")})
+        before = await p.deployment()
+        assert p.planning.advised is not None
+        assert p.planning.advised.plan.unplaced
+        new = nodes.Pool("large", 1, zones=("a",), cpu="16", labels={"tier": "large"})
+        transport = p.w.connect()
+        try:
+            async with Simulation(
+                transport,
+                clock=p.w.clock,
+                random=Random(4),
+                nodes=nodes.nodes_of((new,)),
+                controllers=(),
+                scheduler=False,
+            ):
+                assert await p.running(1) == ["large-1"]
+
+                async def planned_there() -> bool:
+                    return p.where_planned() == {"web": {"large-1": 1}}
+
+                await p.w.until(planned_there)
+                assert not p.planning.advised.plan.unplaced
+                assert (await p.deployment())["spec"]["template"] == before["spec"]["template"]
+        finally:
+            await transport.close()
 
 
 @virtual

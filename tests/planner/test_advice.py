@@ -60,6 +60,13 @@ def test_pods_had_better_be_in_the_pool_and_on_the_nodes_of_the_plan() -> None:
     assert all(name.startswith("cheap-") and name.endswith(".example") for name in record.nodes), "by their hostnames"
 
 
+def test_of_two_pools_each_weighs_as_much_as_its_share_of_the_replicas() -> None:
+    """Three pods fit the cheap pool, beside what others have there."""
+    taken = tuple(PodView("shop", f"other-{zone}", f"cheap-{zone}", Resources(3000)) for zone in "abc")
+    record = plan(Asked(draft(replicas=4, requests={"cpu": "1"})), ClusterSeen(NODES, taken)).records[WEB]
+    assert record.prefer == (Preference(75, {"tier": "cheap"}), Preference(25, {"tier": "dear"}))
+
+
 def test_one_pod_alone_has_a_zone() -> None:
     """Of several none is preferred: the wish would outweigh that they are spread."""
     (preference,) = plan(Asked(draft(replicas=1))).records[WEB].prefer

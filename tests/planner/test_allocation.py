@@ -464,6 +464,36 @@ def test_requests_and_replicas_do_not_chase_each_other(profile: str, request_: s
     assert count * float(parse(request_)) >= 5, "enough for the highest demand"
 
 
+def used(days: float, ago: float, cpu: float = 0.5) -> ContainerUsage:
+    latest = NOW - timedelta(days=ago)
+    return ContainerUsage(Spread(cpu, cpu, cpu), None, latest - timedelta(days=days), latest)
+
+
+@pytest.mark.parametrize(
+    ("containers", "requests", "kept", "why"),
+    [
+        (None, {"cpu": "2"}, "2", "as it was: nothing is measured"),
+        (used(9, 2), {"cpu": "2"}, "2", "as it was: nothing was measured for a day"),
+        (used(0.02, 0), {"cpu": "2"}, "2", "as it was: less than an hour is measured"),
+        (used(9, 0), {"cpu": "600m"}, "600m", "as it was: between the bounds of what is used"),
+        (None, None, "100m", "the configuration's default: too little is measured yet"),
+        (used(9, 2), None, "100m", "the configuration's default: too little is measured yet"),
+    ],
+)
+def test_a_request_that_stays_says_why(
+    containers: ContainerUsage | None, requests: dict[str, str] | None, kept: str, why: str
+) -> None:
+    found = of(draft(replicas=1, container={}), containers=containers, requests=requests)
+    assert (found.requests["cpu"], found.why["cpu"]) == (kept, why)
+
+
+def test_a_request_is_no_more_than_its_limit() -> None:
+    limited = draft(replicas=1, container={"resources": {"limits": {"cpu": "400m"}}})
+    found = of(limited, containers=used(9, 0))
+    assert found.requests["cpu"] == "400m"
+    assert found.why["cpu"].endswith("; no more than its limit")
+
+
 def test_stated_replicas_let_a_request_go_down() -> None:
     stated = of(draft(replicas=2, container={}), daily(), containers=IDLE, requests={"cpu": "2"})
     assert stated.requests["cpu"] == "69m"

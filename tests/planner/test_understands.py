@@ -221,6 +221,19 @@ def test_a_pool_without_a_price_is_as_dear_as_the_middle_one() -> None:
     assert cheaper("c", "d") == "d"
 
 
+def test_of_pools_that_overlap_the_most_particular_has_the_node_and_then_the_first_by_name() -> None:
+    pools = [
+        Pool("a", {}),
+        Pool("c", {"disk": "ssd"}),
+        Pool("b", {"disk": "ssd"}),
+        Pool("z", {"disk": "ssd", "gpu": "no"}),
+    ]
+    for number, (labels, pool) in enumerate((({}, "a"), ({"disk": "ssd"}, "b"), ({"disk": "ssd", "gpu": "no"}, "z"))):
+        for order in (pools, pools[::-1]):
+            (share,) = plan([node(f"n{number}", labels=labels)], [], [ONE], pools=order).placements[WEB.identity]
+            assert share.place.pool == pool
+
+
 def test_a_calm_pool_is_worth_its_weight() -> None:
     pools = [Pool("calm", {"pool": "calm"}), Pool("airy", {"pool": "airy"}, spot=True)]
     nodes = [labelled("n0", pool="airy"), labelled("n1", pool="calm")]

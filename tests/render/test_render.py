@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.kube.names import Identity
-from reconciler.model.filled import Record
+from reconciler.model.filled import Preference, Record
 from reconciler.model.manifest import Manifests, Owner
 from reconciler.model.spec import ObjectSpec, Specs
 from reconciler.render.render import Renderer
@@ -207,6 +207,25 @@ def test_a_plan_fills_in_what_the_spec_leaves_open_and_nothing_else(specs: Any, 
         "open": (7, {"requests": {"cpu": "2", "memory": "1Gi"}}),
         "stated": (1, {"requests": {"cpu": 1, "memory": "1Gi"}}),
     }
+
+
+def test_rule_21_a_planned_place_is_preferred_and_never_required(specs: Any, manifests: Any) -> None:
+    """Pools by their weights, nodes by name, zones: with any of them gone, the scheduler still finds a place."""
+    web = Identity("reconciler.dev", "Deployment", "shop", "web")
+    wishes = (Preference(70, {"pool": "general"}, ("a", "b")), Preference(30, {"pool": "spot"}))
+    record = Record("abc", wishes, ("zone", "node"), {}, 3, ("n1", "n2"))
+    made = manifests(specs(WEB % "web"), filling={web: record}).items
+    (pod,) = (m.object["spec"]["template"]["spec"] for i, m in made.items() if i.kind == "Deployment")
+    assert not {"nodeName", "nodeSelector"} & pod.keys()
+    assert list(pod["affinity"]) == ["nodeAffinity"]
+    ((kind, preferred),) = pod["affinity"]["nodeAffinity"].items()
+    assert kind == "preferredDuringSchedulingIgnoredDuringExecution"
+    assert [(each["weight"], [e["key"] for e in each["preference"]["matchExpressions"]]) for each in preferred] == [
+        (70, ["pool", "topology.kubernetes.io/zone"]),
+        (30, ["pool"]),
+        (100, ["kubernetes.io/hostname"]),
+    ]
+    assert {each["whenUnsatisfiable"] for each in pod["topologySpreadConstraints"]} == {"ScheduleAnyway"}
 
 
 def test_rendering_never_changes_its_input(specs: Any, manifests: Any) -> None:
