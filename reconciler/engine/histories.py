@@ -46,7 +46,7 @@ class _Maps(Generic[T]):
         try:
             text, self._version = await shards.read(self._maps, self.kept)
             return await asyncio.to_thread(self._of, _unpacked(text) if text else b"")
-        except (ConfigError, ValueError, OverflowError, zlib.error):
+        except (ConfigError, ValueError, OverflowError, RecursionError, zlib.error):
             logger.warning("%s; measuring begins anew", self.kept.unreadable())
             return self._of(b"")
 

@@ -101,9 +101,13 @@ class Measuring:
                 if not current:  # another one measured meanwhile
                     await self._load()
                     current = True
-                await self.measure()
-                for kept in self._keepers():
-                    await kept.write()
+                try:
+                    await self.measure()
+                    for kept in self._keepers():
+                        await kept.write()
+                except Exception as error:
+                    logger.exception("measuring failed; it goes on")
+                    self.problem = f"measuring failed: {error!r}"
                 await self._clock.sleep(self._interval * self._random.uniform(0.95, 1.05))
         finally:
             for kept in self._keepers():

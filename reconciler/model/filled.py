@@ -65,7 +65,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
         try:
             record = msgspec.json.decode(text, type=cls)
             amounts = [parse(each) for each in record.requests.values()]
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return record if all(0 <= each < _LARGEST for each in amounts) else None
 

@@ -131,8 +131,9 @@ class Demands:
             past.put(step, found)
 
     def fill(self, workload: Identity, series: Series, query: str = "") -> None:
-        """Take in a past that another kept, where nothing was measured."""
-        self._past(workload, query).fill(series)
+        """Take in a past that another kept, where nothing was measured. An empty one is none."""
+        if series.values:
+            self._past(workload, query).fill(series)
 
     def latest(self, workload: Identity) -> float:
         """What was asked of it last; 0 where that is not known."""
@@ -182,7 +183,7 @@ def _step(when: datetime) -> int:
 
 
 def _pairs(levels: "array[int]") -> "zip[tuple[int, int]]":
-    return zip(array("h", [0]) + levels[:-1], levels, strict=True)
+    return zip((array("h", [0]) + levels)[:-1], levels, strict=True)
 
 
 def _little(numbers: "array[int]") -> "array[int]":

@@ -56,7 +56,7 @@ async def measure(transport: Transport) -> tuple[Measurement, ...]:
         raise QueryUnanswered("the measurements could not be read", where=_PATH, why=f"HTTP {response.status}")
     try:
         pods = msgspec.json.decode(response.body, type=_Pods)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise QueryUnanswered("the measurements could not be read", where=_PATH, why=str(error)) from None
     return tuple(_measurements(pods))
 

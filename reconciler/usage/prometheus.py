@@ -98,7 +98,7 @@ def _shown(query: str) -> str:
 def _series(response: Response, where: str) -> tuple[Series, ...]:
     try:
         answer = msgspec.json.decode(response.body, type=_Answer)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         hint = "is the address that of the server's API, without /api/v1?" if response.status < 500 else ""
         why = f"HTTP {response.status} without an answer of its API"
         raise QueryUnanswered("the metrics server gives no usable answer", where=where, why=why, hint=hint) from None
@@ -108,7 +108,7 @@ def _series(response: Response, where: str) -> tuple[Series, ...]:
         raise QueryUnanswered("the query could not be answered", where=where, why=answer.error)
     try:
         return tuple(_rows(answer.data))
-    except (msgspec.MsgspecError, ValueError, OverflowError, OSError) as error:
+    except (ValueError, OverflowError, OSError, RecursionError) as error:
         raise QueryUnanswered("the metrics server gives no usable answer", where=where, why=str(error)) from None
 
 

@@ -44,6 +44,7 @@ class World:
         self.ready_pods: list[str] = []
         self.said: tuple[Measurement, ...] | None = None  # None: what the pods use
         self.says: float | UsageError = 80.0
+        self.broken: Exception | None = None
         self.pasts: dict[str, Series | UsageError] = {}
         self.asked: list[str] = []
         self.moves = 0
@@ -68,6 +69,8 @@ class World:
         )
 
     async def values(self, queries: Sequence[str], _at: datetime) -> Sequence[float | UsageError]:
+        if self.broken is not None:
+            raise self.broken
         return [self.says for _ in queries]
 
     async def past(self, query: str, start: datetime, end: datetime, step: timedelta) -> Series | None:
@@ -156,6 +159,33 @@ async def test_silence_is_a_gap_and_is_said() -> None:
         await asyncio.sleep(120)
         assert not measuring.usage().lacking
         assert math.isnan(measuring.usage().demand[OF_MAILS].values[-3])
+
+
+@virtual
+async def test_a_query_that_never_found_an_amount_stops_nothing() -> None:
+    """As of shares of requests where there were none: nothing divided by nothing is NaN, which is left out."""
+    world = World()
+    world.says, world.pasts["sum(queue)"] = QueryFailed("the query finds no amount"), Series({}, (), ())
+    async with life(world, follows={OF_MAILS: FOLLOWS[OF_MAILS]}) as measuring:
+        await asyncio.sleep(600)
+        assert not measuring.problem
+        world.says = 5.0
+        await asyncio.sleep(600)
+        assert last(measuring, OF_MAILS) == about(5.0)
+
+
+@virtual
+async def test_what_nobody_thought_of_is_said_and_measuring_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    async with life(world) as measuring:
+        world.broken = ZeroDivisionError("no such thing")
+        await asyncio.sleep(300)
+        assert measuring.problem == "measuring failed: ZeroDivisionError('no such thing')"
+        world.broken, world.says = None, 90.0
+        await asyncio.sleep(300)
+        assert not measuring.problem
+        assert last(measuring, OF_MAILS) == about(90.0)
+    assert "measuring failed" in caplog.text
 
 
 @virtual

@@ -17,6 +17,7 @@ def test_what_was_written_is_read() -> None:
         "",
         "[]",
         RECORD.text()[:-5],
+        '{"for": "h1", "more": ' + "[" * 10_000 + "]" * 10_000 + "}",
         '{"for": "h1", "spread": ["planet"]}',
         '{"for": "h1", "requests": {"cpu": "much"}}',
         '{"for": "h1", "requests": {"cpu": "-1"}}',

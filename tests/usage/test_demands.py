@@ -86,6 +86,9 @@ def test_a_past_that_another_kept_fills_gaps_only() -> None:
     assert values(empty) == about(1.0, math.nan, 2.0)
     empty.fill(WEB, series())
     assert values(empty) == about(1.0, math.nan, 2.0)
+    nothing = Demands()
+    nothing.fill(WEB, series())
+    assert not nothing.stored()
 
 
 def test_another_query_is_about_something_else() -> None:

@@ -251,6 +251,7 @@ def vector(*rows: Any) -> bytes:
         (200, None),
         (200, b""),
         (200, b"<html>a proxy's page</html>"),
+        (200, b'{"status": ' + b"[" * 10_000),
         (502, b"bad gateway"),
         (503, json.dumps({"status": "error", "errorType": "timeout", "error": "query timed out"}).encode()),
         (200, json.dumps({"status": "success"}).encode()),
