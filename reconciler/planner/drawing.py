@@ -19,9 +19,9 @@ _WIDTH: Final = 960
 _LEFT: Final = 120  # for the names of rows
 _ROW: Final = 22
 _GAP: Final = 6  # between groups, and between resources
-_WIDEST: Final = 56  # of a column
+_WIDEST: Final = 56  # of a column, but where the head above needs more
 _LONGEST: Final = 48  # letters of a name
-_LETTER: Final = 6.2  # the width of one, about
+LETTER: Final = 6.2  # the width of one, about
 _EMPTY: Final = (232, 239, 247)
 _FULL: Final = (8, 64, 129)
 _OVER: Final = "#b3261e"
@@ -101,7 +101,8 @@ def heat(nodes: Sequence[NodeLoad]) -> Drawing:
     columns = [(name, [_column(group[n : n + each]) for n in range(0, len(group), each)]) for name, group in groups]
     count = sum(len(group) for _, group in columns)
     room = _WIDTH - _LEFT - _GAP * len(groups)
-    width = max(1.0, min(_WIDEST, room / max(1, count)))
+    heads = max((LETTER * (len(name[:_LONGEST]) + 1) / len(group) for name, group in columns), default=0.0)
+    width = max(1.0, min(max(_WIDEST, heads), room / max(1, count)))
     shapes: list[Box | Words] = [Words(0, 16, _HEAT, 14, bold=True)]
     y = 44.0
     shapes += _heads(columns, width, y)
@@ -162,7 +163,7 @@ def _heads(columns: Sequence[tuple[str, list[_Column]]], width: float, y: float)
     """The names of groups, cut to the room that they have."""
     x = float(_LEFT)
     for name, group in columns:
-        most = int((len(group) * width + _GAP) / _LETTER)
+        most = int((len(group) * width + _GAP) / LETTER)
         shown = name if len(name) <= most else f"{name[: most - 1]}…" if most > 3 else ""
         if shown:
             yield Words(x, y, shown, 11)

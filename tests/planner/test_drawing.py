@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reconciler.model.planned import Share
-from reconciler.planner.drawing import COLUMNS, Box, Drawing, Words, heat, shade
+from reconciler.planner.drawing import COLUMNS, LETTER, Box, Drawing, Words, heat, shade
 from reconciler.planner.loads import NodeLoad
 from reconciler.planner.raster import MARGIN, SCALE, png
 
@@ -53,6 +53,21 @@ def test_it_says_in_words_what_is_where() -> None:
     assert {"cpu now", "cpu planned", "general/a", "general/b"} <= set(words)
     assert "memory now" not in words, "no node has any"
     assert drawing.about.endswith("2 nodes, 1 of them more than nine tenths full as planned")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_of_few_nodes_the_heads_are_whole(count: int) -> None:
+    pools = ("general-purpose", "spot", "large")[:count]
+    nodes = [replace(load(f"n{n}", 0, 1, zone=f"eu-central-1{n}"), pool=pool) for n, pool in enumerate(pools)]
+    drawing = heat(nodes)
+    shown = sorted(
+        (each.x, each.text) for each in drawing.shapes if isinstance(each, Words) and "eu-central" in each.text
+    )
+    assert {text for _, text in shown} == {f"{pool}/eu-central-1{n}" for n, pool in enumerate(pools)}
+    ends = [x + LETTER * len(text) for x, text in shown]
+    assert all(end < x for end, (x, _) in zip(ends, shown[1:], strict=False)), "none lies over another"
+    assert ends[-1] <= drawing.width
+    assert all(box.x + box.width <= drawing.width for box in boxes(drawing, "n"))
 
 
 @pytest.mark.parametrize("count", [1, COLUMNS, COLUMNS + 1, 10_000])
