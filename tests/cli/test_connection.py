@@ -21,7 +21,7 @@ def test_a_server_that_does_not_answer(cli, shop, tmp_path, monkeypatch, verb):
     (tmp_path / "kc").write_text(KUBECONFIG)
     began = time.monotonic()
     ran = cli(*verb.split(), "--kubeconfig", tmp_path / "kc")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30, "half of what a daemon would try for"
     first, because, hint = ran.err.splitlines()
     assert (ran.code, first) == (1, "the API server does not answer")
     assert "127.0.0.1:9" in because

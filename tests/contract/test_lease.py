@@ -9,11 +9,9 @@ from reconciler.cluster.api import Api
 from reconciler.cluster.lease import Lease
 from reconciler.kube.names import Identity
 
-DURATION = 3.0  # seconds: short, because one of the servers is in real time
 
-
-def contender(w: World, name: str) -> Lease:
-    return Lease(Api(w.transport), "default", w.name("planner"), name, clock=w.clock, duration=DURATION)
+def contender(w: World, name: str, *, duration: float = 60.0) -> Lease:
+    return Lease(Api(w.transport), "default", w.name("planner"), name, clock=w.clock, duration=duration)
 
 
 async def spec(w: World) -> dict[str, object]:
@@ -38,10 +36,11 @@ async def test_one_has_it_keeps_it_and_lets_go_of_it(w: World) -> None:
 
 @on_both
 async def test_what_is_not_renewed_is_taken_over(w: World) -> None:
-    a, b = contender(w, "a"), contender(w, "b")
+    duration = 3.0  # seconds: short, because one of the servers is in real time
+    a, b = contender(w, "a", duration=duration), contender(w, "b", duration=duration)
     assert await a.acquire()
     assert not await b.acquire()
-    await w.clock.sleep(DURATION + 0.2)
+    await w.clock.sleep(duration + 0.2)
     assert not a.held()
     assert await b.acquire()
     assert not await a.acquire()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import time
 import urllib.request
@@ -14,8 +13,8 @@ from typing import Final
 
 from build import Commands
 from certificates import Authority, Pair, write_kubeconfig
+from ports import HOST, free_ports
 
-HOST: Final = "127.0.0.1"
 PATIENCE: Final = 60.0  # seconds for one part to be ready; a busy machine takes a third of it
 GRACE: Final = 10.0  # seconds for one part to end when asked
 
@@ -207,15 +206,6 @@ class ControlPlane:
 def _unhurried() -> dict[str, object]:
     """No leader to elect, no port of its own, no throttle: it is not the throttle that is tested."""
     return {"leader-elect": "false", "secure-port": 0, "kube-api-qps": 1000, "kube-api-burst": 2000}
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of loopback that are free now, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def tail(path: Path, lines: int = 15) -> str:

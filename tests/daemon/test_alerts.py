@@ -43,7 +43,7 @@ class Place:
         (folder / "url").write_text(hook.url(SECRET))
         (folder / "secret").write_text("s1gn-hunter2")
 
-    def daemon(self, *receivers: dict[str, Any], drift: str = "alert") -> DaemonProcess:
+    def daemon(self, *receivers: dict[str, Any], drift: str = "alert", wait: float = 0.2) -> DaemonProcess:
         url = str(self.folder / "url")
         http = {"name": "bus", "http": {"urlFile": url, "secretFile": str(self.folder / "secret")}}
         source = {
@@ -55,7 +55,7 @@ class Place:
             self.folder / "kubeconfig",
             install="test",
             stateNamespace="default",
-            alerts={"receivers": [http, *receivers], "groupWait": 0.2, "groupInterval": 0.5},
+            alerts={"receivers": [http, *receivers], "groupWait": wait, "groupInterval": 0.5},
         )
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -103,7 +103,7 @@ async def until(process: DaemonProcess, condition: Callable[[], object], what: s
 async def test_a_drift_from_beginning_to_end_over_a_restart(tmp_path: Path) -> None:
     async with place(tmp_path) as at:
         commit = at.repository.commit({"ns.yaml": NAMESPACE, "a.yaml": config("a"), "b.yaml": config("b")})
-        with at.daemon({"name": "here", "log": {}}) as process:
+        with at.daemon({"name": "here", "log": {}}, wait=2.0) as process:  # that both are told together
             await asyncio.to_thread(process.until_synced, commit)
             at.edit("a", "5")
             at.edit("b", "6")
@@ -126,9 +126,9 @@ async def test_a_drift_from_beginning_to_end_over_a_restart(tmp_path: Path) -> N
             await until(process, lambda: len(at.told()) == 3, "its end is told")
             over = [identity for topic, state, identity in at.told() if state == "ended"]
             assert over == [first["id"]], "under its id, and nothing was told again"
-            metrics = process.ask("/metrics")[1]
-            assert 'reconciler_alert_deliveries_total{receiver="bus",result="delivered"} 1.0' in metrics
-            assert 'reconciler_alert_queue_depth{receiver="bus"} 0.0' in metrics
+            delivered = 'reconciler_alert_deliveries_total{receiver="bus",result="delivered"} 1.0'
+            await until(process, lambda: delivered in process.ask("/metrics")[1], "the answer has come, too")
+            assert 'reconciler_alert_queue_depth{receiver="bus"} 0.0' in process.ask("/metrics")[1]
             assert await asyncio.to_thread(process.terminate) < LIMIT
             said += process.output
         assert "hunter2" not in said

@@ -68,7 +68,7 @@ async def test_it_knows_nothing_of_us(place: Path, monkeypatch: pytest.MonkeyPat
     assert b"ConfigMap" in ended.output
     assert seen
     assert all(found == Seen(b"", place, [Path("/dev/null")] * 2) for found in seen), seen
-    assert children() == before
+    assert not children() - before
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ async def test_limits_hold(place: Path, limits: Limits) -> None:
         pass
     else:
         assert (ended.status, ended.output) == (1, b""), "without memory Python itself says no"
-    assert children() == before
+    assert not children() - before
 
 
 async def test_cancelling_leaves_nobody(place: Path) -> None:
@@ -92,13 +92,13 @@ async def test_cancelling_leaves_nobody(place: Path) -> None:
     running = asyncio.ensure_future(run(["plan", "--offline", str(place)], place, Limits(), place))
     await asyncio.sleep(0)
     for _ in range(10_000):
-        if children() != before:
+        if children() - before:
             break
         await asyncio.sleep(0)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert children() == before
+    assert not children() - before
 
 
 async def test_what_is_lent_is_two_commits_and_no_address(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ SECOND = {
     "c.yaml": None,
     "new.yaml": config("new"),
 }
+MAPS = 10  # ConfigMaps after the second commit, that of the file among them
 
 
 class Story(NamedTuple):
@@ -72,11 +73,12 @@ class Lives:
         return DaemonProcess(files[0], [self._source], files[1], install="test", stateNamespace="default")
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for `condition`, giving the daemon a new life when it is killed."""
+        """Wait for `condition`, giving the daemon a new life when it is killed, and patience to each."""
         end = asyncio.get_running_loop().time() + PATIENCE
         while True:
             if self.daemon.status is not None:
                 self.daemon = self._start()
+                end = asyncio.get_running_loop().time() + PATIENCE
             if condition():
                 return
             assert asyncio.get_running_loop().time() < end, self.daemon.output[-3000:]
@@ -88,7 +90,8 @@ class Lives:
     async def rest(self, expected: Stored | None) -> None:
         """Wait until the cluster holds `expected`, or has come to rest: pods start and stop, what is unused goes."""
         found = await stored(self._cluster.sandbox.transport())
-        for _ in range(100):
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < end:
             before, found = found, await stored(self._cluster.sandbox.transport())
             if found == expected or (expected is None and found == before and settled(found)):
                 return
@@ -142,9 +145,13 @@ def timeless(state: SourceState) -> SourceState:
 
 
 def settled(found: Stored) -> bool:
+    """Whether the pods of the second commit run and those of the first are gone, and so is its file."""
     status = found.ours["Deployment/shop/web"]["status"]
+    pods = sum(count for name, count in found.others.items() if name.startswith("Pod in shop of ReplicaSet/"))
     jobs = [found.ours[name] for name in found.ours if name.startswith("Job/")]
-    return status.get("readyReplicas") == 1 and all("succeeded" in job["status"] for job in jobs)
+    maps = [name for name in found.ours if name.startswith("ConfigMap/")]
+    ready = status.get("readyReplicas") == pods == 1 and len(maps) == MAPS
+    return ready and all("succeeded" in job["status"] for job in jobs)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +174,7 @@ async def test_a_kill_at_any_write_ends_in_the_same_state(point: int, tmp_path: 
 async def test_the_undisturbed_story_is_the_one_that_is_meant(undisturbed: Story) -> None:
     ours, others = undisturbed.stored
     kinds = Counter(name.split("/", 1)[0] for name in ours)
-    assert kinds == {"ConfigMap": 10, "Namespace": 1, "Deployment": 1, "Job": 2}
+    assert kinds == {"ConfigMap": MAPS, "Namespace": 1, "Deployment": 1, "Job": 2}
     assert ours["Deployment/shop/web"]["status"]["readyReplicas"] == 1
     jobs = sorted(name for name in ours if name.startswith("Job/"))
     assert all(ours[name]["status"]["succeeded"] == 1 for name in jobs)

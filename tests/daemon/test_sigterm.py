@@ -10,7 +10,7 @@ import pytest
 from gate import Gate, gate
 from git_repository import Repository
 from git_server import Fault, GitServer
-from processes import DaemonProcess
+from processes import PATIENCE, DaemonProcess
 from texts import NAMESPACE, config
 
 from reconciler.clock import SystemClock
@@ -49,7 +49,7 @@ async def test_in_the_middle_of_a_large_sync(tmp_path: Path, *, hangs: bool) -> 
                     reached.set()
 
             cluster.after = at
-            await asyncio.wait_for(reached.wait(), 60)
+            await asyncio.wait_for(reached.wait(), 4 * PATIENCE)
             assert await asyncio.to_thread(daemon.terminate) < LIMIT
             written = len(cluster.writes)
             assert written < MANY // 3 + 30, "only what was in flight, and the state"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from git_repository import Repository
 from kubernetes_server import KubernetesServer
-from tenancy import everywhere, tenancy
+from tenancy import everywhere, known, tenancy
 from texts import config, deployment
 
 from reconciler.clock import SystemClock
@@ -33,6 +33,7 @@ def test_they_do_for_a_review_and_for_nothing_else(kubernetes: KubernetesServer,
 
     async def scenario() -> None:
         async with tenancy(kubernetes, rules("Role")) as (admin, reader), everywhere(admin, rules("ClusterRole")):
+            await known(reader, rules("ClusterRole"))
             daemon = admin.source(install="prod")
             daemon.commit({name: str(text) for name, text in before.items()})
             assert (await admin.sync()).ok

@@ -8,6 +8,9 @@ from reconciler.model.change import Action
 from reconciler.model.event import EventType
 from reconciler.model.result import Outcome
 
+REMEMBERED = ("update", "configmaps")  # what is remembered of a source is written
+TWICE = 2  # that a commit was seen, and that it was passed, where that took longer than the state's pace in real time
+
 
 @on_both
 async def test_a_commit_becomes_objects(w: World) -> None:
@@ -28,7 +31,9 @@ async def test_a_pass_over_what_is_applied_already_sends_nothing(w: World) -> No
     result = await w.sync()
     assert result.ok
     await w.written()
-    assert w.requests() - before == {("update", "configmaps"): 1}, "only that the commit was seen is written"
+    sent = w.requests() - before
+    assert 1 <= sent.pop(REMEMBERED) <= TWICE
+    assert not sent, "only that the commit was seen is written"
 
 
 @on_both
@@ -39,7 +44,9 @@ async def test_a_changed_object_is_sent_and_no_other(w: World) -> None:
     w.repositories["shop"].commit({"b.yaml": config("b", "2")})
     await w.sync()
     await w.written()
-    assert w.requests() - before == {("apply", "configmaps"): 1, ("update", "configmaps"): 1}, "and the history"
+    sent = w.requests() - before
+    assert 1 <= sent.pop(REMEMBERED) <= TWICE, "the history"
+    assert sent == {("apply", "configmaps"): 1}
     live = await w.get("ConfigMap", "b")
     assert live is not None
     assert live["data"] == {"value": "2"}

@@ -39,7 +39,7 @@ def test_a_full_etcd_is_told_loses_nothing_and_goes_on_once_there_is_room(own_pl
             await w.written()
             await fill(w)
             repository.commit({"a.yaml": config("a", "2"), "b.yaml": None, "d.yaml": config("d")})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):  # half of what a lost connection is tried for
                 result = await w.sync()
             by_name = {identity.name: each for identity, each in result.results.items()}
             for name in "ad":

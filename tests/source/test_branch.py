@@ -113,7 +113,8 @@ async def test_a_person_pushes_in_between(bare: Path, writer: Writer, repository
 
 
 async def test_twenty_at_once_lose_nothing(bare: Path, writer: Writer) -> None:
-    await asyncio.gather(*(writer(n).commit("main", ["apps/lock"], adding(f"x{n}: 1\n")) for n in range(20)))
+    writers = [writer(n, deadline=600.0, timeout=600.0) for n in range(20)]  # a busy machine needs a minute
+    await asyncio.gather(*(each.commit("main", ["apps/lock"], adding(f"x{n}: 1\n")) for n, each in enumerate(writers)))
     lines = git(bare, "show", "main:apps/lock").splitlines()
     assert sorted(lines[2:]) == sorted(f"x{n}: 1" for n in range(20))
     assert git(bare, "rev-list", "--count", "main") == "21"
@@ -179,11 +180,14 @@ async def test_credentials_are_used_for_pushes_too(bare: Path, tmp_path: Path, w
 
 
 async def test_a_server_that_fails(server: GitServer, writer: Writer) -> None:
-    shop = writer(timeout=1.0)
-    for fault in (Fault.DROP, Fault.ERROR, Fault.GARBAGE, Fault.HANG):
+    shop = writer()
+    for fault in (Fault.DROP, Fault.ERROR, Fault.GARBAGE):
         server.fault = fault
         with pytest.raises(SourceUnreachable):
             await shop.commit("main", ["apps/lock"], adding("c: 1\n"))
+    server.fault = Fault.HANG
+    with pytest.raises(SourceUnreachable, match="did not finish within 1 s"):
+        await writer(timeout=1.0).commit("main", ["apps/lock"], adding("c: 1\n"))
     server.released.set()
     server.fault = Fault.NONE
     assert await shop.commit("main", ["apps/lock"], adding("c: 1\n"))

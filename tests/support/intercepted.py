@@ -52,7 +52,7 @@ def hook(w: World, answer: Answer) -> None:
     inner = w.connect
     w.connect = lambda: Hooked(inner(), answer)
     w.cluster = w.new_cluster()
-    w.store = StateStore(w.cluster, "default", clock=w.clock)
+    w.store = StateStore(w.cluster, w.states, clock=w.clock)
 
 
 def refusal(status: int, reason: str) -> Response:

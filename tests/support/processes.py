@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
+
+from ports import free_ports
 
 COMMAND = str(Path(sys.executable).with_name("reconciler"))
 PATIENCE = 30.0  # seconds on a busy machine, for what takes less than one on a free one
@@ -27,10 +28,8 @@ def until(condition: Callable[[], Any], what: str, *, seconds: float = PATIENCE)
 
 
 def free_port() -> int:
-    """A port that nobody listens on at present."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of loopback that is nobody else's."""
+    return free_ports(1)[0]
 
 
 def command(*arguments: str, kubeconfig: Path) -> str:

@@ -32,7 +32,20 @@ async def tenancy(kubernetes: KubernetesServer, rules: Rules) -> AsyncIterator[t
         kubernetes.user(user)
         made = World(lambda: kubernetes.transport(user), SystemClock(), admin.tag, states=admin.space)
         async with opened(made) as tenant:
+            await known(tenant, rules)
             yield admin, tenant
+
+
+async def known(tenant: World, rules: Rules) -> None:
+    """Wait until the API server goes by `rules`: its authorizer follows a watch, a moment behind the write."""
+    path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+
+    async def so() -> bool:
+        review = await tenant.call("POST", path, {"spec": {"namespace": tenant.space}})
+        found = [rule.items() for rule in review["status"]["resourceRules"]]
+        return all(any(rule.items() <= each for each in found) for rule in rules if "resources" in rule)
+
+    await tenant.until(so)
 
 
 @asynccontextmanager
