@@ -62,7 +62,7 @@ def compare(
             return _refused(manifest, present, other)
         case other:
             change = _adopted(manifest, present, schema, other, whole=whole)
-            return replace(change, existing=present) if change.action is Action.ADOPT else change
+            return replace(change, existing=present) if change.action in (Action.ADOPT, Action.REPLACE) else change
 
 
 def taken(field: FieldChange) -> bool:

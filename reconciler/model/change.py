@@ -61,8 +61,9 @@ class Change:
     `uid` and `resource_version` are the live object's, for preconditions. `handover` is a partial object that the
     planner's field manager applies first, so that fields which Git no longer states keep their live values (rule 6);
     where an object is created, what it begins with and is then left to others.
-    `existing` is the object that is to be adopted, as it was read; its metadata may be all of it. `once` these are
-    ready it is made; until then the object is left as it is, and no pass waits.
+    `existing` is the object that somebody else made and that is to become ours, adopted or replaced, as it was read;
+    its metadata may be all of it. `once` these are ready it is made; until then the object is left as it is, and no
+    pass waits.
     """
 
     identity: Identity

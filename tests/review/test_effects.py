@@ -54,3 +54,13 @@ async def test_what_somebody_else_made_is_taken_over_with_a_warning_and_only_whe
         ("c", "refused", Level.BLOCK),
         ("b", "takeover", Level.WARN),
     ]
+
+
+@virtual
+async def test_what_somebody_else_made_and_only_a_new_object_can_become_is_replaced_and_taken_over() -> None:
+    async with world() as w:
+        await w.started({"a.yaml": config("a")})
+        made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}, "data": {"value": "0"}}
+        await w.call("POST", w.path("configmaps"), {**made, "immutable": True})
+        found = await reviewed(w, {}, {"b.yaml": config("b", adopt="true", replace="true")})
+    assert [str(r.code) for r in found.risks] == ["replacement", "takeover"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.kube.definitions import Served
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change
+from reconciler.model.change import Change
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
@@ -34,7 +34,7 @@ class Case:
     def touched(self) -> Iterator[tuple[Manifest, Object | None]]:
         """What is new or other than in the base, each with the object of the base: None where that was never made, as
         somebody else has the object."""
-        adopted = {change.identity for change in self.changes if change.action is Action.ADOPT}
+        adopted = {change.identity for change in self.changes if change.existing is not None}
         for identity, manifest in self.head.items():
             before = None if identity in adopted else self.base.get(identity)
             if before is None or before.digest != manifest.digest:

@@ -12,9 +12,13 @@ from reconciler.review.risks.case import Case
 def find(case: Case) -> Iterator[Risk]:
     """One for each such change."""
     for change in case.changes:
+        origin = change.manifest.origin if change.manifest else None
         if (found := _of(change)) is not None:
-            code, message = found
-            yield Risk(code, change.identity, message, change.manifest.origin if change.manifest else None)
+            yield Risk(found[0], change.identity, found[1], origin)
+        if change.action is Action.REPLACE and change.existing is not None:
+            yield Risk(
+                RiskCode.TAKEOVER, change.identity, "is somebody else's, and would be created anew as ours", origin
+            )
 
 
 def _of(change: Change) -> tuple[RiskCode, str] | None:
