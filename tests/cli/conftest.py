@@ -84,7 +84,7 @@ def running(folder: Path, *, nodes: int | None) -> Iterator[Path]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="sandbox")
     thread.start()
     try:
-        assert started.wait(20)
+        assert started.wait(60)
         yield kubeconfig
     finally:
         loop.call_soon_threadsafe(stop.set)

@@ -375,7 +375,7 @@ async def test_the_same_over_http_from_a_kubeconfig(tmp_path: Path) -> None:
         live = cluster.cache.get(Identity("", "ConfigMap", "shop", "c7"))
         assert live is not None
         await cluster.delete(live)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await arrived.wait()
         assert len(cluster.cache) == 49
         await cluster.close()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chromium import Chromium, Tab
+from chromium import IDLE, Chromium, Tab
 from gate import Gate, gate
 from processes import DaemonProcess
 
@@ -125,7 +125,7 @@ async def picture(tab: Tab, name: str) -> None:
         (PICTURES / f"{name}.png").write_bytes(content)
 
 
-async def test_what_people_do_is_seen_within_a_second(chromium: Chromium, shop: Shop) -> None:
+async def test_what_people_do_is_told_to_the_page(chromium: Chromium, shop: Shop) -> None:
     text = "document.querySelector('main').textContent"
     async with chromium.tab(width=1280, height=900) as tab:
         await tab.open(shop.daemon.url)
@@ -138,7 +138,7 @@ async def test_what_people_do_is_seen_within_a_second(chromium: Chromium, shop: 
             await shop.edit(WEB, {"spec": {"replicas": replicas}})
             await tab.until(f"document.querySelector('#drift .field ins')?.textContent === '{replicas}'")
             took.append(time.monotonic() - start)
-        assert min(took) < 1, took
+        assert max(took) < IDLE / 2, "the page was told: nobody waited for it to look by itself"
         await tab.until("document.querySelector('#drift').textContent.includes('kubectl-edit')")
         await tab.until("document.querySelector('#drift').textContent.includes('env/prod/web.yaml:')")
         assert tab.complaints == []

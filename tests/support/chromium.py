@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 import aiohttp
 from processes import PATIENCE, until
 
+IDLE = 30  # seconds after which our pages look though nobody told them anything: page.js
 _FLAGS = (
     "--headless",
     "--disable-gpu",
@@ -46,7 +48,7 @@ class Tab:
     def __init__(self, chromium: "Chromium", session: str) -> None:
         self._chromium = chromium
         self._session = session
-        self._loaded = asyncio.Event()
+        self._loaded: dict[str, asyncio.Event] = defaultdict(asyncio.Event)  # by the loader: a new tab loads, too
         self.complaints: list[str] = []
 
     async def send(self, method: str, **params: Any) -> Any:
@@ -54,11 +56,10 @@ class Tab:
 
     async def open(self, url: str) -> None:
         """Go there, and wait until everything is loaded."""
-        self._loaded.clear()
         answer = await self.send("Page.navigate", url=url)
         assert "errorText" not in answer, answer
         async with asyncio.timeout(PATIENCE):
-            await self._loaded.wait()
+            await self._loaded[answer["loaderId"]].wait()
 
     async def run(self, expression: str) -> Any:
         """The value of an expression of JavaScript; what it promises is waited for."""
@@ -110,8 +111,8 @@ class Tab:
 
     def heard(self, method: str, params: dict[str, Any]) -> None:
         match method:
-            case "Page.loadEventFired":
-                self._loaded.set()
+            case "Page.lifecycleEvent" if params["name"] == "load":
+                self._loaded[params["loaderId"]].set()
             case "Runtime.exceptionThrown":
                 self.complaints.append(str(params["exceptionDetails"]))
             case "Runtime.consoleAPICalled" if params["type"] in ("error", "warning", "assert"):
@@ -160,6 +161,7 @@ class Chromium:
         made = self._tabs[session] = Tab(self, session)
         for domain in ("Page", "Runtime", "Log"):
             await made.send(f"{domain}.enable")
+        await made.send("Page.setLifecycleEventsEnabled", enabled=True)
         await made.size(width, height, phone=width < 600)
         await made.colours("light")
         await made.scripts(on=scripts)

@@ -83,6 +83,6 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     home = tmp_path_factory.mktemp("kubectl")
     cluster = _Cluster(home / "config")
     cluster.start()
-    assert cluster.ready.wait(10)
+    assert cluster.ready.wait(60)
     yield Kubectl(home)
     cluster.stop()
