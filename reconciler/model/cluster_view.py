@@ -89,13 +89,19 @@ class PodAffinity:
 @dataclass(frozen=True, slots=True)
 class TopologySpread:
     """A topology spread constraint; `hard` is `whenUnsatisfiable: DoNotSchedule`. Where there are fewer domains than
-    `least_domains`, the emptiest counts as having none."""
+    `least_domains`, the emptiest counts as having none.
+
+    Domains are those of the nodes that the pod's selector and affinity leave, where it `honors_affinity`, and that its
+    tolerations leave, where it `honors_taints`.
+    """
 
     topology_key: str
     max_skew: int
     selector: LabelSelector
     hard: bool = False
     least_domains: int = 1
+    honors_affinity: bool = True
+    honors_taints: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,15 +42,24 @@ CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
 VOLUME: Final = GroupKind("", "PersistentVolume")
 NAMESPACE: Final = GroupKind("", "Namespace")
 
-# Whole devices, as their plugins call them. Others are extended resources like any other.
-_GPUS: Final = ("nvidia.com/gpu", "amd.com/gpu")
+# Whole devices, as their plugin calls them. Those of others are extended resources like any other: they are no device
+# for a pod that asks for this one.
+_GPU: Final = "nvidia.com/gpu"
 _MODEL: Final = "nvidia.com/gpu.product"
-_PLAIN: Final = frozenset(("cpu", "memory", "ephemeral-storage", "pods", *_GPUS))
+_PLAIN: Final = frozenset(("cpu", "memory", "ephemeral-storage", "pods", _GPU))
 _ENDED: Final = frozenset(("Succeeded", "Failed"))
 _HASH: Final = "pod-template-hash"
 # What a kubelet's own state puts on a node: whether it is ready says the same.
-_CONDITIONS: Final = frozenset(
-    f"node.kubernetes.io/{name}" for name in ("not-ready", "unreachable", "unschedulable", "network-unavailable")
+_CONDITIONS: Final = frozenset(f"node.kubernetes.io/{name}" for name in ("not-ready", "unreachable", "unschedulable"))
+# The zone of a node by the drivers of volumes, who call it as Kubernetes does, and older ones.
+_ZONES: Final = frozenset(
+    (
+        ZONE,
+        "failure-domain.beta.kubernetes.io/zone",
+        "topology.ebs.csi.aws.com/zone",
+        "topology.gke.io/zone",
+        "topology.disk.csi.azure.com/zone",
+    )
 )
 _CONTAINERS: Final = (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses"))
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -69,7 +78,7 @@ def node_view(node: Object) -> NodeView:
         labels=labels,
         taints=tuple(_taint(each) for each in spec.get("taints") or () if each.get("key") not in _CONDITIONS),
         pods=has.get("pods", 110),
-        gpus=sum(has.get(name, 0) for name in _GPUS),
+        gpus=has.get(_GPU, 0),
         gpu_model=labels.get(_MODEL, ""),
         ready=conditions.get("Ready") == "True",
         schedulable=not spec.get("unschedulable"),
@@ -199,7 +208,7 @@ def zones_of(volume: Object) -> frozenset[str]:
         value
         for term in required.get("nodeSelectorTerms") or ()
         for each in term.get("matchExpressions") or ()
-        if each.get("key") == ZONE and each.get("operator") == "In"
+        if each.get("key") in _ZONES and each.get("operator") == "In"
         for value in each.get("values") or ()
     )
 
@@ -237,7 +246,7 @@ def resources_of(found: Amounts) -> Resources:
 
 
 def _gpu(asked: Amounts, spec: Object) -> Gpu:
-    count = sum(asked.get(name, 0) for name in _GPUS)
+    count = asked.get(_GPU, 0)
     if not count:
         return NO_GPU
     model = (spec.get("nodeSelector") or {}).get(_MODEL)
@@ -260,12 +269,17 @@ def _toleration(toleration: Object) -> Toleration:
 
 def _node_affinity(spec: Object) -> tuple[tuple[NodeTerm, ...], tuple[tuple[int, NodeTerm], ...]]:
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = tuple(_node_term(term) for term in (affinity.get(_REQUIRED) or {}).get("nodeSelectorTerms") or ())
+    terms = (affinity.get(_REQUIRED) or {}).get("nodeSelectorTerms") or ()
+    required = tuple(_node_term(term) or _NO_NODE for term in terms)
     preferred = tuple(
         (int(each.get("weight") or 1), _node_term(each.get("preference") or {}))
         for each in affinity.get(_PREFERRED) or ()
     )
     return required, preferred
+
+
+# Of what is required, a term that states nothing matches nothing; of what is preferred it matches all.
+_NO_NODE: Final[NodeTerm] = (Requirement("", Operator.IN),)
 
 
 def _node_term(term: Object) -> NodeTerm:
@@ -319,4 +333,6 @@ def _spreads(spec: Object, labels: Mapping[str, str]) -> Iterator[TopologySpread
             replace(selector, requirements=(*selector.requirements, *alike)),
             hard=each.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule",
             least_domains=int(each.get("minDomains") or 1),
+            honors_affinity=each.get("nodeAffinityPolicy") != "Ignore",
+            honors_taints=each.get("nodeTaintsPolicy") == "Honor",
         )

@@ -2,7 +2,8 @@
 
 Kubernetes' own semantics: a domain is the nodes with the same value of the topology key; anti-affinity also works the
 other way round (a pod that carries it keeps others away); an affinity that nobody matches yet lets the first replica
-that matches itself in; a hard spread counts the domains of the nodes that selector and affinity of the pod allow.
+that matches itself in; a hard spread counts the domains of the nodes that selector and affinity of the pod allow, or
+its tolerations, as it says.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from reconciler.model.cluster_view import HOSTNAME, NodeView, PodAffinity, PodView, TopologySpread
 from reconciler.model.plan import Constraint
 from reconciler.model.planning import WorkloadNeed
+from reconciler.planner.admission import intolerable
 from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Holdings, Standing
 from reconciler.planner.rules import Part, Rule, Simple
@@ -35,7 +37,7 @@ class Topology:
         """`foreign` are pods that we do not plan, with their nodes; `holdings` say where our replicas are."""
         self._size, self._groups = len(nodes), groups
         self.watches = Watches(nodes, groups, holdings)
-        self._spread_over: dict[tuple[str, int], Ints] = {}
+        self._spread_over: dict[tuple[str, int, bool, bool], Ints] = {}
         self._alone: dict[str, frozenset[str]] = {}  # sets of one namespace
         self._rules = [self._rules_of(need, index) for index, need in enumerate(needs)]
         self._hard = [[rule for rule in rules if rule.hard] for rules in self._rules]
@@ -158,7 +160,7 @@ class Topology:
             if rule.constraint is Constraint.ANTI_AFFINITY and self.watches.size(rule.watch) == self._size:
                 alone.append(workload)
             elif rule.constraint is Constraint.SPREAD and rule.domains is not None and len(rule.domains):
-                spread.setdefault((key, int(self._groups.admission_of[workload])), []).append((workload, rule))
+                spread.setdefault((key, id(rule.domains)), []).append((workload, rule))
         total = len(self._rules)
         workloads = standing.workloads()
         most = np.zeros(total, np.int64)
@@ -225,18 +227,24 @@ class Topology:
             rules.append(Rule(what, watch, term.required, matches, max(term.weight, 1)))
         for spread in need.spreads:
             watch = self._watch(space, spread)
-            counted = self._spread_domains(spread.topology_key, watch, int(self._groups.admission_of[workload]))
+            counted = self._spread_domains(spread, watch, need, int(self._groups.admission_of[workload]))
             if spread.hard and len(counted) < spread.least_domains:
                 counted = counted[:0]  # the emptiest is one that is not there
             matches, skew = spread.selector.matches(need.labels), max(spread.max_skew, 1)
             rules.append(Rule(Constraint.SPREAD, watch, spread.hard, matches, 1, skew, counted))
         return tuple(rules)
 
-    def _spread_domains(self, key: str, watch: int, admission: int) -> Ints:
-        found = self._spread_over.get((key, admission))
+    def _spread_domains(self, spread: TopologySpread, watch: int, need: WorkloadNeed, admission: int) -> Ints:
+        key = spread.topology_key, admission, spread.honors_affinity, spread.honors_taints
+        found = self._spread_over.get(key)
         if found is None:
-            domains = self.watches.domain(watch)[self._groups.eligible[admission][self._groups.kinds]]
-            found = self._spread_over[key, admission] = np.unique(domains[domains >= 0])
+            members, counted = self._groups.members, self._groups.eligible[admission]
+            if not spread.honors_affinity:
+                counted = np.ones(len(members), np.bool_)
+            if spread.honors_taints:  # a node that is closed has a taint, which says so
+                counted = counted & [n.ready and n.schedulable and not intolerable(need, n) for n in members]
+            domains = self.watches.domain(watch)[counted[self._groups.kinds]]
+            found = self._spread_over[key] = np.unique(domains[domains >= 0])
         return found
 
     def _keeping_away(self, namespace: str, affinities: Iterable[PodAffinity]) -> list[int]:

@@ -10,7 +10,7 @@ from reconciler.specs.place import Path
 
 JSON = Any
 
-_UNCOUNTED: Final = frozenset(("pods", "nvidia.com/gpu", "amd.com/gpu"))
+_UNCOUNTED: Final = frozenset(("pods", "nvidia.com/gpu"))
 _COUNTED: Final = "cpu, memory, ephemeral-storage and extended resources are; GPUs and pods are not"
 _HOUR: Final = 3600  # seconds
 

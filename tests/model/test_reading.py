@@ -7,7 +7,8 @@ import pytest
 from reconciler.kube.names import Identity
 from reconciler.kube.selector import Operator, Requirement
 from reconciler.model.cluster_view import Circumstances, Effect, Gpu, Resources, Taint, Toleration
-from reconciler.model.reading import need, node_view, pod_view, workload_of
+from reconciler.model.reading import need, node_view, pod_view, workload_of, zones_of
+from reconciler.planner.plan import plan
 
 GI = 2**30
 WEB = Identity("apps", "Deployment", "shop", "web")
@@ -62,6 +63,49 @@ def test_devices_are_counted_apart_from_other_extended_resources() -> None:
     has["metadata"]["labels"]["nvidia.com/gpu.product"] = "A100"
     seen = node_view(has)
     assert (seen.gpus, seen.gpu_model, seen.allocatable.extended) == (8, "A100", (("example.com/fpga", 2),))
+
+
+def test_devices_of_one_maker_are_none_of_another() -> None:
+    has, other = node(), {"spec": {"containers": [{"resources": {"limits": {"amd.com/gpu": 1}}}]}}
+    has["status"]["allocatable"]["nvidia.com/gpu"] = "8"
+    found = plan([node_view(has)], [], [need(SPEC, 1, other, Circumstances())])
+    assert found.unplaced[SPEC].reason == "no node that it may use is large enough: even an empty a lacks 1 amd.com/gpu"
+    has["status"]["allocatable"] = {**has["status"]["allocatable"], "nvidia.com/gpu": "0", "amd.com/gpu": "1"}
+    assert not plan([node_view(has)], [], [need(SPEC, 1, other, Circumstances())]).unplaced
+
+
+def test_a_node_without_a_network_takes_nothing() -> None:
+    """It may be ready all the same."""
+    taint = {"key": "node.kubernetes.io/network-unavailable", "effect": "NoSchedule"}
+    assert node_view(node(taints=[taint])).taints == (Taint("node.kubernetes.io/network-unavailable"),)
+
+
+def test_a_required_term_that_states_nothing_matches_no_node() -> None:
+    def found(terms: list[dict[str, Any]]) -> dict[str, int]:
+        spec = {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}}}
+        return dict(plan([node_view(node())], [], [need(SPEC, 1, {"spec": spec}, Circumstances())]).assignment[SPEC])
+
+    assert found([{}]) == {}
+    assert found([{}, {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]}]) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "zones"),
+    [
+        ("topology.kubernetes.io/zone", {"eu-1a"}),
+        ("topology.ebs.csi.aws.com/zone", {"eu-1a"}),
+        ("topology.gke.io/zone", {"eu-1a"}),
+        ("topology.disk.csi.azure.com/zone", {"eu-1a"}),
+        ("kubernetes.io/hostname", set()),
+    ],
+)
+def test_a_volume_is_in_the_zone_that_its_driver_names(key: str, zones: set[str]) -> None:
+    expressions = [
+        {"key": key, "operator": "In", "values": ["eu-1a"]},
+        {"key": "topology.kubernetes.io/region", "operator": "In", "values": ["eu-1"]},
+    ]
+    volume = {"spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": expressions}]}}}}
+    assert zones_of(volume) == zones
 
 
 def test_taints_are_read_but_those_that_say_again_that_it_is_not_ready() -> None:
@@ -203,11 +247,12 @@ def test_what_an_api_server_would_refuse_is_no_need(template: dict[str, Any]) ->
 def test_a_spread_counts_only_those_alike_and_so_many_domains() -> None:
     spread = {
         "topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "web"}}, "minDomains": 3,
-        "matchLabelKeys": ["track", "pod-template-hash"],
+        "matchLabelKeys": ["track", "pod-template-hash"], "nodeAffinityPolicy": "Ignore", "nodeTaintsPolicy": "Honor",
     }  # fmt: skip
     labels = {"app": "web", "track": "stable"}
     template = {"metadata": {"labels": labels}, "spec": {"topologySpreadConstraints": [spread]}}
     (found,) = need(SPEC, 3, template, Circumstances()).spreads
     assert (found.hard, found.max_skew, found.least_domains) == (True, 1, 3)
+    assert (found.honors_affinity, found.honors_taints) == (False, True)
     assert found.selector.matches(labels)
     assert not found.selector.matches({**labels, "track": "canary"})

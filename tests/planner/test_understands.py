@@ -1,7 +1,9 @@
 """One thing at a time that bears on where a replica may be, or had better be."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from generated_clusters import MEBI, app, identity
 
 from reconciler.kube.selector import Operator, Requirement
@@ -188,6 +190,29 @@ def test_a_taint_keeps_away_whom_it_is_not_tolerated_by() -> None:
         assert sum(on(plan(nodes, [], [tolerant])).values()) == 2
         other = replace(WEB, tolerations=(Toleration("dedicated", "web", effect=effect),))
         assert on(plan(nodes, [], [other])) == {"n1": 1}
+
+
+@pytest.mark.parametrize(
+    ("policies", "closed", "placed"),
+    [
+        ({}, {"taints": (Taint("dedicated"),)}, 1),
+        ({"honors_taints": True}, {"taints": (Taint("dedicated"),)}, 4),
+        ({"honors_taints": True}, {"schedulable": False}, 4),
+        ({}, {"labels": {"disk": "hdd"}}, 4),
+        ({"honors_affinity": False}, {"labels": {"disk": "hdd"}}, 1),
+    ],
+)
+def test_a_hard_spread_counts_the_domains_that_its_policies_leave(
+    policies: dict[str, bool], closed: dict[str, Any], placed: int
+) -> None:
+    """Zone a has one node, which the pods may not use."""
+    nodes = [node("n0", "a", **closed), node("n1", "b", labels={"disk": "ssd"})]
+    selector = {"disk": "ssd"} if "labels" in closed else {}
+    rules = (TopologySpread(ZONE, 1, app("web"), hard=True, **policies),)
+    need = replace(WEB, replicas=4, node_selector=selector, spreads=rules)
+    found = plan(nodes, [], [need])
+    assert on(found) == {"n1": placed}
+    assert on(plan(nodes, [], [need], previous=found)) == {"n1": placed}
 
 
 def test_a_soft_spread_is_kept_where_there_is_room() -> None:
