@@ -3,15 +3,19 @@
 from collections.abc import Collection
 from itertools import pairwise
 
+import pytest
 from both_servers import on_both
-from planned import POD, Planned, planned, planning
+from planned import POD, Planned, document, planned, planning
 from texts import deployment
 from virtual import virtual
 from world import World
 
 from reconciler.cluster.api import Api
 from reconciler.cluster.evict import evict
-from reconciler.model.event import EventType
+from reconciler.engine.evicting import Evicting
+from reconciler.kube.names import Identity
+from reconciler.model.event import Event, EventType
+from reconciler.model.plan import Move
 from reconciler.sandbox import nodes
 
 TWO = (nodes.Pool("cheap", 2, zones=("a", "b"), labels={"tier": "cheap"}),)  # of 4 cores
@@ -99,6 +103,28 @@ async def test_rule_21_who_lost_the_lease_moves_nobody() -> None:
         assert not p.w.heard(EventType.MOVED)
         p.ours = True
         await p.running(1, "api")
+
+
+@virtual
+@pytest.mark.parametrize(("per_cycle", "moved"), [(1, 1), (2, 2), (9, 3)])
+async def test_so_many_are_moved_in_a_minute_and_one_of_each_workload(per_cycle: int, moved: int) -> None:
+    async with planned(TWO) as p:
+        names = ("api", "cart", "web")
+        await p.w.started({f"{name}.yaml": sized(name, "500m", 3, p) for name in names})
+        await p.running(9)
+        await p.w.clock.sleep(5)  # until budgets and workloads have counted them
+        owners = {Identity("apps", "Deployment", p.w.space, name): document(p.w, name) for name in names}
+        pods = [pod for pod in p.roster.view(owners).pods if pod.owner is not None]
+        moves = [Move(pod.owner, pod.node, "elsewhere") for pod in pods if pod.owner is not None]
+        workloads = {planned_as: ("shop", workload) for workload, planned_as in owners.items()}
+        told: list[Event] = []
+        evicting = Evicting(p.w.cluster, per_cycle, ours=lambda: True, clock=p.w.clock, emit=told.append)
+        for _ in range(3):
+            await evicting.carry_out(moves, pods, workloads)
+            await p.w.clock.sleep(15)
+        assert len(told) == len({event.identity for event in told}) == moved
+        left = {pod["metadata"]["name"] for pod in await p.pods()}
+        assert len([pod for pod in pods if pod.name not in left]) == moved
 
 
 @virtual
