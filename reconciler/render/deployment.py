@@ -48,7 +48,7 @@ def deployment(document: Document, spec: DeploymentSpec, resolver: Resolver, vie
     if (files := config_map(document)) is not None:
         made.append(Part(files))
     if spec.expose:
-        made.append(Part(service(document.identity, spec.expose, pods)))
+        made.append(Part(service(document.identity, spec.expose, pods, made[0].object["spec"]["template"]["spec"])))
         made += [Part(obj) for obj in ingresses(document.identity, spec.expose)]
     # One for a planned number, too, whatever it is: it lets one pod go, so it never keeps a node from being drained.
     if (_least(spec) >= 2 or (open_ and spec.scale is None)) and not view.guarded:

@@ -13,6 +13,7 @@ from reconciler.model.spec import API_VERSION, DeploymentSpec, ImageSpec, TaskSp
 from reconciler.semver import Range
 from reconciler.specs.finding import Finding, did_you_mean, shown
 from reconciler.specs.foreign import misfits, path_of
+from reconciler.specs.promql import unbalanced
 from reconciler.specs.refused import would_be_refused
 from reconciler.specs.schemas import KINDS, schema, structure
 from reconciler.specs.shares import sharing
@@ -88,6 +89,8 @@ def _scaling(spec: JSON) -> Iterator[Finding]:
     if scale.get("min") == 0 and "query" not in scale:
         message = "an autoscaler of Kubernetes keeps one pod at least, for it looks at what pods use"
         yield Finding("bad-value", (*path, "min"), message, "state 1, or scale by a query")
+    if wrong := unbalanced(scale.get("query", "")):
+        yield Finding("bad-value", (*path, "query"), f"this is no PromQL: {wrong}")
 
 
 def unrequested(spec: JSON, planner: PlannerConfig | None) -> Iterator[Finding]:

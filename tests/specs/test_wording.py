@@ -91,6 +91,12 @@ def test_the_example_of_the_documentation(load) -> None:
         ("scale: {max: 2, query: up, perReplica: 1, waiting: 5%}", 'needs the field "serviceTime" beside it', ""),
         ("scale: {max: 2, target: {cpu: 1}, serviceTime: 80ms}", 'needs the field "query" beside it', ""),
         ("scale: {max: 2, query: up, perReplica: 0}", "spec.scale.perReplica", ""),
+        (
+            "scale: {max: 2, query: 'sum(rate(up[2m])', perReplica: 1}",
+            "spec.scale.query: this is no PromQL: it opens a ( that it does not close",
+            "",
+        ),
+        ("scale: {max: 2, query: 'up{a=\"b}', perReplica: 1}", "that does not end, at its letter 6", ""),
         ("scale: {max: 2}", "exactly one of target and query", "target: {cpu: 65%}"),
         ("scale: {max: 2, target: {cpu: 1}, query: up, perReplica: 1}", "exactly one of target and query", ""),
         ("scale: {max: 2, min: 0, target: {cpu: 1}}", "keeps one pod at least", "scale by a query"),
