@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import fsum
-from typing import Any
 
 from reconciler.kube.names import Identity
 from reconciler.model.planner_config import PlannerSettings
@@ -133,7 +132,8 @@ class Unplaced:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Decisions per workload. An empty Plan changes nothing: what was never stated stays Kubernetes' default.
+    """Where the replicas of each workload are to be. An empty Plan changes nothing: what was never stated stays
+    Kubernetes' default. How many and how large they are was decided before (`reconciler.planner.advice`).
 
     `assignment` says which nodes the planner had in mind, node → replicas; it is what the next plan starts from and
     never becomes a required node of a pod. `value` is the sum of priority weight × replicas placed, `bound` what no
@@ -142,9 +142,6 @@ class Plan:
     `book` is the planner's own: it makes the next plan quicker and never other.
     """
 
-    replicas: Mapping[Identity, int] = field(default_factory=dict)
-    requests: Mapping[Identity, Mapping[str, Any]] = field(default_factory=dict)
-    why: Mapping[Identity, str] = field(default_factory=dict)
     placements: Mapping[Identity, tuple[Share, ...]] = field(default_factory=dict)
     assignment: Mapping[Identity, Mapping[str, int]] = field(default_factory=dict)
     decisions: Mapping[Identity, tuple[Decision, ...]] = field(default_factory=dict)

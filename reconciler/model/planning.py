@@ -25,9 +25,9 @@ class WorkloadNeed:
     """One workload as its spec states it, what it leaves open filled in by the steps before placement.
 
     What is stated is required: `pool`, `zones`, `node_selector`, `node_affinity` (any of the terms), `volume_zones`
-    (where its volumes already are). `preferred` are (weight 1 … 100, term) of node affinity. `limits` is reported, not
-    packed: the scheduler packs requests. `disruptions` is how many replicas its PodDisruptionBudgets let us move now;
-    None where there is none. `movable` says that running replicas may be moved at all.
+    (where its volumes already are). `preferred` are (weight 1 … 100, term) of node affinity. `disruptions` is how many
+    replicas its PodDisruptionBudgets let us move now; None where there is none. `movable` says that running replicas
+    may be moved at all.
 
     `weighs` is what the spec itself says of how to weigh, over the policy. `renewed`: all its pods are about to be made
     anew, so what runs does not hold its place; to come back there is worth its stickiness.
@@ -37,7 +37,6 @@ class WorkloadNeed:
     replicas: int
     requests: Resources
     gpu: Gpu = NO_GPU
-    limits: Resources | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     pool: str | None = None
     zones: frozenset[str] = frozenset()
@@ -49,7 +48,6 @@ class WorkloadNeed:
     affinities: tuple[PodAffinity, ...] = ()
     spreads: tuple[TopologySpread, ...] = ()
     priority: int = 0
-    spot: bool = True
     disruptions: int | None = None
     movable: bool = False
     weighs: PlannerSettings | None = None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,35 @@ def test_rule_19_pods_take_the_room_that_they_request_not_what_newer_advice_woul
     assert not found.plan.unplaced
     changed = plan(Asked(draft(), Record("h0", requests={"cpu": "100m"}, replicas=2)), ClusterSeen(here, pods), usage)
     assert changed.plan.unplaced[WEB].count == 1, "with a changed spec the roll-out is due"
+
+
+JOB = WEB._replace(group="batch", kind="Job")
+
+
+@pytest.mark.parametrize(
+    ("workload", "replicas", "resting", "movable"),
+    [
+        (WEB, 2, frozenset(), True),
+        (WEB, 2, None, False),  # nobody carries out moves
+        (WEB, 2, frozenset({WEB}), False),
+        (WEB, 1, frozenset(), False),  # it would be missed
+        (JOB, 2, frozenset(), False),  # it would begin anew
+    ],
+)
+def test_who_may_be_moved(
+    workload: Identity, replicas: int, resting: frozenset[Identity] | None, movable: bool
+) -> None:
+    found = advised(
+        [Asked(replace(draft(replicas), workload=workload))],
+        ClusterSeen(NODES, ()),
+        Usage(),
+        pools=POOLS,
+        policy=Policy(),
+        allocation=Allocation(),
+        now=NOW,
+        resting=resting,
+    )
+    assert [need.movable for need in found.needs] == [movable]
 
 
 SHOP = [WEB._replace(name=name) for name in ("web", "api", "mails", "jobs")]

@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.model.cluster_view import Effect, NodeView, Resources, Taint
 from reconciler.model.planner_config import (
+    DefaultsConfig,
     EvictionsConfig,
     NodeTemplate,
     PlannerConfig,
@@ -14,8 +15,8 @@ from reconciler.model.planner_config import (
     WeightRange,
 )
 from reconciler.model.planning import Pool
-from reconciler.model.planning_policy import PROFILES, Policy, TermName
-from reconciler.planner.configured import Merged, policy, pools
+from reconciler.model.planning_policy import PROFILES, Allocation, Policy, TermName
+from reconciler.planner.configured import Merged, allocation, policy, pools
 
 GI = 2**30
 RANGE = {"cost": WeightRange(0.1, 0.5), "fit": WeightRange()}
@@ -75,6 +76,12 @@ def test_a_profile_of_a_repository_leaves_the_daemons_weights() -> None:
     made = policy(OPEN, {"shop": PlannerSettings("cost")}).policy
     assert made.weight(TermName.COST) == 0.2
     assert made.weight(TermName.SPREAD) == PROFILES["cost"][TermName.SPREAD]
+
+
+def test_what_replicas_and_requests_are_reckoned_with() -> None:
+    assert allocation(PlannerConfig()) == Allocation()
+    config = PlannerConfig(headroom=0.3, max_replicas=7, pod_start=120, defaults=DefaultsConfig({"cpu": "100m"}))
+    assert allocation(config) == Allocation({"cpu": "100m"}, 0.3, 7, 120)
 
 
 def test_pools() -> None:

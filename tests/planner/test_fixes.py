@@ -4,11 +4,24 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from amount import examples
 from generated_clusters import MEBI, Question, app, identity, questions, replicas
 from hypothesis import given
 
-from reconciler.model.cluster_view import HOSTNAME, ZONE, NodeView, PodAffinity, PodView, Resources, TopologySpread
+from reconciler.kube.selector import Operator, Requirement
+from reconciler.model.cluster_view import (
+    HOSTNAME,
+    ZONE,
+    Gpu,
+    NodeView,
+    PodAffinity,
+    PodView,
+    Resources,
+    Taint,
+    Toleration,
+    TopologySpread,
+)
 from reconciler.model.plan import IDENTITY, Constraint, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.planner.plan import plan
@@ -62,6 +75,104 @@ def test_an_even_spread_says_how_uneven_it_would_have_to_be() -> None:
         "add a node like n1, raise its maxSkew over topology.kubernetes.io/zone to 2, or use whenUnsatisfiable:"
         " ScheduleAnyway over topology.kubernetes.io/zone"
     )
+
+
+ONE = replace(WEB, replicas=1)
+PLAIN = node("n0", "a", "y")
+TAINTED = replace(PLAIN, taints=(Taint("gpu", "yes"),))
+OPENINGS = [
+    pytest.param(
+        replace(ONE, pool="x"),
+        PLAIN,
+        Constraint.POOL,
+        "no node is in pool x: label nodes for it, or let it grow",
+        node("n0", "a", "x"),
+        id="pool",
+    ),
+    pytest.param(
+        replace(ONE, zones=frozenset("b")),
+        PLAIN,
+        Constraint.ZONE,
+        "it is to be in b: add nodes there (such as n0 are in a)",
+        node("n0", "b", "y"),
+        id="zone",
+    ),
+    pytest.param(
+        replace(ONE, volume_zones=frozenset("b")),
+        PLAIN,
+        Constraint.ZONE,
+        "its volumes are in b: add nodes there (such as n0 are in a)",
+        node("n0", "b", "y"),
+        id="volume",
+    ),
+    pytest.param(
+        replace(ONE, node_selector={"disk": "ssd"}),
+        PLAIN,
+        Constraint.SELECTOR,
+        "label a node disk=ssd",
+        replace(PLAIN, labels={**PLAIN.labels, "disk": "ssd"}),
+        id="selector",
+    ),
+    pytest.param(
+        replace(ONE, node_affinity=((Requirement(ZONE, Operator.IN, frozenset("b")),),)),
+        PLAIN,
+        Constraint.SELECTOR,
+        "widen the required node affinity, so that it matches n0",
+        replace(ONE, node_affinity=((Requirement(ZONE, Operator.IN, frozenset("ab")),),)),
+        id="affinity",
+    ),
+    pytest.param(
+        ONE,
+        TAINTED,
+        Constraint.TAINT,
+        "tolerate gpu=yes:NoSchedule, as on n0",
+        replace(ONE, tolerations=(Toleration("gpu", "yes"),)),
+        id="taint",
+    ),
+    pytest.param(
+        replace(ONE, gpu=Gpu(1, models=frozenset({"T4"}))),
+        replace(PLAIN, gpus=1, gpu_model="A10"),
+        Constraint.MODEL,
+        "allow GPU model A10, as on n0",
+        replace(ONE, gpu=Gpu(1, models=frozenset({"T4", "A10"}))),
+        id="model",
+    ),
+    pytest.param(
+        ONE,
+        replace(PLAIN, schedulable=False),
+        Constraint.READY,
+        "make n0 ready and schedulable again",
+        PLAIN,
+        id="cordoned",
+    ),
+    pytest.param(
+        replace(ONE, requests=Resources(5000, MEBI)),
+        PLAIN,
+        Constraint.SIZE,
+        "ask for 1000m cpu less, or add nodes that have as much more than n0",
+        node("n0", "a", "y", cpu=5000),
+        id="size",
+    ),
+    pytest.param(
+        replace(ONE, gpu=Gpu(2)),
+        replace(PLAIN, gpus=1),
+        Constraint.SIZE,
+        "ask for 1 GPU less, or add nodes that have as much more than n0",
+        replace(PLAIN, gpus=2),
+        id="GPUs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("need", "there", "constraint", "fix", "fixed"), OPENINGS)
+def test_where_no_node_may_be_used_the_fix_opens_one(
+    need: WorkloadNeed, there: NodeView, constraint: Constraint, fix: str, fixed: WorkloadNeed | NodeView
+) -> None:
+    pools = [replace(POOLS[0], limits=None), POOLS[1]]
+    lack = plan([there], [], [need], pools=pools).unplaced[need.identity]
+    assert (lack.constraint, lack.fix) == (constraint, fix)
+    nodes, needs = ([fixed], [need]) if isinstance(fixed, NodeView) else ([there], [fixed])
+    assert not plan(nodes, [], needs, pools=pools).unplaced
 
 
 def every(question: Question, change: Callable[[WorkloadNeed], WorkloadNeed]) -> Question:
