@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from reconciler.kube.names import Identity
-from reconciler.kube.selector import Operator, Requirement
-from reconciler.model.cluster_view import Circumstances, Effect, Gpu, Resources, Taint, Toleration
-from reconciler.model.reading import need, node_view, pod_view, workload_of, zones_of
+from reconciler.kube.selector import LabelSelector, Operator, Requirement
+from reconciler.model.cluster_view import Budget, Circumstances, Effect, Gpu, Resources, Taint, Toleration
+from reconciler.model.reading import circumstances, need, node_view, pod_view, workload_of, zones_of
 from reconciler.planner.plan import plan
 
 GI = 2**30
@@ -231,6 +231,35 @@ def test_affinities_are_among_pods_of_the_namespaces_that_they_name_or_select() 
     both = frozenset({"bank", "till"})
     found = [None, frozenset({"bank"}), None, both, both | {"shop"}, every, frozenset(), frozenset({"till"})]
     assert terms(spec, around) == found
+
+
+def test_of_several_budgets_and_volumes_the_tightest_bind() -> None:
+    def some(labels: dict[str, str]) -> LabelSelector:
+        return LabelSelector.of({"matchLabels": labels})
+
+    around = Circumstances(
+        budgets=(
+            Budget("shop", some({"app": "web"}), 2), Budget("shop", some({}), 1), Budget("bank", some({}), 0),
+        ),
+        zones={("shop", "data"): frozenset("ab"), ("shop", "logs"): frozenset("bc"), ("bank", "data"): frozenset("z")},
+    )  # fmt: skip
+    claims = [{"name": each, "persistentVolumeClaim": {"claimName": each}} for each in ("data", "logs", "nowhere")]
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"volumes": claims}}
+    found = need(SPEC, 1, template, around)
+    assert (found.disruptions, found.volume_zones) == (1, {"b"})
+    alone = need(SPEC._replace(namespace="elsewhere"), 1, template, around)
+    assert (alone.disruptions, alone.volume_zones) == (None, frozenset())
+
+
+def test_who_names_no_priority_has_the_lowest_default() -> None:
+    def of(name: str | None, **classes: tuple[int, bool]) -> int:
+        around = circumstances(classes, (), {}, {}, {}, ())
+        return need(SPEC, 1, {"spec": {"priorityClassName": name} if name else {}}, around).priority
+
+    assert of(None, high=(9, False)) == 0
+    assert of(None, high=(9, True), low=(2, True), lower=(1, False)) == 2
+    assert of("high", high=(9, False), low=(2, True)) == 9
+    assert of("unknown", high=(9, True)) == 0
 
 
 def test_nothing_stated_is_a_need_all_the_same() -> None:
