@@ -129,6 +129,7 @@ class PodView:
 
     `owner` is the workload that we plan and that it is a replica of, None for a pod that is not ours (of a DaemonSet,
     of somebody else): it takes its room where it is. `devices` are the GPUs it holds where that is known, by number.
+    `daemon`: it is of a DaemonSet, which would have one on another node like this too.
     """
 
     namespace: str
@@ -140,6 +141,7 @@ class PodView:
     gpu: Gpu = NO_GPU
     devices: tuple[int, ...] = ()
     affinities: tuple[PodAffinity, ...] = ()
+    daemon: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
 CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
 VOLUME: Final = GroupKind("", "PersistentVolume")
 NAMESPACE: Final = GroupKind("", "Namespace")
+DAEMONS: Final = GroupKind("apps", "DaemonSet")
 
 # Whole devices, as their plugin calls them. Those of others are extended resources like any other: they are no device
 # for a pod that asks for this one.
@@ -108,6 +109,7 @@ def pod_view(pod: Object, planned: Mapping[Identity, Identity]) -> PodView | Non
         labels=metadata.get("labels") or {},
         gpu=_gpu(asked, spec),
         affinities=affinities,
+        daemon=owner is not None and owner.group_kind == DAEMONS,
     )
 
 

@@ -28,7 +28,8 @@ def loaded(view: ClusterView, factor: float) -> ClusterView:
 
 
 def with_nodes(view: ClusterView, pools: Sequence[Pool], pool: str, count: int) -> ClusterView:
-    """As if `count` more nodes like those of `pool` were there, empty, one zone of the pool after the other.
+    """As if `count` more nodes like those of `pool` were there, one zone of the pool after the other, with nothing but
+    the pods of DaemonSets on them.
 
     They are like its template where it has no node. KeyError where there is no such pool, or neither.
     """
@@ -44,8 +45,15 @@ def with_nodes(view: ClusterView, pools: Sequence[Pool], pool: str, count: int) 
     if not models:
         raise KeyError(pool)
     zones = sorted(models)
-    added = [_empty(models[zones[number % len(zones)]], f"{pool}-added-{number + 1}") for number in range(count)]
-    return replace(view, nodes=(*view.nodes, *added))
+    like = [(models[zones[number % len(zones)]], f"{pool}-added-{number + 1}") for number in range(count)]
+    daemons = [
+        replace(pod, name=f"{pod.name}-on-{name}", node=name)
+        for model, name in like
+        for pod in view.pods
+        if pod.daemon and pod.node == model.name
+    ]
+    added = [_empty(model, name) for model, name in like]
+    return replace(view, nodes=(*view.nodes, *added), pods=(*view.pods, *daemons))
 
 
 def _empty(model: NodeView, name: str) -> NodeView:

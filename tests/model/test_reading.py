@@ -137,6 +137,7 @@ def test_a_pod_belongs_to_the_deployment_behind_its_replica_set() -> None:
     [
         ("StatefulSet", "apps/v1", "db", Identity("apps", "StatefulSet", "shop", "db")),
         ("Job", "batch/v1", "migrate-1", Identity("batch", "Job", "shop", "migrate-1")),
+        ("DaemonSet", "apps/v1", "proxy", Identity("apps", "DaemonSet", "shop", "proxy")),
         ("ReplicaSet", "apps/v1", "bare", Identity("apps", "ReplicaSet", "shop", "bare")),
         ("Node", "v1", "a", Identity("", "Node", "shop", "a")),
     ],
@@ -145,6 +146,7 @@ def test_other_controllers(kind: str, version: str, name: str, found: Identity) 
     body = pod()
     body["metadata"]["ownerReferences"] = [{"apiVersion": version, "kind": kind, "name": name, "controller": True}]
     assert workload_of(body) == found
+    assert pod_view(body, {}).daemon is (kind == "DaemonSet")  # type: ignore[union-attr]
     body["metadata"]["ownerReferences"][0]["controller"] = False
     assert workload_of(body) is None
 
