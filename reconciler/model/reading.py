@@ -99,7 +99,7 @@ def pod_view(pod: Object, planned: Mapping[Identity, Identity]) -> PodView | Non
         return None
     asked = requested(spec)
     owner = workload_of(pod)
-    affinities = tuple(_pod_affinities(spec))
+    affinities = tuple(_pod_affinities(spec, metadata.get("labels") or {}))
     return PodView(
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
@@ -179,7 +179,7 @@ def need(identity: Identity, replicas: int, template: Object, around: Circumstan
         node_affinity=terms,
         preferred=preferred,
         tolerations=tuple(_toleration(each) for each in spec.get("tolerations") or ()),
-        affinities=around.reached(tuple(_pod_affinities(spec))),
+        affinities=around.reached(tuple(_pod_affinities(spec, labels))),
         spreads=tuple(_spreads(spec, labels)),
         priority=around.priorities.get(spec.get("priorityClassName") or "", 0),
         disruptions=around.disruptions(identity.namespace, labels),
@@ -296,22 +296,22 @@ def _node_term(term: Object) -> NodeTerm:
     )
 
 
-def _pod_affinities(spec: Object) -> Iterator[PodAffinity]:
+def _pod_affinities(spec: Object, labels: Mapping[str, str]) -> Iterator[PodAffinity]:
     affinity = spec.get("affinity") or {}
     for kind, anti in (("podAffinity", False), ("podAntiAffinity", True)):
         stated = affinity.get(kind) or {}
         for term in stated.get(_REQUIRED) or ():
-            yield _pod_affinity(term, anti=anti, required=True, weight=1)
+            yield _pod_affinity(term, labels, anti=anti, required=True, weight=1)
         for each in stated.get(_PREFERRED) or ():
             weight = int(each.get("weight") or 1)
-            yield _pod_affinity(each.get("podAffinityTerm") or {}, anti=anti, required=False, weight=weight)
+            yield _pod_affinity(each.get("podAffinityTerm") or {}, labels, anti=anti, required=False, weight=weight)
 
 
-def _pod_affinity(term: Object, *, anti: bool, required: bool, weight: int) -> PodAffinity:
+def _pod_affinity(term: Object, labels: Mapping[str, str], *, anti: bool, required: bool, weight: int) -> PodAffinity:
     among = term.get("namespaceSelector")
     return PodAffinity(
         term.get("topologyKey", ""),
-        LabelSelector.of(term.get("labelSelector")),
+        _alike(term, labels),
         anti=anti,
         required=required,
         weight=weight,
@@ -321,20 +321,26 @@ def _pod_affinity(term: Object, *, anti: bool, required: bool, weight: int) -> P
 
 
 def _spreads(spec: Object, labels: Mapping[str, str]) -> Iterator[TopologySpread]:
-    """Of `matchLabelKeys` those that the template has: the hash of a ReplicaSet is not known yet."""
     for each in spec.get("topologySpreadConstraints") or ():
-        selector = LabelSelector.of(each.get("labelSelector"))
-        alike = [
-            Requirement(key, Operator.IN, frozenset((labels[key],)))
-            for key in each.get("matchLabelKeys") or ()
-            if key in labels
-        ]
         yield TopologySpread(
             each.get("topologyKey", ""),
             int(each.get("maxSkew") or 1),
-            replace(selector, requirements=(*selector.requirements, *alike)),
+            _alike(each, labels),
             hard=each.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule",
             least_domains=int(each.get("minDomains") or 1),
             honors_affinity=each.get("nodeAffinityPolicy") != "Ignore",
             honors_taints=each.get("nodeTaintsPolicy") == "Honor",
         )
+
+
+def _alike(rule: Object, labels: Mapping[str, str]) -> LabelSelector:
+    """The selector of a rule among pods, of a pod with these labels. Of `matchLabelKeys` and `mismatchLabelKeys` those
+    count that it has: of a template the hash of its ReplicaSet is not known yet."""
+    selector = LabelSelector.of(rule.get("labelSelector"))
+    alike = tuple(
+        Requirement(key, operator, frozenset((labels[key],)))
+        for field, operator in (("matchLabelKeys", Operator.IN), ("mismatchLabelKeys", Operator.NOT_IN))
+        for key in rule.get(field) or ()
+        if key in labels
+    )
+    return replace(selector, requirements=(*selector.requirements, *alike))

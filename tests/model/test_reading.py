@@ -264,6 +264,17 @@ def test_who_names_no_priority_has_the_lowest_default() -> None:
     assert of("unknown", high=(9, True)) == 0
 
 
+def test_an_affinity_is_to_those_alike_and_from_those_that_are_not() -> None:
+    with_keys = beside(matchLabelKeys=["tier", "pod-template-hash"], mismatchLabelKeys=["tenant", "unknown"])
+    spec = {"affinity": {"podAffinity": {REQUIRED: [with_keys]}}}
+    template = {"metadata": {"labels": {"tier": "web", "tenant": "a"}}, "spec": spec}
+    (found,) = need(SPEC, 1, template, Circumstances()).affinities
+    assert found.selector.matches({"tier": "web", "tenant": "b"})
+    assert found.selector.matches({"tier": "web"})
+    assert not found.selector.matches({"tier": "web", "tenant": "a"})
+    assert not found.selector.matches({"tier": "db", "tenant": "b"})
+
+
 def test_nothing_stated_is_a_need_all_the_same() -> None:
     found = need(SPEC, 1, {}, Circumstances())
     assert (found.requests, found.priority) == (Resources(), 0)
