@@ -26,11 +26,9 @@ def program(name: str, package: str, folder: Path, *, service: bool = False) -> 
     `folder` is shared by all processes of a test run: what failed there is not tried again. `service` says that the
     package has one: under systemd it is not installed, because it would start that for the whole network at once.
     """
-    if found := which(name):
-        return found
     folder.mkdir(parents=True, exist_ok=True)
     failed = folder / f"{package}.missing"
-    with _LOCK.open("w") as lock:
+    with _LOCK.open("w") as lock:  # also to look: what is being installed is there before it can run
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (found := which(name)) is None and not failed.exists():
             failed.write_text(_install(package, service=service))
