@@ -1,6 +1,7 @@
 """The room as a whole: caching, collisions, images."""
 
-import time
+import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -149,7 +150,7 @@ def test_what_was_rendered_before_never_shows(
 
 
 def test_five_thousand_cached_documents_cost_little(specs: Any, manifests: Any) -> None:
-    """The budget is 60 ms on two idle cores; a busy machine gets some room."""
+    """Calls are counted: how long they take is the machine's."""
     (one,) = specs(PLAIN % ("a", "x")).documents.values()
     documents = {}
     for number in range(5000):
@@ -159,10 +160,14 @@ def test_five_thousand_cached_documents_cost_little(specs: Any, manifests: Any) 
     given = replace(specs(PLAIN % ("a", "x")), documents=documents)
     renderer = Renderer()
     manifests(given, renderer)
-    start = time.process_time()
-    made = manifests(given, renderer)
+    calls: Counter[str] = Counter()
+    sys.setprofile(lambda _frame, event, _about: calls.update((event,)))
+    try:
+        made = manifests(given, renderer)
+    finally:
+        sys.setprofile(None)
     assert made.rendered == 0
-    assert time.process_time() - start < 0.18
+    assert calls["call"] + calls["c_call"] < 20 * 5000
 
 
 def test_two_documents_that_make_one_object_are_both_left_out_and_named(render: Any) -> None:
