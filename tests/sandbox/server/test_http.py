@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from processes import until
 from sandbox_api import CONFIG_MAPS, Api, config_map
 
 from reconciler.clock import SystemClock
@@ -124,9 +125,7 @@ async def test_a_caller_that_leaves_ends_its_watch() -> None:
         assert sandbox.watches == 1
         writer.close()
         await writer.wait_closed()
-        async with asyncio.timeout(30):
-            while sandbox.watches:
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: not sandbox.watches, "it is no watch any more")
 
 
 def test_a_kubeconfig_names_the_server(tmp_path: Path) -> None:
