@@ -224,10 +224,15 @@ def test_shares_of_a_gpu_fit_one_device() -> None:
 
 
 def test_a_known_device_is_kept() -> None:
-    shared = WorkloadNeed(identity("shared"), 2, Resources(100), Gpu(1, 600))
-    running = [replace(pod, devices=(device,)) for pod, device in zip(pods(shared, "n0", "n0"), (1, 0), strict=True)]
-    found = plan([node("n0", gpus=2)], running, [shared])
-    assert found.assignment[shared.identity] == {"n0": 2}
+    """Where each share holds a device of its own, there is none for who needs a whole one."""
+    shared = WorkloadNeed(identity("shared"), 2, Resources(100), Gpu(1, 300))
+    whole = WorkloadNeed(identity("whole"), 1, Resources(100), Gpu(1))
+    for devices, placed in (((0, 1), {}), ((1, 1), {"n0": 1})):
+        both = zip(pods(shared, "n0", "n0"), devices, strict=True)
+        running = [replace(pod, devices=(device,)) for pod, device in both]
+        found = plan([node("n0", gpus=2)], running, [shared, whole])
+        assert found.assignment[shared.identity] == {"n0": 2}
+        assert found.assignment[whole.identity] == placed
 
 
 def test_limits_of_a_pool_and_quotas_of_a_namespace() -> None:
