@@ -1,7 +1,7 @@
 """`reconciler snapshot` and `reconciler simulate`: where everything fits, and what would be if."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.arguments import Verbs, at_least_one, cluster_flags, output_flag, png_flag
 from reconciler.cli.exits import CHANGES, OK
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from reconciler.model.planner_config import PlannerConfig
     from reconciler.model.planning import Pool
     from reconciler.planner.snapshot import ClusterView
+
+_MOST_NODES: Final = 10_000  # that are added to a pool: more take hours and all memory
 
 
 def add(verbs: Verbs) -> None:
@@ -48,7 +50,9 @@ def _more(text: str) -> tuple[str, int]:
     pool, equals, count = text.rpartition("=")
     if not equals or not pool:
         raise argparse.ArgumentTypeError(f"{text!r} is not POOL=N")
-    return pool, at_least_one(count)
+    if (more := at_least_one(count)) > _MOST_NODES:
+        raise argparse.ArgumentTypeError(f"{count} nodes are more than {_MOST_NODES}")
+    return pool, more
 
 
 def _weight(text: str) -> tuple[str, float]:

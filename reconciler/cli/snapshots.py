@@ -29,7 +29,7 @@ def objects(file: str) -> list[dict[str, Any]]:
         body = msgspec.json.decode(Path(file).read_bytes())
     except OSError as error:
         raise ConfigError("the snapshot cannot be read", where=file, why=error.strerror or "", hint=hint) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigError("this is no snapshot", where=file, why=str(error), hint=hint) from None
     found = body.get("objects") if isinstance(body, dict) and body.get("kind") == "ClusterSnapshot" else None
     if not isinstance(found, list) or not all(_named(obj) for obj in found):

@@ -170,7 +170,7 @@ def _node(node: NodeView) -> Checked[NodeView]:
     safe = NodeView(
         node.name, allocatable, labels, node.taints, pods, gpus, node.gpu_model, node.ready, node.schedulable
     )
-    note = f"node {node.name}: an amount that cannot be is taken as none" if odd else ""
+    note = f"node {node.name}: an amount that cannot be is taken as none, or the most there is" if odd else ""
     return Checked(node, safe, note=note)
 
 

@@ -4,12 +4,12 @@ Objects of Kubernetes, cut down to what decides where something fits. No environ
 Secret is in it, so it can be handed around.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
-from reconciler.model.cluster_view import Budget, Circumstances, ClusterSeen, NodeView, PodView
+from reconciler.model.cluster_view import Circumstances, ClusterSeen, NodeView, PodView
 from reconciler.model.planning import WorkloadNeed
 from reconciler.model.reading import (
     BUDGET,
@@ -31,6 +31,7 @@ from reconciler.model.reading import (
 )
 
 Object = Mapping[str, Any]
+T = TypeVar("T")
 
 WORKLOADS: Final = frozenset((GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")))
 KINDS: Final = tuple(sorted({NODE, POD, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE, *WORKLOADS}))
@@ -91,15 +92,9 @@ def view(objects: Iterable[Object]) -> ClusterView:
     """What the planner makes of the objects of a snapshot, or of whole ones. The order of the objects is no matter."""
     by_kind = _by_kind(objects)
     around, notes = _around(by_kind)
-    workloads = {Identity.of(obj): obj for kind in sorted(WORKLOADS) for obj in by_kind[kind]}
-    needs = []
-    for identity, obj in sorted(workloads.items()):
-        try:
-            spec = obj["spec"]
-            replicas = 1 if spec.get("replicas") is None else int(spec["replicas"])
-            needs.append(need(identity, replicas, spec.get("template") or {}, around))
-        except (ValueError, TypeError, AttributeError) as error:
-            notes.append(f"{identity} is left out: {error}")
+    stated = {Identity.of(obj): obj for kind in sorted(WORKLOADS) for obj in by_kind[kind]}
+    workloads = [stated[identity] for identity in sorted(stated)]
+    needs = [each for _, each in _read(workloads, lambda obj: _need(obj, around), notes)]
     there = _there(by_kind, around, {each.identity: each.identity for each in needs}, notes)
     return ClusterView(there.nodes, there.pods, tuple(needs), there.notes)
 
@@ -112,26 +107,25 @@ def seen(objects: Iterable[Object], planned: Mapping[Identity, Identity]) -> Clu
     return _there(by_kind, around, planned, notes)
 
 
+def _need(workload: Object, around: Circumstances) -> WorkloadNeed:
+    spec = workload["spec"]
+    replicas = 1 if spec.get("replicas") is None else int(spec["replicas"])
+    return need(Identity.of(workload), replicas, spec.get("template") or {}, around)
+
+
 def _there(
     by_kind: Mapping[GroupKind, list[Object]],
     around: Circumstances,
     planned: Mapping[Identity, Identity],
     notes: list[str],
 ) -> ClusterSeen:
-    nodes, pods = [], []
-    for obj in by_kind[NODE]:
-        try:
-            nodes.append(node_view(obj))
-        except (ValueError, TypeError, AttributeError) as error:
-            notes.append(f"Node/{obj['metadata']['name']} is left out: {error}")
-    for obj in by_kind[POD]:
-        try:
-            if (pod := pod_view(obj, planned)) is not None:
-                affinities = around.reached(pod.affinities)
-                pods.append(pod if affinities is pod.affinities else replace(pod, affinities=affinities))
-        except (ValueError, TypeError, AttributeError) as error:
-            notes.append(f"{Identity.of(obj)} is left out: {error}")
-    return ClusterSeen(tuple(nodes), tuple(pods), around, tuple(notes))
+    nodes = tuple(node for _, node in _read(by_kind[NODE], node_view, notes))
+    pods = []
+    for _, pod in _read(by_kind[POD], lambda obj: pod_view(obj, planned), notes):
+        if pod is not None:
+            affinities = around.reached(pod.affinities)
+            pods.append(pod if affinities is pod.affinities else replace(pod, affinities=affinities))
+    return ClusterSeen(nodes, tuple(pods), around, tuple(notes))
 
 
 def _by_kind(objects: Iterable[Object]) -> dict[GroupKind, list[Object]]:
@@ -145,22 +139,26 @@ def _around(by_kind: Mapping[GroupKind, list[Object]]) -> tuple[Circumstances, l
     """What bears on the workloads, and what could not be read."""
     notes: list[str] = []
     around = circumstances(
-        {obj["metadata"]["name"]: priority_of(obj) for obj in by_kind[PRIORITY]},
-        _budgets(by_kind[BUDGET], notes),
-        {Identity.of(obj)[2:]: volume_of(obj) for obj in by_kind[CLAIM]},
-        {obj["metadata"]["name"]: zones_of(obj) for obj in by_kind[VOLUME]},
-        {obj["metadata"]["name"]: labels_of(obj) for obj in by_kind[NAMESPACE]},
+        {identity.name: value for identity, value in _read(by_kind[PRIORITY], priority_of, notes)},
+        [budget for _, budget in _read(by_kind[BUDGET], budget_of, notes)],
+        {identity[2:]: volume for identity, volume in _read(by_kind[CLAIM], volume_of, notes)},
+        {identity.name: zones for identity, zones in _read(by_kind[VOLUME], zones_of, notes)},
+        {identity.name: labels for identity, labels in _read(by_kind[NAMESPACE], labels_of, notes)},
         (Identity.of(obj).namespace for obj in by_kind[POD]),
     )
     return around, notes
 
 
-def _budgets(budgets: Iterable[Object], notes: list[str]) -> Iterator[Budget]:
-    for obj in budgets:
+def _read(objects: Iterable[Object], read: Callable[[Object], T], notes: list[str]) -> Iterator[tuple[Identity, T]]:
+    """What makes no sense is noted, and left out."""
+    for obj in objects:
+        identity = Identity.of(obj)
         try:
-            yield budget_of(obj)
-        except ValueError as error:
-            notes.append(f"{Identity.of(obj)} is left out: {error}")
+            found = read(obj)
+        except (ValueError, TypeError, AttributeError) as error:
+            notes.append(f"{identity} is left out: {error}")
+        else:
+            yield identity, found
 
 
 def _pod_spec(spec: Object, *, volumes: bool = False) -> dict[str, Any]:

@@ -121,6 +121,7 @@ def test_without_pillow_the_extra_is_named(taken: Path, tmp_path: Path) -> None:
         (("--kill-zone", "c"), "no node is in zone 'c'"),
         (("--add-nodes", "huge=2"), "there is no pool 'huge' with a node\n  hint: there are general, large"),
         (("--add-nodes", "general=0"), "is no number from 1"),
+        (("--add-nodes", "general=1000000000"), "are more than 10000"),
         (("--add-nodes", "general"), "is not POOL=N"),
         (("--load", "-1"), "not a load"),
         (("--load", "nan"), "not a load"),
@@ -137,7 +138,7 @@ def test_what_cannot_be_imagined_is_an_error(cli: Any, taken: Path, flags: tuple
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"kind": "ClusterSnapshot"}', '{"kind": "ClusterSnapshot", "objects": [1]}']
+    "text", ["", "{}", "[]", "[" * 10_000, '{"kind": "ClusterSnapshot"}', '{"kind": "ClusterSnapshot", "objects": [1]}']
 )
 def test_what_is_no_snapshot_is_an_error(cli: Any, tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
@@ -149,11 +150,19 @@ def test_what_is_no_snapshot_is_an_error(cli: Any, tmp_path: Path, text: str) ->
 
 def test_a_doubtful_object_is_left_out_and_said(cli: Any, taken: Path) -> None:
     body = json.loads(taken.read_text())
-    body["objects"] += [deployment("odd", 1, "much"), node("odd", "a", cpu="many")]
+    metadata = {"name": "odd"}
+    body["objects"] += [
+        deployment("odd", 1, "much"),
+        node("odd", "a", cpu="many"),
+        {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": metadata, "value": "high"},
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": "none"},
+    ]
     taken.write_text(json.dumps(body))
     ran = cli("simulate", "--snapshot", taken)
     assert "note: Deployment/shop/odd is left out: not a quantity: 'much'" in ran.out
     assert "note: Node/odd is left out: not a quantity: 'many'" in ran.out
+    assert "note: PriorityClass/odd is left out: " in ran.out
+    assert "note: PersistentVolume/odd is left out: " in ran.out
     assert ran.code == 0
 
 
