@@ -8,15 +8,14 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from reconciler.model.plan import Decision
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
-from reconciler.planner.placing import place
-from reconciler.planner.scoring import Scorer
+from reconciler.planner.placing import Placer
+from reconciler.planner.scoring import Noted
 
 
-def weigh_anew(ledger: Ledger, scorer: Scorer, kept: Kept, workloads: Iterable[int]) -> dict[int, list[Decision]]:
+def weigh_anew(ledger: Ledger, placer: Placer, kept: Kept, workloads: Iterable[int]) -> dict[int, list[Noted]]:
     """Places anew what has a place, and says why. What runs stays, unless its pods are made anew; to come back counts
     as stickiness. Where a workload would have fewer places than before, all of it stays as it was."""
     found = {}
@@ -27,7 +26,7 @@ def weigh_anew(ledger: Ledger, scorer: Scorer, kept: Kept, workloads: Iterable[i
         for slot in lifted:
             homes[slot.node] = homes.get(slot.node, 0) + 1
         left = ledger.count(workload)
-        made = place(ledger, scorer, workload, homes, len(lifted))  # what waits has its turn later
+        made = placer.place(workload, homes, len(lifted))  # what waits has its turn later
         if ledger.count(workload) < left + len(lifted):
             _take_up(ledger, workload, fixed)
             _change(ledger, workload, lifted, 1)

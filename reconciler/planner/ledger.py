@@ -34,7 +34,6 @@ class Ledger:
         self.asks = _asks(groups)
         self._changes: list[Ints] = []  # nodes, as they changed
         self._rooms: dict[int, tuple[int, Bools]] = {}  # by what is asked for; after so many changes
-        self.queues: dict[str, list[tuple[int, Ints]]] = {}  # see `placing`
         self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
         resources = groups.resources
@@ -64,17 +63,10 @@ class Ledger:
         devices = self._devices.get((workload, node))
         return [Slot(node, each) for each in devices or [0] * self.holdings.of(workload).get(node, 0)]
 
-    def on_nodes(self, workload: int) -> Ints:
-        """Replicas of the workload on each node. The caller may change it."""
-        counts = np.zeros(len(self.intake.nodes), np.int64)
-        nodes, held = self.holdings.arrays(workload)
-        counts[nodes] = held
-        return counts
-
     def fits(self, workload: int, node: int) -> bool:
         """Whether there is room for one more replica, whatever the topology says."""
         shape = int(self.groups.shape_of[workload])
-        return bool(self.nodes.states.capacity(shape, self.nodes.number[node : node + 1].astype(np.int64))[0] > 0)
+        return bool(self.nodes.states.capacity(shape, self.nodes.number[node : node + 1])[0] > 0)
 
     def room(self, shape: int) -> Bools:
         """Nodes with room for one more replica, whatever the topology says. The caller must not change it."""

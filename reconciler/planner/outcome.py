@@ -1,12 +1,15 @@
 """What was decided, as a Plan: from the numbers of the book to names, and why."""
 
 from collections.abc import Mapping
+from itertools import islice
+
+import numpy as np
 
 from reconciler.model.plan import Decision, Move, Place, Plan, Share
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.reasons import Reasons
-from reconciler.planner.scoring import Scorer
+from reconciler.planner.scoring import Noted, Scorer
 from reconciler.planner.shapes import Bools
 
 
@@ -21,7 +24,9 @@ class Outcome:
         self._unchanged, self._anew = unchanged.tolist(), anew.tolist()
         self._names = [node.name for node in ledger.intake.nodes]
 
-    def told(self, decisions: Mapping[int, list[Decision]], value: float, bound: float) -> Plan:
+    def told(self, noted: Mapping[int, list[Noted]], value: float, bound: float) -> Plan:
+        decided = iter(self._scorer.decisions([each for made in noted.values() for each in made]))
+        decisions = {workload: list(islice(decided, len(made))) for workload, made in noted.items()}
         needs, previous, reasons = self._ledger.intake.needs, self._previous, Reasons(self._ledger)
         placements, assignment, why, waiting = {}, {}, {}, {}
         moves: list[Move] = []
@@ -80,12 +85,11 @@ class Outcome:
             node = next(node for node in sorted(ledger.held(workload)) if scorer.place(node) == share.place)
             slot = ledger.slots(workload, node)[-1]
             ledger.strike(workload, slot)
-            here = ledger.on_nodes(workload)
-            fits = ledger.fits(workload, node)
-            chosen = scorer.options(workload, [node], here, {node: 1}) if fits else []
+            alone = np.full(len(self._names), -np.inf)  # nothing beside it
+            noted = scorer.note(workload, node, alone, {node: 1}) if ledger.fits(workload, node) else None
             ledger.enter(workload, slot)
-            if chosen:
-                return {share.place: Decision(chosen[0], None)}
+            if noted is not None:
+                return {share.place: scorer.decisions([noted])[0]}
         return {}
 
     def _moves(self, workload: int) -> list[Move]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from reconciler.model.cluster_view import NodeView, PodView
-from reconciler.model.plan import IDENTITY, Decision, Plan
+from reconciler.model.plan import IDENTITY, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy, TermName
 from reconciler.model.usage import Usage
@@ -25,10 +25,10 @@ from reconciler.planner.keeping import Kept, Limits, at_once, homes, own_pods, s
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.outcome import Outcome
 from reconciler.planner.packing import Nodes, Scarcity, sizes
-from reconciler.planner.placing import order, place
+from reconciler.planner.placing import Placer, order
 from reconciler.planner.pool_lp import merged
 from reconciler.planner.rescue import rescue, rounds
-from reconciler.planner.scoring import Scorer
+from reconciler.planner.scoring import Noted, Scorer
 from reconciler.planner.shapes import Floats, Ints
 from reconciler.planner.states import States
 from reconciler.planner.topology import Topology
@@ -64,24 +64,25 @@ def plan(
     anew = reweighed(intake.needs, previous.weighs, weighs)
     ledger, kept, taken = _opened(intake, groups, policy, before)
     worths = worth.weights(intake.needs)
-    scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, weighings(intake.needs, policy))
+    scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, ledger.holdings, weighings(intake.needs, policy))
+    placer = Placer(ledger, scorer)
     again = [n for n, need in enumerate(intake.needs) if (anew[n] or need.renewed) and ledger.count(n)]
     if any(ledger.room(int(groups.shape_of[number])).any() for number in (*again, *ledger.lacking())):
         _foresee(ledger, scorer)
-    decisions = weigh_anew(ledger, scorer, kept, order(ledger, again, sizes(groups.classes, groups.shapes).tolist()))
-    _place(ledger, scorer, kept, decisions)
+    noted = weigh_anew(ledger, placer, kept, order(ledger, again, sizes(groups.classes, groups.shapes).tolist()))
+    _place(ledger, scorer, placer, kept, noted)
     waited = {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}
     waiting = {intake.needs[number].identity: ledger.missing(number) for number in ledger.lacking()}
     if waiting != waited:  # else the search before had no answer for them either
         more = sum(max(count - waited.get(identity, 0), 0) for identity, count in waiting.items())
         most = rounds(policy, len(intake.nodes), more, first=not previous.assignment)
         rescue(ledger, kept, worths, policy, most, waited)
-        _place(ledger, scorer, kept, decisions)  # where it made room
+        _place(ledger, scorer, placer, kept, noted)  # where it made room
     value = float(ledger.counts @ np.array(worths, np.float64))
     same = unchanged(intake, groups.fresh, book, before, kept.homes, ledger.holdings)
     now = ledger.holdings.standing()
     outcome = Outcome(ledger, scorer, kept, previous, same, anew)
-    found = outcome.told(decisions, value, max(worth.bound(ledger, taken, worths), value))
+    found = outcome.told(noted, value, max(worth.bound(ledger, taken, worths), value))
     identities, told = tuple(need.identity for need in intake.needs), (found.assignment, found.placements)
     return replace(found, weighs=weighs, book=Book(intake.known, groups.keyed, identities, intake.at, *told, now))
 
@@ -137,7 +138,7 @@ def _limits(intake: Intake, policy: Policy) -> Limits:
     )
 
 
-def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list[Decision]]) -> None:
+def _place(ledger: Ledger, scorer: Scorer, placer: Placer, kept: Kept, noted: dict[int, list[Noted]]) -> None:
     """What lacks a place, as far as there is room."""
     groups = ledger.groups
     shapes = {shape: bool(ledger.room(shape).any()) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
@@ -148,8 +149,7 @@ def _place(ledger: Ledger, scorer: Scorer, kept: Kept, decisions: dict[int, list
             if turn % max(len(open_) // LOOKS, 1) == 0 and looked != (now := int(ledger.counts.sum())):
                 scorer.look()  # most of what waits waits in vain, and changes nothing
                 looked = now
-            made = place(ledger, scorer, workload, kept.homeless_of(workload))
-            decisions.setdefault(workload, []).extend(made)
+            noted.setdefault(workload, []).extend(placer.place(workload, kept.homeless_of(workload)))
         placed = int(ledger.counts.sum()) > before
         open_ = [number for number in ledger.lacking() if placed and ledger.topology.leans(number)]
 

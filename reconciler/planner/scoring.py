@@ -4,15 +4,16 @@ Each term is in [0, 1]; the score is Σ weight · term over the families f and g
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from reconciler.model.cluster_view import NodeView
-from reconciler.model.plan import Constraint, Option, Place, Term
+from reconciler.model.plan import Constraint, Decision, Option, Place, Term
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import FAMILY, TermName
 from reconciler.planner.grouping import Groups
+from reconciler.planner.holdings import Holdings
 from reconciler.planner.intake import Intake, prices
 from reconciler.planner.packing import Nodes
 from reconciler.planner.shapes import Bools, Floats, Ints
@@ -22,15 +23,40 @@ from reconciler.planner.weighing import Weighing
 FULLER: Final = 3.0  # what the cube of a zone's fullness counts, beside the excess of replicas in it
 
 
+class Candidate(NamedTuple):
+    """A node in its `state` of the moment, and those of its terms that depend on what is where."""
+
+    node: int
+    state: int
+    changing: Mapping[TermName, float]
+
+
+class Noted(NamedTuple):
+    """A decision before it is worked out: the chosen node, and the runner-up where there is one."""
+
+    workload: int
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def chosen(self) -> int:
+        return self.candidates[0].node
+
+
 class Scorer:
     """Scores and explains, each workload by its own of the `weighings`. `homes` say where replicas were that are not
-    there now, `here` (one number a node) where replicas of the workload are."""
+    there now."""
 
     def __init__(
-        self, intake: Intake, groups: Groups, nodes: Nodes, topology: Topology, weighings: Sequence[Weighing]
+        self,
+        intake: Intake,
+        groups: Groups,
+        nodes: Nodes,
+        topology: Topology,
+        holdings: Holdings,
+        weighings: Sequence[Weighing],
     ) -> None:
         self._intake, self._groups, self._nodes, self._topology = intake, groups, nodes, topology
-        self._weighings = weighings
+        self._holdings, self._weighings = holdings, weighings
         self._terms: dict[tuple[TermName, float, float], Term] = {}
         self._cost, self._calm = _pool_terms(intake, groups)
         self._scarcity: Floats | None = None  # by shape and class; nothing is scarce until that is said
@@ -63,14 +89,14 @@ class Scorer:
         """What is scarce: a term for each shape and class."""
         self._scarcity, self._fixed = scarcity, None
 
-    def scores(self, workload: int, room: Bools, here: Ints, homes: Mapping[int, int]) -> Floats:
+    def scores(self, workload: int, room: Bools, homes: Mapping[int, int]) -> Floats:
         """Of one replica more on each node, minus infinity where it does not fit: where `room` says that there is none.
         What is the same for all nodes is left out."""
         shape, score = int(self._groups.shape_of[workload]), np.full(len(room), -np.inf)
         nodes, weights = np.flatnonzero(room), self._weighings[workload]
         states = self._nodes.states.score(shape, self._nodes.number[nodes], weights.states)
         score[nodes] = states + self._of_shape(shape, weights)[nodes]
-        beside = self._beside(workload, here)
+        beside = self._beside(workload)
         if beside is not None:
             score += weights[TermName.SPREAD] * beside
         for node, count in homes.items():
@@ -83,36 +109,60 @@ class Scorer:
             score += weights[TermName.ZONE] * zone
         return score
 
-    def options(self, workload: int, nodes: Sequence[int], here: Ints, homes: Mapping[int, int]) -> list[Option]:
-        """Candidates in full, with each of their terms; on each node the replica must fit."""
-        shape, states = int(self._groups.shape_of[workload]), self._nodes.states
-        at, weights = np.array(nodes, np.int64), self._weighings[workload]
-        scored = states.terms(shape, self._nodes.number[at].astype(np.int64))
-        total = states.total(scored, weights.states)
+    def note(self, workload: int, node: int, score: Floats, homes: Mapping[int, int]) -> Noted:
+        """The choice of a node, on which the replica must fit, beside the best one in another place by the `score` of
+        each; without one, beside the next best."""
+        places, nodes = self._groups.place_of, [node]
+        for same in (places == places[node], node):
+            others = score.copy()
+            others[same] = -np.inf
+            if others[second := int(others.argmax())] > -np.inf:
+                nodes.append(second)
+                break
         affinity = self._affinity(workload, self._intake.needs[workload])
         zone = self._topology.preference(workload, Constraint.SPREAD)
-        beside = self._beside(workload, here)
+        beside = self._beside(workload)
         found = []
-        for index, node in enumerate(nodes):
-            own = np.flatnonzero(scored.owner == index)
-            best = int(own[total[own].argmax()])
-            kind = int(self._groups.kinds[node])
-            scarcity = 1.0 if self._scarcity is None else float(self._scarcity[shape, kind])
-            values = {
-                TermName.FIT: float(scored.fit[best]),
-                TermName.BALANCE: float(scored.balance[best]),
-                TermName.FRAGMENTATION: float(scored.fragmentation[best]),
-                TermName.SCARCITY: scarcity,
-                TermName.COST: float(self._cost[kind]),
-                TermName.SPREAD: 1.0 if beside is None else float(beside[node]),
-                TermName.STICKINESS: float(homes.get(node, 0) > 0),
-                TermName.AFFINITY: 1.0 if affinity is None else float(affinity[node]),
-                TermName.ZONE: 1.0 if zone is None else float(zone[node]),
-                TermName.SPOT: float(self._calm[kind]),
+        for each in nodes:
+            changing = {
+                TermName.SPREAD: 1.0 if beside is None else float(beside[each]),
+                TermName.STICKINESS: float(homes.get(each, 0) > 0),
+                TermName.AFFINITY: 1.0 if affinity is None else float(affinity[each]),
+                TermName.ZONE: 1.0 if zone is None else float(zone[each]),
             }
-            terms = tuple([self._term(name, values[name], weights[name]) for name in weights.counted])
-            found.append(Option(self.place(node), self._intake.nodes[node].name, terms))
-        return found
+            found.append(Candidate(each, int(self._nodes.number[each]), changing))
+        return Noted(workload, tuple(found))
+
+    def decisions(self, noted: Sequence[Noted]) -> list[Decision]:
+        """Each in full, with all of its terms: shape by shape, since that takes many states at once."""
+        of_shape: dict[int, list[tuple[int, Candidate]]] = {}
+        for number, each in enumerate(noted):
+            rows = of_shape.setdefault(int(self._groups.shape_of[each.workload]), [])
+            rows += [(number, candidate) for candidate in each.candidates]
+        options: list[list[Option]] = [[] for _ in noted]
+        for shape, rows in of_shape.items():
+            states = np.array([candidate.state for _, candidate in rows], np.int32)
+            weights = [self._weighings[noted[number].workload] for number, _ in rows]
+            best = self._nodes.states.best(shape, states, [each.states for each in weights])
+            for (number, candidate), weighing, terms in zip(rows, weights, best, strict=True):
+                options[number].append(self._option(shape, candidate, weighing, terms))
+        return [_decision(*each) for each in options]
+
+    def _option(self, shape: int, candidate: Candidate, weights: Weighing, of_state: Sequence[float]) -> Option:
+        node, changing = candidate.node, candidate.changing
+        kind = int(self._groups.kinds[node])
+        fit, balance, fragmentation = of_state
+        values = {
+            TermName.FIT: fit,
+            TermName.BALANCE: balance,
+            TermName.FRAGMENTATION: fragmentation,
+            TermName.SCARCITY: 1.0 if self._scarcity is None else float(self._scarcity[shape, kind]),
+            TermName.COST: float(self._cost[kind]),
+            TermName.SPOT: float(self._calm[kind]),
+            **changing,
+        }
+        terms = tuple([self._term(name, values[name], weights[name]) for name in weights.counted])
+        return Option(self.place(node), self._intake.nodes[node].name, terms)
 
     def _term(self, name: TermName, value: float, weight: float) -> Term:
         """One object for equal terms: most are 0 or 1, and a plan has tens of thousands."""
@@ -133,30 +183,31 @@ class Scorer:
             self._fixed = shape, weights, of_class[self._groups.kinds]
         return self._fixed[2]
 
-    def zones(self, workload: int, here: Ints) -> tuple[Ints, Ints]:
+    def zones(self, workload: int) -> tuple[Ints, Ints]:
         """How many replicas of the workload are in each zone, and the zones that it may use."""
         admission, groups = int(self._groups.admission_of[workload]), self._groups
         usable = self._usable.get(admission)
         if usable is None:
             places = np.unique(groups.place_of[groups.eligible[admission][groups.kinds]])
             usable = self._usable[admission] = np.unique(self.zone_of[places])
-        held = np.flatnonzero(here)
-        counts = np.bincount(self.zone_of[groups.place_of[held]], here[held], len(self._fuller)).astype(np.int64)
+        nodes, held = self._holdings.arrays(workload)
+        counts = np.bincount(self.zone_of[groups.place_of[nodes]], held, len(self._fuller)).astype(np.int64)
         return counts, usable
 
-    def _beside(self, workload: int, here: Ints) -> Floats | None:
+    def _beside(self, workload: int) -> Floats | None:
         """1 where no replica of the workload is near and no zone better: half of it for few on the node and in its
         place, half for a zone with no more of them, and no fuller, than another. None where all are equal."""
-        held, groups = np.flatnonzero(here), self._groups
-        if not len(held) and not self._fuller.any():
+        nodes, held = self._holdings.arrays(workload)
+        groups = self._groups
+        if not len(nodes) and not self._fuller.any():
             return None
         replicas = max(self._intake.needs[workload].replicas, 1)
-        counts, usable = self.zones(workload, here)
+        counts, usable = self.zones(workload)
         least = int(counts[usable].min()) if len(usable) else 0
         uneven = np.minimum(self._fuller + [excess(count - least) for count in counts.tolist()], 1)
-        near = np.bincount(groups.place_of[held], here[held], len(groups.places)) / (2 * replicas)
+        near = np.bincount(groups.place_of[nodes], held, len(groups.places)) / (2 * replicas)
         beside: Floats = (1 - (near + uneven[self.zone_of]) / 2)[groups.place_of]
-        beside[held] = np.maximum(beside[held] - here[held] / (4 * replicas), 0)
+        beside[nodes] = np.maximum(beside[nodes] - held / (4 * replicas), 0)
         return beside
 
     def _affinity(self, workload: int, need: WorkloadNeed) -> Floats | None:
@@ -174,6 +225,11 @@ class Scorer:
 def excess(over: int) -> float:
     """How bad it is, from 0 to 1, that a zone has so many replicas more than the one with the fewest."""
     return over / (1 + over) if over > 0 else 0.0
+
+
+def _decision(chosen: Option, runner_up: Option | None = None) -> Decision:
+    """In a wave the places take turns, so that another may look better again; it is no runner-up then."""
+    return Decision(chosen, runner_up if runner_up is not None and runner_up.score <= chosen.score else None)
 
 
 def _preferred(need: WorkloadNeed, members: Sequence[NodeView], kinds: Ints) -> Floats | None:

@@ -7,6 +7,7 @@ gives a node another state, mostly one that some node has had before.
 Near-ties of fragmentation are decided by best fit, which matters as much.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from reconciler.planner.fragmentation import Fragmentation
 from reconciler.planner.shapes import DEVICE, Bools, Classes, Floats, Ints, Shapes
+
+Numbers = NDArray[np.int32]  # of states
 
 WHOLE_NODE: Final = -2  # no single device was chosen: none was asked for, or several
 GRADIENT: Final = 0.125  # of the term, for a whole device that became a fragment
@@ -59,8 +62,7 @@ class States:
         self._levels: dict[tuple[int, Weights], NDArray[np.int16]] = {}
         peak = np.maximum(classes.capacity.max(axis=0, initial=0), 1)
         share = 0.25 if classes.gpus.any() else 0.5
-        self._room = np.zeros(classes.capacity.shape[1])
-        self._room[:2] = share / peak[:2]  # cpu and memory; best fit looks at no other resource
+        self._room = share / peak[:2]  # cpu and memory; best fit looks at no other resource
         self._room_gpu = 0.5 / (self.width * DEVICE)
         self.expect(np.zeros(len(shapes.request), np.int64))
 
@@ -90,7 +92,7 @@ class States:
         self.size += 1
         return new
 
-    def numbers(self, kinds: Ints, free: Ints, devices: Ints) -> NDArray[np.int32]:
+    def numbers(self, kinds: Ints, free: Ints, devices: Ints) -> Numbers:
         """The same for many nodes at once; `devices` (nodes × width) are sorted, falling."""
         table = np.ascontiguousarray(np.column_stack([kinds, free, devices]), np.int64)
         data, size = table.tobytes(), table.shape[1] * table.itemsize
@@ -113,7 +115,7 @@ class States:
             self.size += len(fresh)
         return np.array(found, np.int32)
 
-    def score(self, shape: int, nodes: NDArray[np.int32], weights: Weights | None = None) -> Floats:
+    def score(self, shape: int, nodes: Numbers, weights: Weights | None = None) -> Floats:
         """The score of the shape on nodes in these states; minus infinity where it does not fit. `weights` are other
         than everybody's."""
         weights = weights or self.weights
@@ -129,13 +131,12 @@ class States:
         """What the device that was chosen has free, for a shape of one device; its score was asked for before."""
         return int(self._levels[shape, weights or self.weights][state])
 
-    def capacity(self, shape: int, states: Ints) -> Ints:
+    def capacity(self, shape: int, states: Numbers) -> Ints:
         """How many replicas of the shape fit, one by one, into nodes in these states."""
-        request = self.shapes.request[shape]
-        asked = request > 0
         room = np.full(len(states), np.iinfo(np.int64).max)
-        if asked.any():
-            room = (self.free[states][:, asked] // request[asked]).min(axis=1)
+        for resource, asked in enumerate(self.shapes.request[shape].tolist()):
+            if asked > 0:
+                np.minimum(room, self.free[states, resource] // asked, out=room)
         count, milli = int(self.shapes.count[shape]), int(self.shapes.milli[shape])
         if count == 1:
             room = np.minimum(room, (self.devices[states] // milli).sum(axis=1))
@@ -145,26 +146,22 @@ class States:
         fitting: Ints = np.maximum(room, 0)
         return fitting
 
-    def fits(self, shape: int, states: NDArray[np.int32]) -> Bools:
+    def fits(self, shape: int, states: Numbers) -> Bools:
         """Whether one replica of the shape fits nodes in these states."""
         fits: Bools = self.shapes.allowed[self.kind[states], shape]
-        free = self.free[states]
         for resource, asked in enumerate(self.shapes.request[shape].tolist()):
             if asked:
-                fits &= free[:, resource] >= asked
+                fits &= self.free[states, resource] >= asked
         if count := int(self.shapes.count[shape]):
             fits &= (self.devices[states] >= int(self.shapes.milli[shape])).sum(axis=1) >= count
         return fits
 
-    def terms(self, shape: int, states: Ints) -> Scored:
+    def terms(self, shape: int, states: Numbers) -> Scored:
         """The terms of every way to place one replica into nodes in these states, where it fits."""
         shapes = self.shapes
-        free, devices, kind = self.free[states], self.devices[states], self.kind[states]
+        free, devices = self.free[states], self.devices[states]
         count, milli = int(shapes.count[shape]), int(shapes.milli[shape])
-        fits = (free >= shapes.request[shape]).all(axis=1) & shapes.allowed[kind, shape]
-        if count:
-            fits &= (devices >= milli).sum(axis=1) >= count
-        owner = np.flatnonzero(fits)
+        owner = np.flatnonzero(self.fits(shape, states))
         level = np.full(len(owner), WHOLE_NODE)
         after, lost = devices[owner], np.zeros(len(owner))
         if count == 1:
@@ -175,30 +172,44 @@ class States:
         left = free[owner] - shapes.request[shape]
         return Scored(owner, level, *self._terms(shape, states[owner], left, after, lost))
 
-    def _terms(self, shape: int, states: Ints, left: Ints, after: Ints, lost: Floats) -> tuple[Floats, Floats, Floats]:
+    def _terms(
+        self, shape: int, states: Numbers, left: Ints, after: Ints, lost: Floats
+    ) -> tuple[Floats, Floats, Floats]:
         kind = self.kind[states]
         total = after.sum(axis=1)
-        fit = 1.0 - (left @ self._room + total * self._room_gpu)
+        fit = 1.0 - (left[:, 0] * self._room[0] + left[:, 1] * self._room[1] + total * self._room_gpu)
         capacity = np.maximum(self.classes.capacity[kind][:, :2], 1)
         used = 1.0 - left[:, :2] / capacity
         gpus = self.classes.gpus[kind]
         with_gpu = np.where(gpus > 0, 1.0 - total / np.maximum(gpus * DEVICE, 1), used[:, 0])
-        used = np.column_stack([used, with_gpu])
-        balance = 1.0 - (used.max(axis=1) - used.min(axis=1))
+        cpu, memory = used[:, 0], used[:, 1]
+        most, least = np.maximum(np.maximum(cpu, memory), with_gpu), np.minimum(np.minimum(cpu, memory), with_gpu)
+        balance = 1.0 - (most - least)
         grown = self._fragmentation.lost(left, after, kind) - self._fragments[states]
         # Half is neutral: the gradient may be as low as minus what the replica takes, when it fills a fragment.
         grown /= DEVICE * max(int(self.shapes.count[shape]), 1)
         fragmentation = 0.5 - GRADIENT * grown - PATTERN * lost
         return np.clip(fit, 0, 1), np.clip(balance, 0, 1), np.clip(fragmentation, 0, 1)
 
-    def total(self, scored: Scored, weights: Weights) -> Floats:
-        gpu = weights.fragmentation * scored.fragmentation
-        total: Floats = gpu + weights.fit * scored.fit + weights.balance * scored.balance
-        return total
-
-    def _evaluate(self, shape: int, states: Ints, weights: Weights) -> None:
+    def best(self, shape: int, states: Numbers, weights: Sequence[Weights]) -> list[tuple[float, float, float]]:
+        """Fit, balance and fragmentation in each of these states, in all of which it fits: of the devices that score
+        best by the weights of each."""
         scored = self.terms(shape, states)
-        totals = self.total(scored, weights)
+        terms = np.column_stack([scored.fit, scored.balance, scored.fragmentation])
+        order = np.argsort(scored.owner, kind="stable")
+        ends = np.searchsorted(scored.owner[order], np.arange(len(states) + 1))
+        found = []
+        for begin, end, of in zip(ends[:-1].tolist(), ends[1:].tolist(), weights, strict=True):
+            row = order[begin]
+            if end - begin > 1:
+                row = max(order[begin:end], key=lambda row: float(_total(of, *terms[row])))
+            fit, balance, fragmentation = terms[row].tolist()
+            found.append((fit, balance, fragmentation))
+        return found
+
+    def _evaluate(self, shape: int, states: Numbers, weights: Weights) -> None:
+        scored = self.terms(shape, states)
+        totals = _total(weights, scored.fit, scored.balance, scored.fragmentation)
         best = np.full(len(states), -np.inf)
         np.maximum.at(best, scored.owner, totals)
         self._scores[shape, weights][states] = best
@@ -255,3 +266,8 @@ class States:
         self.devices = np.concatenate([self.devices, spare[1]])
         self.kind = np.concatenate([self.kind, spare[2]])
         self._fragments = np.concatenate([self._fragments, np.zeros_like(self._fragments)])
+
+
+def _total(weights: Weights, fit: Floats, balance: Floats, fragmentation: Floats) -> Floats:
+    total: Floats = weights.fragmentation * fragmentation + weights.fit * fit + weights.balance * balance
+    return total

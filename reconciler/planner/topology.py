@@ -41,6 +41,7 @@ class Topology:
         self._alone: dict[str, frozenset[str]] = {}  # sets of one namespace
         self._rules = [self._rules_of(need, index) for index, need in enumerate(needs)]
         self._hard = [[rule for rule in rules if rule.hard] for rules in self._rules]
+        self._soft = [[rule for rule in rules if not rule.hard] for rules in self._rules]
         others = [(pod, node, self._keeping_away(pod.namespace, pod.affinities)) for pod, node in foreign]
         self._counted = [self.watches.attend(need.identity.namespace, need.labels) for need in needs]
         self._carrying = [
@@ -200,9 +201,11 @@ class Topology:
 
     def preference(self, workload: int, wanted: Constraint) -> Floats | None:
         """How well each node meets the soft rules of one sort, in [0, 1]; None where there are none."""
+        if not self._soft[workload]:
+            return None
         total, score = 0.0, np.zeros(self._size)
-        for rule in self._rules[workload]:
-            if rule.hard or (rule.constraint is Constraint.SPREAD) is not (wanted is Constraint.SPREAD):
+        for rule in self._soft[workload]:
+            if (rule.constraint is Constraint.SPREAD) is not (wanted is Constraint.SPREAD):
                 continue
             total += rule.weight
             count = _at(self.watches.counts(rule.watch), self.watches.domain(rule.watch))
