@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 
 _REQUIREMENT: Final = re.compile(
     r"\s*(?:"
@@ -18,7 +18,7 @@ _KEY: Final = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-
 _VALUE: Final = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 
-class Operator(Enum):
+class Operator(StrEnum):
     IN = "In"
     NOT_IN = "NotIn"
     EXISTS = "Exists"
@@ -27,8 +27,7 @@ class Operator(Enum):
     LESS = "Lt"
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """One condition on one label. A missing label satisfies NOT_IN."""
 
     key: str
@@ -54,8 +53,7 @@ class Requirement:
         return number > bound if self.operator is Operator.GREATER else number < bound
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(NamedTuple):
     """All requirements must hold; none matches everything, unless `nothing`."""
 
     requirements: tuple[Requirement, ...] = ()

@@ -4,7 +4,6 @@ Here, and not in the planner's room, because what follows a cluster reads object
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -343,4 +342,4 @@ def _alike(rule: Object, labels: Mapping[str, str]) -> LabelSelector:
         for key in rule.get(field) or ()
         if key in labels
     )
-    return replace(selector, requirements=(*selector.requirements, *alike))
+    return selector._replace(requirements=(*selector.requirements, *alike))

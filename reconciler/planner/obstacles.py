@@ -83,7 +83,7 @@ class Obstacles:
         if obstacle.key == HOSTNAME:
             return [f"add a node like {name}"]
         need = self._ledger.intake.needs[self._workload]
-        pinned = obstacle.key in _selected(need) or (obstacle.key == ZONE and (need.zones or need.volume_zones))
+        pinned = _selects(need, obstacle.key) or (obstacle.key == ZONE and (need.zones or need.volume_zones))
         others = (Constraint.AFFINITY, Constraint.SPREAD)  # these would close it again
         if pinned or any(each.constraint in others and each.key == obstacle.key for each in self._all):
             return []
@@ -94,12 +94,12 @@ def another_would_do(ledger: Ledger, workload: int) -> bool:
     """Whether a node of another name, and empty, could take what one does that there is."""
     need = ledger.intake.needs[workload]
     beside = (rule for rule in need.affinities if rule.required and not rule.anti)
-    return HOSTNAME not in _selected(need) and all(rule.topology_key != HOSTNAME for rule in beside)
+    return not _selects(need, HOSTNAME) and all(rule.topology_key != HOSTNAME for rule in beside)
 
 
-def _selected(need: WorkloadNeed) -> set[str]:
-    """The labels that it asks for in a node."""
-    return {*need.node_selector, *(each.key for term in need.node_affinity for each in term)}
+def _selects(need: WorkloadNeed, label: str) -> bool:
+    """Whether it asks for the label in a node."""
+    return label in need.node_selector or any(each.key == label for term in need.node_affinity for each in term)
 
 
 def either(ways: list[str]) -> str:

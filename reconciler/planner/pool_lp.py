@@ -153,8 +153,9 @@ class PoolProgram:
         self._solver.changeColsCost(
             len(self._shape), np.arange(len(self._shape), dtype=np.int32), value[self._shape].astype(np.float64)
         )
-        for row in range(first + count):
-            self._solver.changeRowBounds(row, -highspy.kHighsInf, float(upper[row]))
+        every = np.arange(first + count, dtype=np.int32)
+        lower = np.full(len(every), -highspy.kHighsInf)
+        self._solver.changeRowsBounds(len(every), every, lower, upper)  # type: ignore[attr-defined]
         self._solver.run()
         solution = self._solver.getSolution()
         flow, reduced = np.zeros(self._pairs.shape), np.zeros(self._pairs.shape)
@@ -173,11 +174,10 @@ class PoolProgram:
             indexes.append(columns)
             values.append(row.weights[self._shape[columns]])
             starts.append(starts[-1] + len(columns))
-        for shape in range(len(self._shapes.request)):
-            columns = np.flatnonzero(self._shape == shape)
-            indexes.append(columns)
-            values.append(np.ones(len(columns)))
-            starts.append(starts[-1] + len(columns))
+        of_shape = np.bincount(self._shape, minlength=len(self._shapes.request))  # columns are sorted by shape
+        indexes.append(np.arange(len(self._shape)))
+        values.append(np.ones(len(self._shape)))
+        starts += (starts[-1] + np.cumsum(of_shape)).tolist()
         program = highspy.HighsLp()
         program.num_col_, program.num_row_ = len(self._shape), len(starts) - 1
         program.col_cost_ = np.zeros(len(self._shape))
@@ -188,6 +188,6 @@ class PoolProgram:
         program.sense_ = highspy.ObjSense.kMaximize
         program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         program.a_matrix_.start_ = np.array(starts, np.int32)
-        program.a_matrix_.index_ = np.concatenate(indexes).astype(np.int32) if indexes else np.zeros(0, np.int32)
-        program.a_matrix_.value_ = np.concatenate(values) if values else np.zeros(0)
+        program.a_matrix_.index_ = np.concatenate(indexes).astype(np.int32)
+        program.a_matrix_.value_ = np.concatenate(values)
         self._solver.passModel(program)

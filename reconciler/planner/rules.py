@@ -7,8 +7,7 @@ from reconciler.model.plan import Constraint
 from reconciler.planner.shapes import Bools, Ints
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One term of one workload. `matches` says whether its own replicas count."""
 
     constraint: Constraint

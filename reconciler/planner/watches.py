@@ -6,6 +6,7 @@ rules concern nobody who is to be placed.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,7 @@ from reconciler.planner.holdings import Holdings
 from reconciler.planner.shapes import Ints
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """Pods of some namespaces that a selector matches, counted by the domains of one label."""
 
     key: str
