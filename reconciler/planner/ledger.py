@@ -1,6 +1,7 @@
 """Where every replica is while a plan is made: one book that keeps nodes, topology, pool limits and quotas in step."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from reconciler.planner.intake import Intake
 from reconciler.planner.packing import Nodes, Slot
 from reconciler.planner.shapes import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
+
+
+class _Room(NamedTuple):
+    """As it was when so many changes were `seen`."""
+
+    seen: int
+    nodes: Bools
+    any: bool
 
 
 class Ledger:
@@ -33,7 +42,7 @@ class Ledger:
         np.add.at(self.demand, groups.shape_of, self.asked)
         self.asks = _asks(groups)
         self._changes: list[Ints] = []  # nodes, as they changed
-        self._rooms: dict[int, tuple[int, Bools]] = {}  # by what is asked for; after so many changes
+        self._rooms: dict[int, _Room] = {}  # by what is asked for
         self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
         resources = groups.resources
@@ -70,18 +79,24 @@ class Ledger:
 
     def room(self, shape: int) -> Bools:
         """Nodes with room for one more replica, whatever the topology says. The caller must not change it."""
+        return self._room(shape).nodes
+
+    def has_room(self, shape: int) -> bool:
+        """Whether there is any such node."""
+        return self._room(shape).any
+
+    def _room(self, shape: int) -> "_Room":
         ask, states = int(self.asks[shape]), self.nodes.states
         known = self._rooms.get(ask)
         if known is None:
             room: Bools = states.fits(shape, np.arange(states.size, dtype=np.int32))[self.nodes.number]
+        elif known.seen == len(self._changes):
+            return known
         else:
-            seen, room = known
-            if seen == len(self._changes):
-                return room
-            nodes = np.concatenate(self._changes[seen:])
-            room[nodes] = states.fits(shape, self.nodes.number[nodes])
-        self._rooms[ask] = len(self._changes), room
-        return room
+            room, changed = known.nodes, np.concatenate(self._changes[known.seen :])
+            room[changed] = states.fits(shape, self.nodes.number[changed])
+        known = self._rooms[ask] = _Room(len(self._changes), room, bool(room.any()))
+        return known
 
     def allows(self, workload: int, node: int) -> bool:
         """Whether topology, limit and quota let one more replica in there."""

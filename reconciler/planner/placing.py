@@ -51,7 +51,7 @@ class Placer:
         missing = min(need.replicas - ledger.count(workload), ledger.quota_left(workload), most)
         noted: list[Noted] = []
         explained = set[int]()
-        if missing <= 0 or not ledger.room(shape).any():
+        if missing <= 0 or not ledger.has_room(shape):
             return noted
         homes, places = dict(homeless), ledger.groups.place_of
         gpu, states = int(ledger.groups.shapes.count[shape]) > 0, scorer.weighing(workload).states

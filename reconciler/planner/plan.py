@@ -67,7 +67,7 @@ def plan(
     scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, ledger.holdings, weighings(intake.needs, policy))
     placer = Placer(ledger, scorer)
     again = [n for n, need in enumerate(intake.needs) if (anew[n] or need.renewed) and ledger.count(n)]
-    if any(ledger.room(int(groups.shape_of[number])).any() for number in (*again, *ledger.lacking())):
+    if any(ledger.has_room(int(groups.shape_of[number])) for number in (*again, *ledger.lacking())):
         _foresee(ledger, scorer)
     noted = weigh_anew(ledger, placer, kept, order(ledger, again, sizes(groups.classes, groups.shapes).tolist()))
     _place(ledger, scorer, placer, kept, noted)
@@ -141,7 +141,7 @@ def _limits(intake: Intake, policy: Policy) -> Limits:
 def _place(ledger: Ledger, scorer: Scorer, placer: Placer, kept: Kept, noted: dict[int, list[Noted]]) -> None:
     """What lacks a place, as far as there is room."""
     groups = ledger.groups
-    shapes = {shape: bool(ledger.room(shape).any()) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
+    shapes = {shape: ledger.has_room(shape) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
     open_ = [number for number in ledger.lacking() if shapes[int(groups.shape_of[number])]]
     while open_:
         before, looked = int(ledger.counts.sum()), -1

@@ -55,7 +55,7 @@ class Reasons:
         large = _large(ledger, shape)
         if not (allowed & large).any():
             return _too_large(ledger, shape, allowed)
-        if known is None and not ledger.room(shape).any():
+        if known is None and not ledger.has_room(shape):
             node, found = self._full[asked] = self._lacking(shape, allowed & large, anew=anew)
             if ledger.allows(workload, node):
                 return found
