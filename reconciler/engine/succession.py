@@ -71,8 +71,11 @@ class Succession:
     @property
     def leaving(self) -> frozenset[Identity]:
         """All that is replaced, each Deployment with the autoscaler that we made for it."""
-        found = {live.identity for each in self._leaving.values() for live in each}
-        return frozenset({*found, *({autoscaler_of(each) for each in found} & {*self._away})})
+        return frozenset(i for each in self._leaving.values() for i in self._with_autoscalers(each))
+
+    def _with_autoscalers(self, leaving: Iterable[Live]) -> set[Identity]:
+        found = {live.identity for live in leaving}
+        return found | ({autoscaler_of(each) for each in found} & {*self._away})
 
     def pods(self, document: Identity, *, all_: bool = False) -> int:
         """How many pods `document` is to have by what is there, where it makes other objects now, or in `all_` cases;
@@ -89,8 +92,9 @@ class Succession:
     def eased(self, changes: Iterable[Change]) -> list[Change]:
         """`changes`, so that no pod is missed: a part that is to have fewer pods has them until those that are not are
         ready, and an object that is created without a number of pods begins with its part of those that there are.
-        From then on the number is its autoscaler's, or anybody's (rule 6)."""
-        found = [self._begun(change) for change in changes]
+        From then on the number is anybody's (rule 6), and its autoscaler's once what it replaces goes: as long as that
+        carries load, too, an autoscaler would take pods away that are needed then."""
+        found = [self._unscaled(self._begun(change)) for change in changes]
         fewer = {change.identity for change in found if _fewer(change)}
         return [_after(change, fewer) if change.identity in fewer else change for change in found]
 
@@ -102,13 +106,21 @@ class Succession:
             unready = [i for i in self._heirs[document] if i in changing or not ready(self._ours(i)).ready]
             if unready:
                 names = ", ".join(i.name for i in sorted(unready))
-                found |= {live.identity: f"runs until what replaces it is ready: {names}" for live in leaving}
+                reason = f"runs until what replaces it is ready: {names}"
+                found |= dict.fromkeys(self._with_autoscalers(leaving), reason)
         return found
 
     def _ours(self, identity: Identity) -> Live | None:
         """One of this source: another's of that name replaces nothing."""
         live = self._cache.get(identity)
         return live if live is not None and live.labels.get(LABEL_SOURCE) == self._source else None
+
+    def _unscaled(self, change: Change) -> Change:
+        manifest = change.manifest
+        if manifest is None or change.action is not Action.CREATE or change.identity.group_kind != _AUTOSCALER:
+            return change
+        document = str(manifest.spec)
+        return replace(change, once=tuple(self._heirs[document])) if document in self._leaving else change
 
     def _begun(self, change: Change) -> Change:
         manifest = change.manifest

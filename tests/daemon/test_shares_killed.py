@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import pytest
+from loaded import AUTOSCALERS, DEPLOYMENTS
 from memory_repository import MemoryRepository
 from stored_objects import stored
 from texts import NAMESPACE, deployment
@@ -107,10 +108,12 @@ class Story:
 
     def rests(self, side: Side) -> bool:
         """Whether there is what is to be there in the end, and no more."""
-        live = self.get("/apis/apps/v1/namespaces/shop/deployments")
+        live = self.get(DEPLOYMENTS)
         found = {each["metadata"]["name"]: each["spec"]["replicas"] for each in live}
         ready = {each["metadata"]["name"]: (each.get("status") or {}).get("readyReplicas", 0) for each in live}
-        return side.met(found) and found == ready and self.ready() == sum(found.values())
+        scaled = {each["metadata"]["name"] for each in self.get(AUTOSCALERS)}
+        whole = side.met(found) and found == ready and self.ready() == sum(found.values())
+        return whole and scaled == (found.keys() if "scale:" in side.text else set())
 
     def utilisation(self, _kind: str, _namespace: str, _name: str) -> dict[str, int]:
         """What makes four pods of what is ready."""

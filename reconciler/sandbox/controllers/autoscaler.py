@@ -1,4 +1,5 @@
-"""HorizontalPodAutoscaler, as far as it goes without metrics: bounds and status; with metrics it scales.
+"""HorizontalPodAutoscaler, as far as it goes without metrics: bounds and status; with metrics it scales, down only
+after five minutes in which fewer were enough.
 
 Only resource metrics with a target utilisation are understood.
 """
@@ -24,6 +25,7 @@ from reconciler.sandbox.controllers.replicaset import wanted_replicas
 
 PERIOD: Final = 15.0  # seconds between two looks at the metrics
 TOLERANCE: Final = 0.1
+WINDOW: Final = 300.0  # seconds in which fewer replicas must have been enough
 
 Metrics = Callable[[str, str, str], Mapping[str, int] | None]
 """Of (kind, namespace, name) of a scaled workload: the utilisation of each resource in percent of its request."""
@@ -37,6 +39,7 @@ class AutoscalerController(Controller):
     def __init__(self, context: Context, metrics: Metrics | None = None) -> None:
         super().__init__(context)
         self._metrics = metrics
+        self._wanted: dict[Key, list[tuple[float, int]]] = {}  # by the metrics, within the window
         self._autoscalers = self.follow(AUTOSCALERS)
         self._targets = {
             kind.kind: (kind, self.informers.of(kind)) for kind in (DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS)
@@ -58,6 +61,7 @@ class AutoscalerController(Controller):
     async def reconcile(self, key: Key) -> None:
         autoscaler = self._autoscalers.get(key)
         if autoscaler is None or is_deleting(autoscaler):
+            self._wanted.pop(key, None)
             return
         reference = autoscaler["spec"]["scaleTargetRef"]
         kind, informer = self._targets.get(reference["kind"], (None, None))
@@ -68,7 +72,7 @@ class AutoscalerController(Controller):
             return
         current = wanted_replicas(target)
         usage = self._metrics(kind.kind, key.namespace, reference["name"]) if self._metrics else None
-        desired = desired_replicas(autoscaler, current, usage)
+        desired = self._stabilized(key, autoscaler, current, desired_replicas(autoscaler, current, usage))
         if desired != current:
             change = {"metadata": {"uid": target["metadata"]["uid"]}, "spec": {"replicas": desired}}
             await self.client.patch(kind, key_of(target), change)
@@ -87,6 +91,15 @@ class AutoscalerController(Controller):
         await self._report(autoscaler, current, desired, active)
         if self._metrics is not None:
             self.queue.add_after(key, PERIOD)
+
+    def _stabilized(self, key: Key, autoscaler: Object, current: int, desired: int) -> int:
+        """The most of what was desired within the window, which begins with what there was; within the bounds."""
+        if self._metrics is None or current == 0:
+            return desired
+        now = self.clock.monotonic()
+        kept = [each for each in self._wanted.get(key, [(now, current)]) if each[0] > now - WINDOW]
+        self._wanted[key] = [*kept, (now, desired)]
+        return _bounded(autoscaler, max(count for _, count in self._wanted[key]))
 
     async def _report(
         self, autoscaler: Object, current: int | None, desired: int | None, active: tuple[str, str, str, str]
@@ -123,8 +136,12 @@ def desired_replicas(autoscaler: Object, current: int, usage: Mapping[str, int] 
             continue
         ratio = value / target
         wanted.append(current if abs(ratio - 1.0) <= TOLERANCE else math.ceil(current * ratio))
-    least = spec.get("minReplicas")
-    return int(max(1 if least is None else least, min(spec["maxReplicas"], max(wanted, default=current))))
+    return _bounded(autoscaler, max(wanted, default=current))
+
+
+def _bounded(autoscaler: Object, count: int) -> int:
+    least = autoscaler["spec"].get("minReplicas")
+    return int(max(1 if least is None else least, min(autoscaler["spec"]["maxReplicas"], count)))
 
 
 def _target(autoscaler: Object) -> tuple[str, ...]:
