@@ -11,7 +11,10 @@ def add(verbs: Verbs) -> None:
     repository_flags(parser)
     # Not `config`, by which registries would be asked: nobody is.
     parser.add_argument(
-        "--config", dest="daemon", metavar="FILE", help="a daemon's configuration: the limits of its planner are kept"
+        "--config",
+        dest="daemon",
+        metavar="FILE",
+        help="a daemon's configuration: the limits of its planner are kept, and the pools are those that it names",
     )
     output_flag(parser, "text", "json")
     parser.set_defaults(verb=validate)
@@ -23,10 +26,14 @@ def validate(args: argparse.Namespace) -> int:
     from reconciler.cli.folder import load_folder, overlay_hint, planner_of, rendered, source_name
     from reconciler.cli.show import hint, problems
     from reconciler.model.problem import Severity
+    from reconciler.render.poolless import poolless
 
-    folder = asyncio.run(load_folder(args, planner=planner_of(args.daemon)))
-    manifests = rendered(folder, source=source_name(args), install="offline")
-    found = (*folder.specs.problems, *manifests.problems)
+    planner = planner_of(args.daemon)
+    pools = {pool.name: pool.node_selector for pool in planner.pools} if planner is not None else {}
+    folder = asyncio.run(load_folder(args, planner=planner))
+    manifests = rendered(folder, source=source_name(args), install="offline", pools=pools)
+    unnamed = poolless(folder.specs) if args.daemon and not pools else ()
+    found = (*folder.specs.problems, *manifests.problems, *unnamed)
     problems(found, folder.snapshot.skipped, documents=len(folder.specs.documents), output=args.output)
     hint(overlay_hint(args, found))
     return ERROR if any(p.severity is Severity.ERROR for p in found) else OK

@@ -22,7 +22,7 @@ from reconciler.model.image import Pinned
 from reconciler.model.manifest import ANNOTATION_PLANNED
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.shares import portions
-from reconciler.model.spec import DeploymentSpec, Specs
+from reconciler.model.spec import DeploymentSpec, Spec, Specs
 from reconciler.render.deployment import object_of
 from reconciler.render.draft import Drafter
 from reconciler.render.surroundings import Pools
@@ -131,11 +131,18 @@ class Filler:
             advised = (advice or {}).get(identity)
             record, waits = self._records.settled(draft, advised, planning=self._planning is not None)
             if record is not None:
-                filled[identity] = record
+                filled[identity] = self._pooled(record, draft, specs.documents[draft.whole].spec)
             if waits is not None:
                 pending[identity] = waits
         self.pending = pending
         return filled
+
+    def _pooled(self, record: Record, draft: Draft, spec: Spec) -> Record:
+        """`record` with the labels of the pool, for a daemon whose configuration has lost them."""
+        if not self.pools or not isinstance(spec, DeploymentSpec) or spec.placement is None:
+            return record
+        name = draft.portion.pool if draft.portion is not None else spec.placement.pool
+        return msgspec.structs.replace(record, pool=dict(self.pools.get(name or "", {})))
 
     async def _made(self) -> Callable[[], Collection[Identity]]:
         """Which Jobs were made, as of whenever it is called."""
@@ -186,7 +193,7 @@ def settled(
     if recorded is not None and recorded.asked == stated:
         return recorded if advised is None else msgspec.structs.replace(recorded, replicas=advised.replicas)
     if recorded is not None and advised is None:
-        return msgspec.structs.replace(recorded, asked=stated) if planning else None
+        return msgspec.structs.replace(recorded, asked=stated, pool={}) if planning else None
     if recorded is None and advised is not None and exists:
         return Record(stated, replicas=advised.replicas)
     return advised

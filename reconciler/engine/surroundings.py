@@ -63,11 +63,12 @@ class Desired:
     manifests: Manifests
     images: Known = field(default_factory=Known)
     filling: Filling = field(default_factory=dict)
+    poolless: tuple[Problem, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with the revision."""
-        return (*self.specs.problems, *self.manifests.problems, *self.images.problems)
+        return (*self.specs.problems, *self.manifests.problems, *self.images.problems, *self.poolless)
 
     @property
     def doubtful(self) -> bool:

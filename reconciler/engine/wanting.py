@@ -14,6 +14,7 @@ from reconciler.model.manifest import Owner
 from reconciler.model.planner_config import PlannerConfig
 from reconciler.model.snapshot import Blobs, Snapshot
 from reconciler.model.spec import Specs
+from reconciler.render.poolless import poolless
 from reconciler.render.render import Renderer
 from reconciler.render.surroundings import Pools
 from reconciler.specs.load import Loader
@@ -57,13 +58,14 @@ class Wanting:
         self._scopes = scopes
         self._fill = fill
         self._images = images or AsStated()
+        self._pools = pools or {}
         self._render = partial(
             Renderer().render,
             owner=owner,
             adopt=config.adopt,
             drift=config.drift,
             drift_rules=config.drift_rules,
-            pools=pools or {},
+            pools=self._pools,
         )
 
     async def read(self, snapshot: Snapshot) -> Specs:
@@ -80,4 +82,4 @@ class Wanting:
         filling = await self._fill(specs, images.pinned)
         # Long where much is new: the loop has others to serve.
         manifests = await asyncio.to_thread(self._render, specs, filling, images=images.pinned)
-        return Desired(snapshot, specs, manifests, images, filling)
+        return Desired(snapshot, specs, manifests, images, filling, () if self._pools else poolless(specs, filling))

@@ -37,8 +37,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     the spec states it: `prefer`; `nodes`, by hostname, of all those the ones that the plan had in mind; `spread`, the
     topologies ("zone", "node") over which the pods had better be spread; `requests` of the main container, by resource.
     `replicas` are pods, or the least of them where an autoscaler makes
-    more; None where that is not left open. `weighs` is what the spec said then of how to weigh. Of a workload with
-    shares each part has a record, with the replicas of all.
+    more; None where that is not left open. `weighs` is what the spec said then of how to weigh. `pool` are the labels
+    that nodes of its pool had by the configuration, where the spec names a pool. Of a workload with shares each part
+    has a record, with the replicas of all.
     """
 
     asked: str
@@ -48,6 +49,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     replicas: Annotated[int, msgspec.Meta(ge=0)] | None = None
     nodes: tuple[str, ...] = ()
     weighs: PlannerSettings | None = None
+    pool: dict[str, str] = {}
 
     @property
     def template(self) -> tuple[object, ...]:

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
-from reconciler.model.filled import Filling
+from reconciler.model.filled import Filling, Record
 from reconciler.model.image import Pinned
 from reconciler.model.planning import LABEL_POOL
-from reconciler.model.shares import portions
+from reconciler.model.shares import Portion, portions
 from reconciler.model.spec import DeploymentSpec, Document, ObjectSpec, Specs, TaskSpec
 from reconciler.render.deployment import object_of, pod_labels
 from reconciler.render.image import images
@@ -28,16 +28,20 @@ def views(identity: Identity, workload: DeploymentSpec | TaskSpec, pools: Pools,
     """What a document reads of the pools and of what was filled in. A workload with shares has a part for each pool."""
     parts = portions(identity, workload) if isinstance(workload, DeploymentSpec) else ()
     if parts:
-        return View(
-            parts=tuple(View(record=filling.get(p.identity), pool=_labels(p.pool, pools), portion=p) for p in parts)
-        )
-    name = workload.placement.pool if workload.placement is not None else None
-    return View(record=filling.get(identity), pool=None if name is None else _labels(name, pools))
+        return View(parts=tuple(_view(filling.get(each.identity), each.pool, pools, each) for each in parts))
+    return _view(filling.get(identity), workload.placement.pool if workload.placement is not None else None, pools)
 
 
-def _labels(pool: str, pools: Pools) -> Mapping[str, str] | None:
-    """Of the nodes of a pool; None where it does not exist. Where none is configured, nodes carry a pool's name."""
-    return pools.get(pool) if pools else {LABEL_POOL: pool}
+def _view(record: Record | None, pool: str | None, pools: Pools, portion: Portion | None = None) -> View:
+    return View(record=record, pool=None if pool is None else _labels(pool, pools, record), portion=portion)
+
+
+def _labels(pool: str, pools: Pools, record: Record | None) -> Mapping[str, str] | None:
+    """Of the nodes of a pool; None where it does not exist. Where none is configured, those that it had when its pods
+    were planned, else nodes carry a pool's name."""
+    if pools:
+        return pools.get(pool)
+    return record.pool if record is not None and record.pool else {LABEL_POOL: pool}
 
 
 def _selector(budget: Mapping[str, Any]) -> LabelSelector | None:

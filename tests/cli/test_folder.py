@@ -54,6 +54,31 @@ def test_warnings_are_no_error(cli, shop):
     assert "1 document is valid; 0 errors, 1 warning" in ran.out
 
 
+@pytest.mark.parametrize(
+    ("planner", "place", "code", "said"),
+    [
+        (
+            "",
+            "pool: cheap",
+            0,
+            "warning: Deployment/web spec.placement.pool: no pool is configured: its pods are for nodes",
+        ),
+        ("planner: {}", "shares: {cheap: 30%, dear: 70%}", 0, "reconciler.dev/pool=cheap or reconciler.dev/pool=dear"),
+        ("planner: {pools: [{name: cheap, nodeSelector: {tier: cheap}}]}", "pool: cheap", 0, "1 document is valid; 0"),
+        ("planner: {pools: [{name: cheap, nodeSelector: {tier: cheap}}]}", "pool: dear", 1, 'there is no pool "dear"'),
+    ],
+    ids=["no planner", "no pools", "known", "unknown"],
+)
+def test_pools_are_those_of_the_configuration(cli, shop, tmp_path, planner, place, code, said):
+    file = tmp_path / "config.yaml"
+    file.write_text(f"sources: [{{name: shop, url: /srv/shop}}]\n{planner}\n")
+    folder = shop({"web.yaml": WEB.replace("replicas: three", f"placement: {{{place}}}")})
+    ran = cli("validate", folder, "--config", file)
+    assert ran.code == code
+    assert said in ran.out
+    assert "no pool is configured" not in cli("validate", folder).out, "nobody has said what there is"
+
+
 def test_overlays_without_their_order_are_told_apart_from_mistakes(cli, shop):
     folder = shop({"base/a.yaml": CONFIG, "env/prod/a.yaml": CONFIG})
     ran = cli("validate", folder)

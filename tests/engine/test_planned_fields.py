@@ -303,3 +303,36 @@ async def test_rule_19_what_others_put_into_a_template_is_no_record(w: World) ->
     record = Record.of(after["metadata"]["annotations"]["reconciler.dev/planned"])
     assert record is not None
     assert not any(record.template)
+
+
+TIERS = {"cheap": {"tier": "cheap"}, "dear": {"tier": "dear"}}
+POOLED = {"web.yaml": deployment(extra="  placement: {pool: cheap}\n")}
+SHARED = {"web.yaml": deployment(extra="  placement: {shares: {cheap: 34%, dear: 66%}}\n")}
+
+
+@pytest.mark.parametrize(
+    ("files", "names"), [(POOLED, ("web",)), (SHARED, ("web-cheap", "web-dear"))], ids=["pool", "shares"]
+)
+@on_both
+async def test_rule_19_a_configuration_that_loses_its_pools_moves_no_pod(
+    w: World, files: dict[str, str], names: tuple[str, ...]
+) -> None:
+    w.planning = StatedPlanning(GENERAL, TIERS)
+    repository = await w.started(files)
+    before = {name: (await live(w, name))["spec"]["template"] for name in names}
+    assert [each["spec"]["nodeSelector"] for each in before.values()] == [TIERS["cheap"], TIERS["dear"]][: len(names)]
+    w.planning = None
+    await w.restart()
+    result = await w.sync()
+    assert result.ok
+    assert {name: (await live(w, name))["spec"]["template"] for name in names} == before
+    (warning,) = result.problems
+    assert (warning.code, str(warning.severity)) == ("pool-unconfigured", "warning")
+    assert "its pods stay until its spec changes, then go to nodes with reconciler.dev/pool=cheap" in warning.message
+    assert "planner.pools" in warning.hint
+    assert not w.heard(EventType.DRIFTED)
+    repository.commit({"web.yaml": files["web.yaml"].replace("web:1", "web:2")}, "Release")
+    result = await w.sync()
+    assert not result.problems
+    selectors = [(await live(w, name))["spec"]["template"]["spec"]["nodeSelector"] for name in names]
+    assert selectors == [{"reconciler.dev/pool": "cheap"}, {"reconciler.dev/pool": "dear"}][: len(names)]
