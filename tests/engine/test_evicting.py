@@ -128,6 +128,40 @@ async def test_so_many_are_moved_in_a_minute_and_one_of_each_workload(per_cycle:
 
 
 @virtual
+async def test_only_of_a_whole_workload_a_pod_is_moved() -> None:
+    """Not while one of its pods waits, nor from the moment on that a new template is stated."""
+    async with planned(TWO) as p:
+        await p.w.started({"web.yaml": sized("web", "1", 3, p)})
+        owner = Identity("apps", "Deployment", p.w.space, "web")
+        web = p.w.path("deployments/web", "apis/apps/v1")
+        await p.w.call("DELETE", p.w.path("poddisruptionbudgets/web", "apis/policy/v1"))  # which would refuse it too
+        told: list[Event] = []
+
+        async def moved() -> int:
+            before, known = len(told), p.roster.view({owner: document(p.w, "web")}).pods
+            moves = [Move(document(p.w, "web"), pod.node, "elsewhere") for pod in known if pod.owner is not None]
+            evicting = Evicting(p.w.cluster, 9, ours=lambda: True, clock=p.w.clock, emit=told.append)
+            await evicting.carry_out(moves, known, {document(p.w, "web"): ("shop", owner)})
+            return len(told) - before
+
+        await p.running(3)
+        await p.w.clock.sleep(5)
+        assert await moved() == 1
+        await p.running(3)
+        await p.w.patch(web, {"spec": {"replicas": 20}}, by="somebody")
+        await p.w.clock.sleep(60)
+        assert await moved() == 0, "not all have room"
+        await p.w.patch(web, {"spec": {"replicas": 3}}, by="somebody")
+        await p.running(3)
+        await p.w.clock.sleep(60)
+        assert await moved() == 1
+        await p.running(3)
+        await p.w.clock.sleep(60)
+        await p.w.patch(web, {"spec": {"template": {"metadata": {"annotations": {"new": "one"}}}}}, by="somebody")
+        assert await moved() == 0, "a roll-out begins"
+
+
+@virtual
 async def test_no_pod_is_moved_while_its_workload_lacks_one() -> None:
     async with planned(TWO, interval=60, evictions=1) as p:
         text = sized("web", "2", 2, p) + "  readinessProbe: {httpGet: {path: /, port: http}}\n"
