@@ -13,6 +13,7 @@ import msgspec
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
+from reconciler.engine.bounds import within
 from reconciler.engine.restoring import restored
 from reconciler.engine.succession import Succession, autoscaler_of, pods_of
 from reconciler.kube.names import GroupVersionKind, Identity
@@ -113,6 +114,8 @@ class Filler:
             return NOTHING
         some = None if self._planning is not None else [i for i, each in parts.items() if each.keys() & recorded.keys()]
         drafts = self._drafter.drafts(specs, self.pools, some, images)
+        if bound := self._config.namespaces:  # nothing else is applied, so it takes nobody's room
+            drafts = {identity: draft for identity, draft in drafts.items() if within(bound, draft.workload)}
         advice: Filling | None = None
         jobs: Collection[Identity] = ()
         if self._planning is not None:

@@ -167,6 +167,23 @@ async def test_a_second_source_takes_no_room_that_the_first_was_given() -> None:
 
 
 @virtual
+async def test_rule_22_what_a_source_may_not_apply_takes_nobodys_room() -> None:
+    """It is refused, so nothing is planned for it, however urgent it says that it is."""
+    async with planned() as p:
+        w = p.w
+        await w.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bank"}})
+        repository = w.source(namespaces=(w.space,))
+        elsewhere = deployment("evil", extra=REQUESTS).replace("name: evil", "name: evil, namespace: bank", 1)
+        repository.commit(
+            {"namespace.yaml": w.namespace(), "web.yaml": deployment(extra=REQUESTS), "evil.yaml": elsewhere}
+        )
+        result = await w.sync()
+        assert {i.name for i, each in result.results.items() if "outside of the source" in each.message} == {"evil"}
+        assert p.planning.advised is not None
+        assert [need.identity.name for need in p.planning.advised.needs] == ["web"]
+
+
+@virtual
 async def test_a_task_that_has_ended_leaves_its_room_before_the_next_pass() -> None:
     """It was not made yet when the pass asked what is planned for it."""
     async with planned() as p:
