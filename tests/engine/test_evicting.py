@@ -20,6 +20,8 @@ from reconciler.sandbox import nodes
 
 TWO = (nodes.Pool("cheap", 2, zones=("a", "b"), labels={"tier": "cheap"}),)  # of 4 cores
 
+FOUR = (*TWO, nodes.Pool("dear", 2, zones=("a", "b"), labels={"tier": "dear"}))
+
 
 def sized(name: str, cpu: str, replicas: int, p: Planned) -> str:
     requests = f"  replicas: {replicas}\n  resources: {{requests: {{cpu: {cpu}}}}}\n"
@@ -48,6 +50,40 @@ async def test_a_pod_is_moved_out_of_the_way_of_one_that_waits(w: World) -> None
         assert moved.source == w.name("shop")
         assert f"is moved from node {place}: the plan has its place on" in moved.message
         assert str(moved.identity) == f"Deployment/{w.space}/web"
+
+
+@on_both
+async def test_parts_of_shares_are_moved_one_pod_at_a_time_for_their_budget_is_one(w: World) -> None:
+    """As above in both pools, and both could be moved in one cycle."""
+    async with planning(w, FOUR, evictions=2, interval=30) as p:
+
+        def bound(name: str, cpu: str, pool: str) -> str:
+            return sized(name, cpu, 1, p).replace("placement: {", f"placement: {{pool: {pool}, ")
+
+        shared = sized("web", "2", 4, p).replace("placement: {", "placement: {shares: {cheap: 50%, dear: 50%}, ")
+        repository = await w.started({"web.yaml": shared})
+        assert len(set(await p.running(4, "web"))) == 4
+        repository.commit({f"{pool}.yaml": bound(pool, "1", pool) for pool in ("cheap", "dear")}, "Others")
+        assert (await w.sync()).ok
+        await p.running(1, "cheap")
+        await p.running(1, "dear")
+        large = {f"large-{pool}.yaml": bound(f"large-{pool}", "3", pool) for pool in ("cheap", "dear")}
+        repository.commit(large, "Large ones")
+        assert (await w.sync()).ok
+        fewest = 4
+
+        async def all_run() -> bool:
+            nonlocal fewest
+            await w.clock.sleep(0.2)
+            fewest = min(fewest, len(await p.pods("web")))
+            return len(await p.pods()) == 4 + 2 + 2
+
+        await w.until(all_run, 300)
+        assert fewest == 3, "the one budget lets one pod of all parts go"
+        moved = w.heard(EventType.MOVED)
+        assert {str(each.identity) for each in moved} == {f"Deployment/{w.space}/web-{n}" for n in ("cheap", "dear")}
+        assert {node.partition("-")[0] for node in await p.running(4, "web")} == {"cheap", "dear"}
+        assert not w.heard(EventType.DRIFTED)
 
 
 @virtual
