@@ -1,4 +1,7 @@
-"""What leaves the cluster because it left Git: with a commit, and later, once nothing needs it any more."""
+"""What leaves the cluster because it left Git: with a commit, and later, once nothing needs it any more.
+
+And what waits for that, or for the same.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +27,7 @@ class Departures:
         self._store = store
         self._repository = repository
         self.untidy = False
-        self._awaited: list[Sequence[Identity]] = []  # for each object whose pods may go later, what is to be ready
+        self._awaited: list[Sequence[Identity]] = []  # for each change that waits, what is to be ready
 
     async def with_a_commit(self, desired: Desired, changes: Iterable[Change]) -> Prunes:
         """What goes beside `changes`, approvals by hand and by the commits' trailers counted.
@@ -50,13 +53,13 @@ class Departures:
         return [change for change in prunes.changes if change.action is Action.PRUNE]
 
     def passed(self, results: Mapping[Identity, ObjectResult]) -> bool:
-        """Whether pods are left that may go once others are ready, by what came of a pass."""
+        """Whether some changes wait until others are ready, by what came of a pass."""
         changes = [each.change for each in results.values() if each.change and each.action is Action.KEEP]
         self._awaited = [change.once for change in changes if change.once]
         return bool(self._awaited)
 
     def due(self) -> bool:
-        """Whether some of these may go now, so that a pass is due. Said once."""
+        """Whether some of these may be made now, so that a pass is due. Said once."""
         if not any(all(ready(self._cache.get(other)).ready for other in others) for others in self._awaited):
             return False
         self._awaited = []

@@ -130,7 +130,7 @@ class Execution:
             self._finish(change, Outcome.SUPERSEDED, "a newer commit came first")
         else:
             if unready:
-                message = f"has its pods until the others are ready: {', '.join(unready)}"
+                message = f"waits until these are ready: {', '.join(unready)}"
                 self._finish(replace(change, action=Action.KEEP), Outcome.DONE, message)
             else:
                 await self._perform(change)

@@ -102,7 +102,7 @@ class Story:
     async def watch(self) -> None:
         """Never fewer than there are to be at least."""
         while True:
-            await self.clock.sleep(0.1)
+            await self.clock.sleep(0.3)
             if self.watching:
                 self.fewest = min(self.fewest, self.ready())
 

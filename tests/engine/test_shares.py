@@ -318,7 +318,7 @@ async def test_a_part_keeps_its_pods_while_the_others_do_not_get_more() -> None:
         assert result.count(Action.PRUNE) == 1, "nor does anything else of it"
         kept = result.results[Identity("apps", "Deployment", "shop", "web-a")]
         assert (kept.action, kept.outcome) == (Action.KEEP, Outcome.DONE)
-        assert kept.message == "has its pods until the others are ready: web-b"
+        assert kept.message == "waits until these are ready: web-b"
         for _ in range(3):
             await w.settled()
             await w.sources["shop"].tend()
