@@ -5,6 +5,7 @@ It makes the next plan quicker and never other: without it the same comes out, b
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def planned(intake: Intake, book: Book, before: Mapping[Identity, Mapping[str, i
     if book.assignment is before:
         numbers = {need.identity: number for number, need in enumerate(intake.needs)}
         now = np.array([numbers.get(identity, -1) for identity in book.identities], np.int64)
-        where = np.array([intake.at.get(name, -1) for name in book.nodes], np.int64)
+        where = np.array(list(map(intake.at.get, book.nodes, repeat(-1))), np.int64)
         workloads, nodes, counts = book.standing.workloads(), book.standing.nodes, book.standing.counts
         workloads, nodes = now[workloads], where[nodes]
         there = (workloads >= 0) & ready[nodes]

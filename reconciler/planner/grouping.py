@@ -6,6 +6,7 @@ comes or goes leaves all other numbers in their order.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ EPHEMERAL = "ephemeral-storage"
 PODS = "pods"
 
 Key = tuple[Any, ...]  # of one sort for each use, so that keys compare
+_Node = tuple[NodeView, str, Key]  # made safe, its pool, its class
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Keyed:
     looks: Mapping[int, tuple[WorkloadNeed, Look]]
     resources: tuple[str, ...]
     labels: tuple[str, ...]
-    nodes: Mapping[int, tuple[NodeView, str, Key]]  # a node made safe, its pool, its class
+    nodes: Mapping[int, _Node]
     needs: Mapping[int, tuple[WorkloadNeed, Key, Key]]  # a need made safe, what it asks for, where it may go
     shared: Mapping[Key, Key]
 
@@ -102,19 +104,21 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
     known = keyed if (keyed.resources, keyed.labels) == (resources, labels) else NOTHING_KEYED
     shared = dict(known.shared)
     pools = [*(pool.name for pool in intake.pools), ""]
-    nodes: dict[int, tuple[NodeView, str, Key]] = {}
+    ids = list(map(id, intake.nodes))
+    nodes: list[_Node] = []
     fresh: list[int] = []
-    for node, number in zip(intake.nodes, intake.of_pool, strict=True):
-        found, pool = known.nodes.get(id(node)), pools[number]
-        if found is None or found[1] != pool:
+    for index, (found, number) in enumerate(zip(map(known.nodes.get, ids), intake.of_pool, strict=True)):
+        if found is None or found[1] != pools[number]:
+            node, pool = intake.nodes[index], pools[number]
             key = _class_key(node, pool, node.name in intake.grown, resources, labels)
             found = node, pool, shared.setdefault(key, key)
-            fresh.append(len(nodes))
-        nodes[id(node)] = found
-    keys = {id(key): key for _, _, key in nodes.values()}
+            fresh.append(index)
+        nodes.append(found)
+    of_node = list(map(itemgetter(2), nodes))
+    keys = dict(zip(map(id, of_node), of_node, strict=True))
     class_keys = sorted(keys.values())
     numbers = {id(key): number for number, key in enumerate(class_keys)}
-    kinds = np.array([numbers[id(key)] for _, _, key in nodes.values()], np.int64)
+    kinds = np.array(list(map(numbers.__getitem__, map(id, of_node))), np.int64)
     firsts = np.unique(kinds, return_index=True)[1].tolist()
     members = tuple(intake.nodes[first] for first in firsts)
     class_places = [Place(key[0], key[1]) for key in class_keys]
@@ -147,7 +151,7 @@ def group(intake: Intake, keyed: Keyed = NOTHING_KEYED) -> Groups:
         resources, classes, shapes, kinds, shape_of, admission_of, refusals,
         np.array(eligible, np.bool_).reshape(size), np.array(stays, np.bool_).reshape(size), places,
         np.array([places.index(place) for place in class_places], np.int64)[kinds], members,
-        Keyed(looks, resources, labels, nodes, needs, {key: key for key in used.values()}),
+        Keyed(looks, resources, labels, dict(zip(ids, nodes, strict=True)), needs, {key: key for key in used.values()}),
         np.array(fresh, np.int64),
     )  # fmt: skip
 

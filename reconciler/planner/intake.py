@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, isnan
 from operator import attrgetter
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import HOSTNAME, Gpu, NodeView, PodView, Resources
@@ -77,7 +77,7 @@ def take_in(
     notes: list[str] = []
     sorted_pools = _distinct(sorted(pools, key=attrgetter("name")), attrgetter("name"), "pool", notes)
     checked_nodes = _checked(sorted(nodes, key=attrgetter("name")), known.nodes, attrgetter("name"), _node)
-    notes += [each.note for each in checked_nodes if each.note]
+    notes += filter(None, map(attrgetter("note"), checked_nodes))
     existing = _distinct([each.safe for each in checked_nodes], attrgetter("name"), "node", notes)
     grown = [node for pool in sorted_pools for node in _growth(pool, notes)]
     every = tuple(sorted([*existing, *grown], key=attrgetter("name")) if grown else existing)
@@ -92,7 +92,7 @@ def take_in(
             notes.append(f"pool {pool.name}: the price {pool.price} is no price: taken as unknown")
         elif pool.price is None and priced:
             notes.append(f"pool {pool.name} has no price: taken as the middle of the others")
-    at = {node.name: index for index, node in enumerate(every)}
+    at = dict(zip(map(attrgetter("name"), every), range(len(every)), strict=True))
     told = told_running(running, known.running)
     on = told.on(at)
     if lost := int((on < 0).sum()):
@@ -100,7 +100,7 @@ def take_in(
     return Intake(
         every, at, pools_of(every, sorted_pools), frozenset(node.name for node in grown), tuple(sorted_pools),
         told, on, tuple([each.safe for each in needs]), refused, tuple(notes),
-        Known({id(each.came): each for each in checked_nodes}, {id(each.came): each for each in checked_needs}, told),
+        Known(_by_id(checked_nodes), _by_id(checked_needs), told),
     )  # fmt: skip
 
 
@@ -142,22 +142,27 @@ def _growth(pool: Pool, notes: list[str]) -> list[NodeView]:
 
 
 def _checked(
-    items: Iterable[_Item],
+    items: Sequence[_Item],
     known: Mapping[int, Checked[_Item]],
     name: Callable[[_Item], object],
     check: Callable[[_Item], Checked[_Item]],
 ) -> list[Checked[_Item]]:
     """Each checked; what is the very object that it was, or equal to it, is not checked again."""
-    found: list[Checked[_Item]] = []
-    by_name: dict[object, Checked[_Item]] = {}
-    for item in items:
-        before = known.get(id(item))
-        if before is None:
-            by_name = by_name or {name(each.came): each for each in known.values()}
-            before = by_name.get(name(item))
-            before = before._replace(came=item) if before is not None and before.came == item else check(item)
-        found.append(before)
+    before = list(map(known.get, map(id, items)))
+    if None not in before:
+        return cast("list[Checked[_Item]]", before)
+    by_name = {name(each.came): each for each in known.values()}
+    found = []
+    for item, checked in zip(items, before, strict=True):
+        if checked is None:
+            checked = by_name.get(name(item))
+            checked = checked._replace(came=item) if checked is not None and checked.came == item else check(item)
+        found.append(checked)
     return found
+
+
+def _by_id(checked: Sequence[Checked[_Item]]) -> Mapping[int, Checked[_Item]]:
+    return dict(zip(map(id, map(attrgetter("came"), checked)), checked, strict=True))
 
 
 def _node(node: NodeView) -> Checked[NodeView]:

@@ -43,14 +43,11 @@ def pools_of(nodes: Sequence[NodeView], pools: Sequence[Pool]) -> tuple[int, ...
     """
     keys = sorted({key for pool in pools for key in pool.node_selector})
     order = sorted(range(len(pools)), key=lambda index: (-len(pools[index].node_selector), index))
-    answers: dict[tuple[str | None, ...], int] = {}
-    found = []
-    columns = [[node.labels.get(key) for node in nodes] for key in keys]
-    for row in zip(*columns, strict=True) if keys else [()] * len(nodes):
-        answer = answers.get(row)
-        if answer is None:
-            labels = dict(zip(keys, row, strict=True))
-            fitting = (n for n in order if all(labels[key] == value for key, value in pools[n].node_selector.items()))
-            answer = answers[row] = next(fitting, -1)
-        found.append(answer)
-    return tuple(found)
+    labels = [node.labels for node in nodes]
+    rows = list(zip(*([each.get(key) for each in labels] for key in keys), strict=True)) if keys else [()] * len(nodes)
+    answers = {}
+    for row in set(rows):
+        carried = dict(zip(keys, row, strict=True))
+        fitting = (n for n in order if all(carried[key] == value for key, value in pools[n].node_selector.items()))
+        answers[row] = next(fitting, -1)
+    return tuple(map(answers.__getitem__, rows))

@@ -9,7 +9,7 @@ Near-ties of fragmentation are decided by best fit, which matters as much.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,17 +95,12 @@ class States:
     def numbers(self, kinds: Ints, free: Ints, devices: Ints) -> Numbers:
         """The same for many nodes at once; `devices` (nodes × width) are sorted, falling."""
         table = np.ascontiguousarray(np.column_stack([kinds, free, devices]), np.int64)
-        data, size = table.tobytes(), table.shape[1] * table.itemsize
-        keys = [data[start : start + size] for start in range(0, len(data), size)]
-        known = self._numbers
-        fresh: list[int] = []
-        found = []
+        keys: list[Any] = table.view(np.dtype((np.void, table.shape[1] * table.itemsize))).reshape(-1).tolist()
+        known, fresh = self._numbers, list[int]()
         for row, key in enumerate(keys):
-            number = known.get(key)
-            if number is None:
-                number = known[key] = self.size + len(fresh)
+            if key not in known:
+                known[key] = self.size + len(fresh)
                 fresh.append(row)
-            found.append(number)
         if fresh:
             while self.size + len(fresh) > len(self.free):
                 self._grow()
@@ -113,7 +108,7 @@ class States:
             self.free[new], self.devices[new], self.kind[new] = free[fresh], devices[fresh], kinds[fresh]
             self._fragments[new] = self._fragmentation.lost(self.free[new], self.devices[new], self.kind[new])
             self.size += len(fresh)
-        return np.array(found, np.int32)
+        return np.array(list(map(known.__getitem__, keys)), np.int32)
 
     def score(self, shape: int, nodes: Numbers, weights: Weights | None = None) -> Floats:
         """The score of the shape on nodes in these states; minus infinity where it does not fit. `weights` are other
