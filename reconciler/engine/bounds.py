@@ -1,4 +1,4 @@
-"""To which namespaces a source is bound, and what it leaves behind when it is bound to fewer than before.
+"""To what a source is bound: namespaces, priorities; and what it leaves behind when it is bound to fewer namespaces.
 
 What is left behind is neither healed nor pruned: it is kept, and `status` says so, until it is gone or its namespace is
 named again.
@@ -6,7 +6,8 @@ named again.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.errors import ApiError, TooManyRequests, Unauthorized
@@ -23,6 +24,13 @@ def within(namespaces: Collection[str], identity: Identity) -> bool:
     """
     own = identity.name if identity.kind == "Namespace" else identity.namespace
     return not namespaces or own in namespaces
+
+
+def exalted(priorities: Collection[str] | None, pod: Mapping[str, Any]) -> str:
+    """The PriorityClass that a pod of this spec names and its source may not, which is bound to `priorities` (None: to
+    none in particular); "" where it may."""
+    name = str(pod.get("priorityClassName") or "")
+    return name if priorities is not None and name not in priorities else ""
 
 
 def returning(state: SourceState, namespaces: Collection[str]) -> frozenset[GroupKind]:

@@ -14,7 +14,7 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare, regained
 from reconciler.diff.handover import awaken, handover
 from reconciler.engine.autoscalers import Autoscalers, leaving_replicas
-from reconciler.engine.bounds import within
+from reconciler.engine.bounds import exalted, within
 from reconciler.engine.claims import Claims
 from reconciler.engine.dry_runs import DryRun
 from reconciler.engine.equals import Equals
@@ -29,6 +29,7 @@ from reconciler.model.change import Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import ANNOTATIONS_OF_CONTROLLERS, Manifest, Owner
 from reconciler.model.ownership import Ownership, ownership
+from reconciler.render.podspec import pod_spec
 
 _PATIENCE = 10.0  # seconds until a kind whose definition is there must be served
 _BREATH = 100  # objects that are compared before others have their turn
@@ -222,6 +223,11 @@ class Decider:
             return Change(
                 identity, Action.REFUSE, f"outside of the source's namespaces: {spaces}", (), manifest, hint=hint
             )
+        pod = pod_spec(identity.group_kind, manifest.object)
+        if name := exalted(self._config.priorities, pod or {}):
+            allowed = ", ".join(self._config.priorities or ()) or "none"
+            hint = f"sources[].priorities of the daemon's configuration allows {allowed}"
+            return Change(identity, Action.REFUSE, f"its pods may not be of priority {name}", (), manifest, hint=hint)
         cached = self._cluster.cache.get(identity)
         if cached is not None:
             cached = existing.get(identity, cached)

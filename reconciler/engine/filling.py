@@ -13,7 +13,7 @@ import msgspec
 from reconciler.cluster.cache import LiveCache
 from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
-from reconciler.engine.bounds import within
+from reconciler.engine.bounds import exalted, within
 from reconciler.engine.restoring import restored
 from reconciler.engine.succession import Succession, autoscaler_of, pods_of
 from reconciler.kube.names import GroupVersionKind, Identity
@@ -114,8 +114,7 @@ class Filler:
             return NOTHING
         some = None if self._planning is not None else [i for i, each in parts.items() if each.keys() & recorded.keys()]
         drafts = self._drafter.drafts(specs, self.pools, some, images)
-        if bound := self._config.namespaces:  # nothing else is applied, so it takes nobody's room
-            drafts = {identity: draft for identity, draft in drafts.items() if within(bound, draft.workload)}
+        drafts = {identity: draft for identity, draft in drafts.items() if self._may(draft)}
         advice: Filling | None = None
         jobs: Collection[Identity] = ()
         if self._planning is not None:
@@ -146,6 +145,11 @@ class Filler:
             return record
         name = draft.portion.pool if draft.portion is not None else spec.placement.pool
         return msgspec.structs.replace(record, pool=dict(self.pools.get(name or "", {})))
+
+    def _may(self, draft: Draft) -> bool:
+        """Whether it is applied at all: what is not takes nobody's room."""
+        config = self._config
+        return within(config.namespaces, draft.workload) and not exalted(config.priorities, draft.template["spec"])
 
     async def _made(self) -> Callable[[], Collection[Identity]]:
         """Which Jobs were made, as of whenever it is called."""

@@ -76,6 +76,7 @@ class SourceConfig(_Config, frozen=True):
     drift_rules: tuple[DriftRule, ...] = ()  # the first that matches counts
     maintenance: tuple[MaintenanceWindow, ...] = ()  # while one is open, drift is neither healed nor told
     namespaces: tuple[str, ...] = ()  # watch and apply in these only; empty: the whole cluster
+    priorities: tuple[str, ...] | None = None  # PriorityClasses that its pods may name; None: any
     suspend: bool = False
 
 

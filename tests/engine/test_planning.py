@@ -184,6 +184,38 @@ async def test_rule_22_what_a_source_may_not_apply_takes_nobodys_room() -> None:
 
 
 @virtual
+async def test_rule_22_who_names_a_priority_that_is_not_its_sources_is_neither_planned_nor_applied() -> None:
+    """Documents of ours and objects of Kubernetes alike; and what was applied before stays as it was."""
+    async with planned() as p:
+        w = p.w
+        repository = w.source(priorities=("usual",))
+        for name, value in (("usual", 5), ("urgent", 1000)):
+            body = {"metadata": {"name": name}, "value": value}
+            await w.create("/apis/scheduling.k8s.io/v1/priorityclasses", body)
+
+        def of(name: str, priority: str) -> str:
+            return deployment(name, extra=f"{REQUESTS}  placement: {{priorityClassName: {priority}}}\n")
+
+        plain = (
+            "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: plain}\nspec:\n"
+            "  selector: {matchLabels: {app: plain}}\n  template:\n    metadata: {labels: {app: plain}}\n"
+            "    spec: {priorityClassName: urgent, containers: [{name: plain, image: example.com/plain:1}]}\n"
+        )
+        files = {"namespace.yaml": w.namespace(), "plain.yaml": plain, "none.yaml": deployment("none", extra=REQUESTS)}
+        repository.commit({**files, "web.yaml": of("web", "usual"), "evil.yaml": of("evil", "urgent")})
+        result = await w.sync()
+        refused = {i.name for i, each in result.results.items() if "may not be of priority urgent" in each.message}
+        assert refused == {"evil", "plain"}
+        assert await w.get("Deployment", "evil", group="apps") is None
+        assert p.planning.advised is not None
+        assert [need.identity.name for need in p.planning.advised.needs] == ["none", "web"]
+        before = await p.deployment()
+        repository.commit({"web.yaml": of("web", "urgent")}, "Go first")
+        await w.sync()
+        assert (await p.deployment())["spec"] == before["spec"]
+
+
+@virtual
 async def test_a_task_that_has_ended_leaves_its_room_before_the_next_pass() -> None:
     """It was not made yet when the pass asked what is planned for it."""
     async with planned() as p:

@@ -35,6 +35,7 @@ def test_everything_stated() -> None:
     adopt: true
     drift: alert
     namespaces: [shop]
+    priorities: []
     suspend: null
 install: prod
 stateNamespace: gitops
@@ -49,6 +50,7 @@ listen: "[::1]:9000"
     assert (source.interval, source.timeout, config.wait_timeout) == (90.0, 10.0, 300.0)
     assert source.credentials == GitCredentials("bot", "/etc/token")
     assert (source.guard, source.drift, source.adopt) == (PruneGuard(0, 50), DriftMode.ALERT, True)
+    assert (source.namespaces, source.priorities) == (("shop",), ())
     assert (source.paths, source.limits.blob_bytes, source.suspend) == (("base", "env/prod"), 1000, False)
     assert (config.install, config.state_namespace, config.listen) == ("prod", "gitops", "[::1]:9000")
 
