@@ -65,7 +65,7 @@ PATTERNS = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(PATTERNS, min_size=1, max_size=4), st.lists(PATTERNS, max_size=2))
 def test_git_agrees(judge: Path, top: list[str], below: list[str]) -> None:
     for folder, patterns in (("", top), ("x", below)):
