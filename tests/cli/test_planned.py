@@ -106,7 +106,7 @@ def told(kubeconfig: Path, found: PlannedCluster | None, *, holder: str = "", he
 
     async def lease(cluster: Cluster) -> None:
         renewed = datetime.now(UTC) - timedelta(seconds=heard)
-        spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": f"{renewed:%Y-%m-%dT%H:%M:%S.%fZ}"}
+        spec = {"holderIdentity": holder, "leaseDurationSeconds": 60, "renewTime": f"{renewed:%Y-%m-%dT%H:%M:%S.%fZ}"}
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
