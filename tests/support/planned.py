@@ -44,11 +44,12 @@ class Planned:
         self.policy = lambda: policy  # asked once for each plan
         self.woken: list[str] = []
         self.nodes = nodes.nodes_of(pools if not w.tag else [self._own(pool) for pool in pools])
-        self.roster = Roster(w.cluster, clock=w.clock, random=Random(1), on_change=lambda: self.planning.changed())
+        self.cluster = w.new_cluster()  # its own: that of the sources ends where a test restarts them
+        self.roster = Roster(self.cluster, clock=w.clock, random=Random(1), on_change=lambda: self.planning.changed())
         ours: Callable[[], bool] = lambda: self.ours  # noqa: E731
         moving = None
         if evictions:
-            moving = Evicting(w.cluster, evictions, ours=ours, clock=w.clock, emit=w.events.append)
+            moving = Evicting(self.cluster, evictions, ours=ours, clock=w.clock, emit=w.events.append)
         self.planning = ClusterPlanning(
             self.roster,
             Unmeasured(),
@@ -166,6 +167,7 @@ async def planning(
     made = Planned(w, pools, policy or Policy(), evictions, interval)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(made.transport.close)
+        stack.push_async_callback(made.cluster.close)
         await stack.enter_async_context(made.simulation)
         tasks = [asyncio.create_task(made.roster.run()), asyncio.create_task(made.planning.run())]
         try:
