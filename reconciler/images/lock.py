@@ -205,7 +205,8 @@ class _Editor:
         if new:
             edits += self._add(pairs, new)
         text = self._text
-        for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
+        edits.sort(key=lambda edit: (edit.start, edit.end))
+        for edit in reversed(edits):  # of several in one place the last one first
             text = text[: edit.start] + edit.new + text[edit.end :]
         return text
 

@@ -203,6 +203,12 @@ def test_whatever_is_changed_comments_and_the_rest_survive(text: str, changes: d
     assert changed(new.encode(), changes, "l").decode() == new
 
 
+def test_a_last_line_without_an_end_gets_a_field_and_then_an_entry() -> None:
+    text = f"images:\n  Image/a/x:\n    repository: r.io/x\n    digest: {A}"
+    new = {"Image/a/x": Locked("r.io/x", "1", A), "Image/b/y": Locked("r.io/y", "", B)}
+    assert parse(changed(text.encode(), new, "l"), "l") == new
+
+
 def test_many_at_once() -> None:
     locks = {f"Image/shop/i{n:04}": Locked("r.io/x", str(n), A) for n in range(500)}
     text = changed(b"", locks, "l")

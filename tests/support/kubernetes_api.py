@@ -19,11 +19,13 @@ from sandbox_api import CRDS, Answer, Api
 from reconciler.http.transport import Response
 
 GROUP: Final = "shop.example.com"
+SILENT: Final = 30.0  # seconds
 SERVED_WITHIN: Final = 20.0  # seconds for an established definition to be served
 
 
 class Connection:
-    """One kept connection to a server, with the administrator's certificate."""
+    """One kept connection to a server, with the administrator's certificate. Who is silent for long, or was cut off,
+    begins a new one: the server hangs up after 90 seconds."""
 
     def __init__(self, server: KubernetesServer) -> None:
         pki = server.folder / "pki"
@@ -32,14 +34,22 @@ class Connection:
         address = urlsplit(server.url)
         self._open = http.client.HTTPSConnection(address.hostname or "", address.port, context=context, timeout=30)
         self._tags = server.tags
+        self._used = time.monotonic()
 
     def tag(self) -> str:
         return next(self._tags)
 
     def send(self, method: str, url: str, data: bytes, headers: Mapping[str, str]) -> Response:
-        self._open.request(method, url, data or None, dict(headers))
-        answer = self._open.getresponse()
-        body = answer.read()
+        if time.monotonic() - self._used > SILENT:
+            self._open.close()
+        try:
+            self._open.request(method, url, data or None, dict(headers))
+            answer = self._open.getresponse()
+            body = answer.read()
+        except BaseException:
+            self._open.close()
+            raise
+        self._used = time.monotonic()
         return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
 
     def close(self) -> None:
