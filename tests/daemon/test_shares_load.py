@@ -136,6 +136,31 @@ async def test_rule_6_under_load_no_pod_is_missed_from_one_deployment_to_shares_
             fewest.end()
 
 
+@virtual
+async def test_the_others_autoscaler_takes_over_what_it_may_from_a_pool_that_is_lost() -> None:
+    """Three in ten of 40 at most; the rest waits for nodes, and nothing of it is written to."""
+    async with loaded(begin=9, planner=SHARING, there=NODES) as load:
+        source = MemoryRepository("shop")
+        source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=SCALE + SHARES)})
+        async with load.daemon(source) as running:
+            await rested(running, load, *PARTS)
+            await load.at(9.1)
+            before = numbers(load)
+            for name in ("two-1", "two-2"):
+                load.simulation.kill_node(name)
+            await running.until(lambda: len(load.ready()) == numbers(load)["web-one"] == 12, seconds=1800)
+            requests = running.requests()
+            await load.clock.sleep(600)
+            assert not writes(running.requests() - requests)["deployments"]
+            assert numbers(load)["web-one"] == 12
+            for name in ("two-1", "two-2"):
+                load.simulation.revive_node(name)
+            await rested(running, load, *PARTS)
+            await load.clock.sleep(900)
+            assert ENOUGH <= len(load.ready()) <= sum(before.values()) + 4
+            assert not running.heard(EventType.DRIFTED, EventType.FAILED, EventType.SYNC_FAILED)
+
+
 @pytest.mark.parametrize("planner", [SHARING, UNMEASURED], ids=["measured", "unmeasured"])
 def test_what_replaces_is_not_scaled_down_while_it_waits_for_nodes(planner: PlannerConfig) -> None:
     """The nodes of one pool come 20 minutes later: until then the old pods carry most of the load."""
