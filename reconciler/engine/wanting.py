@@ -1,6 +1,7 @@
 """From a revision to what it wants: read, its images looked up, what it leaves open filled in, rendered."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -18,6 +19,8 @@ from reconciler.render.poolless import poolless
 from reconciler.render.render import Renderer
 from reconciler.render.surroundings import Pools
 from reconciler.specs.load import Loader
+
+logger = logging.getLogger(__name__)
 
 Scopes = Callable[[], Awaitable[Mapping[GroupKind, bool]]]
 """Which kinds are served, and whether they are namespaced."""
@@ -59,6 +62,7 @@ class Wanting:
         self._fill = fill
         self._images = images or AsStated()
         self._pools = pools or {}
+        self._said: frozenset[str] = frozenset()  # of documents whose pool is configured no more
         self._render = partial(
             Renderer().render,
             owner=owner,
@@ -82,4 +86,9 @@ class Wanting:
         filling = await self._fill(specs, images.pinned)
         # Long where much is new: the loop has others to serve.
         manifests = await asyncio.to_thread(self._render, specs, filling, images=images.pinned)
-        return Desired(snapshot, specs, manifests, images, filling, () if self._pools else poolless(specs, filling))
+        lost = () if self._pools else poolless(specs, filling)
+        said = frozenset(f"{problem}; {problem.hint}" for problem in lost)
+        for text in sorted(said - self._said):
+            logger.warning("%s", text)
+        self._said = said
+        return Desired(snapshot, specs, manifests, images, filling, lost)

@@ -4,7 +4,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
+import pytest
 from memory_repository import MemoryRepository
 from texts import NAMESPACE, deployment
 from virtual import virtual
@@ -23,21 +25,36 @@ STATED = "  replicas: 4\n  resources: {requests: {cpu: 100m, memory: 64Mi}}\n"
 SHARES = "  placement: {shares: {one: 25%, two: 75%}}\n"
 
 
-async def replicas(sandbox: Sandbox) -> dict[str, int]:
+async def specs(sandbox: Sandbox) -> dict[str, Any]:
     """Of each Deployment of the namespace."""
     found = json.loads((await sandbox.handle(Request("GET", "/apis/apps/v1/namespaces/shop/deployments"))).body)
-    return {each["metadata"]["name"]: each["spec"]["replicas"] for each in found["items"]}
+    return {each["metadata"]["name"]: each["spec"] for each in found["items"]}
+
+
+async def replicas(sandbox: Sandbox) -> dict[str, int]:
+    return {name: spec["replicas"] for name, spec in (await specs(sandbox)).items()}
+
+
+async def templates(sandbox: Sandbox) -> dict[str, Any]:
+    return {name: spec["template"] for name, spec in (await specs(sandbox)).items()}
+
+
+PLANNER = PlannerConfig(pools=POOLS)
+
+
+@asynccontextmanager
+async def cluster() -> AsyncIterator[Sandbox]:
+    """Nodes whose pods run."""
+    clock = LoopClock()
+    sandbox = Sandbox(clock=clock)
+    async with Simulation(sandbox.transport(), clock=clock, random=Random(3)):
+        yield sandbox
 
 
 @asynccontextmanager
 async def running(source: MemoryRepository) -> AsyncIterator[tuple[VirtualDaemon, Sandbox]]:
-    """A daemon that plans, on nodes whose pods run."""
-    clock = LoopClock()
-    sandbox = Sandbox(clock=clock)
-    async with (
-        Simulation(sandbox.transport(), clock=clock, random=Random(3)),
-        daemon(sandbox.transport(), {"shop": source}, planner=PlannerConfig(pools=POOLS)) as made,
-    ):
+    """A daemon that plans."""
+    async with cluster() as sandbox, daemon(sandbox.transport(), {"shop": source}, planner=PLANNER) as made:
         yield made, sandbox
 
 
@@ -71,3 +88,24 @@ async def test_a_part_has_fewer_pods_once_the_others_are_ready_and_no_pass_fails
         await made.clock.sleep(600)
         assert len(made.heard(EventType.SYNC_FINISHED)) == before + 1, "one pass more, and that is all"
         assert not made.heard(EventType.DRIFTED, EventType.SYNC_FAILED)
+
+
+@virtual
+async def test_a_configuration_without_its_planner_moves_no_pod_and_says_when_it_will(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = MemoryRepository("shop")
+    commit = source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=STATED + SHARES)})
+    async with cluster() as sandbox:
+        async with daemon(sandbox.transport(), {"shop": source}, planner=PLANNER) as made:
+            await made.until(lambda: made.synced(commit))
+        before = await templates(sandbox)
+        assert len(before) == 2
+        async with daemon(sandbox.transport(), {"shop": source}) as made:
+            await made.until(lambda: made.synced(commit))
+            other = source.commit({"other.yaml": deployment("other")})
+            await made.until(lambda: made.synced(other))
+        assert before.items() <= (await templates(sandbox)).items()
+    (said,) = (each.getMessage() for each in caplog.records if "no pool is configured" in each.getMessage())
+    assert said.startswith("web.yaml:1: warning: Deployment/web spec.placement.shares: no pool is configured any more")
+    assert "planner.pools" in said
