@@ -13,6 +13,7 @@ import pytest
 from git import Actor, Repo
 from golden import checked
 from image_programs import builders, docker_registry, open_registry  # noqa: F401
+from processes import WAITING
 
 from reconciler.cli.embedded import embedded
 from reconciler.cli.main import main
@@ -40,7 +41,7 @@ class Cli:
         except SystemExit as done:
             code = int(done.code or 0)
         shown = self._capsys.readouterr()
-        return Ran(code, shown.out, shown.err)
+        return Ran(code, shown.out, shown.err.removeprefix(WAITING))
 
     def golden(self, name: str, *words: object) -> Ran:
         """Run, and compare the output with tests/cli/golden/NAME; times and uids do not count."""

@@ -68,7 +68,7 @@ class Bench:
 
     async def cleared(self) -> None:
         """Wait until nothing is left: what is killed takes a moment to go."""
-        await asyncio.to_thread(until, lambda: not self.left(), f"nothing is left of {self.left()}")
+        await asyncio.to_thread(until, lambda: not self.left(), "nothing is left")
 
     def left(self) -> list[str]:
         """What is left in the folder, and processes that work there."""

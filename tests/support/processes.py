@@ -16,6 +16,7 @@ from ports import free_ports
 
 COMMAND = str(Path(sys.executable).with_name("reconciler"))
 PATIENCE = 30.0  # seconds on a busy machine, for what takes less than one on a free one
+WAITING = "waiting for the API server …\n"  # what a command may come to say on a busy machine, before all else
 
 
 def until(condition: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
