@@ -20,7 +20,8 @@ from reconciler.http.transport import Response
 
 GROUP: Final = "shop.example.com"
 SILENT: Final = 30.0  # seconds
-SERVED_WITHIN: Final = 20.0  # seconds for an established definition to be served
+WATCHED: Final = "3"  # seconds: what happened before is told at once, a busy server is a moment behind
+SERVED_WITHIN: Final = 60.0  # seconds for an established definition to be served
 
 
 class Connection:
@@ -87,7 +88,7 @@ class KubernetesApi(Api):
         return Answer(Response(answer.status, answer.headers, _recoded(answer.body, self._common)))
 
     def watch(self, path: str, **query: str) -> list[Any]:
-        answer = self.get(path, watch="1", timeoutSeconds="1", **query)
+        answer = self.get(path, watch="1", timeoutSeconds=WATCHED, **query)
         return [json.loads(line) for line in answer.text.splitlines()]
 
     def _own(self, text: str) -> str:
