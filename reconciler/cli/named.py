@@ -74,7 +74,8 @@ def _hint(kind: str, name: str, space: str, stated: str, there: Collection[tuple
     `space` was looked into, "" for a kind that is in none."""
     elsewhere = sorted({space for space, each in there if each == name and space})
     if elsewhere:
-        return f"there is one in namespace {' and in '.join(elsewhere[:_NAMED])}: -n {elsewhere[0]}"
+        where = " and in ".join(elsewhere[:_NAMED])
+        return f"there is one in namespace {where}: {kind.lower()}/{elsewhere[0]}/{name}"
     here = sorted({each for where, each in there if where == space})
     if close := get_close_matches(name, here, 1):
         return f"did you mean {kind.lower()}/{close[0]}?"

@@ -161,14 +161,20 @@ def test_explain_finds_the_line_and_its_author(on, shop, repository):
         ),
         (
             ("configmap/settings", "-n", "shop"),
-            ["there is no ConfigMap/shop/settings", "  hint: there is one in namespace default: -n default"],
+            [
+                "there is no ConfigMap/shop/settings",
+                "  hint: there is one in namespace default: configmap/default/settings",
+            ],
         ),
         (("cm/setings",), ["there is no ConfigMap/default/setings", "  hint: did you mean configmap/settings?"]),
         (("cm/x",), ["there is no ConfigMap/default/x", "  hint: there is settings"]),
         (("task/migrate",), ["no Job of Task/default/migrate is there", "  hint: did you mean task/migrates?"]),
         (
             ("task/migrates", "-n", "shop"),
-            ["no Job of Task/shop/migrates is there", "  hint: there is one in namespace default: -n default"],
+            [
+                "no Job of Task/shop/migrates is there",
+                "  hint: there is one in namespace default: task/default/migrates",
+            ],
         ),
         (
             ("persistentvolume/x",),
