@@ -4,6 +4,7 @@ import pytest
 from planned import Planned, planned
 from texts import deployment
 from virtual import virtual
+from world import world
 
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action
@@ -23,11 +24,7 @@ spec:
     metadata: {labels: {app: other}}
     spec: {containers: [{name: other, image: "example.com/other:1"}]}
 """
-OTHERS = {
-    "a document": deployment("web-dear", extra=FOUR),
-    "a part": deployment("web", extra=FOUR).replace("name: web}", "name: web-dear}"),
-    "an object": PLAIN,
-}
+DOCUMENT = deployment("web-dear", extra=FOUR)
 
 
 async def pods(p: Planned) -> dict[str, int]:
@@ -40,7 +37,7 @@ async def pods(p: Planned) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("stated", [FOUR, SCALE], ids=["replicas", "scale"])
-@pytest.mark.parametrize("other", [OTHERS["a document"], OTHERS["an object"]], ids=["document", "object"])
+@pytest.mark.parametrize("other", [DOCUMENT, PLAIN], ids=["document", "object"])
 def test_rule_2_a_part_named_as_another_sources_object_is_refused_and_what_ran_goes_on(stated: str, other: str) -> None:
     @virtual
     async def scenario() -> None:
@@ -84,6 +81,36 @@ def test_rule_2_a_part_named_as_another_sources_object_is_refused_and_what_ran_g
 
 
 @virtual
+async def test_rule_2_parts_of_two_sources_with_the_same_names_stay_with_who_has_them_until_they_are_let_go() -> None:
+    async with planned() as p:
+        w = p.w
+        first = await w.started({"web.yaml": deployment(extra=FOUR)})
+        second = w.source("second")
+        second.commit({"web.yaml": deployment(extra=FOUR + SHARED)})
+        await w.sync("second")
+        await p.running(8)
+        first.commit({"web.yaml": deployment(extra=FOUR + SHARED)}, "Share")
+        result = await w.sync()
+        refused = {i.name for i, each in result.results.items() if each.action is Action.REFUSE}
+        assert {"web-cheap", "web-dear"} <= refused
+        for _ in range(3):
+            await w.clock.sleep(30)
+            await w.settled()
+        assert await pods(p) == {"web": 4, "web-cheap": 2, "web-dear": 2}
+        second.commit({"web.yaml": None}, "Let go")
+        await w.sync("second")
+        w.sources["shop"].ask()
+
+        async def over() -> bool:
+            return await pods(p) == {"web-cheap": 2, "web-dear": 2}
+
+        await w.works_until(over)
+        live = await w.get("Deployment", "web-dear", group="apps")
+        assert live is not None
+        assert live["metadata"]["labels"]["reconciler.dev/source"] == "shop"
+
+
+@virtual
 async def test_in_one_source_neither_document_is_rendered_and_what_both_made_is_kept() -> None:
     async with planned() as p:
         w = p.w
@@ -103,16 +130,18 @@ async def test_in_one_source_neither_document_is_rendered_and_what_both_made_is_
 
 @virtual
 async def test_two_documents_whose_parts_have_one_name_are_refused() -> None:
-    async with planned() as p:
-        w = p.w
-        pair = {
-            "web.yaml": deployment(extra=FOUR + "  placement: {shares: {cheap: 50%, x-dear: 50%}}\n"),
-            "web-x.yaml": deployment("web-x", extra=FOUR + SHARED),
-        }
-        await w.started({"web-x.yaml": pair["web-x.yaml"]})
-        await p.running(4)
-        w.repositories["shop"].commit(pair, "Both")
+    async with world() as w:
+        first = deployment("web-x", extra=FOUR + SHARED)
+        other = deployment(extra=FOUR + SHARED.replace("dear", "x-dear"))
+        repository = await w.started({"web-x.yaml": first})
+        repository.commit({"web-x.yaml": first.replace("web:1", "web:2"), "web.yaml": other}, "Both")
         result = await w.sync()
-        assert {problem.code for problem in result.problems} <= {"made-twice", "unknown-pool"}
+        assert {problem.code for problem in result.problems} == {"made-twice"}
+        assert {problem.location.path for problem in result.problems} == {"web-x.yaml", "web.yaml"}
         await w.settled()
-        assert await pods(p) == {"web-x-cheap": 2, "web-x-dear": 2}
+        found = await w.call("GET", w.path("deployments", "apis/apps/v1"))
+        images = {
+            each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0]["image"]
+            for each in found["items"]
+        }
+        assert images == dict.fromkeys(("web-x-cheap", "web-x-dear"), "example.com/web:1")
