@@ -246,7 +246,7 @@ class StateStore:
             return SourceState(source), version
         try:
             return msgspec.json.decode(text, type=SourceState), version
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise kept.unreadable() from None
 
 

@@ -216,7 +216,7 @@ def read(text: str) -> PlannedCluster:
     """What `text_of` wrote. Raises ValueError for anything else, and for another version's."""
     try:
         found = msgspec.json.decode(text, type=PlannedCluster)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from None
     if found.version != VERSION:
         raise ValueError(f"version {found.version} of a plan")
