@@ -135,6 +135,11 @@ class Ledger:
         found: Bools = np.where(self._pool_of >= 0, np.append(room, True)[self._pool_of], True)
         return found
 
+    def limits_left(self, workload: int) -> list[int]:
+        """How many replicas more the limit of each pool that has one allows."""
+        request = self.request(workload)
+        return [allowance.left(request) for allowance in self._limits if allowance is not None]
+
     def limit_left(self, workload: int, node: int) -> int:
         """How many replicas more the limit of the node's pool allows."""
         allowance = self.limit(node)

@@ -5,16 +5,13 @@ replica by replica; the others in steps, so that thousands of replicas cost few 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 import numpy as np
 
 from reconciler.planner.intake import MOST_REPLICAS
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.scoring import Noted, Scorer
-from reconciler.planner.waves import EXPLAINED, STEPS, Waves
-
-MANY: Final = 8  # from so many missing replicas on, a workload is placed in waves
+from reconciler.planner.waves import EXPLAINED, FEWEST, STEPS, Waves
 
 
 def order(ledger: Ledger, workloads: Iterable[int], sizes: Sequence[float]) -> list[int]:
@@ -55,7 +52,7 @@ class Placer:
             return noted
         homes, places = dict(homeless), ledger.groups.place_of
         gpu, states = int(ledger.groups.shapes.count[shape]) > 0, scorer.weighing(workload).states
-        while missing >= MANY and not gpu and not homes:
+        while missing >= FEWEST and not gpu and not homes:
             placed, made = self._waves.place(workload, missing)
             noted += [each for each in made if int(places[each.chosen]) not in explained][:EXPLAINED]
             explained.update(int(places[each.chosen]) for each in made)

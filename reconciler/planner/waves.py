@@ -19,6 +19,7 @@ from reconciler.planner.shapes import Floats, Ints
 
 STEPS: Final = 16  # in how many steps a workload is placed at most, if nothing else divides it
 EXPLAINED: Final = 2  # decisions made of one workload
+FEWEST: Final = 8  # replicas from which on a wave is worth its look
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +33,23 @@ class _Queues:
 
 
 class Waves:
-    """Places what no rule binds but the two usual ones (see `Topology.simple`), and no limit of a pool."""
+    """Places what no rule binds but the two usual ones (see `Topology.simple`): at most as many in one wave as the
+    limit of any pool lets in."""
 
     def __init__(self, ledger: Ledger, scorer: Scorer) -> None:
         self._ledger, self._scorer = ledger, scorer
         self._known: dict[str, _Queues] = {}  # by the label that is spread over
 
     def place(self, workload: int, missing: int) -> tuple[int, list[Noted]]:
-        """How many were placed, and why there. None where the rules of the workload are not simple."""
+        """How many were placed, and why there. None where the rules of the workload are not simple, or a limit lets in
+        few."""
         ledger, scorer = self._ledger, self._scorer
         rules = ledger.topology.simple(workload)
-        if rules is None or ledger.open_pools(workload) is not None:
+        missing = min([missing, *filter(None, ledger.limits_left(workload))])
+        if rules is None or missing < FEWEST:
             return 0, []
         shape, replicas = int(ledger.groups.shape_of[workload]), ledger.intake.needs[workload].replicas
-        score = scorer.scores(workload, ledger.room(shape), {})
-        for part in ledger.topology.parts(workload):
-            if part.constraint is not Constraint.SPREAD:  # which says where the next one may be: it is counted below
-                score[~part.nodes] = -np.inf
+        score = self._scores(workload, shape)
         queues = self._queues(rules)
         open_ = np.flatnonzero(score[queues.nodes] > -np.inf)
         if not len(open_):
@@ -71,10 +72,22 @@ class Waves:
             rows = slice(int(ends[number]), int(ends[number + 1]))
             chosen, counts = _filled(nodes[rows], value[rows], room[rows], wanted[number])
             if len(noted) < EXPLAINED:  # the others are beside it by now
-                now = scorer.scores(workload, ledger.room(shape), {}) if noted else score
+                now = self._scores(workload, shape) if noted else score
                 noted.append(scorer.note(workload, int(chosen[0]), now, {}))
             ledger.enter_many(workload, chosen, counts)
         return sum(wanted), noted
+
+    def _scores(self, workload: int, shape: int) -> Floats:
+        """Of each node, minus infinity where one more may not be, but for a spread: that says where the next one may
+        be, which is counted while the queues take turns."""
+        ledger = self._ledger
+        score = self._scorer.scores(workload, ledger.room(shape), {})
+        for part in ledger.topology.parts(workload):
+            if part.constraint is not Constraint.SPREAD:
+                score[~part.nodes] = -np.inf
+        if (pools := ledger.open_pools(workload)) is not None:
+            score[~pools] = -np.inf
+        return score
 
     def _queues(self, rules: Simple) -> _Queues:
         known = self._known.get(rules.key)

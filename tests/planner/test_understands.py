@@ -276,3 +276,27 @@ def test_all_together_no_more_is_moved_than_the_policy_lets() -> None:
         found = plan(nodes, there, [*small, large], policy=Policy(move_budget=budget))
         assert len(found.moves) == budget
         assert sum(found.assignment[large.identity].values()) == budget
+
+
+def limited(cpu: int | None) -> list[Pool]:
+    limits = Resources(cpu=cpu) if cpu is not None else None
+    return [Pool("x", {"pool": "x"}, 1.0, limits=limits), Pool("y", {"pool": "y"}, 2.0)]
+
+
+def test_a_limit_that_lets_all_in_decides_nothing() -> None:
+    nodes = [node(f"n{n}", "abc"[n % 3], labels={"pool": "xxy"[n % 3]}) for n in range(12)]
+    needs = [replace(WEB, identity=identity(f"w{n}"), labels={"app": f"w{n}"}, replicas=40) for n in range(4)]
+    free, wide = plan(nodes, [], needs, pools=limited(None)), plan(nodes, [], needs, pools=limited(10**9))
+    assert wide.assignment == free.assignment
+    assert wide.decisions == free.decisions
+
+
+@pytest.mark.parametrize("lets_in", [0, 3, 7, 20, 33])
+def test_many_replicas_come_up_to_a_limit_and_the_others_go_elsewhere(lets_in: int) -> None:
+    nodes = [node("n0", labels={"pool": "x"}), node("n1", labels={"pool": "x"}), node("n2", labels={"pool": "y"})]
+    found = plan(nodes, [], [replace(WEB, replicas=48)], pools=limited(500 * lets_in + 499))
+    assert sum(count for name, count in on(found).items() if name != "n2") == min(lets_in, 32)
+    assert on(found)["n2"] == 16
+    assert {decision.chosen.place.pool for decision in found.decisions[WEB.identity]} <= {"x", "y"}
+    closed = found.decisions[WEB.identity][0].runner_up
+    assert lets_in or closed is None or closed.place.pool == "y", "what a limit closes is no next best"
