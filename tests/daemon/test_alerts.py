@@ -15,7 +15,7 @@ from git_repository import Repository
 from hook_server import HANG, HookServer
 from memory_repository import MemoryRepository
 from msgspec.structs import replace
-from processes import DaemonProcess
+from processes import LIMIT, DaemonProcess
 from texts import NAMESPACE, config
 from virtual import virtual
 from virtual_daemon import daemon
@@ -28,7 +28,6 @@ from reconciler.model.event import EventType
 from reconciler.model.manifest import DriftMode
 from reconciler.sandbox.server import Sandbox
 
-LIMIT = 5.0
 SECRET = "/services/T00/hunter2"
 
 

@@ -10,13 +10,12 @@ from gate import gate
 from git_repository import Repository
 from loopback import served
 from memory_forge import ACCOUNT, TOKEN, MemoryForge
-from processes import PATIENCE, Process, free_port
+from processes import LIMIT, PATIENCE, Process, free_port
 from texts import NAMESPACE, config
 
 from reconciler.http.transport import Request
 from reconciler.model.forging import ForgeKind
 
-LIMIT = 5.0
 _OURS = ("host", "accept-encoding", "content-length")
 
 

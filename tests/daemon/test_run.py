@@ -10,10 +10,8 @@ from urllib.request import Request, urlopen
 import pytest
 from git_repository import Repository
 from git_server import Fault, GitServer
-from processes import DaemonProcess, Process, command, free_port, until
+from processes import LIMIT, DaemonProcess, Process, command, free_port, until
 from texts import NAMESPACE, config, deployment
-
-LIMIT = 5.0  # seconds from SIGTERM to the end
 
 
 class Api:

@@ -8,10 +8,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from processes import DaemonProcess
+from processes import LIMIT, DaemonProcess
 
 TOKEN = "a-long-and-secret-word"
-LIMIT = 5.0
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from sandbox_api import APPLY, CRDS, JSON_PATCH, MERGE, STRATEGIC, Answer, Api
 
 _JSON: Final = "application/json"
 _CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
-_SETTLED_WITHIN: Final = 10.0  # seconds for a definition to be accepted or gone
+_SETTLED_WITHIN: Final = 30.0  # seconds for a definition to be accepted or gone
 
 
 @dataclass(frozen=True)

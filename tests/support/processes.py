@@ -16,6 +16,9 @@ from ports import free_ports
 
 COMMAND = str(Path(sys.executable).with_name("reconciler"))
 PATIENCE = 30.0  # seconds on a busy machine, for what takes less than one on a free one
+LIMIT = (
+    15.0  # seconds from SIGTERM to the end: five are promised (tests/daemon/test_sigterm.py), and a machine may be busy
+)
 WAITING = "waiting for the API server …\n"  # what a command may come to say on a busy machine, before all else
 
 
