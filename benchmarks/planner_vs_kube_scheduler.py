@@ -1,17 +1,18 @@
 """What the plan is worth where the real kube-scheduler places the pods: the same workloads without and with a planner.
 
-    python benchmarks/planner_vs_kube_scheduler.py [--seeds 3] [--loads 0.5 0.97]
+    python benchmarks/planner_vs_kube_scheduler.py [--seeds 3] [--loads 0.5 0.65 0.97]
 
 An etcd, kube-apiserver, controller manager and kube-scheduler (tests/controlplane) with nodes that exist as objects
 only: three pools with prices in three zones. Workloads come from a seed: spread over zones, one replica a node, in two
 zones only, urgent; their requests are `--loads` of all cpu. Both sides state the same replicas and requests and are
 applied by the same engine; one is given the daemon's planner, whose preferences and spreading are in the pod templates.
-Then zone a is lost: its nodes and their pods are gone, and what runs elsewhere stays.
+Then zone a is lost: its nodes and their pods are gone, and what runs elsewhere stays. Two zones hold loads up to 66 %.
 
 `pending` are replicas without a node, and what they request in cores; `cost` is the price of all nodes that have a pod;
-`zone_skew` how unevenly the replicas of a workload are spread over the zones that it may use (most less fewest, mean);
-`as_planned` the share of the replicas that run in the pool and zone of the plan. The last line is JSON: [without,
-with], summed over seeds and loads.
+`zone_skew` how unevenly the replicas of a workload are spread over the zones that it may use (most less fewest, mean),
+and `least` how unevenly at the least, where as many run and what ran before a loss stays; `as_planned` the share of the
+replicas that run in the pool and zone of the plan. The last line is JSON: [without, with], summed over seeds and loads,
+and so for each load.
 """
 
 import argparse
@@ -60,6 +61,9 @@ POOLS = (
 )
 PRICE = {pool.name: pool.price or 0.0 for pool in POOLS}
 CORES = sum(cores * count * len(ZONES) for cores, _, count in SIZES.values())
+HEAD = (
+    f"{'':22}{'pending':>8} {'cores':>6} {'nodes':>6} {'cost/h':>8} {'zone skew':>10} {'least':>6} {'as planned':>11}"
+)
 QUIET = 1.0  # seconds in which nothing changed
 POD = GroupKind("", "Pod")
 
@@ -136,12 +140,13 @@ class Found:
     nodes: int
     cost: float
     zone_skew: float
+    least: float
     as_planned: float | None = None
 
     def row(self) -> str:
         planned = "" if self.as_planned is None else f"{100 * self.as_planned:.1f} %"
         waiting = f"{self.pending:8} {self.pending_cores:6.1f}"
-        return f"{waiting} {self.nodes:6} {self.cost:8.2f} {self.zone_skew:10.2f} {planned:>11}"
+        return f"{waiting} {self.nodes:6} {self.cost:8.2f} {self.zone_skew:10.2f} {self.least:6.2f} {planned:>11}"
 
 
 class Trial:
@@ -164,12 +169,14 @@ class Trial:
         if planned:
             found["the plan itself"] = self._counted(plan)
         run = await self._settled()
-        found["with the plan" if planned else "kube-scheduler alone"] = self._counted(run, plan if planned else None)
+        found["with the plan" if planned else "kube-scheduler alone"] = self._counted(
+            run, plan=plan if planned else None
+        )
         for name in [name for name, node in self._nodes.items() if node.labels[ZONE] == LOST]:
             del self._nodes[name]
             await self._w.call("DELETE", f"/api/v1/nodes/{name}")
             await self._w.call("DELETE", self._w.path("pods"), fieldSelector=f"spec.nodeName={name}")
-        found["  a zone lost"] = self._counted(await self._settled())
+        found["  a zone lost"] = self._counted(await self._settled(), before=run)
         return found
 
     @asynccontextmanager
@@ -221,12 +228,21 @@ class Trial:
         assignment = self._planning.advised.plan.assignment
         return {(of.name, node): count for of, nodes in assignment.items() for node, count in nodes.items()}
 
-    def _counted(self, run: Counter[tuple[str, str]], plan: Counter[tuple[str, str]] | None = None) -> Found:
-        places = self._places(run)
+    def _counted(
+        self,
+        run: Counter[tuple[str, str]],
+        *,
+        before: Counter[tuple[str, str]] | None = None,
+        plan: Counter[tuple[str, str]] | None = None,
+    ) -> Found:
+        places, stayed = self._places(run), self._places(run & before if before is not None else Counter())
         waiting = {name: wish.replicas - places[name].total() for name, wish in self._asked.items()}
         used = {node for _, node in run if node in self._nodes}
         zones = {node.labels[ZONE] for node in self._nodes.values()}
-        skews = [self._skew(name, places[name], zones) for name, wish in self._asked.items() if wish.replicas > 1]
+        several = [name for name, wish in self._asked.items() if wish.replicas > 1]
+        each = {name: self._by_zone(name, places[name], zones) for name in several}
+        skews = [max(counts) - min(counts) for counts in each.values()]
+        least = [_least(self._by_zone(name, stayed[name], zones), sum(each[name])) for name in several]
         agreed = None
         if plan is not None:
             wanted = self._places(plan)
@@ -237,6 +253,7 @@ class Trial:
             len(used),
             sum(PRICE[self._nodes[name].labels[LABEL]] for name in used),
             sum(skews) / len(skews),
+            sum(least) / len(least),
             agreed,
         )
 
@@ -247,10 +264,18 @@ class Trial:
                 places[name][Place(node.labels[LABEL], node.labels[ZONE])] += count
         return places
 
-    def _skew(self, name: str, counts: Mapping[Place, int], zones: set[str]) -> int:
+    def _by_zone(self, name: str, counts: Mapping[Place, int], zones: set[str]) -> list[int]:
         may = zones & {"b", "c"} if self._asked[name].rule == "zone" else zones
-        each = [sum(count for place, count in counts.items() if place.zone == zone) for zone in may]
-        return max(each) - min(each)
+        return [sum(count for place, count in counts.items() if place.zone == zone) for zone in sorted(may)]
+
+
+def _least(stayed: list[int], running: int) -> int:
+    """The least skew, were those that did not stay placed one by one where fewest are."""
+    counts = sorted(stayed)
+    for _ in range(running - sum(stayed)):
+        counts[0] += 1
+        counts.sort()
+    return counts[-1] - counts[0]
 
 
 def _unseen(pod: Any) -> bool:
@@ -270,15 +295,15 @@ async def clear(w: World) -> None:
 Sides = tuple[dict[str, Found], dict[str, Found]]
 
 
-async def compare(plane: ControlPlane, seeds: int, loads: list[float]) -> list[Sides]:
-    found: list[Sides] = []
+async def compare(plane: ControlPlane, seeds: int, loads: list[float]) -> dict[float, list[Sides]]:
+    found: dict[float, list[Sides]] = {load: [] for load in loads}
     for load in loads:
         for seed in range(1, seeds + 1):
             asked = wishes(load, Random(seed))
             print(f"\nload {load:.0%}, seed {seed}: {len(asked)} workloads, {sum(w.replicas for w in asked)} replicas")
-            print(f"{'':22}{'pending':>8} {'cores':>6} {'nodes':>6} {'cost/h':>8} {'zone skew':>10} {'as planned':>11}")
+            print(HEAD)
             without, planned = [await one(plane, asked, f"{round(100 * load)}-{seed}", side) for side in (False, True)]
-            found.append((without, planned))
+            found[load].append((without, planned))
     return found
 
 
@@ -295,10 +320,17 @@ async def one(plane: ControlPlane, asked: list[Wish], tag: str, planned: bool) -
 def summed(pairs: list[tuple[Found, Found]]) -> dict[str, list[float]]:
     """[without, with] of each figure; the mean of the skews, the sum of the others."""
     total: dict[str, list[float]] = {}
-    for name in ("pending", "pending_cores", "nodes", "cost", "zone_skew"):
-        share = len(pairs) if name == "zone_skew" else 1
+    for name in ("pending", "pending_cores", "nodes", "cost", "zone_skew", "least"):
+        share = len(pairs) if name in ("zone_skew", "least") else 1
         total[name] = [round(sum(getattr(pair[side], name) for pair in pairs) / share, 2) for side in (0, 1)]
     return total
+
+
+def told(found: list[Sides]) -> dict[str, Any]:
+    first = summed([(without["kube-scheduler alone"], planned["with the plan"]) for without, planned in found])
+    lost = summed([(without["  a zone lost"], planned["  a zone lost"]) for without, planned in found])
+    agreed = [planned["with the plan"].as_planned or 0.0 for _, planned in found]
+    return {**first, "after_zone_loss": lost, "as_planned": round(sum(agreed) / len(agreed), 3)}
 
 
 async def measure(seeds: int, loads: list[float]) -> None:
@@ -314,16 +346,14 @@ async def measure(seeds: int, loads: list[float]) -> None:
             found = await compare(plane, seeds, loads)
         finally:
             await plane.stop()
-    first = summed([(without["kube-scheduler alone"], planned["with the plan"]) for without, planned in found])
-    lost = summed([(without["  a zone lost"], planned["  a zone lost"]) for without, planned in found])
-    agreed = [planned["with the plan"].as_planned or 0.0 for _, planned in found]
-    print(json.dumps({**first, "after_zone_loss": lost, "as_planned": round(sum(agreed) / len(agreed), 3)}))
+    total = told([pair for pairs in found.values() for pair in pairs])
+    print(json.dumps({**total, "by_load": {f"{load:g}": told(pairs) for load, pairs in found.items()}}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--loads", type=float, nargs="+", default=[0.5, 0.97])
+    parser.add_argument("--loads", type=float, nargs="+", default=[0.5, 0.65, 0.97])
     options = parser.parse_args()
     asyncio.run(measure(options.seeds, options.loads))
 

@@ -38,7 +38,7 @@ def restored(draft: Draft, live: Live, pods: int | None) -> Record | None:
         record = _read(draft, there)
     except (KeyError, IndexError, StopIteration):
         return None  # others' terms: we state none of that kind
-    if not any(record.template) and not record.nodes:
+    if not any(record.template) and not record.nodes and not record.apart:
         return None
     schema = catalog().schema(_DEPLOYMENT).member("spec").member("template")
     owned = entry.fields.get("f:spec", {}).get("f:template", {})
@@ -53,6 +53,7 @@ def restored(draft: Draft, live: Live, pods: int | None) -> Record | None:
         pods if draft.counted else None,
         record.nodes,
         draft.weighs,
+        apart=record.apart,
     )
 
 
@@ -66,6 +67,7 @@ def _read(draft: Draft, template: Object) -> Record:
     spec, stated = template["spec"], draft.template["spec"]
     known, requests = _requests(draft, stated), _requests(draft, spec)
     terms = [] if _preferred(stated) else [_term(each) for each in _preferred(spec)]
+    even = affinity(Placement(), Record("", apart=True), pod_labels(draft.whole, draft.portion))
     nodes = [labels[HOSTNAME] for _, labels in terms if labels.keys() == {HOSTNAME}]
     topologies = {key: name for name, key in TOPOLOGIES.items()}
     constraints = () if draft.spread else spec.get("topologySpreadConstraints") or ()
@@ -79,6 +81,7 @@ def _read(draft: Draft, template: Object) -> Record:
         tuple(topologies[each["topologyKey"]] for each in constraints),
         {name: requests[name] for name in ("cpu", "memory") if name in requests and name not in known},
         nodes=nodes[0] if nodes else (),
+        apart=_preferred(spec, "podAntiAffinity") == even["podAntiAffinity"][_PREFERRED],
     )
 
 
@@ -88,8 +91,8 @@ def _requests(draft: Draft, spec: Object) -> Mapping[str, str]:
     return found
 
 
-def _preferred(spec: Object) -> list[Object]:
-    found: list[Object] = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_PREFERRED) or []
+def _preferred(spec: Object, kind: str = "nodeAffinity") -> list[Object]:
+    found: list[Object] = ((spec.get("affinity") or {}).get(kind) or {}).get(_PREFERRED) or []
     return found
 
 
@@ -102,10 +105,9 @@ def _filled(draft: Draft, record: Record) -> Object:
     """The template as it would be rendered."""
     template = draft.requesting(record.requests) if record.requests else draft.template
     spec = dict(template["spec"])
-    if record.prefer or record.nodes:
-        stated = spec.get("affinity") or {}
-        made = affinity(Placement(), record.prefer, record.nodes)
-        spec["affinity"] = {**stated, "nodeAffinity": {**(stated.get("nodeAffinity") or {}), **made["nodeAffinity"]}}
+    labels, stated = pod_labels(draft.whole, draft.portion), spec.get("affinity") or {}
+    if made := affinity(Placement(), record, labels):
+        spec["affinity"] = {**stated, **{kind: {**(stated.get(kind) or {}), **terms} for kind, terms in made.items()}}
     if record.spread:
-        spec["topologySpreadConstraints"] = spread(Placement(), pod_labels(draft.whole, draft.portion), record.spread)
+        spec["topologySpreadConstraints"] = spread(Placement(), labels, record.spread)
     return {**template, "spec": spec}

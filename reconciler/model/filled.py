@@ -35,11 +35,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
 
     What concerns the pod template is for the spec and images that hash to `asked`, and empty where the template is as
     the spec states it: `prefer`; `nodes`, by hostname, of all those the ones that the plan had in mind; `spread`, the
-    topologies ("zone", "node") over which the pods had better be spread; `requests` of the main container, by resource.
-    `replicas` are pods, or the least of them where an autoscaler makes
-    more; None where that is not left open. `weighs` is what the spec said then of how to weigh. `pool` are the labels
-    that nodes of its pool had by the configuration, where the spec names a pool. Of a workload with shares each part
-    has a record, with the replicas of all.
+    topologies ("zone", "node") over which the pods had better be spread; `apart`, that to be even over zones counts for
+    more than pools and nodes; `requests` of the main container, by resource. `replicas` are pods, or the least of them
+    where an autoscaler makes more; None where that is not left open. `weighs` is what the spec said then of how to
+    weigh. `pool` are the labels that nodes of its pool had by the configuration, where the spec names a pool. Of a
+    workload with shares each part has a record, with the replicas of all.
     """
 
     asked: str
@@ -50,11 +50,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"asked": "
     nodes: tuple[str, ...] = ()
     weighs: PlannerSettings | None = None
     pool: dict[str, str] = {}
+    apart: bool = False
 
     @property
     def template(self) -> tuple[object, ...]:
         """All that concerns the pod template and is worth a word where it is other advice than before: `nodes` are
-        others with every plan."""
+        others with every plan, and `apart` follows what is spread."""
         return (self.prefer, self.spread, self.requests)
 
     def text(self) -> str:

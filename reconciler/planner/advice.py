@@ -203,7 +203,11 @@ def _record(
         spread = ("zone", "node") if len(zones) > 1 else ("node",)
     prefer = tuple(_preferences(draft, shares, labels, frozenset() if several else zones))
     nodes = tuple(sorted(hostnames)) if len(hostnames) <= MOST_NODES else ()
-    return Record(draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas, nodes, draft.weighs)
+    over = {each.get("topologyKey") for each in draft.template["spec"].get("topologySpreadConstraints") or ()}
+    apart = several and len(zones) > 1 and bool(prefer or nodes) and (ZONE in over or not draft.spread)
+    return Record(
+        draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas, nodes, draft.weighs, apart=apart
+    )
 
 
 def _preferences(

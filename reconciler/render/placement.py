@@ -4,36 +4,43 @@ What a spec states is required of a node; what a plan chose is preferred, or pod
 (rule 21). Spreading is a wish for the same reason.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.model.cluster_view import HOSTNAME, ZONE
-from reconciler.model.filled import Preference
+from reconciler.model.filled import Preference, Record
 from reconciler.model.spec import Placement
 
 _MOST: Final = 100  # that a preference can weigh
+_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 TOPOLOGIES: Final = {"zone": ZONE, "node": HOSTNAME}
 
 
-def affinity(
-    placement: Placement, prefer: Iterable[Preference] = (), hostnames: Collection[str] = ()
-) -> dict[str, Any]:
-    """The `affinity` of a pod; empty where nothing is stated or preferred.
+def affinity(placement: Placement, record: Record | None, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The `affinity` of pods with `labels`; empty where nothing is stated or preferred.
 
-    The nodes with `hostnames` weigh as much as all of a pool: the scheduler fills nodes evenly, so without a word about
-    them what a plan kept free for a large pod is gone when that comes.
+    The nodes of a record weigh as much as all of a pool: the scheduler fills nodes evenly, so without a word about them
+    what a plan kept free for a large pod is gone when that comes.
+
+    Where it says `apart`, the zone with the fewest of these pods outweighs pools and nodes, as a soft spread does not:
+    else the pods of a lost zone crowd where nodes of the plan are left. The scheduler stretches what such wishes differ
+    by to its whole scale, so the least weight is enough, and what others wish about these pods counts for more.
     """
     nodes: dict[str, Any] = {}
     if placement.zones:
         nodes["requiredDuringSchedulingIgnoredDuringExecution"] = {
             "nodeSelectorTerms": [{"matchExpressions": [_one_of(ZONE, placement.zones)]}]
         }
-    preferred = [_preferred(each) for each in prefer]
-    if hostnames:
-        preferred.append(_weighing(_MOST, [_one_of(HOSTNAME, hostnames)]))
+    preferred = [_preferred(each) for each in record.prefer] if record is not None else []
+    if record is not None and record.nodes:
+        preferred.append(_weighing(_MOST, [_one_of(HOSTNAME, record.nodes)]))
     if preferred:
-        nodes["preferredDuringSchedulingIgnoredDuringExecution"] = preferred
-    return {"nodeAffinity": nodes} if nodes else {}
+        nodes[_PREFERRED] = preferred
+    found: dict[str, Any] = {"nodeAffinity": nodes} if nodes else {}
+    if record is not None and record.apart:
+        sibling = {"topologyKey": ZONE, "labelSelector": {"matchLabels": dict(labels)}}
+        found["podAntiAffinity"] = {_PREFERRED: [{"weight": 1, "podAffinityTerm": sibling}]}
+    return found
 
 
 def _preferred(preference: Preference) -> dict[str, Any]:

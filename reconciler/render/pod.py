@@ -63,7 +63,7 @@ def pod_template(
         "runtimeClassName": workload.runtime_class_name,
         "nodeSelector": dict(_selector(placement, view)),
         "tolerations": list(placement.tolerations),
-        "affinity": affinity(placement, record.prefer, record.nodes) if record else affinity(placement),
+        "affinity": affinity(placement, record, labels),
         "topologySpreadConstraints": spread(placement, labels, record.spread if record else ()),
         "priorityClassName": placement.priority_class_name,
         "restartPolicy": restart_policy,

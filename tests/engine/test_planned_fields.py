@@ -21,6 +21,7 @@ FULL = Record(
     {"cpu": "250m", "memory": "64Mi"},
     3,
     ("n1", "n2"),
+    apart=True,
 )
 BATCH = Record("", (Preference(100, {"pool": "batch"}),), (), {"cpu": "500m"}, 4)
 
@@ -246,7 +247,7 @@ async def test_rule_19_a_record_that_was_removed_while_nobody_looked_is_read_fro
         assert after["spec"]["template"] == before["spec"]["template"], "nothing is rolled out"
         record = Record.of(after["metadata"]["annotations"]["reconciler.dev/planned"])
         assert record is not None
-        assert (record.template, record.nodes) == (FULL.template, FULL.nodes)
+        assert (record.template, record.nodes, record.apart) == (FULL.template, FULL.nodes, FULL.apart)
         assert after["spec"]["replicas"] == BATCH.replicas, "that is no part of the template"
 
 

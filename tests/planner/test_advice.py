@@ -81,6 +81,18 @@ def test_who_is_on_many_nodes_is_told_pools_only() -> None:
     assert record.prefer == (Preference(100, {"tier": "cheap"}),)
 
 
+def test_to_be_even_over_zones_counts_for_more_than_pools_and_nodes_where_several_zones_are_left() -> None:
+    def apart(draft: Draft, nodes: tuple[NodeView, ...] = NODES) -> bool:
+        return plan(Asked(draft), ClusterSeen(nodes, ())).records[WEB].apart
+
+    over_zones, over_nodes = ([{"topologyKey": key, "maxSkew": 1}] for key in (ZONE, HOSTNAME))
+    assert apart(draft())
+    assert apart(replace(draft(topologySpreadConstraints=over_zones), spread=True))
+    assert not apart(replace(draft(topologySpreadConstraints=over_nodes), spread=True)), "the spec says over what"
+    assert not apart(draft(replicas=1))
+    assert not apart(draft(), tuple(node for node in NODES if node.labels[ZONE] == "a"))
+
+
 def test_other_nodes_are_no_news() -> None:
     """Each plan may have others in mind: nobody is to be told that advice is pending for that."""
     record = plan(Asked(draft())).records[WEB]

@@ -1,5 +1,6 @@
 """The room as a whole: caching, collisions, images."""
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -231,6 +232,36 @@ def test_rule_21_a_planned_place_is_preferred_and_never_required(specs: Any, man
         (100, ["kubernetes.io/hostname"]),
     ]
     assert {each["whenUnsatisfiable"] for each in pod["topologySpreadConstraints"]} == {"ScheduleAnyway"}
+
+
+def test_pods_that_a_plan_wants_apart_would_rather_not_be_where_their_siblings_are(specs: Any, manifests: Any) -> None:
+    """Beside what a spec states of other pods; where it states such a wish itself, that holds."""
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname"}]}
+    wish = {
+        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 9, "podAffinityTerm": {"topologyKey": "rack"}}]
+    }
+    merged = "{template: {spec: {affinity: {podAntiAffinity: %s}}}, image"
+    text = "\n---\n".join(
+        [
+            WEB % "web",
+            (WEB % "alone").replace("{image", merged % json.dumps(required)),
+            (WEB % "wishes").replace("{image", merged % json.dumps(wish)),
+        ]
+    )
+    names = {name: Identity("reconciler.dev", "Deployment", "shop", name) for name in ("web", "alone", "wishes")}
+
+    def pods(record: Record) -> dict[str, Any]:
+        made = manifests(specs(text), filling=dict.fromkeys(names.values(), record)).items
+        found = {i.name: m.object["spec"]["template"]["spec"] for i, m in made.items() if i.kind == "Deployment"}
+        return {name: (spec.get("affinity") or {}).get("podAntiAffinity") for name, spec in found.items()}
+
+    def apart(name: str) -> dict[str, Any]:
+        labels = {"matchLabels": {"app.kubernetes.io/name": name, "reconciler.dev/variant": "stable"}}
+        term = {"topologyKey": "topology.kubernetes.io/zone", "labelSelector": labels}
+        return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}]}
+
+    assert pods(Record("h")) == {"web": None, "alone": required, "wishes": wish}, "as before there were such wishes"
+    assert pods(Record("h", apart=True)) == {"web": apart("web"), "alone": required | apart("alone"), "wishes": wish}
 
 
 def test_rendering_never_changes_its_input(specs: Any, manifests: Any) -> None:
