@@ -53,6 +53,7 @@ class Advised:
 
 NOBODY: Final = Advised()
 MOST_NODES: Final = 32  # that are named in a pod template; a workload on more of them is told its pools only
+LARGE: Final = 500  # nodes: with more, a wish about other pods costs the scheduler too much, which looks at all pods
 
 
 def advised(
@@ -120,6 +121,7 @@ def advised(
             [hostnames[name] for name in made.assignment.get(each.draft.identity, ()) if name in hostnames],
             labels,
             _allowed(wanted[each.draft.identity], zones),
+            large=len(seen.nodes) > LARGE,
         )
         for each in open_
         if each.draft.identity in wanted
@@ -196,6 +198,8 @@ def _record(
     hostnames: Collection[str],
     labels: Mapping[str, Mapping[str, str]],
     zones: frozenset[str],
+    *,
+    large: bool,
 ) -> Record:
     several = draft.replicas is None or draft.replicas > 1
     spread: tuple[str, ...] = ()
@@ -204,10 +208,9 @@ def _record(
     prefer = tuple(_preferences(draft, shares, labels, frozenset() if several else zones))
     nodes = tuple(sorted(hostnames)) if len(hostnames) <= MOST_NODES else ()
     over = {each.get("topologyKey") for each in draft.template["spec"].get("topologySpreadConstraints") or ()}
-    apart = several and len(zones) > 1 and bool(prefer or nodes) and (ZONE in over or not draft.spread)
-    return Record(
-        draft.hash, prefer, spread, dict(allotted.requests), allotted.replicas, nodes, draft.weighs, apart=apart
-    )
+    apart = several and len(zones) > 1 and not large and bool(prefer or nodes) and (ZONE in over or not draft.spread)
+    requests = dict(allotted.requests)
+    return Record(draft.hash, prefer, spread, requests, allotted.replicas, nodes, draft.weighs, apart=apart)
 
 
 def _preferences(

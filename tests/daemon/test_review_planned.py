@@ -78,7 +78,7 @@ async def test_decisions_of_the_planner_stand_in_the_comment(tmp_path: Path) -> 
     assert not [r for r in shop.read_only.refused if ("dryRun", "All") not in r.query], "nothing was written"
     assert looked_around(shop)
     text = shop.ours(pull).partition("-->\n")[2]
-    checked(GOLDEN, re.sub(r'\{"for":.*\}', "{what is on record}", text))
+    checked(GOLDEN, re.sub(r'\{"apart":.*\}', "{what is on record}", text))
 
 
 async def test_for_a_fork_nobody_looks_at_nodes_and_pods(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from reconciler.model.planning import Pool
 from reconciler.model.planning_policy import Allocation, Policy
 from reconciler.model.spec import Scale
 from reconciler.model.usage import ContainerUsage, Spread, Usage
-from reconciler.planner.advice import MOST_NODES, NOBODY, Advised, Asked, advised
+from reconciler.planner.advice import LARGE, MOST_NODES, NOBODY, Advised, Asked, advised
 
 NOW = datetime(2026, 3, 16, 12, tzinfo=UTC)
 GIBI = 1 << 30
@@ -91,6 +91,9 @@ def test_to_be_even_over_zones_counts_for_more_than_pools_and_nodes_where_severa
     assert not apart(replace(draft(topologySpreadConstraints=over_nodes), spread=True)), "the spec says over what"
     assert not apart(draft(replicas=1))
     assert not apart(draft(), tuple(node for node in NODES if node.labels[ZONE] == "a"))
+    many = tuple(node(f"n{number}", "cheap", "abc"[number % 3]) for number in range(LARGE + 1))
+    assert apart(draft(), many[1:])
+    assert not apart(draft(), many), "the scheduler would look at too many pods"
 
 
 def test_other_nodes_are_no_news() -> None:
