@@ -72,7 +72,7 @@ async def test_in_the_middle_of_a_large_sync(tmp_path: Path, *, hangs: bool) -> 
         if not hangs:
             assert [each.superseded for each in state.history] == [True], "the state says how far it came"
         with start(tmp_path) as daemon:
-            await asyncio.to_thread(daemon.until_synced, commit)
+            await asyncio.to_thread(daemon.until_synced, commit, seconds=4 * PATIENCE)
             assert await asyncio.to_thread(daemon.terminate) < LIMIT
         state = await remembered(cluster)
         assert state.applied is not None

@@ -113,8 +113,10 @@ class DaemonProcess(Process):
         file.write_text(json.dumps(stated))  # JSON is YAML
         super().__init__([*self.verb, "--config", str(file)], folder / "log")
 
-    def events(self) -> list[dict[str, str]]:
-        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{") and line.endswith("}")]
+    def events(self, word: str = "") -> list[dict[str, str]]:
+        """Those that hold `word`, which is looked for before they are read: there may be thousands."""
+        lines = [line for line in self.output.splitlines() if word in line]
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def until(self, condition: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
         """Wait for `condition`, as long as the daemon lives."""
@@ -131,15 +133,15 @@ class DaemonProcess(Process):
 
     def heard(self, kind: str, **about: str) -> list[str]:
         """Messages of the events of a kind, of those that match `about`."""
-        return [e["message"] for e in self.events() if e["type"] == kind and about.items() <= e.items()]
+        return [e["message"] for e in self.events(kind) if e["type"] == kind and about.items() <= e.items()]
 
     def until_heard(self, kind: str, **about: str) -> str:
         """The first message of a kind."""
         return str(self.until(lambda: self.heard(kind, **about), f"{kind} {about}")[0])
 
-    def until_synced(self, commit: str) -> None:
+    def until_synced(self, commit: str, *, seconds: float = PATIENCE) -> None:
         """Wait until a pass over `commit` ended well."""
-        self.until_heard("sync-finished", revision=commit)
+        self.until(lambda: self.heard("sync-finished", revision=commit), f"a pass over {commit}", seconds=seconds)
 
     def ask(self, path: str) -> tuple[int, str]:
         """The status and body of one of its endpoints; status 0 while nobody listens."""
