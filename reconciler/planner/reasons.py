@@ -79,7 +79,9 @@ class Reasons:
             full = each.constraint is Constraint.CAPACITY
             said.append(f"capacity ({self._short_of(shape, lacks)})" if full else each.constraint.value)
             ways.append(f"free {_spelled(ledger, lacks)} on {name}" if full else obstacles.ways(each, node)[-1])
-        reason = f"{name} comes nearest, and there {' and '.join(said)} are in the way"
+        said, ways = list(dict.fromkeys(said)), list(dict.fromkeys(ways))  # several may keep away in the same words
+        verb = "are" if len(said) > 1 else "is"
+        reason = f"{name} comes nearest, and there {' and '.join(said)} {verb} in the way"
         return first.constraint, reason, " and ".join(ways)
 
     def _closed(self, only: Obstacle, obstacles: Obstacles, room: Bools, workload: int) -> str:

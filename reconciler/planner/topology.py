@@ -42,6 +42,9 @@ class Topology:
         self._rules = [self._rules_of(need, index) for index, need in enumerate(needs)]
         self._hard = [[rule for rule in rules if rule.hard] for rules in self._rules]
         self._soft = [[rule for rule in rules if not rule.hard] for rules in self._rules]
+        foreign = list(foreign)
+        for pod in sorted((pod for pod, _ in foreign if pod.affinities), key=lambda pod: (pod.namespace, pod.name)):
+            self._keeping_away(pod.namespace, pod.affinities)  # numbered by who they are, not by who was told first
         others = [(pod, node, self._keeping_away(pod.namespace, pod.affinities)) for pod, node in foreign]
         self._counted = [self.watches.attend(need.identity.namespace, need.labels) for need in needs]
         self._carrying = [

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.kube.pod_requests import amount
+from reconciler.kube.quantity import equal
 from reconciler.model.duration import seconds
 from reconciler.specs.finding import Finding, shown
 from reconciler.specs.place import Path
@@ -65,7 +66,7 @@ def _limit(amounts: Mapping[str, JSON], path: Path) -> Iterator[Finding]:
     for name, stated in amounts.items():
         if name in _UNCOUNTED:
             yield Finding("bad-value", (*path, name), f"{name} is not counted here", _COUNTED, key=True)
-        elif stated == 0 or stated == "0":
+        elif isinstance(stated, str | int | float) and equal(stated, 0):
             yield Finding("bad-value", (*path, name), "a limit of 0 lets nothing in", "leave it out for no limit")
 
 

@@ -300,3 +300,18 @@ def test_many_replicas_come_up_to_a_limit_and_the_others_go_elsewhere(lets_in: i
     assert {decision.chosen.place.pool for decision in found.decisions[WEB.identity]} <= {"x", "y"}
     closed = found.decisions[WEB.identity][0].runner_up
     assert lets_in or closed is None or closed.place.pool == "y", "what a limit closes is no next best"
+
+
+def test_who_keeps_away_is_told_alike_whoever_was_seen_first() -> None:
+    keys = (ZONE, HOSTNAME, "rack", "disk")
+    others = [
+        PodView("shop", f"p{n}", "n0", Resources(), affinities=(PodAffinity(key, app("web"), anti=True),))
+        for n, key in enumerate((*keys, ZONE))
+    ]
+    nodes = [node("n0", labels={"rack": "r", "disk": "d"})]
+    found = plan(nodes, others, [ONE])
+    assert repr(plan(nodes, others[::-1], [ONE])) == repr(found)
+    lack = found.unplaced[ONE.identity]
+    assert lack.reason == "n0 comes nearest, and there anti-affinity is in the way"
+    assert lack.fix.count(f"make the others' anti-affinity over {ZONE} preferred") == 1
+    assert lack.fix.count(" and ") == 3

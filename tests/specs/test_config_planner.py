@@ -113,6 +113,7 @@ def pools(*more: str) -> str:
         (pools(", limits: {cpu: lots}"), 'planner.pools[0].limits.cpu: "lots" is not a quantity such as'),
         (pools(", limits: {cpu: 1e9999}"), "planner.pools[0].limits.cpu: "),
         (pools(", limits: {cpu: 0}"), "planner.pools[0].limits.cpu: a limit of 0 lets nothing in"),
+        (pools(", limits: {cpu: 0m}"), "planner.pools[0].limits.cpu: a limit of 0 lets nothing in"),
         (
             pools(", limits: {nvidia.com/gpu: 1}"),
             "pools[0].limits[nvidia.com/gpu]: nvidia.com/gpu is not counted",
