@@ -1,10 +1,9 @@
 """The planner of a daemon: what it follows, measures and holds, started and ended together."""
 
-import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
@@ -15,6 +14,7 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.lease import Lease
 from reconciler.cluster.roster import Roster
 from reconciler.daemon.alerting import connect
+from reconciler.daemon.lasting import lasting
 from reconciler.daemon.page.status import PlannerStatus
 from reconciler.daemon.publishing import Observer, Publisher
 from reconciler.daemon.unplaced import Unplaced
@@ -115,25 +115,14 @@ class DaemonPlanner:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Follow, hold the lease and plan again when something changes, until left."""
-        lasting = (self.roster.run(), self.lease.keep(self._held), self.planning.run())
+        following = (self.roster.run(), self.lease.keep(self._held), self.planning.run())
         writing = (self.publisher.run(), *([self.measuring.run()] if self.measuring is not None else []))
-        async with _running(*lasting), _running(*writing):
+        async with lasting(*following), lasting(*writing):
             yield  # what writes ends first: its last write is one of the lease's holder
 
     def _held(self, _held: bool) -> None:
         self.planning.changed()
         self.publisher.changed()
-
-
-@asynccontextmanager
-async def _running(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(work, name=f"planner {number}") for number, work in enumerate(works)]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Wishes:
