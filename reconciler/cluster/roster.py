@@ -24,7 +24,7 @@ from reconciler.cluster.watches import Watches
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
 from reconciler.http.retry import pauses
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.cluster_view import Budget, Circumstances, ClusterSeen, NodeView, PodView
+from reconciler.model.cluster_view import Budget, Circumstances, ClusterSeen, NodeView, PodView, Quota
 from reconciler.model.reading import (
     BUDGET,
     CLAIM,
@@ -32,6 +32,7 @@ from reconciler.model.reading import (
     NODE,
     POD,
     PRIORITY,
+    QUOTA,
     VOLUME,
     Object,
     budget_of,
@@ -41,6 +42,7 @@ from reconciler.model.reading import (
     node_view,
     pod_view,
     priority_of,
+    quota_of,
     ready_since,
     volume_of,
     workload_of,
@@ -51,7 +53,7 @@ from reconciler.model.usage import Killed
 T = TypeVar("T")
 
 NEEDED: Final = (NODE, POD)  # without these nothing can be planned
-KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE)
+KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE, QUOTA)
 
 _KILLS: Final = 1000  # that are remembered until somebody asks
 _COMMON: Final = ("namespace", "requests", "labels", "gpu", "affinities")  # of replicas of one template
@@ -100,6 +102,7 @@ _READ: Final[Mapping[GroupKind, Callable[[Object], object]]] = {
     CLAIM: volume_of,
     VOLUME: zones_of,
     NAMESPACE: labels_of,
+    QUOTA: quota_of,
 }
 
 
@@ -108,8 +111,8 @@ class Roster:
 
     `on_change` is called where something changed that can change a plan: a node came, went, or is another than it was
     (ready, cordoned, what it offers, its labels and taints); a pod was bound, ended, or is no longer there; a priority,
-    a claim, a volume or the labels of a namespace. Not for what only beats, such as conditions of a node or budgets. It
-    must not block, and may be called often: whoever plans waits a little for more.
+    a claim, a volume, the labels of a namespace or what a quota allows. Not for what only beats, such as conditions of
+    a node or budgets. It must not block, and may be called often: whoever plans waits a little for more.
     """
 
     def __init__(
@@ -177,6 +180,7 @@ class Roster:
             {(identity.namespace, identity.name): seen for identity, seen in self._of(CLAIM, str)},
             {identity.name: seen for identity, seen in self._of(VOLUME, frozenset)},
             {identity.name: seen for identity, seen in self._of(NAMESPACE, dict)},
+            (seen for _, seen in self._of(QUOTA, Quota)),
             (identity.namespace for identity in self._shelves[POD]),
         )
         self._seen = ClusterSeen(

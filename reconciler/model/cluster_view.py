@@ -14,6 +14,9 @@ from reconciler.kube.selector import LabelSelector, Requirement
 
 ZONE: Final = "topology.kubernetes.io/zone"
 HOSTNAME: Final = "kubernetes.io/hostname"
+# Whole devices, as their plugin calls them. Those of others are extended resources like any other: they are no device
+# for a pod that asks for this one.
+GPU: Final = "nvidia.com/gpu"
 NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"  # the label that every namespace has
 
 
@@ -154,18 +157,31 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """A ResourceQuota: the most that the pods of its namespace that have not ended may request together.
+
+    `hard` holds (resource, amount), sorted, in the units of `Resources`; "pods" and `GPU` are resources here.
+    """
+
+    namespace: str
+    name: str
+    hard: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What bears on a workload beside nodes and pods.
 
     `priorities` by the name of their PriorityClass; under "" that of pods that name none. `zones` are those of the
     volume behind a claim, by namespace and name of the claim; a claim that is in none is not among them. `namespaces`
-    are the labels of each.
+    are the labels of each. `quotas` count all pods of a namespace, also those of others.
     """
 
     priorities: Mapping[str, int] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
     zones: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    quotas: tuple[Quota, ...] = ()
 
     def reached(self, affinities: tuple[PodAffinity, ...]) -> tuple[PodAffinity, ...]:
         """The same, by the names of the namespaces that they are about."""

@@ -11,6 +11,7 @@ from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.kube.pod_requests import Amounts, amount, amounts, requested
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
 from reconciler.model.cluster_view import (
+    GPU,
     HOSTNAME,
     NAMESPACE_NAME,
     NO_GPU,
@@ -23,6 +24,7 @@ from reconciler.model.cluster_view import (
     NodeView,
     PodAffinity,
     PodView,
+    Quota,
     Resources,
     Taint,
     Toleration,
@@ -40,13 +42,11 @@ BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
 CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
 VOLUME: Final = GroupKind("", "PersistentVolume")
 NAMESPACE: Final = GroupKind("", "Namespace")
+QUOTA: Final = GroupKind("", "ResourceQuota")
 DAEMONS: Final = GroupKind("apps", "DaemonSet")
 
-# Whole devices, as their plugin calls them. Those of others are extended resources like any other: they are no device
-# for a pod that asks for this one.
-_GPU: Final = "nvidia.com/gpu"
 _MODEL: Final = "nvidia.com/gpu.product"
-_PLAIN: Final = frozenset(("cpu", "memory", "ephemeral-storage", "pods", _GPU))
+_PLAIN: Final = frozenset(("cpu", "memory", "ephemeral-storage", "pods", GPU))
 _ENDED: Final = frozenset(("Succeeded", "Failed"))
 _HASH: Final = "pod-template-hash"
 # What a kubelet's own state puts on a node: whether it is ready says the same.
@@ -78,7 +78,7 @@ def node_view(node: Object) -> NodeView:
         labels=labels,
         taints=tuple(_taint(each) for each in spec.get("taints") or () if each.get("key") not in _CONDITIONS),
         pods=has.get("pods", 110),
-        gpus=has.get(_GPU, 0),
+        gpus=has.get(GPU, 0),
         gpu_model=labels.get(_MODEL, ""),
         ready=conditions.get("Ready") == "True",
         schedulable=not spec.get("unschedulable"),
@@ -219,12 +219,35 @@ def labels_of(namespace: Object) -> dict[str, str]:
     return {str(name): str(value) for name, value in (namespace["metadata"].get("labels") or {}).items()}
 
 
+def quota_of(obj: Object) -> Quota:
+    """Of a ResourceQuota. One with scopes bounds nothing here: it is about some of the pods only, and which those are
+    is not looked at. Raises ValueError for a quantity that is none."""
+    spec = obj.get("spec") or {}
+    scoped = spec.get("scopes") or spec.get("scopeSelector")
+    hard: Amounts = {}
+    for name, quantity in ({} if scoped else spec.get("hard") or {}).items():
+        if bounded := _bounded(name):
+            bound = amount(bounded, quantity)
+            hard[bounded] = min(bound, hard.get(bounded, bound))
+    return Quota(obj["metadata"].get("namespace", ""), obj["metadata"]["name"], tuple(sorted(hard.items())))
+
+
+def _bounded(name: str) -> str:
+    """The resource that pods request, of a name in a quota; "" for anything else, such as what they are limited to."""
+    if name == "count/pods":  # counts those that have ended too, so that no more others may be there
+        return "pods"
+    requested_as = name.removeprefix("requests.")
+    extended = name != requested_as and "/" in requested_as
+    return requested_as if requested_as in _PLAIN or requested_as.startswith("hugepages-") or extended else ""
+
+
 def circumstances(
     priorities: Mapping[str, tuple[int, bool]],
     budgets: Iterable[Budget],
     claims: Mapping[tuple[str, str], str],
     volumes: Mapping[str, frozenset[str]],
     namespaces: Mapping[str, Mapping[str, str]],
+    quotas: Iterable[Quota],
     occupied: Iterable[str],
 ) -> Circumstances:
     """From what was read of PriorityClasses, volumes and namespaces (by name), and of claims (by namespace and name).
@@ -237,6 +260,7 @@ def circumstances(
         tuple(budgets),
         {claim: zones for claim, volume in claims.items() if (zones := volumes.get(volume))},
         namespaces or {name: {NAMESPACE_NAME: name} for name in sorted(set(occupied))},
+        tuple(quota for quota in quotas if quota.hard),
     )
 
 
@@ -247,7 +271,7 @@ def resources_of(found: Amounts) -> Resources:
 
 
 def _gpu(asked: Amounts, spec: Object) -> Gpu:
-    count = asked.get(_GPU, 0)
+    count = asked.get(GPU, 0)
     if not count:
         return NO_GPU
     model = (spec.get("nodeSelector") or {}).get(_MODEL)

@@ -9,15 +9,15 @@ ENDLESS: Final = 1 << 60
 
 @dataclass(slots=True)
 class Allowance:
-    """`most` of each resource, 0 where none was stated, what is `used`, and what was `before` changes that may be
+    """`most` of each resource, None where none was stated, what is `used`, and what was `before` changes that may be
     taken back. What runs stays, also where that is too much."""
 
-    most: Sequence[int]
+    most: Sequence[int | None]
     used: list[int]
     before: list[int]
 
     @classmethod
-    def of(cls, most: Sequence[int]) -> "Allowance":
+    def of(cls, most: Sequence[int | None]) -> "Allowance":
         """One of which nothing is used."""
         return cls(most, [0] * len(most), [0] * len(most))
 
@@ -25,7 +25,7 @@ class Allowance:
     def exceeded(self) -> bool:
         """Whether more is used than may be, and than was before."""
         each = zip(self.most, self.used, self.before, strict=True)
-        return any(most and used > max(most, before) for most, used, before in each)
+        return any(most is not None and used > max(most, before) for most, used, before in each)
 
     def left(self, request: Sequence[int]) -> int:
         """How many replicas more that ask for so much."""
@@ -33,7 +33,7 @@ class Allowance:
             (
                 max(most - used, 0) // asked
                 for most, used, asked in zip(self.most, self.used, request, strict=True)
-                if most and asked
+                if most is not None and asked
             ),
             default=ENDLESS,
         )

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reconciler.model.planning_policy import Policy
 from reconciler.planner.allowances import ENDLESS, Allowance
-from reconciler.planner.grouping import Groups, amounts_of
+from reconciler.planner.grouping import Groups
 from reconciler.planner.holdings import Holdings
 from reconciler.planner.intake import Intake
 from reconciler.planner.packing import Nodes, Slot
+from reconciler.planner.quotas import Closing, NamespaceQuota, counted, most_of, requests
 from reconciler.planner.shapes import Bools, Floats, Ints
 from reconciler.planner.topology import Topology
 
@@ -27,7 +27,13 @@ class Ledger:
     """Every change goes through `enter`, `enter_many` and `strike`."""
 
     def __init__(
-        self, intake: Intake, groups: Groups, nodes: Nodes, topology: Topology, holdings: Holdings, policy: Policy
+        self,
+        intake: Intake,
+        groups: Groups,
+        nodes: Nodes,
+        topology: Topology,
+        holdings: Holdings,
+        quotas: Mapping[str, NamespaceQuota],
     ) -> None:
         self.intake, self.groups, self.nodes, self.topology = intake, groups, nodes, topology
         self.holdings = holdings
@@ -45,12 +51,9 @@ class Ledger:
         self._rooms: dict[int, _Room] = {}  # by what is asked for
         self._devices: dict[tuple[int, int], list[int]] = {}
         self._pool_of = np.array(intake.of_pool, np.int64)
-        resources = groups.resources
-        self._limits = [
-            Allowance.of(amounts_of(pool.limits, resources)) if pool.limits else None for pool in intake.pools
-        ]
-        self._quotas = {space: Allowance.of(amounts_of(quota, resources)) for space, quota in policy.quotas.items()}
-        self._requests: list[list[int]] = groups.shapes.request.tolist()
+        self._limits = [Allowance.of(most_of(pool.limits, groups)) if pool.limits else None for pool in intake.pools]
+        self._quotas = quotas
+        self._requests = requests(groups)
 
     def lacking(self) -> list[int]:
         """Workloads of which replicas have no place."""
@@ -156,11 +159,20 @@ class Ledger:
         return None if pool < 0 else self._limits[pool]
 
     def quota(self, workload: int) -> Allowance | None:
-        """Of its namespace. The caller must not change it."""
-        return self._quotas.get(self.intake.needs[workload].identity.namespace)
+        """Of its namespace; None where it has none that can bind. The caller must not change it."""
+        found = self._quota(workload)
+        return None if found is None else found.allowance
+
+    def closing(self, workload: int) -> list[Closing]:
+        """The quotas of its namespace that let no replica more in."""
+        found = self._quota(workload)
+        return [] if found is None else found.closing(self.request(workload), counted(self.groups))
+
+    def _quota(self, workload: int) -> NamespaceQuota | None:
+        return self._quotas.get(self.intake.needs[workload].identity.namespace) if self._quotas else None
 
     def request(self, workload: int) -> list[int]:
-        """What one replica asks for, by resource. The caller must not change it."""
+        """What one replica asks for, by resource and of GPUs. The caller must not change it."""
         return self._requests[self.groups.shape_of[workload]]
 
     def _change(self, workload: int, nodes: Ints, counts: Ints) -> None:

@@ -58,7 +58,7 @@ class Obstacles:
         ledger, name = self._ledger, self._ledger.intake.nodes[node].name
         match obstacle.constraint:
             case Constraint.QUOTA:
-                return [f"raise the quota of {ledger.intake.needs[self._workload].identity.namespace}"]
+                return [" and ".join(each.way for each in ledger.closing(self._workload))]
             case Constraint.LIMIT:
                 return [f"raise the limit of pool {ledger.intake.pools[ledger.intake.of_pool[node]].name}"]
             case Constraint.SPREAD if obstacle.rule is not None:

@@ -5,12 +5,12 @@
 Imports numpy and the solver: import this module only when there is something to plan.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from reconciler.model.cluster_view import NodeView, PodView
+from reconciler.model.cluster_view import NodeView, PodView, Quota
 from reconciler.model.plan import IDENTITY, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy, TermName
@@ -27,6 +27,7 @@ from reconciler.planner.outcome import Outcome
 from reconciler.planner.packing import Nodes, Scarcity, sizes
 from reconciler.planner.placing import Placer, order
 from reconciler.planner.pool_lp import merged
+from reconciler.planner.quotas import NamespaceQuota, quotas_of
 from reconciler.planner.rescue import rescue, rounds
 from reconciler.planner.scoring import Noted, Scorer
 from reconciler.planner.shapes import Floats, Ints
@@ -45,12 +46,15 @@ def plan(
     pools: Iterable[Pool] = (),
     policy: Policy | None = None,
     previous: Plan = IDENTITY,
+    quotas: Iterable[Quota] = (),
 ) -> Plan:
     """Where each replica is to be, and why; what has no place, and why not.
 
     What runs and what `previous` had found stays where it may; more room never places less than before. The order of
     the inputs changes nothing, and the same input gives the same bytes. It never fails on what it is given: what cannot
     be meant is noted or left without a place.
+
+    `quotas` are the cluster's ResourceQuotas, beside those of the policy. They count the pods of others too.
 
     `previous` counts with its `assignment`, `decisions`, `unplaced` and `weighs`. Its `book` saves work where inputs
     are the very objects that they were; with or without it the same bytes come out.
@@ -62,7 +66,7 @@ def plan(
     before = planned(intake, book, previous.assignment)
     weighs = {need.identity: need.weighs for need in intake.needs if need.weighs is not None}
     anew = reweighed(intake.needs, previous.weighs, weighs)
-    ledger, kept, taken = _opened(intake, groups, policy, before)
+    ledger, kept, taken = _opened(intake, groups, policy, before, quotas_of(intake, groups, policy.quotas, quotas))
     worths = worth.weights(intake.needs)
     scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, ledger.holdings, weighings(intake.needs, policy))
     placer = Placer(ledger, scorer)
@@ -87,7 +91,9 @@ def plan(
     return replace(found, weighs=weighs, book=Book(intake.known, groups.keyed, identities, intake.at, *told, now))
 
 
-def _opened(intake: Intake, groups: Groups, policy: Policy, before: Standing) -> tuple[Ledger, Kept, Floats]:
+def _opened(
+    intake: Intake, groups: Groups, policy: Policy, before: Standing, quotas: Mapping[str, NamespaceQuota]
+) -> tuple[Ledger, Kept, Floats]:
     """The book with everybody's pods in it that stay, what was kept, and what others have taken."""
     states = States(groups.classes, groups.shapes, weighing(policy).states)
     nodes = Nodes(states, groups.kinds)
@@ -95,14 +101,14 @@ def _opened(intake: Intake, groups: Groups, policy: Policy, before: Standing) ->
     free = _left_by_others(groups, nodes, others)
     taken = worth.taken(groups, free, nodes.devices)
     kept = homes(own, before, len(intake.nodes))
-    rows = at_once(intake, groups, kept, free, _limits(intake, policy))
+    rows = at_once(intake, groups, kept, free, _limits(intake, quotas))
     holdings = Holdings(kept.homes.where(rows))
     stayed = holdings.standing()
     request = groups.shapes.request[groups.shape_of[stayed.workloads()]] * stayed.counts[:, None]
     np.subtract.at(free, stayed.nodes, request)
     nodes.settle(free)
     topology = Topology(intake.nodes, intake.needs, others, groups, holdings)
-    ledger = Ledger(intake, groups, nodes, topology, holdings, policy)
+    ledger = Ledger(intake, groups, nodes, topology, holdings, quotas)
     states.expect(ledger.demand.astype(np.int64))
     settle(ledger, own, kept, rows)
     return ledger, kept, taken
@@ -130,10 +136,10 @@ def _left_by_others(groups: Groups, nodes: Nodes, others: Iterable[tuple[PodView
     return left
 
 
-def _limits(intake: Intake, policy: Policy) -> Limits:
+def _limits(intake: Intake, quotas: Container[str]) -> Limits:
     limited = np.array([*(pool.limits is not None for pool in intake.pools), False], np.bool_)
     return Limits(
-        np.array([need.identity.namespace in policy.quotas for need in intake.needs], np.bool_),
+        np.array([need.identity.namespace in quotas for need in intake.needs], np.bool_),
         limited[np.array(intake.of_pool, np.int64)],
     )
 

@@ -88,13 +88,19 @@ class Reasons:
         """What closes the nodes that have room."""
         groups = self._ledger.groups
         if only.constraint is Constraint.QUOTA:
-            return f"the quota of namespace {self._ledger.intake.needs[workload].identity.namespace} is used up"
+            return self._used_up(workload)
         if (room & ~only.closed).any():
             return f"{int(room.sum())} nodes have room: {obstacles.said(room)}"
         if only.constraint is Constraint.LIMIT:
             names = sorted({groups.places[place].pool for place in groups.place_of[room]})
             return f"only pool {', '.join(names)} has room, and its limit is reached"
         return f"{int(room.sum())} nodes have room, and {only.constraint.value} rules them all out"
+
+    def _used_up(self, workload: int) -> str:
+        """The configuration's quota needs no name where it is the only one."""
+        closing = self._ledger.closing(workload)
+        which = f": {', '.join(map(str, closing))}" if any(each.name for each in closing) else ""
+        return f"the quota of namespace {closing[0].namespace} is used up{which}"
 
     def _lacking(
         self, shape: int, usable: Bools, which: str = "that it may use", *, anew: bool

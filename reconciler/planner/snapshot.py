@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
-from reconciler.model.cluster_view import Circumstances, ClusterSeen, NodeView, PodView
+from reconciler.model.cluster_view import Circumstances, ClusterSeen, NodeView, PodView, Quota
 from reconciler.model.planning import WorkloadNeed
 from reconciler.model.reading import (
     BUDGET,
@@ -18,6 +18,7 @@ from reconciler.model.reading import (
     NODE,
     POD,
     PRIORITY,
+    QUOTA,
     VOLUME,
     budget_of,
     circumstances,
@@ -26,6 +27,7 @@ from reconciler.model.reading import (
     node_view,
     pod_view,
     priority_of,
+    quota_of,
     volume_of,
     zones_of,
 )
@@ -34,7 +36,7 @@ Object = Mapping[str, Any]
 T = TypeVar("T")
 
 WORKLOADS: Final = frozenset((GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")))
-KINDS: Final = tuple(sorted({NODE, POD, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE, *WORKLOADS}))
+KINDS: Final = tuple(sorted({NODE, POD, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE, QUOTA, *WORKLOADS}))
 """What a snapshot has objects of. Of all but nodes and pods it may have none."""
 
 _POD_FIELDS: Final = (
@@ -52,6 +54,7 @@ class ClusterView:
     pods: tuple[PodView, ...]
     needs: tuple[WorkloadNeed, ...]
     notes: tuple[str, ...] = ()
+    quotas: tuple[Quota, ...] = ()
 
 
 def trimmed(obj: Object) -> dict[str, Any] | None:
@@ -83,6 +86,8 @@ def trimmed(obj: Object) -> dict[str, Any] | None:
         kept["spec"] = _only(spec, ("volumeName",))
     elif kind == VOLUME:
         kept["spec"] = _only(spec, ("nodeAffinity",))
+    elif kind == QUOTA:
+        kept["spec"] = _only(spec, ("hard", "scopes", "scopeSelector"))
     elif kind != NAMESPACE:
         raise ValueError(f"a snapshot has no {kind}")
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], **kept}
@@ -96,7 +101,7 @@ def view(objects: Iterable[Object]) -> ClusterView:
     workloads = [stated[identity] for identity in sorted(stated)]
     needs = [each for _, each in _read(workloads, lambda obj: _need(obj, around), notes)]
     there = _there(by_kind, around, {each.identity: each.identity for each in needs}, notes)
-    return ClusterView(there.nodes, there.pods, tuple(needs), there.notes)
+    return ClusterView(there.nodes, there.pods, tuple(needs), there.notes, around.quotas)
 
 
 def seen(objects: Iterable[Object], planned: Mapping[Identity, Identity]) -> ClusterSeen:
@@ -144,6 +149,7 @@ def _around(by_kind: Mapping[GroupKind, list[Object]]) -> tuple[Circumstances, l
         {identity[2:]: volume for identity, volume in _read(by_kind[CLAIM], volume_of, notes)},
         {identity.name: zones for identity, zones in _read(by_kind[VOLUME], zones_of, notes)},
         {identity.name: labels for identity, labels in _read(by_kind[NAMESPACE], labels_of, notes)},
+        [quota for _, quota in _read(by_kind[QUOTA], quota_of, notes)],
         (Identity.of(obj).namespace for obj in by_kind[POD]),
     )
     return around, notes

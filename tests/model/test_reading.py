@@ -255,7 +255,7 @@ def test_of_several_budgets_and_volumes_the_tightest_bind() -> None:
 
 def test_who_names_no_priority_has_the_lowest_default() -> None:
     def of(name: str | None, **classes: tuple[int, bool]) -> int:
-        around = circumstances(classes, (), {}, {}, {}, ())
+        around = circumstances(classes, (), {}, {}, {}, (), ())
         return need(SPEC, 1, {"spec": {"priorityClassName": name} if name else {}}, around).priority
 
     assert of(None, high=(9, False)) == 0

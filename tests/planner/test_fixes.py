@@ -36,7 +36,10 @@ def node(name: str, zone: str, pool: str, cpu: int = 4000) -> NodeView:
 
 
 def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
-    return plan(question.nodes, question.running, question.needs, None, question.pools, question.policy, previous)
+    return plan(
+        question.nodes, question.running, question.needs, None, question.pools, question.policy, previous,
+        question.quotas,
+    )  # fmt: skip
 
 
 def test_a_limit_beside_a_hard_spread_is_named() -> None:
@@ -197,6 +200,13 @@ def made(question: Question, wanted: WorkloadNeed, way: str) -> Question | None:
 
     if found := re.fullmatch(r"raise the quota of (\S+)", way):
         return replace(question, policy=replace(question.policy, quotas={}))
+    if found := re.fullmatch(r"raise (.+) in ResourceQuota/(\S+)/(\S+)", way):
+        raised = dict.fromkeys(found[1].split(" and "), 1 << 50)
+        quotas = (
+            replace(each, hard=tuple({**dict(each.hard), **raised}.items())) if each.name == found[3] else each
+            for each in question.quotas
+        )
+        return replace(question, quotas=tuple(quotas))
     if found := re.fullmatch(r"raise the limit of pool (\S+)", way):
         pools = tuple(replace(each, limits=None) if each.name == found[1] else each for each in question.pools)
         return replace(question, pools=pools)

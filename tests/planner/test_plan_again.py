@@ -27,7 +27,10 @@ from reconciler.planner.plan import plan
 
 
 def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
-    return plan(question.nodes, question.running, question.needs, None, question.pools, question.policy, previous)
+    return plan(
+        question.nodes, question.running, question.needs, None, question.pools, question.policy, previous,
+        question.quotas,
+    )  # fmt: skip
 
 
 def stripped(before: Plan) -> Plan:

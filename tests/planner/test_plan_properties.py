@@ -16,7 +16,10 @@ from reconciler.planner.plan import plan
 
 
 def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
-    return plan(question.nodes, question.running, question.needs, None, question.pools, question.policy, previous)
+    return plan(
+        question.nodes, question.running, question.needs, None, question.pools, question.policy, previous,
+        question.quotas,
+    )  # fmt: skip
 
 
 @examples(60)
@@ -28,11 +31,14 @@ def test_nothing_is_violated(question: Question) -> None:
 @examples(30)
 @given(questions(), st.randoms(use_true_random=False))
 def test_the_order_of_the_input_changes_nothing(question: Question, random: Random) -> None:
-    shuffled = [list(part) for part in (question.nodes, question.running, question.needs, question.pools)]
+    shuffled = [
+        list(part) for part in (question.nodes, question.running, question.needs, question.pools, question.quotas)
+    ]
     for part in shuffled:
         random.shuffle(part)
-    nodes, running, needs, pools = shuffled
-    assert repr(plan(nodes, running, needs, None, pools, question.policy)) == repr(answer(question))
+    nodes, running, needs, pools, quotas = shuffled
+    found = plan(nodes, running, needs, None, pools, question.policy, quotas=quotas)
+    assert repr(found) == repr(answer(question))
 
 
 @examples(25)

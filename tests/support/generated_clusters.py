@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reconciler.kube.names import Identity
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
 from reconciler.model.cluster_view import (
+    GPU,
     HOSTNAME,
     ZONE,
     Effect,
@@ -17,6 +18,7 @@ from reconciler.model.cluster_view import (
     NodeView,
     PodAffinity,
     PodView,
+    Quota,
     Resources,
     Taint,
     Toleration,
@@ -42,6 +44,7 @@ class Question:
     needs: tuple[WorkloadNeed, ...]
     pools: tuple[Pool, ...]
     policy: Policy
+    quotas: tuple[Quota, ...] = ()
 
 
 def identity(name: str, namespace: str = "shop") -> Identity:
@@ -162,6 +165,14 @@ def need(draw: st.DrawFn, name: str, peers: Sequence[str]) -> WorkloadNeed:
 
 
 @st.composite
+def resource_quota(draw: st.DrawFn) -> Quota:
+    bounds = {"cpu": [0, 2000, 9000], "memory": [3000 * MEBI, 20_000 * MEBI], "pods": [1, 4, 12], GPU: [0, 1, 3]}
+    named = draw(st.lists(st.sampled_from(sorted(bounds)), min_size=1, max_size=3, unique=True))
+    hard = tuple((name, draw(st.sampled_from(bounds[name]))) for name in sorted(named))
+    return Quota(draw(st.sampled_from(SPACES)), f"q{draw(st.integers(0, 9))}", hard)
+
+
+@st.composite
 def questions(draw: st.DrawFn) -> Question:
     there = draw(nodes())
     names = [f"w{number}" for number in range(draw(st.integers(0, 5)))]
@@ -194,7 +205,8 @@ def questions(draw: st.DrawFn) -> Question:
         iterations=draw(mostly(60, 3)),  # with few rounds, few nodes take part
         quotas={"shop": Resources(cpu=quota)} if quota else {},
     )
-    return Question(there, tuple(running), needs, pools, policy)
+    found = draw(st.one_of(st.just([]), st.lists(resource_quota(), max_size=3, unique_by=lambda each: each.name)))
+    return Question(there, tuple(running), needs, pools, policy, tuple(found))
 
 
 def replicas(question: Question, plan: Plan) -> list[PodView]:
@@ -357,7 +369,22 @@ def _budgets(question: Question, pods: Sequence[PodView], at: Mapping[str, NodeV
     for space, quota in question.policy.quotas.items():
         if sum(pod.requests.cpu for pod in pods if pod.namespace == space) > quota.cpu:
             found.append(f"quota of {space}")
+    for quota in question.quotas:
+        inside = [pod for pod in pods if pod.namespace == quota.namespace]
+        others = [pod for pod in question.running if pod.owner is None and pod.namespace == quota.namespace]
+        for name, most in quota.hard:
+            # Nobody is driven out where others took too much; no more come in.
+            if _amount(inside, name) > max(most - _amount(others, name), 0):
+                found.append(f"{name} of {quota.name}")
     return found
+
+
+def _amount(pods: Iterable[PodView], name: str) -> int:
+    def of(pod: PodView) -> int:
+        gpus = pod.gpu.count if pod.gpu.milli == 1000 else 0
+        return {"cpu": pod.requests.cpu, "memory": pod.requests.memory, "pods": 1, GPU: gpus}[name]
+
+    return sum(map(of, pods))
 
 
 def more_of(question: Question) -> Question:
