@@ -166,6 +166,17 @@ def test_a_doubtful_object_is_left_out_and_said(cli: Any, taken: Path) -> None:
     assert ran.code == 0
 
 
+def test_a_quota_of_the_cluster_is_named_where_it_is_used_up(cli: Any, taken: Path) -> None:
+    body = json.loads(taken.read_text())
+    quota = {"metadata": {"name": "few", "namespace": "shop"}, "spec": {"hard": {"pods": "5"}}}
+    body["objects"].append({"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+    taken.write_text(json.dumps(body))
+    ran = cli("simulate", "--snapshot", taken)
+    assert "the quota of namespace shop is used up: pods of ResourceQuota/shop/few" in ran.out
+    assert "raise pods in ResourceQuota/shop/few" in ran.out
+    assert ran.code == 2
+
+
 def test_a_snapshot_of_a_cluster_has_no_secret_in_it(cli: Any, whole_cluster: Path, tmp_path: Path) -> None:
     specs = tmp_path / "specs"
     specs.mkdir()

@@ -24,8 +24,8 @@ from reconciler.cluster.roster import Roster
 from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Resources
-from reconciler.model.reading import BUDGET, NAMESPACE, NODE, POD
+from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Quota, Resources
+from reconciler.model.reading import BUDGET, NAMESPACE, NODE, POD, QUOTA
 from reconciler.planner import snapshot
 from reconciler.sandbox.server import Sandbox
 
@@ -338,6 +338,37 @@ async def test_a_budget_that_moves_is_in_the_view_and_tells_nobody() -> None:
         await it.server.status(path, {"disruptionsAllowed": 0})
         assert await it.news() == 0
         assert it.view().around.disruptions("shop", {"app": "web"}) == 0
+
+
+QUOTAS = "/api/v1/namespaces/shop/resourcequotas"
+
+
+async def a_quota(server: Server) -> None:
+    await one_of_each(server)
+    await server.create(QUOTAS, {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "3"}}})
+
+
+@virtual
+async def test_a_quota_is_in_the_view_and_only_what_it_allows_is_told() -> None:
+    async with followed(objects=a_quota) as it:
+        assert it.view().around.quotas == (Quota("shop", "few", (("pods", 3),)),)
+        await it.server.status(f"{QUOTAS}/few", {"hard": {"pods": "3"}, "used": {"pods": "1"}})
+        assert await it.news() == 0
+        await it.server.patch(f"{QUOTAS}/few", {"spec": {"hard": {"pods": "4"}}})
+        assert await it.news() == 1
+        assert it.view().around.quotas == (Quota("shop", "few", (("pods", 4),)),)
+        await it.server.call("DELETE", f"{QUOTAS}/few")
+        assert await it.news() == 1
+        assert it.view().around.quotas == ()
+
+
+@virtual
+async def test_without_the_right_to_read_quotas_plans_do_without(caplog: pytest.LogCaptureFixture) -> None:
+    async with followed("/api/v1/resourcequotas", objects=a_quota) as it:
+        assert it.roster.able
+        assert list(it.roster.lacking()) == [QUOTA]
+        assert it.view().around.quotas == ()
+        assert "ResourceQuota is not followed, plans do without: " in caplog.text
 
 
 @virtual

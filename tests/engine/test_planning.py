@@ -216,6 +216,32 @@ async def test_rule_22_who_names_a_priority_that_is_not_its_sources_is_neither_p
 
 
 @virtual
+async def test_a_quota_of_the_namespace_bounds_what_is_placed_until_it_is_raised() -> None:
+    async with planned() as p:
+        w = p.w
+        repository = await w.started({"web.yaml": deployment(extra=REQUESTS)})
+        await p.running(2)
+        await w.create(w.path("resourcequotas"), {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "3"}}})
+
+        async def bounded() -> bool:
+            return p.roster.view({}).around.quotas != ()
+
+        await w.until(bounded)
+        repository.commit({"api.yaml": deployment("api", extra=f"{REQUESTS}  replicas: 2\n")}, "Add the interface")
+        await w.sync()
+        api = Identity("reconciler.dev", "Deployment", w.space, "api")
+        assert p.planning.advised is not None
+        lack = p.planning.advised.plan.unplaced[api]
+        assert (lack.count, lack.fix) == (1, f"raise pods in ResourceQuota/{w.space}/few")
+
+        async def placed() -> bool:
+            return p.planning.advised is not None and not p.planning.advised.plan.unplaced
+
+        await w.call("PATCH", w.path("resourcequotas/few"), {"spec": {"hard": {"pods": "4"}}}, kind="merge-patch+json")
+        await w.until(placed)
+
+
+@virtual
 async def test_a_task_that_has_ended_leaves_its_room_before_the_next_pass() -> None:
     """It was not made yet when the pass asked what is planned for it."""
     async with planned() as p:

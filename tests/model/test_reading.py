@@ -7,7 +7,7 @@ import pytest
 from reconciler.kube.names import Identity
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
 from reconciler.model.cluster_view import Budget, Circumstances, Effect, Gpu, Resources, Taint, Toleration
-from reconciler.model.reading import circumstances, need, node_view, pod_view, workload_of, zones_of
+from reconciler.model.reading import circumstances, need, node_view, pod_view, quota_of, workload_of, zones_of
 from reconciler.planner.plan import plan
 
 GI = 2**30
@@ -262,6 +262,48 @@ def test_who_names_no_priority_has_the_lowest_default() -> None:
     assert of(None, high=(9, True), low=(2, True), lower=(1, False)) == 2
     assert of("high", high=(9, False), low=(2, True)) == 9
     assert of("unknown", high=(9, True)) == 0
+
+
+QUOTA: dict[str, Any] = {"metadata": {"name": "few", "namespace": "shop"}}
+
+
+def test_a_quota_is_read_by_the_names_that_pods_request_things_by() -> None:
+    hard = {
+        "requests.cpu": "1500m", "cpu": "2", "memory": "3Gi", "requests.memory": "2Gi",
+        "requests.ephemeral-storage": "5G", "pods": "9", "count/pods": "7",
+        "requests.nvidia.com/gpu": "2", "requests.example.com/fpga": "0", "hugepages-2Mi": "4Mi",
+    }  # fmt: skip
+    other = {
+        "limits.cpu": "1", "limits.memory": "1", "requests.storage": "1Gi", "services": "1",
+        "count/deployments.apps": "1", "fast.storageclass.storage.k8s.io/requests.storage": "1Gi",
+        "persistentvolumeclaims": "1",
+    }  # fmt: skip
+    found = quota_of({**QUOTA, "spec": {"hard": {**hard, **other}}})
+    assert (found.namespace, found.name) == ("shop", "few")
+    assert dict(found.hard) == {
+        "cpu": 1500, "memory": 2 * 1024**3, "ephemeral-storage": 5 * 10**9, "pods": 7, "nvidia.com/gpu": 2,
+        "example.com/fpga": 0, "hugepages-2Mi": 4 * 1024**2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"hard": {"services": 3}},
+        {"hard": {"pods": 3}, "scopes": ["BestEffort"]},
+        {"hard": {"pods": 3}, "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass"}]}},
+    ],
+)
+def test_a_quota_that_is_not_of_all_pods_bounds_nothing(spec: dict[str, Any]) -> None:
+    found = quota_of({**QUOTA, "spec": spec})
+    assert found.hard == ()
+    assert circumstances({}, (), {}, {}, {}, [found], ()).quotas == ()
+
+
+def test_a_quota_that_is_no_quantity_is_none() -> None:
+    with pytest.raises(ValueError, match="lots"):
+        quota_of({**QUOTA, "spec": {"hard": {"pods": "lots"}}})
 
 
 def test_an_affinity_is_to_those_alike_and_from_those_that_are_not() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from reconciler.kube.names import Identity
-from reconciler.model.cluster_view import Gpu, Resources, Toleration
+from reconciler.model.cluster_view import GPU, Gpu, Quota, Resources, Toleration
 from reconciler.planner.snapshot import trimmed, view
 
 GIBI = 1 << 30
@@ -69,6 +69,11 @@ OBJECTS = (
     obj("PersistentVolumeClaim", "data", namespace="shop", spec={"volumeName": "v", "resources": {}}),
     obj("PersistentVolume", "v", spec={"nodeAffinity": IN_B, "csi": {"volumeHandle": "canary"}}),
     obj(
+        "ResourceQuota", "few", namespace="shop",
+        spec={"hard": {"pods": "9", "requests.nvidia.com/gpu": "3"}}, status={"used": {"pods": "canary"}},
+    ),
+    obj("ResourceQuota", "some", namespace="shop", spec={"hard": {"pods": "1"}, "scopes": ["BestEffort"]}),
+    obj(
         "StatefulSet", "db", "apps/v1", "shop",
         spec={"replicas": 3, "template": {"metadata": {"labels": {"app": "db"}}, "spec": POD}},
     ),
@@ -91,6 +96,7 @@ def test_nothing_that_a_plan_looks_at_is_lost() -> None:
     assert (need.node_selector, need.tolerations) == ({"disk": "ssd"}, (Toleration("dedicated", exists=True),))
     assert [rule.namespaces for rule in (*need.affinities, *pod.affinities)] == [{"shop"}, {"shop"}]
     assert [(spread.topology_key, spread.hard) for spread in need.spreads] == [(ZONE, True)]
+    assert whole.quotas == (Quota("shop", "few", ((GPU, 3), ("pods", 9))),)
     assert (node.pods, node.gpus, node.allocatable.ephemeral, len(node.taints)) == (58, 2, 90 * GIBI, 1)
 
 
