@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.kube.names import GroupVersionKind
+from reconciler.cluster import roster
+from reconciler.kube.names import GroupKind, GroupVersionKind
 from reconciler.kube.openapi import catalog
 from reconciler.kube.validate import unknown_fields, validate
 from reconciler.model.image import JobSettings
+from reconciler.planner import snapshot
 from reconciler.specs.config import load_config
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 MANIFESTS = sorted((DEPLOY / "manifests").glob("*.yaml"))
 BUILDS = DEPLOY / "builds" / "access.yaml"
+REVIEW = DEPLOY / "review" / "10-access.yaml"
 FILES = [*MANIFESTS, BUILDS, *sorted((DEPLOY / "tenant").glob("*.yaml"))]  # deploy/prometheus is for Prometheus
 
 
@@ -102,6 +105,14 @@ def test_every_right_is_one_that_the_daemon_uses() -> None:
         assert not {"*", "bind", "escalate", "impersonate", "deletecollection"} & {*verbs}
         wanted = PARTS.get((group, resource), ["get", "list", "watch", "create", "patch", "delete"])
         assert verbs == (wanted or verbs), resource
+
+
+def test_whoever_plans_may_read_all_that_a_plan_looks_at() -> None:
+    """The daemon by watches, a review by lists."""
+    plurals = {GroupKind(r.group, r.kind): (r.group, r.plural) for r in catalog().resources()}
+    for path, kinds in ((DEPLOY / "manifests" / "10-access.yaml", roster.KINDS), (REVIEW, snapshot.KINDS)):
+        allowed = {what for what, verbs in rights(path) if {"list", "watch"} <= {*verbs}}
+        assert {plurals[kind] for kind in kinds} <= allowed
 
 
 def test_builds_may_do_what_builds_need() -> None:
