@@ -25,8 +25,10 @@ def pod_spec(group_kind: GroupKind, obj: Mapping[str, Any]) -> Mapping[str, Any]
 
 
 def pod_labels(group_kind: GroupKind, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The labels of the pods of `obj`, None where its kind has no pods or the object does not state any."""
-    return _inside(group_kind, obj, "metadata", "labels")
+    """The labels of the pods of `obj`, None where its kind has no pods or the object does not state any. What is no
+    text is none: no server takes it."""
+    found = _inside(group_kind, obj, "metadata", "labels")
+    return {key: value for key, value in found.items() if isinstance(value, str)} if found is not None else None
 
 
 def _inside(group_kind: GroupKind, obj: Mapping[str, Any], *names: str) -> Mapping[str, Any] | None:

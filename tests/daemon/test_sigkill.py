@@ -179,7 +179,8 @@ async def test_the_undisturbed_story_is_the_one_that_is_meant(undisturbed: Story
     jobs = sorted(name for name in ours if name.startswith("Job/"))
     assert all(ours[name]["status"]["succeeded"] == 1 for name in jobs)
     assert [others[f"Pod in shop of Job/{name.rpartition('/')[2]}"] for name in jobs] == [1, 1]
-    assert sum(write.startswith("DELETE") for write in undisturbed.writes) == 3, "two by Git, one replaced file"
+    gone = {write for write in undisturbed.writes if write.startswith("DELETE")}  # one that lost a race is sent again
+    assert len(gone) == 3, "two by Git, one replaced file"
     assert 2 * len(undisturbed.writes) >= 50
     assert undisturbed.lives == 1
     assert undisturbed.remembered.applied.commit == undisturbed.remembered.seen.commit
