@@ -27,8 +27,8 @@ class ControlPlane:
     """etcd, the API server and, with `controllers`, the controller manager and the scheduler. Loopback only.
 
     Everything that it writes lies in `folder`: certificates, kubeconfigs, logs, data. It can be started again after
-    `stop`, on the same ports with the same data. `quota` is etcd's, in bytes; 0 is its default. `manager` are more
-    options of the controller manager.
+    `stop`, on the same ports with the same data. `quota` is etcd's, in bytes; 0 is its default. `server` and `manager`
+    are more options of the API server and of the controller manager.
     """
 
     def __init__(
@@ -38,11 +38,13 @@ class ControlPlane:
         *,
         controllers: bool = True,
         quota: int = 0,
+        server: Mapping[str, object] = MappingProxyType({}),
         manager: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self.controllers = controllers
         self.quota = quota
+        self.server = server
         self.manager = manager
         self.authority = Authority(folder / "pki")
         self._commands = commands
@@ -186,6 +188,7 @@ class ControlPlane:
             "service-cluster-ip-range": "10.96.0.0/16",
             "allow-privileged": "true",
             "shutdown-delay-duration": "0s",
+            **self.server,
         }
 
     def _manager(self) -> dict[str, object]:

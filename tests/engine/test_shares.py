@@ -18,6 +18,10 @@ from reconciler.model.result import Outcome
 SHARES = "{cheap: 30%, dear: 70%}"
 REQUESTS = "  resources: {requests: {cpu: 100m, memory: 64Mi}}\n"
 EXPOSED = "  expose: [{port: 80, targetPort: http}]\n"
+SOON = "".join(  # gone from a node a second after that was lost, not five minutes
+    f"{{key: node.kubernetes.io/{what}, operator: Exists, effect: NoExecute, tolerationSeconds: 1}}, "
+    for what in ("not-ready", "unreachable")
+)
 SCALE = REQUESTS + "  scale: {min: 2, max: 20, target: {cpu: 65%}}\n"
 
 
@@ -25,6 +29,7 @@ def web(p: Planned, shares: str, extra: str) -> dict[str, str]:
     """The spec, with `shares` or without."""
     stated = f"shares: {shares}, " if shares else ""
     placement = p.placement.replace("placement: {", f"placement: {{{stated}", 1)
+    placement = placement.replace("tolerations: [", f"tolerations: [{SOON}")
     return {"web.yaml": deployment(extra=placement + extra)}
 
 

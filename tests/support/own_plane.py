@@ -1,4 +1,4 @@
-"""A control plane that belongs to one test, which may stop parts of it, fill it up, or break it."""
+"""A control plane that belongs to one test, which may stop parts of it, fill it up, break it, or set its options."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from build import Missing, find
+from build import PARTS, Missing, find
 from control_plane import ControlPlane, tail
 from kubernetes_server import give_up
 from world import World, opened
@@ -19,14 +19,14 @@ from reconciler.http.client import HttpTransport
 
 
 class OwnPlane:
-    """etcd and the API server of one test. Skips the test where there is nothing to run."""
+    """The control plane of one test; `options` are ControlPlane's. Skips the test where there is nothing to run."""
 
-    def __init__(self, folder: Path, *, quota: int = 0) -> None:
+    def __init__(self, folder: Path, *, controllers: bool = False, **options: Any) -> None:
         try:
             commands = find()
         except Missing as missing:
             give_up(str(missing))
-        self.plane = ControlPlane(commands, folder / "plane", controllers=False, quota=quota)
+        self.plane = ControlPlane(commands, folder / "plane", controllers=controllers, **options)
 
     def run(self, test: Coroutine[Any, Any, None]) -> None:
         """Run a test while the control plane is there. Where it fails, what the server logged is told."""
@@ -37,7 +37,7 @@ class OwnPlane:
                 await self.plane.start()
                 await test
             except BaseException:
-                sys.stderr.write("\n".join(tail(self.plane.log(part)) for part in ("etcd", "apiserver")))
+                sys.stderr.write("\n".join(tail(self.plane.log(part)) for part in PARTS))
                 raise
             finally:
                 await self.plane.stop()
@@ -45,10 +45,10 @@ class OwnPlane:
         asyncio.run(scenario())
 
     @asynccontextmanager
-    async def world(self) -> AsyncIterator[World]:
-        """The administrator's world."""
+    async def world(self, *, controllers: bool = False) -> AsyncIterator[World]:
+        """The administrator's world. Controllers are there if the plane has them."""
         context = self.plane.as_admin()
-        async with opened(World(lambda: HttpTransport(self.plane.url, ssl=context), SystemClock())) as made:
+        async with opened(World(lambda: HttpTransport(self.plane.url, ssl=context), SystemClock(), "own")) as made:
             yield made
 
     async def etcd(self, path: str, **body: Any) -> dict[str, Any]:

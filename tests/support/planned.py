@@ -30,14 +30,14 @@ NODES: Final = (
     nodes.Pool("dear", 3, zones=ZONES, labels={"tier": "dear"}),
 )
 INTERVAL: Final = 3600.0
-_LOST: Final = ("not-ready", "unreachable")
+LEASE: Final = 40  # seconds, the kubelet's default
 
 
 class Planned:
     """Its nodes are nobody else's: they have a label and a taint of its own (`placement`)."""
 
     def __init__(
-        self, w: World, pools: Collection[nodes.Pool], policy: Policy, evictions: int, interval: float
+        self, w: World, pools: Collection[nodes.Pool], policy: Policy, evictions: int, interval: float, lease: int
     ) -> None:
         self.w = w
         self.ours = True
@@ -71,6 +71,7 @@ class Planned:
             nodes=self.nodes,
             controllers=() if w.tag else ALL,
             scheduler=not w.tag,
+            lease_seconds=lease,
             timing=Timing(stop=2.0),  # as long as programs take that end well
         )
 
@@ -83,13 +84,9 @@ class Planned:
 
     @property
     def placement(self) -> str:
-        """Of a spec: on these nodes, and gone from one a second after that was lost."""
-        lost = "".join(
-            f", {{key: node.kubernetes.io/{what}, operator: Exists, effect: NoExecute, tolerationSeconds: 1}}"
-            for what in _LOST
-        )
+        """Of a spec: on these nodes."""
         selector = f"nodeSelector: {{world: {self.w.space}}}, " if self.w.tag else ""
-        return f"  placement: {{{selector}tolerations: [{{key: world, operator: Exists}}{lost}]}}\n"
+        return f"  placement: {{{selector}tolerations: [{{key: world, operator: Exists}}]}}\n"
 
     def _woken(self, source: str) -> None:
         self.woken.append(source)
@@ -162,9 +159,10 @@ async def planning(
     *,
     evictions: int = 0,
     interval: float = INTERVAL,
+    lease: int = LEASE,
 ) -> AsyncIterator[Planned]:
-    """In a world, with nodes of its own."""
-    made = Planned(w, pools, policy or Policy(), evictions, interval)
+    """In a world, with nodes of its own, whose leases are good for `lease` seconds."""
+    made = Planned(w, pools, policy or Policy(), evictions, interval, lease)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(made.transport.close)
         stack.push_async_callback(made.cluster.close)

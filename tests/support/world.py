@@ -186,11 +186,13 @@ class World:
         await self.until(lambda: self._current(source))
         await self.sources[source].work()
 
-    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
-        """Wait until `condition` holds. Raises TimeoutError when that takes longer than `seconds`."""
+    async def until(
+        self, condition: Callable[[], Awaitable[bool]], seconds: float = 60.0, *, pause: float = 0.02
+    ) -> None:
+        """Wait until `condition` holds, asked every `pause`. Raises TimeoutError after `seconds`."""
         async with asyncio.timeout(seconds):
             while not await condition():
-                await self.clock.sleep(0.02)
+                await self.clock.sleep(pause)
 
     async def works_until(self, condition: Callable[[], Awaitable[bool]], source: str = "shop") -> None:
         """Have the engine look again and again, as a daemon would, until `condition` holds."""
