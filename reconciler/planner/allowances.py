@@ -27,6 +27,10 @@ class Allowance:
         each = zip(self.most, self.used, self.before, strict=True)
         return any(most is not None and used > max(most, before) for most, used, before in each)
 
+    def holds(self, amounts: Sequence[int]) -> bool:
+        """Whether so much of each is no more than may be used in all."""
+        return all(most is None or amount <= most for most, amount in zip(self.most, amounts, strict=True))
+
     def left(self, request: Sequence[int]) -> int:
         """How many replicas more that ask for so much."""
         return min(

@@ -97,7 +97,8 @@ def _united(one: Ints, other: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Workloads under a quota, and nodes under a limit: there one replica matters to another."""
+    """Workloads of which not all may stay by their quotas, and nodes under a limit: there one replica matters to
+    another."""
 
     workloads: Bools
     nodes: Bools

@@ -54,11 +54,18 @@ class Ledger:
         self._limits = [Allowance.of(most_of(pool.limits, groups)) if pool.limits else None for pool in intake.pools]
         self._quotas = quotas
         self._requests = requests(groups)
+        for workload, count in enumerate(self.counts.tolist()) if quotas else ():
+            if count and (quota := self.quota(workload)) is not None:
+                quota.add(self.request(workload), count)
 
     def lacking(self) -> list[int]:
         """Workloads of which replicas have no place."""
         found: list[int] = np.flatnonzero(self.counts < self.asked).tolist()
         return found
+
+    def wanting(self) -> list[int]:
+        """Those of them that their quotas let have one more."""
+        return [workload for workload in self.lacking() if self.quota_left(workload) > 0]
 
     def missing(self, workload: int) -> int:
         return int(self.asked[workload] - self.counts[workload])

@@ -5,7 +5,7 @@
 Imports numpy and the solver: import this module only when there is something to plan.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from reconciler.planner.outcome import Outcome
 from reconciler.planner.packing import Nodes, Scarcity, sizes
 from reconciler.planner.placing import Placer, order
 from reconciler.planner.pool_lp import merged
-from reconciler.planner.quotas import NamespaceQuota, quotas_of
+from reconciler.planner.quotas import NamespaceQuota, exceeded, quotas_of
 from reconciler.planner.rescue import rescue, rounds
 from reconciler.planner.scoring import Noted, Scorer
 from reconciler.planner.shapes import Floats, Ints
@@ -71,7 +71,7 @@ def plan(
     scorer = Scorer(intake, groups, ledger.nodes, ledger.topology, ledger.holdings, weighings(intake.needs, policy))
     placer = Placer(ledger, scorer)
     again = [n for n, need in enumerate(intake.needs) if (anew[n] or need.renewed) and ledger.count(n)]
-    if any(ledger.has_room(int(groups.shape_of[number])) for number in (*again, *ledger.lacking())):
+    if any(ledger.has_room(int(groups.shape_of[number])) for number in (*again, *ledger.wanting())):
         _foresee(ledger, scorer)
     noted = weigh_anew(ledger, placer, kept, order(ledger, again, sizes(groups.classes, groups.shapes).tolist()))
     _place(ledger, scorer, placer, kept, noted)
@@ -101,7 +101,7 @@ def _opened(
     free = _left_by_others(groups, nodes, others)
     taken = worth.taken(groups, free, nodes.devices)
     kept = homes(own, before, len(intake.nodes))
-    rows = at_once(intake, groups, kept, free, _limits(intake, quotas))
+    rows = at_once(intake, groups, kept, free, _limits(intake, groups, kept, quotas))
     holdings = Holdings(kept.homes.where(rows))
     stayed = holdings.standing()
     request = groups.shapes.request[groups.shape_of[stayed.workloads()]] * stayed.counts[:, None]
@@ -136,19 +136,16 @@ def _left_by_others(groups: Groups, nodes: Nodes, others: Iterable[tuple[PodView
     return left
 
 
-def _limits(intake: Intake, quotas: Container[str]) -> Limits:
+def _limits(intake: Intake, groups: Groups, kept: Kept, quotas: Mapping[str, NamespaceQuota]) -> Limits:
     limited = np.array([*(pool.limits is not None for pool in intake.pools), False], np.bool_)
-    return Limits(
-        np.array([need.identity.namespace in quotas for need in intake.needs], np.bool_),
-        limited[np.array(intake.of_pool, np.int64)],
-    )
+    return Limits(exceeded(intake, groups, quotas, kept.homes.totals()), limited[np.array(intake.of_pool, np.int64)])
 
 
 def _place(ledger: Ledger, scorer: Scorer, placer: Placer, kept: Kept, noted: dict[int, list[Noted]]) -> None:
     """What lacks a place, as far as there is room."""
     groups = ledger.groups
-    shapes = {shape: ledger.has_room(shape) for shape in set(groups.shape_of[ledger.lacking()].tolist())}
-    open_ = [number for number in ledger.lacking() if shapes[int(groups.shape_of[number])]]
+    shapes = {shape: ledger.has_room(shape) for shape in set(groups.shape_of[ledger.wanting()].tolist())}
+    open_ = [number for number in ledger.wanting() if shapes[int(groups.shape_of[number])]]
     while open_:
         before, looked = int(ledger.counts.sum()), -1
         for turn, workload in enumerate(order(ledger, open_, sizes(groups.classes, groups.shapes).tolist())):

@@ -16,7 +16,7 @@ from reconciler.model.cluster_view import Gpu as Devices
 from reconciler.planner.allowances import Allowance
 from reconciler.planner.grouping import PODS, Groups, amounts_of
 from reconciler.planner.intake import Intake, safe_amounts, safe_gpu
-from reconciler.planner.shapes import DEVICE
+from reconciler.planner.shapes import DEVICE, Bools, Ints
 
 
 class Bound(NamedTuple):
@@ -102,7 +102,7 @@ def quotas_of(
             for name, other in zip(counted(groups), others, strict=True)
         ]
         bounds.setdefault(quota.namespace, []).append(Bound(quota.name, left))
-    asked = _asked(intake, groups, bounds)
+    asked = _total(intake, groups, bounds, [need.replicas for need in intake.needs])
     quotas = {}
     for space, each in bounds.items():
         least = [_least(column) for column in zip(*(bound.most for bound in each), strict=True)]
@@ -118,14 +118,21 @@ def _least(bounds: Iterable[int | None]) -> int | None:
     return min((bound for bound in bounds if bound is not None), default=None)
 
 
-def _asked(intake: Intake, groups: Groups, spaces: Iterable[str]) -> dict[str, list[int]]:
-    """What all replicas ask for together, by namespace."""
+def exceeded(intake: Intake, groups: Groups, quotas: Mapping[str, NamespaceQuota], counts: Ints) -> Bools:
+    """By workload, whether so many replicas of each would together be more than the quota of its namespace lets in."""
+    total = _total(intake, groups, quotas, counts.tolist())
+    over = {space for space, quota in quotas.items() if not quota.allowance.holds(total[space])}
+    return np.array([need.identity.namespace in over for need in intake.needs], np.bool_)
+
+
+def _total(intake: Intake, groups: Groups, spaces: Iterable[str], counts: Sequence[int]) -> dict[str, list[int]]:
+    """What so many replicas of each workload ask for together, by namespace."""
     total = {space: [0] * len(counted(groups)) for space in spaces}
     rows = requests(groups) if total else []
-    for need, shape in zip(intake.needs, groups.shape_of.tolist(), strict=True):
+    for need, shape, count in zip(intake.needs, groups.shape_of.tolist(), counts, strict=True) if total else ():
         if (row := total.get(need.identity.namespace)) is not None:
             for resource, amount in enumerate(rows[shape]):
-                row[resource] += need.replicas * amount
+                row[resource] += count * amount
     return total
 
 
