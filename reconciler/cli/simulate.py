@@ -108,7 +108,7 @@ def simulate(args: argparse.Namespace) -> int:
     except WrongPolicy as error:
         what, _, hint = str(error).partition("; hint: ")
         raise ConfigError(what, hint=hint) from None
-    found = plan(view.nodes, view.pods, view.needs, None, pools, asked, quotas=view.quotas)
+    found = plan(view.nodes, view.pods, view.needs, pools, asked, quotas=view.quotas)
     planned = shown(found, view, pools, made=datetime.now(UTC), profile=asked.profile)
     if args.png:
         drawn(args.png, heat(loads(found, view, pools)))

@@ -108,7 +108,7 @@ def advised(
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{draft.identity} is left out: {error}")
     past = replace(previous.plan, unplaced={}) if _freer(needs, previous.needs) else previous.plan
-    made = plan(seen.nodes, seen.pods, needs, usage, pools, policy, past, seen.around.quotas)
+    made = plan(seen.nodes, seen.pods, needs, pools, policy, past, seen.around.quotas)
     zones = frozenset(zone for node in seen.nodes if node.ready and (zone := node.labels.get(ZONE)))
     labels = {pool.name: pool.node_selector for pool in pools}
     wanted = {each.identity: each for each in needs}

@@ -5,7 +5,9 @@
 Imports numpy and the solver: import this module only when there is something to plan.
 """
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,6 @@ from reconciler.model.cluster_view import NodeView, PodView, Quota
 from reconciler.model.plan import IDENTITY, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy, TermName
-from reconciler.model.usage import Usage
 from reconciler.planner import worth
 from reconciler.planner.anew import weigh_anew
 from reconciler.planner.book import Book, book_of, planned, unchanged
@@ -38,11 +39,23 @@ from reconciler.planner.weighing import reweighed, weighing, weighings
 LOOKS = 64  # at how full the zones are, while many workloads are placed
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing of a plan is a cycle, and to look for some among all that a process holds would take a tenth of it."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@_uncollected()
 def plan(
     nodes: Iterable[NodeView],
     running: Iterable[PodView],
     workloads: Iterable[WorkloadNeed],
-    usage: Usage | None = None,  # noqa: ARG001 - read by the steps that choose replicas and requests
     pools: Iterable[Pool] = (),
     policy: Policy | None = None,
     previous: Plan = IDENTITY,
