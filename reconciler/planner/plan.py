@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from reconciler.model.cluster_view import NodeView, PodView, Quota
-from reconciler.model.plan import IDENTITY, Plan
+from reconciler.model.plan import IDENTITY, Constraint, Plan
 from reconciler.model.planning import Pool, WorkloadNeed
 from reconciler.model.planning_policy import Policy, TermName
 from reconciler.planner import worth
@@ -88,7 +88,12 @@ def plan(
         _foresee(ledger, scorer)
     noted = weigh_anew(ledger, placer, kept, order(ledger, again, sizes(groups.classes, groups.shapes).tolist()))
     _place(ledger, scorer, placer, kept, noted)
-    waited = {identity: lack.count for identity, lack in previous.unplaced.items() if lack.count}
+    let_in = {intake.needs[number].identity for number in ledger.wanting()}
+    waited = {
+        identity: lack.count
+        for identity, lack in previous.unplaced.items()
+        if lack.count and not (lack.constraint is Constraint.QUOTA and identity in let_in)  # its quota was raised
+    }
     waiting = {intake.needs[number].identity: ledger.missing(number) for number in ledger.lacking()}
     if waiting != waited:  # else the search before had no answer for them either
         more = sum(max(count - waited.get(identity, 0), 0) for identity, count in waiting.items())

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reconciler.model.cluster_view import GPU, Quota, Resources
-from reconciler.model.cluster_view import Gpu as Devices
+from reconciler.model.cluster_view import GPU, Gpu, Quota, Resources
 from reconciler.planner.allowances import Allowance
 from reconciler.planner.grouping import PODS, Groups, amounts_of
 from reconciler.planner.intake import Intake, safe_amounts, safe_gpu
@@ -152,7 +151,7 @@ def _taken(intake: Intake, groups: Groups, spaces: set[str]) -> dict[str, list[i
     return total
 
 
-def _of_pod(request: Resources, gpu: Devices, resources: Sequence[str]) -> list[int]:
+def _of_pod(request: Resources, gpu: Gpu, resources: Sequence[str]) -> list[int]:
     amounts, devices = amounts_of(safe_amounts(request), resources), safe_gpu(gpu)
     amounts[resources.index(PODS)] = 1
     return [*amounts, devices.count if devices.milli == DEVICE else 0]

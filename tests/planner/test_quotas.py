@@ -115,3 +115,15 @@ def test_more_quota_never_places_less_and_less_of_it_takes_back_what_does_not_ru
 
 def test_what_cannot_bind_changes_no_byte() -> None:
     assert repr(planned(quota(pods=5, cpu=5000), quota("more", memory=99_999 * MEBI))) == repr(planned())
+
+
+def test_where_a_quota_is_raised_there_is_a_search_for_room() -> None:
+    """What waited for its quota alone was not searched for until then."""
+    nodes = [NodeView(name, Resources(4000, 4096 * MEBI)) for name in ("n0", "n1")]
+    low = WorkloadNeed(identity("low"), 2, Resources(3000, MEBI), movable=True)
+    urgent = WorkloadNeed(identity("urgent"), 1, Resources(3000, MEBI), priority=1000)
+    running = [PodView("shop", f"low-{n}", f"n{n}", low.requests, low.identity) for n in range(2)]
+    before = plan(nodes, running, [low, urgent], quotas=[quota(pods=0)])
+    assert list(before.unplaced) == [urgent.identity]
+    found = plan(nodes, running, [low, urgent], quotas=[quota(pods=9)], previous=before)
+    assert list(found.unplaced) == [low.identity]
