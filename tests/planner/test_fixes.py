@@ -37,9 +37,8 @@ def node(name: str, zone: str, pool: str, cpu: int = 4000) -> NodeView:
 
 def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
     return plan(
-        question.nodes, question.running, question.needs, None, question.pools, question.policy, previous,
-        question.quotas,
-    )  # fmt: skip
+        question.nodes, question.running, question.needs, question.pools, question.policy, previous, question.quotas
+    )
 
 
 def test_a_limit_beside_a_hard_spread_is_named() -> None:

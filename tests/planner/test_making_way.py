@@ -25,9 +25,8 @@ LIMITED = [Pool("x", {"pool": "x"}, limits=Resources(cpu=4000)), Pool("y", {"poo
 
 def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
     return plan(
-        question.nodes, question.running, question.needs, None, question.pools, question.policy, previous,
-        question.quotas,
-    )  # fmt: skip
+        question.nodes, question.running, question.needs, question.pools, question.policy, previous, question.quotas
+    )
 
 
 def placed(found: Plan, wanted: WorkloadNeed) -> int:

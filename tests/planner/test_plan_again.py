@@ -28,9 +28,8 @@ from reconciler.planner.plan import plan
 
 def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
     return plan(
-        question.nodes, question.running, question.needs, None, question.pools, question.policy, previous,
-        question.quotas,
-    )  # fmt: skip
+        question.nodes, question.running, question.needs, question.pools, question.policy, previous, question.quotas
+    )
 
 
 def stripped(before: Plan) -> Plan:

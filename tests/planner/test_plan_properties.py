@@ -17,9 +17,8 @@ from reconciler.planner.plan import plan
 
 def answer(question: Question, previous: Plan = IDENTITY) -> Plan:
     return plan(
-        question.nodes, question.running, question.needs, None, question.pools, question.policy, previous,
-        question.quotas,
-    )  # fmt: skip
+        question.nodes, question.running, question.needs, question.pools, question.policy, previous, question.quotas
+    )
 
 
 @examples(60)
@@ -37,7 +36,7 @@ def test_the_order_of_the_input_changes_nothing(question: Question, random: Rand
     for part in shuffled:
         random.shuffle(part)
     nodes, running, needs, pools, quotas = shuffled
-    found = plan(nodes, running, needs, None, pools, question.policy, quotas=quotas)
+    found = plan(nodes, running, needs, pools, question.policy, quotas=quotas)
     assert repr(found) == repr(answer(question))
 
 
