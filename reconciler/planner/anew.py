@@ -17,7 +17,8 @@ from reconciler.planner.scoring import Noted
 
 def weigh_anew(ledger: Ledger, placer: Placer, kept: Kept, workloads: Iterable[int]) -> dict[int, list[Noted]]:
     """Places anew what has a place, and says why. What runs stays, unless its pods are made anew; to come back counts
-    as stickiness. Where a workload would have fewer places than before, all of it stays as it was."""
+    as stickiness. Where a workload would have fewer places than before, or leave alone what must be with it, all of it
+    stays as it was."""
     found = {}
     for workload in workloads:
         fixed = {} if ledger.intake.needs[workload].renewed else kept.running_of(workload)
@@ -27,12 +28,18 @@ def weigh_anew(ledger: Ledger, placer: Placer, kept: Kept, workloads: Iterable[i
             homes[slot.node] = homes.get(slot.node, 0) + 1
         left = ledger.count(workload)
         made = placer.place(workload, homes, len(lifted))  # what waits has its turn later
-        if ledger.count(workload) < left + len(lifted):
+        if ledger.count(workload) < left + len(lifted) or _deserts(ledger, workload):
             _take_up(ledger, workload, fixed)
             _change(ledger, workload, lifted, 1)
         else:
             found[workload] = made
     return found
+
+
+def _deserts(ledger: Ledger, workload: int) -> bool:
+    """Whether what must be with it is now where it may not be."""
+    held = {other: ledger.held(other) for other in ledger.topology.leaning_on(workload)}
+    return any(ledger.topology.broken(other, np.array(sorted(nodes), np.int64)) for other, nodes in held.items())
 
 
 def _take_up(ledger: Ledger, workload: int, fixed: Mapping[int, int]) -> list[Slot]:

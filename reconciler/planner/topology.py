@@ -51,6 +51,10 @@ class Topology:
             [rule.watch for rule in rules if rule.constraint is Constraint.ANTI_AFFINITY and rule.hard]
             for rules in self._rules
         ]
+        self._leaning: dict[int, list[int]] = {}  # by watch, those with an affinity to what it counts
+        for workload, rule in self.hard_rules():
+            if rule.constraint is Constraint.AFFINITY:
+                self._leaning.setdefault(rule.watch, []).append(workload)
         for workload, (counted, carrying) in enumerate(zip(self._counted, self._carrying, strict=True)):
             self.watches.concern(workload, counted, carrying)
         for pod, node, carrying in others:
@@ -79,6 +83,11 @@ class Topology:
             or (rule.constraint is Constraint.SPREAD and not self.watches.private(rule.watch, workload))
             for rule in self._hard[workload]
         )
+
+    def leaning_on(self, workload: int) -> list[int]:
+        """The others that must be with it, or with one like it."""
+        counted = self._counted[workload]
+        return sorted({other for watch in counted for other in self._leaning.get(watch, ()) if other != workload})
 
     def counted(self, workload: int) -> list[int]:
         """The watches that its replicas count for."""

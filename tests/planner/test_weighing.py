@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.kube.names import Identity
-from reconciler.model.cluster_view import HOSTNAME, Gpu, NodeView, PodView, Resources
+from reconciler.kube.selector import LabelSelector
+from reconciler.model.cluster_view import HOSTNAME, Gpu, NodeView, PodAffinity, PodView, Resources
 from reconciler.model.plan import IDENTITY, Plan
 from reconciler.model.planner_config import PlannerSettings
 from reconciler.model.planning import Pool, WorkloadNeed
@@ -149,6 +150,17 @@ def test_others_stay_where_they_are_meanwhile() -> None:
     after = answer([replace(web, weighs=THRIFTY), other], previous=before)
     assert after.assignment[other.identity] == before.assignment[other.identity]
     assert after.decisions[other.identity] == before.decisions[other.identity]
+
+
+def test_what_must_be_with_it_is_not_left_alone() -> None:
+    beside = PodAffinity("tier", LabelSelector.of({"matchLabels": {"app": "web"}}))
+    follower = replace(need("follower", replicas=1), affinities=(beside,))
+    before = answer([need("web", CALM), follower])
+    assert tiers(before, follower) == {"dear"}
+    alone = need("web", THRIFTY)
+    assert tiers(answer([alone], previous=before), alone) == {"spot"}
+    found = answer([alone, follower], previous=before)
+    assert (tiers(found, alone), tiers(found, follower)) == ({"dear"}, {"dear"})
 
 
 def test_weights_that_are_equal_are_one() -> None:
