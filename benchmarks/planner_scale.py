@@ -1,7 +1,7 @@
 """A plan for 2,000 workloads with about 100,000 replicas on 10,000 nodes: seconds, memory, and how near to the bound.
 
     python benchmarks/planner_scale.py [--workloads 2000] [--nodes 10000] [--loads 0.9 1 1.1] [--running] [--own 0.05]
-        [--sizes]
+        [--quotas 0.8] [--sizes]
 
 The cluster is made from a seed: three sizes of nodes in three zones, a spot pool and a tainted one; workloads with one
 replica a node, hard zone spread, tolerations, a stated pool, and three priorities; half a core to eight for a replica,
@@ -12,16 +12,17 @@ those that most may not use; so some replicas have no place at any of these load
 replicas, or after one node was lost: the median of five changes of each sort, the worse of the two sorts. `of_bound` is
 Σ priority weight × replicas placed over the linear bound. All at the worst load; in processor time, so that a busy
 machine shows nearly the same. With `--running` the replicas of the plan before run; with `--own` that part of the
-workloads weighs each term by a weight of its own; with `--sizes` a tenth of it and twice as much follow. The last line
-is JSON.
+workloads weighs each term by a weight of its own; with `--quotas` each namespace may have that part of what its
+workloads ask for; with `--sizes` a tenth of it and twice as much follow. The last line is JSON.
 """
 
 import argparse
 import json
 import resource
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from statistics import median
 
@@ -33,6 +34,7 @@ from reconciler.model.cluster_view import (
     NodeView,
     PodAffinity,
     PodView,
+    Quota,
     Resources,
     Taint,
     Toleration,
@@ -117,6 +119,15 @@ class Cluster:
     nodes: list[NodeView]
     pods: list[PodView]
     needs: list[WorkloadNeed]
+    quotas: list[Quota] = field(default_factory=list)
+
+
+def binding(needs: Sequence[WorkloadNeed], part: float) -> list[Quota]:
+    """One in each namespace: so much of the cpu that is asked for there."""
+    asked = Counter[str]()
+    for need in needs:
+        asked[need.identity.namespace] += need.replicas * need.requests.cpu
+    return [Quota(space, "cpu", (("cpu", int(part * cpu)),)) for space, cpu in sorted(asked.items())]
 
 
 def carried_out(needs: Sequence[WorkloadNeed], found: Plan) -> list[PodView]:
@@ -150,7 +161,7 @@ def lost(cluster: Cluster, number: int) -> Cluster:
 
 def timed(cluster: Cluster, previous: Plan) -> tuple[Plan, float]:
     started = time.process_time()
-    found = plan(cluster.nodes, cluster.pods, cluster.needs, pools=POOLS, previous=previous)
+    found = plan(cluster.nodes, cluster.pods, cluster.needs, pools=POOLS, previous=previous, quotas=cluster.quotas)
     return found, time.process_time() - started
 
 
@@ -162,8 +173,11 @@ class Measured:
     of_bound: float
 
 
-def measured(nodes: list[NodeView], needs: list[WorkloadNeed], load: float, *, running: bool) -> Measured:
-    asked = Cluster(nodes, [], loaded(needs, nodes, load))
+def measured(
+    nodes: list[NodeView], needs: list[WorkloadNeed], load: float, *, running: bool, quotas: float
+) -> Measured:
+    needs = loaded(needs, nodes, load)
+    asked = Cluster(nodes, [], needs, binding(needs, quotas) if quotas else [])
     first, full = timed(asked, Plan())
     if running:
         asked = replace(asked, pods=carried_out(asked.needs, first))
@@ -190,6 +204,7 @@ def main() -> None:
     parser.add_argument("--loads", type=float, nargs="+", default=[0.9, 1.0, 1.1])
     parser.add_argument("--running", action="store_true")
     parser.add_argument("--own", type=float, default=0.0)
+    parser.add_argument("--quotas", type=float, default=0.0)
     parser.add_argument("--sizes", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -199,7 +214,7 @@ def main() -> None:
         nodes = cluster(int(options.nodes * factor), random)
         needs = workloads(int(options.workloads * factor), REPLICAS_A_NODE * len(nodes), random)
         needs = own(needs, options.own, random)
-        return [measured(nodes, needs, load, running=options.running) for load in loads]
+        return [measured(nodes, needs, load, running=options.running, quotas=options.quotas) for load in loads]
 
     found = at(1, options.loads)
     line = {
