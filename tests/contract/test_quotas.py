@@ -61,11 +61,13 @@ async def places(w: World, *, replicas: int) -> int:
     roster = Roster(w.cluster, clock=w.clock, random=Random(1))
     running = asyncio.create_task(roster.run())
 
-    async def bound() -> bool:
-        return any(each.namespace == w.space for each in roster.view({}).pods)
+    async def all_is_told() -> bool:
+        seen, unscoped = roster.view({}), sum("scopes" not in spec for spec in QUOTAS.values())
+        bound = any(each.namespace == w.space for each in seen.pods)
+        return bound and sum(each.namespace == w.space for each in seen.around.quotas) == unscoped
 
     try:
-        await w.until(bound)
+        await w.until(all_is_told)
         seen = roster.view({})
     finally:
         running.cancel()
