@@ -160,11 +160,27 @@ def _read(objects: Iterable[Object], read: Callable[[Object], T], notes: list[st
     for obj in objects:
         identity = Identity.of(obj)
         try:
+            _check(obj)
             found = read(obj)
         except (ValueError, TypeError, AttributeError) as error:
             notes.append(f"{identity} is left out: {error}")
         else:
             yield identity, found
+
+
+def _check(obj: Object) -> None:
+    """Labels are compared and sorted long after they were read; whatever else makes no sense fails as it is read.
+
+    Raises ValueError.
+    """
+    spec = obj.get("spec") or {}
+    template = spec.get("template") or {}
+    labelled = (obj["metadata"], template.get("metadata") or {})
+    selecting = (spec, template.get("spec") or {})
+    for field, holders in (("labels", labelled), ("nodeSelector", selecting)):
+        for found in (holder.get(field) or {} for holder in holders):
+            if not (isinstance(found, dict) and all(isinstance(each, str) for pair in found.items() for each in pair)):
+                raise ValueError(f"{field}: {found!r} is no map of texts")
 
 
 def _pod_spec(spec: Object, *, volumes: bool = False) -> dict[str, Any]:

@@ -166,6 +166,21 @@ def test_a_doubtful_object_is_left_out_and_said(cli: Any, taken: Path) -> None:
     assert ran.code == 0
 
 
+def test_labels_that_are_no_texts_are_left_out_with_their_object(cli: Any, taken: Path) -> None:
+    body = json.loads(taken.read_text())
+    zoned, labelled, selecting = node("odd", "a"), deployment("labelled", 1, "100m"), deployment("selecting", 1, "100m")
+    zoned["metadata"]["labels"]["topology.kubernetes.io/zone"] = {}
+    labelled["spec"]["template"].setdefault("metadata", {})["labels"] = {"app": 1}
+    selecting["spec"]["template"]["spec"]["nodeSelector"] = ["pool"]
+    body["objects"] += [zoned, labelled, selecting]
+    taken.write_text(json.dumps(body))
+    ran = cli("simulate", "--snapshot", taken)
+    assert ran.code == 0, ran.err
+    assert "note: Node/odd is left out: labels: " in ran.out
+    assert "note: Deployment/shop/labelled is left out: labels: {'app': 1} is no map of texts" in ran.out
+    assert "note: Deployment/shop/selecting is left out: nodeSelector: ['pool'] is no map of texts" in ran.out
+
+
 def test_a_quota_of_the_cluster_is_named_where_it_is_used_up(cli: Any, taken: Path) -> None:
     body = json.loads(taken.read_text())
     quota = {"metadata": {"name": "few", "namespace": "shop"}, "spec": {"hard": {"pods": "5"}}}
