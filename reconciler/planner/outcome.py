@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from itertools import islice
 
-import numpy as np
-
 from reconciler.model.plan import Decision, Move, Place, Plan, Share
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
@@ -85,8 +83,7 @@ class Outcome:
             node = next(node for node in sorted(ledger.held(workload)) if scorer.place(node) == share.place)
             slot = ledger.slots(workload, node)[-1]
             ledger.strike(workload, slot)
-            alone = np.full(len(self._names), -np.inf)  # nothing beside it
-            noted = scorer.note(workload, node, alone, {node: 1}) if ledger.fits(workload, node) else None
+            noted = scorer.note(workload, node, None, {node: 1}) if ledger.fits(workload, node) else None
             ledger.enter(workload, slot)
             if noted is not None:
                 return {share.place: scorer.decisions([noted])[0]}

@@ -162,8 +162,7 @@ def _limits(intake: Intake, groups: Groups, kept: Kept, quotas: Mapping[str, Nam
 def _place(ledger: Ledger, scorer: Scorer, placer: Placer, kept: Kept, noted: dict[int, list[Noted]]) -> None:
     """What lacks a place, as far as there is room."""
     groups = ledger.groups
-    shapes = {shape: ledger.has_room(shape) for shape in set(groups.shape_of[ledger.wanting()].tolist())}
-    open_ = [number for number in ledger.wanting() if shapes[int(groups.shape_of[number])]]
+    open_ = [number for number in ledger.wanting() if ledger.has_room(int(groups.shape_of[number]))]
     while open_:
         before, looked = int(ledger.counts.sum()), -1
         for turn, workload in enumerate(order(ledger, open_, sizes(groups.classes, groups.shapes).tolist())):

@@ -29,12 +29,9 @@ class Restraints:
         self._evens: dict[tuple[int, int], Even] = {}
         self._bonds: dict[int, Bond | None] = {}
         self._spreading: dict[int, list[tuple[int, Rule]]] = {}
-        self._leaned_on: set[int] = set()
         for workload, rule in self._topology.hard_rules():
             if rule.constraint is Constraint.SPREAD:
                 self._spreading.setdefault(rule.watch, []).append((workload, rule))
-            elif rule.constraint is Constraint.AFFINITY:
-                self._leaned_on.add(rule.watch)
         self._allowances: dict[int, Allowance] = {}
         limits = [self._copied(ledger.limit(node)) for node in nodes]
         self._limits = limits if any(limits) else None
@@ -47,7 +44,7 @@ class Restraints:
 
     def stuck(self, workload: int, node: int, *, runs: bool) -> bool:
         """Whether a replica that is on the node must stay there."""
-        if self._leaned_on and not self._leaned_on.isdisjoint(self._topology.counted(workload)):
+        if self._topology.leaned_on(workload):
             return True
         bond = self.bond(workload) if runs else None
         if bond is None or not (bond.apart or bond.beside):

@@ -109,16 +109,10 @@ class Scorer:
             score += weights[TermName.ZONE] * zone
         return score
 
-    def note(self, workload: int, node: int, score: Floats, homes: Mapping[int, int]) -> Noted:
-        """The choice of a node, on which the replica must fit, beside the best one in another place by the `score` of
-        each; without one, beside the next best."""
-        places, nodes = self._groups.place_of, [node]
-        for same in (places == places[node], node):
-            others = score.copy()
-            others[same] = -np.inf
-            if others[second := int(others.argmax())] > -np.inf:
-                nodes.append(second)
-                break
+    def note(self, workload: int, node: int, score: Floats | None, homes: Mapping[int, int]) -> Noted:
+        """The choice of a node, on which the replica must fit, beside what comes second by the `score` of each node;
+        without a score beside nothing."""
+        nodes = [node] if score is None else [node, *self._second(node, score)]
         affinity = self._affinity(workload, self._intake.needs[workload])
         zone = self._topology.preference(workload, Constraint.SPREAD)
         beside = self._beside(workload)
@@ -132,6 +126,16 @@ class Scorer:
             }
             found.append(Candidate(each, int(self._nodes.number[each]), changing))
         return Noted(workload, tuple(found))
+
+    def _second(self, node: int, score: Floats) -> list[int]:
+        """The best node in another place; without one, the next best."""
+        places = self._groups.place_of
+        for same in (places == places[node], node):
+            others = score.copy()
+            others[same] = -np.inf
+            if others[second := int(others.argmax())] > -np.inf:
+                return [second]
+        return []
 
     def decisions(self, noted: Sequence[Noted]) -> list[Decision]:
         """Each in full, with all of its terms: shape by shape, since that takes many states at once."""
@@ -183,14 +187,14 @@ class Scorer:
             self._fixed = shape, weights, of_class[self._groups.kinds]
         return self._fixed[2]
 
-    def zones(self, workload: int) -> tuple[Ints, Ints]:
-        """How many replicas of the workload are in each zone, and the zones that it may use."""
+    def zones(self, workload: int, nodes: Ints, held: Ints) -> tuple[Ints, Ints]:
+        """How many replicas of the workload are in each zone, and the zones that it may use. On these `nodes` so many
+        are `held`, as its holdings say."""
         admission, groups = int(self._groups.admission_of[workload]), self._groups
         usable = self._usable.get(admission)
         if usable is None:
             places = np.unique(groups.place_of[groups.eligible[admission][groups.kinds]])
             usable = self._usable[admission] = np.unique(self.zone_of[places])
-        nodes, held = self._holdings.arrays(workload)
         counts = np.bincount(self.zone_of[groups.place_of[nodes]], held, len(self._fuller)).astype(np.int64)
         return counts, usable
 
@@ -202,7 +206,7 @@ class Scorer:
         if not len(nodes) and not self._fuller.any():
             return None
         replicas = max(self._intake.needs[workload].replicas, 1)
-        counts, usable = self.zones(workload)
+        counts, usable = self.zones(workload, nodes, held)
         least = int(counts[usable].min()) if len(usable) else 0
         uneven = np.minimum(self._fuller + [excess(count - least) for count in counts.tolist()], 1)
         near = np.bincount(groups.place_of[nodes], held, len(groups.places)) / (2 * replicas)

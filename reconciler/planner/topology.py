@@ -84,6 +84,10 @@ class Topology:
             for rule in self._hard[workload]
         )
 
+    def leaned_on(self, workload: int) -> bool:
+        """Whether somebody must be with it, be it its own kind."""
+        return any(watch in self._leaning for watch in self._counted[workload])
+
     def leaning_on(self, workload: int) -> list[int]:
         """The others that must be with it, or with one like it."""
         counted = self._counted[workload]

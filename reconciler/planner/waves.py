@@ -63,7 +63,7 @@ class Waves:
         best, left = np.full(len(queues.domains), -np.inf), np.zeros(len(queues.domains), np.int64)
         best[some], left[some] = np.maximum.reduceat(value, ends[some]), np.add.reduceat(room, ends[some])
         weight = scorer.weighing(workload)[TermName.SPREAD] / 2
-        in_zones, usable = scorer.zones(workload)
+        in_zones, usable = scorer.zones(workload, *ledger.holdings.arrays(workload))
         zones = _Zones(queues.zones, in_zones.tolist(), usable.tolist(), weight)
         wanted = _turns(best.tolist(), left.tolist(), queues.domains, rules, zones, weight / (2 * replicas), missing)
         first = sorted((number for number, count in enumerate(wanted) if count), key=lambda n: (-float(best[n]), n))
