@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -69,33 +71,40 @@ async def rested(running: VirtualDaemon, load: Load, *names: str) -> None:
     await running.until(over, seconds=1800)
 
 
+@asynccontextmanager
+async def resting(begin: float, extra: str, *names: str) -> AsyncIterator[tuple[Load, VirtualDaemon, MemoryRepository]]:
+    """A daemon whose Deployments of these names carry the load that there is at `begin`."""
+    async with loaded(begin=begin, planner=SHARING, there=NODES) as load:
+        source = MemoryRepository("shop")
+        source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=extra)})
+        async with load.daemon(source) as running:
+            await rested(running, load, *names)
+            yield load, running, source
+
+
 @virtual
 async def test_the_planner_and_the_autoscalers_of_parts_do_not_fight_under_load() -> None:
     """An hour in which demand rises to five times as much, then one in which it stays: 20 pods carry it."""
-    async with loaded(begin=6.9, planner=SHARING, there=NODES) as load:
-        source = MemoryRepository("shop")
-        source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=SCALE + SHARES)})
-        async with load.daemon(source) as running:
-            await rested(running, load, *PARTS)
-            templates = [load.deployment(name)["spec"]["template"] for name in PARTS]
-            fewest = Fewest(load, every=20)
-            await load.at(7)
-            low = floors(load)
-            await load.at(8.1)
-            high = floors(load)
-            assert all(high[name] > low[name] for name in PARTS), "the planner moves each part's least"
-            assert fewest.asked() >= 4
-            before, began = running.requests(), numbers(load)
-            assert ENOUGH <= sum(began.values()) <= 27
-            await load.at(9.1)
-            written = writes(running.requests() - before)
-            assert written["deployments"] == 0
-            assert written["horizontalpodautoscalers"] <= 2, "a plan may look further ahead"
-            assert fewest.asked() >= ENOUGH
-            assert abs(numbers(load)["web-one"] / sum(numbers(load).values()) - 0.3) < 0.1
-            assert [load.deployment(name)["spec"]["template"] for name in PARTS] == templates
-            assert not running.heard(EventType.DRIFTED, EventType.FAILED, EventType.SYNC_FAILED)
-            fewest.end()
+    async with resting(6.9, SCALE + SHARES, *PARTS) as (load, running, _):
+        templates = [load.deployment(name)["spec"]["template"] for name in PARTS]
+        fewest = Fewest(load, every=20)
+        await load.at(7)
+        low = floors(load)
+        await load.at(8.1)
+        high = floors(load)
+        assert all(high[name] > low[name] for name in PARTS), "the planner moves each part's least"
+        assert fewest.asked() >= 4
+        before, began = running.requests(), numbers(load)
+        assert ENOUGH <= sum(began.values()) <= 27
+        await load.at(9.1)
+        written = writes(running.requests() - before)
+        assert written["deployments"] == 0
+        assert written["horizontalpodautoscalers"] <= 2, "a plan may look further ahead"
+        assert fewest.asked() >= ENOUGH
+        assert abs(numbers(load)["web-one"] / sum(numbers(load).values()) - 0.3) < 0.1
+        assert [load.deployment(name)["spec"]["template"] for name in PARTS] == templates
+        assert not running.heard(EventType.DRIFTED, EventType.FAILED, EventType.SYNC_FAILED)
+        fewest.end()
 
 
 def writes(requests: Counter[tuple[str, str]]) -> Counter[str]:
@@ -109,56 +118,48 @@ def writes(requests: Counter[tuple[str, str]]) -> Counter[str]:
 
 @virtual
 async def test_rule_6_under_load_no_pod_is_missed_from_one_deployment_to_shares_and_back() -> None:
-    async with loaded(begin=9, planner=SHARING, there=NODES) as load:
-        source = MemoryRepository("shop")
-        source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=SCALE)})
-        async with load.daemon(source) as running:
-            await rested(running, load, "web")
-            await load.at(9.2)
-            assert numbers(load)["web"] >= ENOUGH
-            fewest = Fewest(load)
-            source.commit({"web.yaml": deployment(extra=SCALE + SHARES)})
-            await rested(running, load, *PARTS)
-            await load.at(9.4)
-            assert fewest.asked() >= ENOUGH
-            source.commit({"web.yaml": deployment(extra=SCALE + SHARES.replace("30%", "50%").replace("70%", "50%"))})
-            await load.at(9.6)
-            assert fewest.asked() >= ENOUGH
-            source.commit({"web.yaml": deployment(extra=SCALE)})
-            await rested(running, load, "web")
-            await load.at(9.8)
-            assert fewest.asked() >= ENOUGH
-            source.commit({"web.yaml": deployment(extra=REQUESTS + "  replicas: 22\n" + SHARES)})
-            await running.until(lambda: numbers(load) == {"web-one": 6, "web-two": 16} and not floors(load))
-            await load.at(9.9)
-            assert fewest.asked() >= ENOUGH
-            assert not running.heard(EventType.DRIFTED, EventType.FAILED, EventType.SYNC_FAILED)
-            fewest.end()
+    async with resting(9, SCALE, "web") as (load, running, source):
+        await load.at(9.2)
+        assert numbers(load)["web"] >= ENOUGH
+        fewest = Fewest(load)
+        source.commit({"web.yaml": deployment(extra=SCALE + SHARES)})
+        await rested(running, load, *PARTS)
+        await load.at(9.4)
+        assert fewest.asked() >= ENOUGH
+        source.commit({"web.yaml": deployment(extra=SCALE + SHARES.replace("30%", "50%").replace("70%", "50%"))})
+        await load.at(9.6)
+        assert fewest.asked() >= ENOUGH
+        source.commit({"web.yaml": deployment(extra=SCALE)})
+        await rested(running, load, "web")
+        await load.at(9.8)
+        assert fewest.asked() >= ENOUGH
+        source.commit({"web.yaml": deployment(extra=REQUESTS + "  replicas: 22\n" + SHARES)})
+        await running.until(lambda: numbers(load) == {"web-one": 6, "web-two": 16} and not floors(load))
+        await load.at(9.9)
+        assert fewest.asked() >= ENOUGH
+        assert not running.heard(EventType.DRIFTED, EventType.FAILED, EventType.SYNC_FAILED)
+        fewest.end()
 
 
 @virtual
 async def test_the_others_autoscaler_takes_over_what_it_may_from_a_pool_that_is_lost() -> None:
     """Three in ten of 40 at most; the rest waits for nodes, and nothing of it is written to."""
-    async with loaded(begin=9, planner=SHARING, there=NODES) as load:
-        source = MemoryRepository("shop")
-        source.commit({"ns.yaml": NAMESPACE, "web.yaml": deployment(extra=SCALE + SHARES)})
-        async with load.daemon(source) as running:
-            await rested(running, load, *PARTS)
-            await load.at(9.1)
-            before = numbers(load)
-            for name in ("two-1", "two-2"):
-                load.simulation.kill_node(name)
-            await running.until(lambda: len(load.ready()) == numbers(load)["web-one"] == 12, seconds=1800)
-            requests = running.requests()
-            await load.clock.sleep(600)
-            assert not writes(running.requests() - requests)["deployments"]
-            assert numbers(load)["web-one"] == 12
-            for name in ("two-1", "two-2"):
-                load.simulation.revive_node(name)
-            await rested(running, load, *PARTS)
-            await load.clock.sleep(900)
-            assert ENOUGH <= len(load.ready()) <= sum(before.values()) + 4
-            assert not running.heard(EventType.DRIFTED, EventType.FAILED, EventType.SYNC_FAILED)
+    async with resting(9, SCALE + SHARES, *PARTS) as (load, running, _):
+        await load.at(9.1)
+        before = numbers(load)
+        for name in ("two-1", "two-2"):
+            load.simulation.kill_node(name)
+        await running.until(lambda: len(load.ready()) == numbers(load)["web-one"] == 12, seconds=1800)
+        requests = running.requests()
+        await load.clock.sleep(600)
+        assert not writes(running.requests() - requests)["deployments"]
+        assert numbers(load)["web-one"] == 12
+        for name in ("two-1", "two-2"):
+            load.simulation.revive_node(name)
+        await rested(running, load, *PARTS)
+        await load.clock.sleep(900)
+        assert ENOUGH <= len(load.ready()) <= sum(before.values()) + 4
+        assert not running.heard(EventType.DRIFTED, EventType.FAILED, EventType.SYNC_FAILED)
 
 
 @pytest.mark.parametrize("planner", [SHARING, UNMEASURED], ids=["measured", "unmeasured"])

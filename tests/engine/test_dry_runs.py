@@ -30,12 +30,18 @@ def config(number: int, namespace: str = "default") -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c{number}", "namespace": namespace}}
 
 
+async def asked(reader: ReadOnly, clock: LoopClock) -> Cluster:
+    """The cluster behind a transport, which knows what is served."""
+    cluster = Cluster(reader, clock=clock, random=Random(7))
+    await cluster.discovery.refresh()
+    return cluster
+
+
 @virtual
 async def test_one_refusal_stands_for_all_of_its_kind_and_namespace_for_an_hour() -> None:
     clock = LoopClock()
     reader = ReadOnly(Sandbox(clock=clock).transport())
-    cluster = Cluster(reader, clock=clock, random=Random(7))
-    await cluster.discovery.refresh()
+    cluster = await asked(reader, clock)
     dry_run = DryRuns(cluster)
     answers = await asyncio.gather(*(dry_run(config(n), force=True) for n in range(100)), return_exceptions=True)
     assert all(isinstance(answer, Forbidden) for answer in answers)
@@ -55,8 +61,7 @@ async def test_one_refusal_stands_for_all_of_its_kind_and_namespace_for_an_hour(
 async def test_a_refusal_that_is_about_the_object_is_asked_for_each() -> None:
     clock = LoopClock()
     reader = Quota(Sandbox(clock=clock).transport())
-    cluster = Cluster(reader, clock=clock, random=Random(7))
-    await cluster.discovery.refresh()
+    cluster = await asked(reader, clock)
     dry_run = DryRuns(cluster)
     for number in range(5):
         with pytest.raises(ApiError, match="exceeded quota"):
