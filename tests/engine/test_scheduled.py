@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from both_servers import on_both
 from own_plane import OwnPlane
-from planned import Planned, planning
+from planned import POD, Planned, planning
 from texts import config, deployment
 from world import World
 
@@ -15,6 +15,7 @@ from reconciler.kube.names import GroupKind
 from reconciler.model.event import EventType
 
 SHOP = {"web": ("500m", 3), "api": ("1", 2), "cart": ("250m", 0)}  # cart leaves open how many
+PROBES = "/api/v1/namespaces/default/pods"  # a namespace that is there before any source
 LEASE = 8  # seconds: heartbeats come every two
 SOON = {
     "server": {f"default-{what}-toleration-seconds": 1 for what in ("not-ready", "unreachable")},
@@ -45,6 +46,30 @@ async def run(p: Planned) -> dict[str, dict[str, int]]:
     return found
 
 
+async def scheduler_knows(p: Planned) -> None:
+    """Wait until the scheduler uses each node: it hears of them in its own time, and places pods on what it knows."""
+    w = p.w
+    names = {f"probe-{node.name}": node.name for node in p.nodes}
+    for name, node in names.items():
+        spec = {
+            "nodeSelector": {"kubernetes.io/hostname": node},
+            "tolerations": [{"key": "world", "operator": "Exists"}],
+            "containers": [{"name": "probe", "image": "registry.example/probe:1"}],
+        }
+        await w.create(PROBES, {"metadata": {"name": name}, "spec": spec})
+
+    async def all_bound() -> bool:
+        pods = await w.cluster.list(POD, "default")
+        return {pod.identity.name: pod.object["spec"].get("nodeName") for pod in pods} == names
+
+    async def all_gone() -> bool:
+        return not await w.cluster.list(POD, "default")
+
+    await w.until(all_bound)
+    await w.call("DELETE", PROBES, gracePeriodSeconds="0")
+    await w.until(all_gone)
+
+
 async def templates(w: World) -> dict[str, object]:
     """Of each Deployment, its generation; and how many times pods were rolled out."""
     live = await w.cluster.list(GroupKind("apps", "Deployment"), w.space)
@@ -61,6 +86,7 @@ async def evicted(w: World) -> set[str]:
 @on_both
 async def test_pods_run_where_they_are_planned_and_a_lost_node_rolls_out_nothing(w: World) -> None:
     async with planning(w, lease=LEASE) as p:
+        await scheduler_knows(p)
         repository = await w.started(shop(p))
         assert await run(p) == p.where_planned()
         assert {node.partition("-")[0] for nodes in p.where_planned().values() for node in nodes} == {"cheap"}

@@ -30,6 +30,7 @@ NODES: Final = (
     nodes.Pool("dear", 3, zones=ZONES, labels={"tier": "dear"}),
 )
 INTERVAL: Final = 3600.0
+NOT_READY: Final = "node.kubernetes.io/not-ready"
 LEASE: Final = 40  # seconds, the kubelet's default
 
 
@@ -117,12 +118,23 @@ class Planned:
         return sorted(pod["spec"]["nodeName"] for pod in await self.pods(name))
 
     async def ready(self, count: int) -> None:
-        """Wait until exactly so many of its nodes are ready, and the roster knows."""
+        """Wait until exactly so many of its nodes are ready and take pods, and the roster knows.
+
+        A new node has a taint until the controllers have seen that it is ready: who begins before has fewer nodes.
+        """
         own = {node.name for node in self.nodes}
 
         async def there() -> bool:
-            live = {node.identity.name for node in await self.w.cluster.list(NODE) if is_ready(node.object)}
-            known = {node.name for node in self.roster.view({}).nodes if node.ready}
+            live = {
+                node.identity.name
+                for node in await self.w.cluster.list(NODE)
+                if is_ready(node.object) and NOT_READY not in {t["key"] for t in node.object["spec"].get("taints", ())}
+            }
+            known = {
+                node.name
+                for node in self.roster.view({}).nodes
+                if node.ready and NOT_READY not in {taint.key for taint in node.taints}
+            }
             return len(own & live) == count == len(own & known)
 
         await self.w.until(there, 600)
