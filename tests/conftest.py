@@ -1,6 +1,7 @@
-"""What all tests share: how much Hypothesis tries, and nothing else."""
+"""What all tests share: how much Hypothesis tries, and that Ctrl-C reaches the programs that they start."""
 
 import os
+import signal
 
 from amount import MORE, phases
 from hypothesis import HealthCheck, settings
@@ -17,3 +18,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("default")
+
+# A shell starts what runs in its background with SIGINT ignored. Children inherit that; a handler they do not inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
