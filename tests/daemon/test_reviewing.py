@@ -104,7 +104,7 @@ async def test_a_conflict_is_said(shop: Shop) -> None:
     pull = shop.repo.pull(7, head=head)
     async with shop.reviewer():
         await until(lambda: "conflict" in shop.ours(pull), "it is said")
-    assert shop.state(pull) == "error"
+    assert shop.state(pull) == "failure"
 
 
 async def test_reviews_at_the_same_time_do_not_mix(shop: Shop) -> None:

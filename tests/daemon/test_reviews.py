@@ -17,7 +17,7 @@ from reconciler.clock import LoopClock
 from reconciler.daemon.reviews.desk import Desk
 from reconciler.daemon.reviews.promise import Promise
 from reconciler.daemon.reviews.runner import SWEEP, Runner
-from reconciler.errors import SourceUnreachable
+from reconciler.errors import SourceRefused, SourceUnreachable
 from reconciler.forge.open import open_forge
 from reconciler.forge.webhooks import Event, PlanAsked, PullChanged, Push
 from reconciler.http.transport import Request, Response
@@ -382,6 +382,59 @@ async def test_what_cannot_be_planned_is_said_and_tried_again(world: World, pull
         world.reviewer.says = StatedReview()
         await world.until(lambda: world.state() == "success")
     assert len(world.ours()) == 1
+
+
+@virtual
+async def test_a_source_that_cannot_be_planned_hides_no_other(world: World, pull: MemoryPull) -> None:
+    lasting = SourceRefused("a part of it is unsafe", where="base/a.yaml:3", why="it leads out", hint="stay inside")
+    world.reviewers.append(StatedReviewer("tools", lasting))
+    world.reviewers.append(StatedReviewer("web", SourceUnreachable("the Git server does not answer")))
+    world.reviewers.append(StatedReviewer("quiet", StatedReview(promise=Promise())))
+    async with world.running():
+        await world.until(lambda: world.ours())
+        (text,) = world.ours()
+        head = text.index("## tools: Not planned\n\n> base/a.yaml:3: a part of it is unsafe\n")
+        assert ">   because: it leads out\n>   hint: stay inside\n" in text[head:]
+        assert text.index("## web: Not planned") < text.index("## shop: Nothing to do")
+        assert "Nothing to do for `quiet`." in text
+        assert world.state() in ("error", "failure")
+        assert world.description() == "tools could not be planned, nor 1 other source: a part of it is unsafe"
+        world.reviewers[2].says = StatedReview("## Web", summary="2 to create")
+        await world.until(lambda: "## web: Web" in world.ours()[0])
+        assert world.state() == "failure", "what stays so is not the forge's fault, and no success"
+        assert "## tools: Not planned" in world.ours()[0]
+        await world.clock.sleep(2 * SWEEP)
+    assert [len(each.asked) for each in world.reviewers] == [1, 1, 2, 1], "only what may be well is asked again"
+
+
+@virtual
+async def test_a_fault_of_our_own_at_one_source_hides_no_other(world: World, pull: MemoryPull) -> None:
+    world.reviewers.append(StatedReviewer("tools", ZeroDivisionError("secret-4711")))
+    async with world.running():
+        await world.until(lambda: world.ours())
+        assert "source tools: reconciler itself failed on it" in world.ours()[0]
+        assert "## shop: Nothing to do" in world.ours()[0]
+        assert "4711" not in world.ours()[0]
+        assert world.state() in ("error", "failure")
+        world.reviewers[1].says = StatedReview()
+        await world.until(lambda: world.state() == "success")
+
+
+@virtual
+async def test_a_result_that_cannot_be_read_hides_no_other(world: World, pull: MemoryPull) -> None:
+    tools = StatedReviewer("tools")
+    world.reviewers.append(tools)
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "success")
+        commit = merge(pull)
+        world.reviewer.merges[commit] = synced(commit, deed("a"))
+        tools.merges[commit] = SourceUnreachable("the cluster does not answer", hint="is it up?")
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: "After the merge" in world.ours()[0])
+        assert "tools: Its sync could not be looked at: the cluster does not answer; is it up?." in world.ours()[0]
+        assert "shop: ✅ Applied: 1 create." in world.ours()[0]
+        tools.merges[commit] = synced(commit, deed("a"))
+        await world.until(lambda: "tools: ✅ Applied: 1 create." in world.ours()[0])
 
 
 @virtual

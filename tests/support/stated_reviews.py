@@ -44,19 +44,22 @@ class StatedReview:
 @dataclass
 class StatedReviewer:
     source: str = "shop"
-    says: StatedReview | ReconcilerError = field(default_factory=StatedReview)
+    says: StatedReview | Exception = field(default_factory=StatedReview)
     of_forks: StatedReview | None = None
     asked: list[tuple[str, str, bool]] = field(default_factory=list)
-    merges: dict[str, Synced] = field(default_factory=dict)
+    merges: dict[str, Synced | ReconcilerError] = field(default_factory=dict)
 
     async def review(self, base: str, head: str, *, fork: bool) -> StatedReview:
         self.asked.append((base, head, fork))
-        if isinstance(self.says, ReconcilerError):
+        if isinstance(self.says, Exception):
             raise self.says
         return self.of_forks if fork and self.of_forks is not None else self.says
 
     async def synced(self, commit: str, base: str, head: str) -> Synced | None:
-        return self.merges.get(commit)
+        found = self.merges.get(commit)
+        if isinstance(found, ReconcilerError):
+            raise found
+        return found
 
     async def close(self) -> None:
         pass

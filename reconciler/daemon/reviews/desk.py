@@ -4,6 +4,7 @@ What must outlive a restart lies in the forge: our comment, its mark and the com
 work, and is bounded.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,19 +29,36 @@ _REMEMBERED: Final = 16_000  # characters of a comment that are not for people
 _KEPT: Final = 200  # reviews, and merges whose result was told
 _GRAVITY: Final = (CommitState.SUCCESS, CommitState.PENDING, CommitState.ERROR, CommitState.FAILURE).index
 _LASTING: Final = (SourceRefused, SourceTooLarge, MergeConflict)  # stays so until a branch moves, or somebody asks
+_OURS: Final = "reconciler itself failed on it"
+_SEE_LOG: Final = "the log of `reconciler review` says where"
 
 Count = Callable[[str, str], None]
 """Told of each look at a pull request: the forge's name, and what was found."""
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was found of a pull request when its base and head were these, by source, or why nothing could be."""
+    """What was found of a pull request when its base and head were these, by source; of those in `failed`, why nothing
+    was."""
 
     base: str
     head: str
     reviews: Mapping[str, Reviewed]
-    error: ReconcilerError | None = None
+    failed: Mapping[str, ReconcilerError]
+
+    @property
+    def passing(self) -> ReconcilerError | None:
+        """One that may be gone at the next look."""
+        return next((error for error in self.failed.values() if not isinstance(error, _LASTING)), None)
+
+    @property
+    def state(self) -> CommitState:
+        """What the failures alone would have the commit's status be."""
+        if not self.failed:
+            return CommitState.SUCCESS
+        return CommitState.ERROR if self.passing is not None else CommitState.FAILURE
 
 
 class Desk:
@@ -99,38 +117,42 @@ class Desk:
         if known is None or (known.base, known.head) != (tip, pull.head_commit):
             await self._state(pull, CommitState.PENDING, "it is being planned")
             known = None
-        if anew or known is None or (known.error is not None and not isinstance(known.error, _LASTING)):
-            known = await self._review(pull, tip)
-            _keep(self._known, pull.number, known)
-        if known.error is None:
-            await self._tell(pull, known, ours)
-            return
-        await self._failed(pull, known.error, ours, Notes(known.base, known.head))
-        if not isinstance(known.error, _LASTING):
-            raise known.error
+        if anew or known is None:
+            known = Known(tip, pull.head_commit, {}, {})
+        known = await self._review(pull, known)
+        _keep(self._known, pull.number, known)
+        await self._tell(pull, known, ours)
+        if known.passing is not None:
+            raise known.passing
 
-    async def _review(self, pull: Pull, tip: str) -> Known:
-        try:
-            reviews = {r.source: await r.review(tip, pull.head_commit, fork=pull.fork) for r in self._reviewers}
-        except ReconcilerError as error:
-            return Known(tip, pull.head_commit, {}, error.with_traceback(None))
-        return Known(tip, pull.head_commit, reviews)
+    async def _review(self, pull: Pull, known: Known) -> Known:
+        """`known` with the sources that it lacks. One that cannot be planned hides no other."""
+        reviews, failed = dict(known.reviews), dict(known.failed)
+        for reviewer in self._reviewers:
+            if reviewer.source in reviews or isinstance(failed.get(reviewer.source), _LASTING):
+                continue
+            failed.pop(reviewer.source, None)
+            try:
+                reviews[reviewer.source] = await reviewer.review(known.base, known.head, fork=pull.fork)
+            except ReconcilerError as error:
+                failed[reviewer.source] = error.with_traceback(None)
+            except Exception:
+                logger.exception("planning pull request %s of %s failed", pull.number, self.repository)
+                failed[reviewer.source] = ReconcilerError(_OURS, where=f"source {reviewer.source}", hint=_SEE_LOG)
+        return Known(known.base, known.head, reviews, failed)
 
     async def _tell(self, pull: Pull, known: Known, ours: Ours | None) -> None:
-        approvals = await self.forge.approvals(self.repository, pull.number) if demanded(known.reviews.values()) else ()
-        found = consent(known.reviews.values(), pull, approvals)
-        share = _REMEMBERED // len(known.reviews)
+        reviews = known.reviews.values()
+        approvals = await self.forge.approvals(self.repository, pull.number) if demanded(reviews) else ()
+        found = consent(reviews, pull, approvals)
+        share = _REMEMBERED // max(1, len(reviews))
         plans = {source: reviewed.promise.packed(share) for source, reviewed in known.reviews.items()}
         notes = Notes(known.base, known.head, plans)
-        text = wording.comment(known.reviews, found, pull, room(self.forge, self._name, notes))
+        text = wording.comment(known.reviews, known.failed, found, pull, room(self.forge, self._name, notes))
         await put(self.forge, self.repository, pull.number, self._name, ours, notes, text)
-        await self._state(pull, found.state, wording.status(known.reviews, found))
-        self._count(self.forge.name, found.state.value)
-
-    async def _failed(self, pull: Pull, error: ReconcilerError, ours: Ours | None, notes: Notes) -> None:
-        await put(self.forge, self.repository, pull.number, self._name, ours, notes, wording.failure(error, pull))
-        await self._state(pull, CommitState.ERROR, f"it could not be planned: {error.what}")
-        self._count(self.forge.name, CommitState.ERROR.value)
+        state = max(found.state, known.state, key=_GRAVITY)
+        await self._state(pull, state, wording.status(known.reviews, known.failed, found))
+        self._count(self.forge.name, state.value)
 
     async def _after(self, pull: Pull) -> bool:
         """Tell what became of a merge that was reviewed."""
@@ -140,17 +162,23 @@ class Desk:
             _keep(self._told, pull.number, None)
             return False
         results = [await self._result(reviewer, pull.merged_as, ours.notes) for reviewer in self._reviewers]
+        unread = next((result.error for result in results if result.error is not None), None)
         done = all(result.synced is not None and result.synced.ok for result in results)
         notes = msgspec.structs.replace(ours.notes, merged=pull.merged_as, done=done)
         text = wording.after(ours.text, pull.merged_as, results, room(self.forge, self._name, notes))
         await put(self.forge, self.repository, pull.number, self._name, ours, notes, text)
         if done:
             _keep(self._told, pull.number, None)
+        if unread is not None:
+            raise unread
         return not done
 
     @staticmethod
     async def _result(reviewer: Reviewer, commit: str, notes: Notes) -> wording.Result:
-        synced = await reviewer.synced(commit, notes.base, notes.head)
+        try:
+            synced = await reviewer.synced(commit, notes.base, notes.head)
+        except ReconcilerError as error:
+            return wording.Result(reviewer.source, None, None, error.with_traceback(None))
         promise = unpacked(notes.plans.get(reviewer.source, ""))
         compared = compare(promise, synced) if synced is not None and promise is not None else None
         return wording.Result(reviewer.source, synced, compared)

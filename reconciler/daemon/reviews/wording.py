@@ -1,6 +1,7 @@
 """What stands in the comment under a pull request, and beside its commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from reconciler.daemon.reviews.consent import Consent
@@ -20,23 +21,32 @@ _GRAVEST: Final = tuple(reversed(Verdict))
 _SHOWN: Final = 30  # objects that are other than planned
 
 
-def comment(reviews: Mapping[str, Reviewed], consent: Consent, pull: Pull, limit: int) -> str:
-    """In at most `limit` characters. `reviews` are by source: each has a part of its own, the gravest first; where
-    nothing happens a line is enough."""
+def comment(
+    reviews: Mapping[str, Reviewed], failed: Mapping[str, ReconcilerError], consent: Consent, pull: Pull, limit: int
+) -> str:
+    """In at most `limit` characters. `reviews` are by source: each has a part of its own, those that `failed` first,
+    then the gravest; where nothing happens a line is enough."""
     tail = f"{_approvals(consent)}{_footer(pull)}"
-    if len(reviews) == 1:
-        (only,) = reviews.values()
-        return only.markdown(limit - len(tail) - 10).rstrip("\n") + tail
     loud, quiet = _sorted(reviews)
+    shown: dict[str, Callable[[int], str]] = {source: partial(_failure, error) for source, error in failed.items()}
+    shown |= {source: reviews[source].markdown for source in loud}
+    if len(reviews) + len(failed) == 1:
+        (only,) = shown.values() or (reviews[quiet[0]].markdown,)
+        return only(limit - len(tail) - 10).rstrip("\n") + tail
     if quiet:
         tail = f"\n\nNothing to do for {', '.join(map(code, quiet))}.{tail}"
-    room = (limit - len(tail)) // max(1, len(loud)) - 150  # a source has a short name
-    parts = [f"{_HEAD}{plain(each)}: {reviews[each].markdown(room).removeprefix(_HEAD)}".rstrip("\n") for each in loud]
+    room = (limit - len(tail)) // max(1, len(shown)) - 150  # a source has a short name
+    parts = [f"{_HEAD}{plain(each)}: {part(room).removeprefix(_HEAD)}".rstrip("\n") for each, part in shown.items()]
     return "\n\n".join(parts or [f"{_HEAD}Nothing to do"]) + tail
 
 
-def status(reviews: Mapping[str, Reviewed], consent: Consent) -> str:
-    """One line: what is missing first, then the gravest."""
+def status(reviews: Mapping[str, Reviewed], failed: Mapping[str, ReconcilerError], consent: Consent) -> str:
+    """One line: what is not known or missing first, then the gravest."""
+    if failed:
+        (source, error), *others = failed.items()
+        alone = not others and not reviews
+        rest = f", nor {counted(len(others), 'other source')}" if others else ""
+        return f"{'it' if alone else source} could not be planned{rest}: {error.what}"
     if consent.missing:
         names = ", ".join(dict.fromkeys(demand.code for demand in consent.missing))
         return f"waits for approval of {names}"
@@ -55,18 +65,20 @@ def _sorted(reviews: Mapping[str, Reviewed]) -> tuple[list[str], list[str]]:
     return sorted(loud, key=lambda source: _GRAVEST.index(reviews[source].verdict)), quiet
 
 
-def failure(error: ReconcilerError, pull: Pull) -> str:
-    """The comment where nothing could be planned."""
+def _failure(error: ReconcilerError, limit: int) -> str:
+    """In place of a plan."""
     lines = "\n".join(f"> {plain(line)}" for line in error.diagnostics())
-    return f"## Not planned\n\n{lines}\n{_footer(pull)}"
+    return fit(f"{_HEAD}Not planned\n\n{lines}\n", limit)
 
 
 class Result(NamedTuple):
-    """Of one source. `synced` is None where its sync has not ended, `compared` where nobody knows what was planned."""
+    """Of one source. `synced` is None where its sync has not ended, `compared` where nobody knows what was planned;
+    `error` says why it is not known."""
 
     source: str
     synced: Synced | None
     compared: Compared | None
+    error: ReconcilerError | None = None
 
 
 def after(text: str, commit: str, results: Sequence[Result], limit: int) -> str:
@@ -79,6 +91,8 @@ def after(text: str, commit: str, results: Sequence[Result], limit: int) -> str:
 
 def _result(result: Result, commit: str) -> str:
     synced = result.synced
+    if result.error is not None:
+        return f"Its sync could not be looked at: {plain(result.error.advised)}. It is tried again."
     if synced is None:
         return "Its sync has not ended yet."
     done = _counts(synced.done) or "nothing to do"
