@@ -15,7 +15,7 @@ from reconciler.diff.paths import Path, render, under
 from reconciler.diff.unchanged import unchanged
 from reconciler.diff.yields import without, yielded
 from reconciler.kube.schema import Schema
-from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
+from reconciler.model.change import ABSENT, Action, Change, FieldChange, Gate, Live
 from reconciler.model.manifest import ANNOTATION_ADOPT, ANNOTATION_REPLACE, MANAGER, Manifest, Owner
 from reconciler.model.ownership import Ownership, mark, origin_path, ownership
 from reconciler.redact import CHANGED, REDACTED, is_secret
@@ -122,13 +122,9 @@ def _adopted(manifest: Manifest, live: Live, schema: Schema, found: Ownership, *
     names = sorted({name for name, _ in managers.others(live, MANAGER) if not name.endswith(")")})
     made_by = f", made by {', '.join(names)}" if names else ""
     if not manifest.policy.adopt:
-        return _change(
-            manifest,
-            live,
-            Action.HOLD,
-            f"exists already and {whose}{made_by}",
-            hint=f'annotate it {ANNOTATION_ADOPT}: "true", or state adopt: true for the source, to take it over',
-        )
+        hint = f'annotate it {ANNOTATION_ADOPT}: "true", or state adopt: true for the source, to take it over'
+        held = _change(manifest, live, Action.HOLD, f"exists already and {whose}{made_by}", hint=hint)
+        return replace(held, gate=Gate.TAKEOVER)
     if live.metadata.get("deletionTimestamp"):
         return _going(manifest, live)
     desired = _folded(manifest.object) if is_secret(manifest.object) else manifest.object

@@ -14,12 +14,10 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.kube.names import GroupKind
-from reconciler.model.change import HELD, Action, Change
+from reconciler.model.change import HELD, Action, Change, Gate
 from reconciler.model.config import PruneGuard
 
 TRAILER: Final = "Reconciler-Allow-Prune"
-BY_TRAILER: Final = "only for the trailer of a commit is it not held"
-"""How the reason of such a deletion ends."""
 PRECIOUS: Final = frozenset(
     {
         GroupKind("", "Namespace"),
@@ -56,7 +54,7 @@ def guard(
         return list(changes)
     hint = _hint(len(going), allow)
     return [
-        replace(change, action=Action.HOLD, reason=held[change.identity], hint=hint)
+        replace(change, action=Action.HOLD, reason=held[change.identity], hint=hint, gate=Gate.DELETION)
         if change.action is Action.PRUNE and change.identity in held
         else change
         for change in changes

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import logging
 import zlib
+from abc import ABC, abstractmethod
 from typing import ClassVar, Final, Generic, TypeVar
 
 import msgspec
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T", History, Demands)
 
 
-class _Maps(Generic[T]):
+class _Maps(ABC, Generic[T]):
     """A Store of `reconciler.engine.keeping`. One process at a time writes."""
 
     kept: ClassVar[shards.Kept]
@@ -60,15 +61,15 @@ class _Maps(Generic[T]):
             self._version = await shards.write(self._maps, self.kept, text, self._version)
         return self._pause(max(1, len(self._version.pieces)))
 
+    @abstractmethod
     def _of(self, data: bytes) -> T:
         """From what `_data` made; empty from nothing."""
-        raise NotImplementedError
 
-    def _data(self, value: T) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _data(self, value: T) -> bytes: ...
 
-    def _pause(self, pieces: int) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def _pause(self, pieces: int) -> float: ...
 
 
 class HistoryMaps(_Maps[History]):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from reconciler.diff.guard import BY_TRAILER, guard, stricter
+from reconciler.diff.guard import guard, stricter
 from reconciler.diff.mounts import mounted
 from reconciler.diff.prune import finish, prune
 from reconciler.engine.bounds import within
@@ -12,7 +12,7 @@ from reconciler.engine.claims import Claims
 from reconciler.engine.readiness import ready
 from reconciler.engine.succession import Owned, Succession
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change, Live
+from reconciler.model.change import Action, Change, Gate, Live
 from reconciler.model.config import PruneGuard, SourceConfig
 from reconciler.model.manifest import ANNOTATION_PRUNE, ANNOTATION_SPEC, Manifests, Owner
 from reconciler.model.snapshot import Snapshot
@@ -109,9 +109,14 @@ class Pruner:
             held = {change.identity for change in guarded(0) if change.action is not Action.PRUNE}
             only = {change.identity for change in final if change.action is Action.PRUNE} & held
             by_trailer = frozenset(change.uid for change in final if change.identity in only)
-            final = [replace(c, reason=f"{c.reason}; {BY_TRAILER}") if c.identity in only else c for c in final]
+            final = [_by_trailer(change) if change.identity in only else change for change in final]
         untidy = waiting or not all(_at_rest(cache.get(c.identity)) for c in final if c.action is Action.KEEP)
         return Prunes(final, by_trailer, waiting, untidy)
+
+
+def _by_trailer(change: Change) -> Change:
+    reason = f"{change.reason}; only for the trailer of a commit is it not held"
+    return replace(change, reason=reason, gate=Gate.DELETION)
 
 
 def _at_rest(live: Live | None) -> bool:

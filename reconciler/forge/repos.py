@@ -1,5 +1,6 @@
 """The API below /repos that GitHub has, and that Gitea and Forgejo follow. Each says where it differs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from enum import Enum, auto
 from urllib.parse import quote
@@ -106,7 +107,7 @@ def path_of(repository: str) -> str:
     return f"/repos/{quote(repository)}"
 
 
-class ReposForge:
+class ReposForge(ABC):
     """What is the same for all who have this API. `size` is how they call the length of a page."""
 
     longest = 65_536  # GitHub's limit; the others state none, and it is more than anybody reads
@@ -182,5 +183,5 @@ class ReposForge:
     async def close(self) -> None:
         await self.session.close()
 
-    def stance(self, review: Review) -> Stance:
-        raise NotImplementedError
+    @abstractmethod
+    def stance(self, review: Review) -> Stance: ...

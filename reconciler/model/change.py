@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Any, Final
 
 from reconciler.kube.names import Identity
@@ -24,6 +24,13 @@ class Action(StrEnum):
     HOLD = "hold"  # needs an approval or an answer first
     REFUSE = "refuse"  # will not be done: another source's object, an invalid one
     UNCONFIRMED = "unconfirmed"  # its CustomResourceDefinition or namespace comes in the same commit
+
+
+class Gate(Enum):
+    """What has to be allowed by a person: a change is held for it, or is done because it was allowed."""
+
+    DELETION = auto()  # of much, or of what is precious: an approval of the guard
+    TAKEOVER = auto()  # of an object that is there already and not ours: `adopt`
 
 
 class _Absent:
@@ -63,7 +70,7 @@ class Change:
     where an object is created, what it begins with and is then left to others.
     `existing` is the object that somebody else made and that is to become ours, adopted or replaced, as it was read;
     its metadata may be all of it. `once` these are ready it is made; until then the object is left as it is, and no
-    pass waits.
+    pass waits. `gate` is what holds it (HOLD), or would have but for the trailer of a commit (PRUNE).
     """
 
     identity: Identity
@@ -77,6 +84,7 @@ class Change:
     handover: Mapping[str, Any] | None = None
     existing: "Live | None" = None
     once: tuple[Identity, ...] = ()
+    gate: Gate | None = None
 
     @property
     def digest(self) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from reconciler.diff.guard import BY_TRAILER, PRECIOUS
-from reconciler.model.change import HELD, Action, Change
+from reconciler.diff.guard import PRECIOUS
+from reconciler.model.change import Action, Change, Gate
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
 from reconciler.review.risks.case import Case
@@ -30,12 +30,12 @@ def _of(change: Change) -> tuple[RiskCode, str] | None:
             return (
                 RiskCode.DATA_LOSS,
                 "is no longer stated: once approved it is deleted, with all that is in it"
-                if change.reason.startswith(HELD)
+                if change.gate is Gate.DELETION
                 else f"is no longer stated, and waits: {change.reason}",
             )
         case Action.HOLD if change.manifest is None:
             return RiskCode.HELD_PRUNE, change.reason
-        case Action.PRUNE if change.reason.endswith(BY_TRAILER):
+        case Action.PRUNE if change.gate is Gate.DELETION:
             return RiskCode.HELD_PRUNE, "would be deleted; the guard would hold it, but a commit approves it"
         case Action.PRUNE:
             return RiskCode.DELETION, "would be deleted: no longer in Git"
@@ -43,7 +43,7 @@ def _of(change: Change) -> tuple[RiskCode, str] | None:
             return RiskCode.REPLACEMENT, f"would be deleted and created anew: {change.reason}"
         case Action.REFUSE:
             return RiskCode.REFUSED, f"would not be applied: {change.reason}"
-        case Action.HOLD if change.reason.startswith("exists already"):
+        case Action.HOLD if change.gate is Gate.TAKEOVER:
             return RiskCode.REFUSED, f"would not be applied: {change.reason}"
         case Action.ADOPT:
             return RiskCode.TAKEOVER, change.reason
