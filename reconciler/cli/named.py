@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import ConfigError, ReconcilerError
+from reconciler.kube.kinds import DEPLOYMENT
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.resources import Resource
 from reconciler.model.manifest import ANNOTATION_SPEC
@@ -35,7 +36,7 @@ async def meant(it: "Session", word: str, namespace: str) -> "list[Live]":
     identity = Identity(kind.group, kind.kind, space, parts[-1])
     if (live := await it.cluster.get(identity)) is not None:
         return [live]
-    if kind == GroupKind("apps", "Deployment") and (made := await _made_by(it, kind, str(identity))):
+    if kind == DEPLOYMENT and (made := await _made_by(it, kind, str(identity))):
         return made
     there = [(each.identity.namespace, each.identity.name) for each in await _listed(it, kind)]
     raise ConfigError(f"there is no {identity}", hint=_hint(kind.kind, identity.name, space, stated, there))

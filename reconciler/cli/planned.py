@@ -9,7 +9,7 @@ from reconciler.daemon.page.parts import ago
 from reconciler.engine.planning import LEASE
 from reconciler.engine.plans import PlanMaps
 from reconciler.errors import ConfigError, Forbidden, ReconcilerError
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import CRON_JOB, DEPLOYMENT, JOB, STATEFUL_SET
 from reconciler.model.change import Live
 from reconciler.model.filled import Record
 from reconciler.model.manifest import ANNOTATION_PLANNED, ANNOTATION_SPEC
@@ -21,14 +21,7 @@ from reconciler.plural import counted
 if TYPE_CHECKING:
     from reconciler.cli.session import Session
 
-_WORKLOADS: Final = frozenset(
-    {
-        GroupKind("apps", "Deployment"),
-        GroupKind("apps", "StatefulSet"),
-        GroupKind("batch", "Job"),
-        GroupKind("batch", "CronJob"),
-    }
-)
+_WORKLOADS: Final = frozenset({DEPLOYMENT, STATEFUL_SET, JOB, CRON_JOB})
 
 
 @dataclass(frozen=True, slots=True)

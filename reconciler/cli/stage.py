@@ -21,7 +21,8 @@ from reconciler.daemon.serve import keep as keep_converged
 from reconciler.engine.readiness import ready
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import NODE, POD
+from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ZONE
 from reconciler.model.config import DaemonConfig, SourceConfig
 from reconciler.model.event import Event, EventType
@@ -133,9 +134,9 @@ class Stage:
         return all(ready(self.cluster.cache.get(identity)).ready for identity in self.cluster.cache.marked(SOURCE))
 
     async def pods(self) -> None:
-        nodes = {node.identity.name: node for node in await self.cluster.list(GroupKind("", "Node"))}
+        nodes = {node.identity.name: node for node in await self.cluster.list(NODE)}
         rows = [("POD", "STATUS", "NODE", "ZONE")]
-        for pod in await self.cluster.list(GroupKind("", "Pod"), "shop"):
+        for pod in await self.cluster.list(POD, "shop"):
             name = str((pod.object.get("spec") or {}).get("nodeName", ""))
             zone = nodes[name].labels.get(ZONE, "") if name in nodes else ""
             rows.append((pod.identity.name, str((pod.object.get("status") or {}).get("phase")), name, zone))

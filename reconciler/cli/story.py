@@ -27,7 +27,8 @@ from reconciler.cli.stage import PATHS, PATIENCE, SOURCE, Stage
 from reconciler.diff.views.summary import sentence
 from reconciler.engine.preview import offline
 from reconciler.errors import ConfigError
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import POD
+from reconciler.kube.names import Identity
 from reconciler.model.event import EventType
 from reconciler.model.manifest import DriftMode, Owner
 from reconciler.plural import counted
@@ -206,7 +207,7 @@ class Story(Stage):
         return True
 
     async def _images(self) -> str:
-        pods = await self.cluster.list(GroupKind("", "Pod"), "shop", "app.kubernetes.io/name=web")
+        pods = await self.cluster.list(POD, "shop", "app.kubernetes.io/name=web")
         found = {
             container["image"]
             for pod in pods

@@ -15,7 +15,7 @@ from reconciler.cli.stage import Stage
 from reconciler.engine.plans import PlanMaps
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import NODE, POD
 from reconciler.model.cluster_view import ZONE
 from reconciler.model.planned import PlannedCluster, PlannedWorkload, Share
 from reconciler.model.planner_config import DefaultsConfig, PlannerConfig, PrometheusUsage, UsageConfig
@@ -39,8 +39,6 @@ spec:
     perReplica: 40
 """
 _GLANCE: Final = 0.1  # seconds
-_NODE: Final = GroupKind("", "Node")
-_POD: Final = GroupKind("", "Pod")
 
 
 def configured(metrics: str) -> PlannerConfig:
@@ -81,8 +79,8 @@ async def zone_lost(stage: Stage, before: list[NodeLoad]) -> None:
     other = HttpTransport(stage.url)
     try:
         zone = (_places(await _asked(status)))[0]["zone"]
-        nodes = {n.identity.name for n in await stage.cluster.list(_NODE) if n.labels.get(ZONE) == zone}
-        pods = [p for p in await stage.cluster.list(_POD) if (p.object.get("spec") or {}).get("nodeName") in nodes]
+        nodes = {n.identity.name for n in await stage.cluster.list(NODE) if n.labels.get(ZONE) == zone}
+        pods = [p for p in await stage.cluster.list(POD) if (p.object.get("spec") or {}).get("nodeName") in nodes]
         began = stage.clock.monotonic()
         paths = [f"/api/v1/nodes/{name}" for name in sorted(nodes)]
         paths += [f"/api/v1/namespaces/{p.identity.namespace}/pods/{p.identity.name}" for p in pods]

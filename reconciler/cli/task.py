@@ -48,8 +48,9 @@ async def _retry(args: argparse.Namespace) -> int:
 
 async def _find(it: "Session", source: str, name: str) -> "tuple[Identity, Live | None]":
     """The Job that is meant, and what is left of it. Raises ConfigError where it runs, or where it is not clear."""
-    from reconciler.diff.prune import JOB, finish
+    from reconciler.diff.prune import finish
     from reconciler.errors import ConfigError
+    from reconciler.kube.kinds import JOB
     from reconciler.model.manifest import LABEL_SOURCE
 
     state = await it.store.load(source)

@@ -11,7 +11,8 @@ import msgspec
 from reconciler.cluster.refusals import UNDECLARED, advice
 from reconciler.errors import ApiError, TransportError, api_error
 from reconciler.http.transport import Request, Stream, Transport
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import SECRET
+from reconciler.kube.names import Identity
 
 T = TypeVar("T")
 Query = tuple[tuple[str, str], ...]
@@ -26,7 +27,6 @@ METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 WRITE_TIMEOUT: Final = 65.0
 
 _PLAIN: Final = re.compile(r"[-.0-9A-Za-z]*").fullmatch  # as nearly all names are
-_SECRET = GroupKind("", "Secret")
 _ECHOING = (400, 422, 500)  # answers whose message may repeat what was sent
 
 
@@ -49,7 +49,7 @@ class Api:
             request = Request(method, path, query, headers, msgspec.json.encode(body), WRITE_TIMEOUT)
             return await self.call(request, str(subject))
         except ApiError as error:
-            if subject.group_kind == _SECRET and error.status in _ECHOING:
+            if subject.group_kind == SECRET and error.status in _ECHOING:
                 raise _without_values(error, subject) from None
             raise
 

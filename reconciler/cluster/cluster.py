@@ -20,6 +20,7 @@ from reconciler.cluster.watches import Watches
 from reconciler.errors import ReconcilerError
 from reconciler.http.retry import RetryingTransport
 from reconciler.http.transport import Transport
+from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.kube.resources import Resource
 from reconciler.model.change import Change, Live
@@ -27,7 +28,6 @@ from reconciler.model.manifest import LABEL_MANAGED_BY, LABEL_SOURCE, MANAGER, P
 from reconciler.model.ownership import owner_of
 
 MANAGED: str = f"{LABEL_MANAGED_BY}={MANAGER}"
-_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 _CRD_PATIENCE = 10.0  # seconds until an API whose definition is there must be served
 
 
@@ -180,7 +180,7 @@ class Cluster:
         """Seconds to wait for a kind to be served: its CustomResourceDefinition may have come a moment ago."""
         if self.discovery.known(identity.group_kind):
             return 0.0
-        defined = any(crd.name.endswith(f".{identity.group}") for crd in self.cache.of_kind(_CRD))
+        defined = any(crd.name.endswith(f".{identity.group}") for crd in self.cache.of_kind(DEFINITION))
         return _CRD_PATIENCE if defined else 0.0
 
     def _discovered(self) -> None:

@@ -7,21 +7,13 @@ from typing import Final
 from reconciler.cluster.read import list_metadata
 from reconciler.cluster.server import Server
 from reconciler.errors import ApiError, ConfigError
+from reconciler.kube.kinds import CONFIG_MAP, CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, NAMESPACE, SERVICE, STATEFUL_SET
 from reconciler.kube.names import GroupKind
 from reconciler.model.manifest import LABEL_MANAGED_BY, MANAGER
 from reconciler.model.ownership import owner_of
 
 # Almost every source has one of these; asking for every kind there is would be a hundred lists.
-_KINDS: Final = (
-    GroupKind("", "ConfigMap"),
-    GroupKind("", "Namespace"),
-    GroupKind("", "Service"),
-    GroupKind("apps", "DaemonSet"),
-    GroupKind("apps", "Deployment"),
-    GroupKind("apps", "StatefulSet"),
-    GroupKind("batch", "CronJob"),
-    GroupKind("batch", "Job"),
-)
+_KINDS: Final = (CONFIG_MAP, NAMESPACE, SERVICE, DAEMON_SET, DEPLOYMENT, STATEFUL_SET, CRON_JOB, JOB)
 
 
 async def find_install(server: Server, sources: Collection[str] | None = None) -> str | None:

@@ -13,28 +13,13 @@ from reconciler.cluster.events import Event, follow
 from reconciler.cluster.read import get
 from reconciler.cluster.server import Place, Server
 from reconciler.errors import ApiError, Conflict, Invalid, TransportError
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import DAEMON_SET, DEPLOYMENT, JOB, PRECIOUS, REPLICA_SET, STATEFUL_SET
+from reconciler.kube.names import Identity
 from reconciler.model.change import Live
 from reconciler.model.manifest import MANAGER
 
-NEVER: Final = frozenset(
-    {
-        GroupKind("", "Namespace"),
-        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
-        GroupKind("", "PersistentVolume"),
-        GroupKind("", "PersistentVolumeClaim"),
-    }
-)
 # Their pods must be gone before new ones with the same names or selectors come.
-_FOREGROUND: Final = frozenset(
-    {
-        GroupKind("apps", "Deployment"),
-        GroupKind("apps", "ReplicaSet"),
-        GroupKind("apps", "StatefulSet"),
-        GroupKind("apps", "DaemonSet"),
-        GroupKind("batch", "Job"),
-    }
-)
+_FOREGROUND: Final = frozenset({DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, JOB})
 _PAUSE: Final = 1.0  # seconds before a watch that ended early is opened again
 
 
@@ -55,7 +40,7 @@ async def replace(
     changed, is still there after `timeout` seconds, or somebody else made one of its name meanwhile.
     """
     identity = Identity.of(obj)
-    if identity.group_kind in NEVER:
+    if identity.group_kind in PRECIOUS:
         raise Invalid(
             f"a {identity.kind} is never recreated",
             status=422,

@@ -23,17 +23,10 @@ from reconciler.cluster.paging import ItemMeta
 from reconciler.cluster.watches import Watches
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
 from reconciler.http.retry import pauses
+from reconciler.kube.kinds import BUDGET, CLAIM, NAMESPACE, NODE, POD, PRIORITY_CLASS, QUOTA, VOLUME
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import Budget, Circumstances, ClusterSeen, NodeView, PodView, Quota
 from reconciler.model.reading import (
-    BUDGET,
-    CLAIM,
-    NAMESPACE,
-    NODE,
-    POD,
-    PRIORITY,
-    QUOTA,
-    VOLUME,
     Object,
     budget_of,
     circumstances,
@@ -53,7 +46,7 @@ from reconciler.model.usage import Killed
 T = TypeVar("T")
 
 NEEDED: Final = (NODE, POD)  # without these nothing can be planned
-KINDS: Final = (*NEEDED, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE, QUOTA)
+KINDS: Final = (*NEEDED, PRIORITY_CLASS, BUDGET, CLAIM, VOLUME, NAMESPACE, QUOTA)
 
 _KILLS: Final = 1000  # that are remembered until somebody asks
 _COMMON: Final = ("namespace", "requests", "labels", "gpu", "affinities")  # of replicas of one template
@@ -97,7 +90,7 @@ class _Held(NamedTuple):
 _READ: Final[Mapping[GroupKind, Callable[[Object], object]]] = {
     NODE: node_view,
     POD: lambda pod: _Pod(pod_view(pod, {}), workload_of(pod), killed_of(pod), ready_since(pod)),
-    PRIORITY: priority_of,
+    PRIORITY_CLASS: priority_of,
     BUDGET: budget_of,
     CLAIM: volume_of,
     VOLUME: zones_of,
@@ -175,7 +168,7 @@ class Roster:
             return self._seen
         self._planned = dict(planned)
         around = circumstances(
-            {identity.name: (int(seen[0]), bool(seen[1])) for identity, seen in self._of(PRIORITY, tuple)},
+            {identity.name: (int(seen[0]), bool(seen[1])) for identity, seen in self._of(PRIORITY_CLASS, tuple)},
             [seen for _, seen in self._of(BUDGET, Budget)],
             {(identity.namespace, identity.name): seen for identity, seen in self._of(CLAIM, str)},
             {identity.name: seen for identity, seen in self._of(VOLUME, frozenset)},

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from reconciler.diff import managers
 from reconciler.diff.fields import EVERYTHING, Difference, Kind, differences
-from reconciler.diff.guard import PRECIOUS
 from reconciler.diff.handover import handover, planned
 from reconciler.diff.immutable import immutable
 from reconciler.diff.leave import left_to_others, owned_by, set_by_others
 from reconciler.diff.paths import Path, render, under
 from reconciler.diff.unchanged import unchanged
 from reconciler.diff.yields import without, yielded
+from reconciler.kube.kinds import PRECIOUS
 from reconciler.kube.schema import Schema
 from reconciler.model.change import ABSENT, Action, Change, FieldChange, Gate, Live
 from reconciler.model.manifest import ANNOTATION_ADOPT, ANNOTATION_REPLACE, MANAGER, Manifest, Owner

@@ -13,19 +13,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import PRECIOUS
 from reconciler.model.change import HELD, Action, Change, Gate
 from reconciler.model.config import PruneGuard
 
 TRAILER: Final = "Reconciler-Allow-Prune"
-PRECIOUS: Final = frozenset(
-    {
-        GroupKind("", "Namespace"),
-        GroupKind("", "PersistentVolume"),
-        GroupKind("", "PersistentVolumeClaim"),
-        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
-    }
-)  # deleting one takes what it holds with it: these are never recreated, and never pruned without an approval
 
 
 def guard(

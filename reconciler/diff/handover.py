@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from reconciler.diff import managers
 from reconciler.diff.paths import Path, keys_of, owns, step
+from reconciler.kube.kinds import AUTOSCALER, CRON_JOB, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET
 from reconciler.kube.names import GroupKind
 from reconciler.kube.schema import Schema
 from reconciler.model.change import Live
@@ -28,12 +29,12 @@ def _resources(pod: Path) -> tuple[Path, ...]:
 
 
 _PLANNED: Final[Mapping[GroupKind, tuple[Path, ...]]] = {
-    GroupKind("apps", "DaemonSet"): _resources(_POD),
-    GroupKind("apps", "Deployment"): (_REPLICAS, *_resources(_POD)),
-    GroupKind("apps", "ReplicaSet"): (_REPLICAS, *_resources(_POD)),
-    GroupKind("apps", "StatefulSet"): (_REPLICAS, *_resources(_POD)),
-    GroupKind("autoscaling", "HorizontalPodAutoscaler"): (("f:spec", "f:minReplicas"),),
-    GroupKind("batch", "CronJob"): _resources(_CRON_POD),
+    DAEMON_SET: _resources(_POD),
+    DEPLOYMENT: (_REPLICAS, *_resources(_POD)),
+    REPLICA_SET: (_REPLICAS, *_resources(_POD)),
+    STATEFUL_SET: (_REPLICAS, *_resources(_POD)),
+    AUTOSCALER: (("f:spec", "f:minReplicas"),),
+    CRON_JOB: _resources(_CRON_POD),
 }  # "k:" stands for any item
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reconciler.diff.mounts import mounted
-from reconciler.kube.definitions import DEFINITION, defined_kind
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.definitions import defined_kind
+from reconciler.kube.kinds import DEFINITION, JOB, NAMESPACE
+from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.manifest import ANNOTATION_PRUNE, ANNOTATION_SPEC, LABEL_TASK, Manifests, Owner
 from reconciler.model.ownership import Ownership, origin_path, ownership
 from reconciler.model.problem import Severity
 from reconciler.model.spec import GROUP, Keep, Specs, TaskSpec
 
-JOB: Final = GroupKind("batch", "Job")
-_CONTAINERS: Final = frozenset({GroupKind("", "Namespace"), DEFINITION})
+_CONTAINERS: Final = frozenset({NAMESPACE, DEFINITION})
 
 
 def prune(

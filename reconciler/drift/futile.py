@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.clock import Clock
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import SECRET
+from reconciler.kube.names import Identity
 from reconciler.model.change import Change, FieldChange
 
 FIRST: Final = 600.0  # seconds until what had no effect is tried again; doubles
 LONGEST: Final = 6 * 3600.0
-SECRET: Final = GroupKind("", "Secret")  # whose fields look the same whatever they hold
 
 
 @dataclass(slots=True)

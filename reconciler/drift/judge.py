@@ -10,7 +10,7 @@ from reconciler.clock import Clock
 from reconciler.cluster.cache import LiveCache, Packed
 from reconciler.drift.docket import Docket
 from reconciler.drift.finding import Finding
-from reconciler.drift.futile import SECRET, Futile
+from reconciler.drift.futile import Futile
 from reconciler.drift.kinds import is_ours, kind_of, unmarked
 from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch
@@ -19,6 +19,7 @@ from reconciler.engine.decide import alike
 from reconciler.engine.execute import WRITES
 from reconciler.engine.graph import rank
 from reconciler.errors import ApiError
+from reconciler.kube.kinds import SECRET
 from reconciler.kube.names import Identity
 from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
 from reconciler.model.drift import DriftKind, DriftState

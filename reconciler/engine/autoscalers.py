@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from reconciler.cluster.cluster import Cluster
 from reconciler.errors import ApiError
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import AUTOSCALER
+from reconciler.kube.names import Identity
 from reconciler.model.change import Live
 from reconciler.model.filled import REPLICAS
 from reconciler.model.manifest import Manifest
 
-_KIND: Final = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 _FRESH: Final = 5.0  # seconds that an answer counts
 _SCALERS: Final = ("kube-controller-manager", "keda-operator", "keda")  # besides people, who scales through `scale`
 
@@ -61,7 +61,7 @@ class Autoscalers:
         when, found = self._known.get(namespace, (0.0, None))
         if namespace not in self._known or clock.monotonic() - when >= _FRESH:
             try:
-                found = await self._cluster.list(_KIND, namespace) if _KIND in self._cluster.kinds else None
+                found = await self._cluster.list(AUTOSCALER, namespace) if AUTOSCALER in self._cluster.kinds else None
             except ApiError:
                 found = None
             self._known[namespace] = (clock.monotonic(), found)

@@ -23,7 +23,7 @@ from reconciler.engine.runs import Past
 from reconciler.engine.schemas import Schemas
 from reconciler.engine.succession import Succession, autoscaler_of
 from reconciler.errors import ApiError, ReconcilerError
-from reconciler.kube.definitions import DEFINITION
+from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig

@@ -16,7 +16,8 @@ from reconciler.engine.foreseen import foreseen
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.runs import Jobs, Past
 from reconciler.errors import ApiError, Forbidden, NotFound
-from reconciler.kube.definitions import DEFINITION, Served, serving
+from reconciler.kube.definitions import Served, serving
+from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig

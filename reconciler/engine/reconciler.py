@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from reconciler.cluster.cache import Packed
-from reconciler.diff.prune import JOB
 from reconciler.engine.attendant import Attendant, Between, Unattended
 from reconciler.engine.between import Lent
 from reconciler.engine.decide import Decider
@@ -23,6 +22,7 @@ from reconciler.engine.surroundings import Desired, Repository, Surroundings
 from reconciler.engine.telling import Teller
 from reconciler.engine.wanting import Wanting
 from reconciler.errors import ReconcilerError
+from reconciler.kube.kinds import JOB
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig

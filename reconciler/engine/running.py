@@ -8,16 +8,11 @@ from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.state import StateStore
 from reconciler.errors import ImageRefused
 from reconciler.images.reference import Reference
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from reconciler.model.config import SourceConfig
 from reconciler.render.podspec import pod_spec
 
-_LASTING: Final = (  # a Job keeps what it ran with
-    GroupKind("apps", "DaemonSet"),
-    GroupKind("apps", "Deployment"),
-    GroupKind("apps", "StatefulSet"),
-    GroupKind("batch", "CronJob"),
-)
+_LASTING: Final = (DAEMON_SET, DEPLOYMENT, STATEFUL_SET, CRON_JOB)  # a Job keeps what it ran with
 
 
 async def running_images(cluster: Cluster, store: StateStore, config: SourceConfig) -> Collection[Reference]:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from reconciler.cluster.cache import LiveCache, Packed
 from reconciler.cluster.state import StateStore
-from reconciler.diff.prune import JOB, finish
+from reconciler.diff.prune import finish
+from reconciler.kube.kinds import JOB
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.manifest import LABEL_SOURCE, LABEL_TASK, Manifest

@@ -9,18 +9,16 @@ from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Protocol
 
 from reconciler.diff.handover import handing
 from reconciler.engine.readiness import ready
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import AUTOSCALER, DEPLOYMENT
+from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change, Live
 from reconciler.model.manifest import ANNOTATION_SPEC, LABEL_SOURCE, Manifest
 from reconciler.model.spec import GROUP
 from reconciler.render.deployment import object_of
-
-_DEPLOYMENT: Final = GroupKind("apps", "Deployment")
-_AUTOSCALER: Final = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 
 
 class Owned(Protocol):
@@ -49,7 +47,7 @@ class Succession:
         """From what is rendered."""
         heirs: dict[Identity, list[Identity]] = defaultdict(list)
         for identity, manifest in manifests.items():
-            if manifest.spec.group == GROUP and identity.group_kind == _DEPLOYMENT:
+            if manifest.spec.group == GROUP and identity.group_kind == DEPLOYMENT:
                 heirs[manifest.spec].append(identity)
         return cls(heirs, manifests, cache, source)
 
@@ -62,7 +60,7 @@ class Succession:
     def _leaving(self) -> Mapping[str, Sequence[Live]]:
         """The Deployments that a document made and makes no more, by document."""
         found: dict[str, list[Live]] = defaultdict(list)
-        for live in filter(None, (self._cache.get(i) for i in self._away if i.group_kind == _DEPLOYMENT)):
+        for live in filter(None, (self._cache.get(i) for i in self._away if i.group_kind == DEPLOYMENT)):
             document = live.annotations.get(ANNOTATION_SPEC, "")
             if document in self._heirs and not live.metadata.get("deletionTimestamp"):
                 found[document].append(live)
@@ -117,14 +115,14 @@ class Succession:
 
     def _unscaled(self, change: Change) -> Change:
         manifest = change.manifest
-        if manifest is None or change.action is not Action.CREATE or change.identity.group_kind != _AUTOSCALER:
+        if manifest is None or change.action is not Action.CREATE or change.identity.group_kind != AUTOSCALER:
             return change
         document = str(manifest.spec)
         return replace(change, once=tuple(self._heirs[document])) if document in self._leaving else change
 
     def _begun(self, change: Change) -> Change:
         manifest = change.manifest
-        if manifest is None or change.action is not Action.CREATE or manifest.identity.group_kind != _DEPLOYMENT:
+        if manifest is None or change.action is not Action.CREATE or manifest.identity.group_kind != DEPLOYMENT:
             return change
         spec = manifest.object["spec"]
         if not (total := self.pods(manifest.spec)) or "replicas" in spec:
@@ -166,7 +164,7 @@ def _after(change: Change, fewer: Container[Identity]) -> Change:
 
 def autoscaler_of(deployment: Identity) -> Identity:
     """The autoscaler that we make for a Deployment: named as it is."""
-    return Identity(_AUTOSCALER.group, _AUTOSCALER.kind, deployment.namespace, deployment.name)
+    return Identity(AUTOSCALER.group, AUTOSCALER.kind, deployment.namespace, deployment.name)
 
 
 def pods_of(live: Live) -> int:

@@ -19,13 +19,13 @@ from reconciler.engine.filling import Asking, settled
 from reconciler.engine.histories import DemandMaps, HistoryMaps
 from reconciler.engine.planning import ClusterPlanning, Made
 from reconciler.errors import Forbidden, NotFound
+from reconciler.kube.kinds import NAMESPACE
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import ClusterSeen, PodView
 from reconciler.model.filled import NOTHING, Filling, Record
 from reconciler.model.image import Pinned
 from reconciler.model.plan import Move
 from reconciler.model.planner_config import PlannerConfig
-from reconciler.model.reading import NAMESPACE
 from reconciler.model.spec import Specs
 from reconciler.model.usage import Usage
 from reconciler.planner import configured

@@ -1,11 +1,9 @@
 """What a CustomResourceDefinition defines, as far as it can be read: Git may state one that no server would take."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from reconciler.kube.names import GroupKind, GroupVersionKind
-
-DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 Served = Callable[[GroupVersionKind], bool | None]
 """Whether a version of a kind is served; None where that is not known."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
+from reconciler.kube.kinds import DAEMON_SET
+from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.pod_requests import Amounts, amount, amounts, requested
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
 from reconciler.model.cluster_view import (
@@ -35,15 +36,6 @@ from reconciler.model.usage import Killed
 
 Object = Mapping[str, Any]
 
-NODE: Final = GroupKind("", "Node")
-POD: Final = GroupKind("", "Pod")
-PRIORITY: Final = GroupKind("scheduling.k8s.io", "PriorityClass")
-BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
-CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
-VOLUME: Final = GroupKind("", "PersistentVolume")
-NAMESPACE: Final = GroupKind("", "Namespace")
-QUOTA: Final = GroupKind("", "ResourceQuota")
-DAEMONS: Final = GroupKind("apps", "DaemonSet")
 
 _MODEL: Final = "nvidia.com/gpu.product"
 _PLAIN: Final = frozenset(("cpu", "memory", "ephemeral-storage", "pods", GPU))
@@ -108,7 +100,7 @@ def pod_view(pod: Object, planned: Mapping[Identity, Identity]) -> PodView | Non
         labels=metadata.get("labels") or {},
         gpu=_gpu(asked, spec),
         affinities=affinities,
-        daemon=owner is not None and owner.group_kind == DAEMONS,
+        daemon=owner is not None and owner.group_kind == DAEMON_SET,
     )
 
 

@@ -8,18 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
+from reconciler.kube.kinds import (
+    BUDGET,
+    CLAIM,
+    DEPLOYMENT,
+    NAMESPACE,
+    NODE,
+    POD,
+    PRIORITY_CLASS,
+    QUOTA,
+    STATEFUL_SET,
+    VOLUME,
+)
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.cluster_view import Circumstances, ClusterSeen, NodeView, PodView, Quota
 from reconciler.model.planning import WorkloadNeed
 from reconciler.model.reading import (
-    BUDGET,
-    CLAIM,
-    NAMESPACE,
-    NODE,
-    POD,
-    PRIORITY,
-    QUOTA,
-    VOLUME,
     budget_of,
     circumstances,
     labels_of,
@@ -35,8 +39,8 @@ from reconciler.model.reading import (
 Object = Mapping[str, Any]
 T = TypeVar("T")
 
-WORKLOADS: Final = frozenset((GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")))
-KINDS: Final = tuple(sorted({NODE, POD, PRIORITY, BUDGET, CLAIM, VOLUME, NAMESPACE, QUOTA, *WORKLOADS}))
+WORKLOADS: Final = frozenset((DEPLOYMENT, STATEFUL_SET))
+KINDS: Final = tuple(sorted({NODE, POD, PRIORITY_CLASS, BUDGET, CLAIM, VOLUME, NAMESPACE, QUOTA, *WORKLOADS}))
 """What a snapshot has objects of. Of all but nodes and pods it may have none."""
 
 _POD_FIELDS: Final = (
@@ -78,7 +82,7 @@ def trimmed(obj: Object) -> dict[str, Any] | None:
         kept["spec"] = _only(spec, ("replicas",))
         labels = _only(template.get("metadata") or {}, ("labels",))
         kept["spec"]["template"] = {"metadata": labels, "spec": _pod_spec(template.get("spec") or {}, volumes=True)}
-    elif kind == PRIORITY:
+    elif kind == PRIORITY_CLASS:
         kept |= _only(obj, ("value", "globalDefault"))
     elif kind == BUDGET:
         kept["spec"], kept["status"] = _only(spec, ("selector",)), _only(status, ("disruptionsAllowed",))
@@ -144,7 +148,7 @@ def _around(by_kind: Mapping[GroupKind, list[Object]]) -> tuple[Circumstances, l
     """What bears on the workloads, and what could not be read."""
     notes: list[str] = []
     around = circumstances(
-        {identity.name: value for identity, value in _read(by_kind[PRIORITY], priority_of, notes)},
+        {identity.name: value for identity, value in _read(by_kind[PRIORITY_CLASS], priority_of, notes)},
         [budget for _, budget in _read(by_kind[BUDGET], budget_of, notes)],
         {identity[2:]: volume for identity, volume in _read(by_kind[CLAIM], volume_of, notes)},
         {identity.name: zones for identity, zones in _read(by_kind[VOLUME], zones_of, notes)},

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import DEPLOYMENT, STATEFUL_SET
+from reconciler.kube.names import Identity
 from reconciler.model.filled import NOTHING, Draft
 from reconciler.model.image import Pinned, Unknown
 from reconciler.model.manifest import LABEL_TASK
@@ -19,7 +20,7 @@ from reconciler.render.task import job_name, task_hash
 from reconciler.render.view import View
 
 _NO_WORD: Final = PlannerSettings()
-_PLAIN: Final = frozenset({GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")})
+_PLAIN: Final = frozenset({DEPLOYMENT, STATEFUL_SET})
 
 
 class Drafter:

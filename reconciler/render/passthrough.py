@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from reconciler.kube.kinds import CLAIM, DEPLOYMENT, REPLICA_SET, REPLICATION_CONTROLLER, SECRET, STATEFUL_SET
 from reconciler.kube.names import GroupKind
 from reconciler.render.image import Resolver
 from reconciler.render.podspec import TEMPLATES
@@ -24,14 +25,12 @@ _LEFT_OUT: Final = (
     "selfLink",
     "uid",
 )
-_CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
-_SECRET: Final = GroupKind("", "Secret")
 SCALABLE: Final = frozenset(
     {
-        GroupKind("", "ReplicationController"),
-        GroupKind("apps", "Deployment"),
-        GroupKind("apps", "ReplicaSet"),
-        GroupKind("apps", "StatefulSet"),
+        REPLICATION_CONTROLLER,
+        DEPLOYMENT,
+        REPLICA_SET,
+        STATEFUL_SET,
     }
 )
 
@@ -50,13 +49,13 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
     if group_kind == GroupKind("rbac.authorization.k8s.io", "ClusterRole") and "aggregationRule" in made:
         made.pop("rules", None)
     if (
-        group_kind == _SECRET
+        group_kind == SECRET
         and isinstance(data := made.get("data") or {}, Mapping)
         and isinstance(text := made.pop("stringData", None), Mapping)
         and text
     ):
         made["data"] = {**data, **{key: _base64(value) for key, value in text.items()}}
-    if group_kind == _CLAIM:
+    if group_kind == CLAIM:
         made = _inside(made, ("spec",), lambda spec: {k: v for k, v in spec.items() if k != "volumeName" or v})
     if scaled and group_kind in SCALABLE and isinstance(made.get("spec"), Mapping):
         made["spec"] = {name: value for name, value in made["spec"].items() if name != "replicas"}

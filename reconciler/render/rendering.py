@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from reconciler.kube.definitions import DEFINITION, defined_kind
+from reconciler.kube.definitions import defined_kind
+from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.image import Unknown
 from reconciler.model.manifest import ANNOTATION_DEPENDS_ON, DriftMode, Manifest, Owner

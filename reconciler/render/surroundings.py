@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import AUTOSCALER, BUDGET
+from reconciler.kube.names import Identity
 from reconciler.kube.selector import LabelSelector
 from reconciler.model.filled import Filling, Record
 from reconciler.model.image import Pinned
@@ -15,10 +16,6 @@ from reconciler.render.image import images
 from reconciler.render.passthrough import SCALABLE
 from reconciler.render.references import scale_target
 from reconciler.render.view import View
-
-_AUTOSCALER: Final = GroupKind("autoscaling", "HorizontalPodAutoscaler")
-_BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
-
 
 _PLAIN: Final = View()
 Pools = Mapping[str, Mapping[str, str]]  # by name: the labels of its nodes
@@ -66,10 +63,10 @@ class Surroundings:
         for identity, document in specs.documents.items():
             if not isinstance(document.spec, ObjectSpec):
                 continue
-            if identity.group == _AUTOSCALER.group and identity.kind == _AUTOSCALER.kind:
+            if identity.group == AUTOSCALER.group and identity.kind == AUTOSCALER.kind:
                 if (target := scale_target(document.spec.object, identity.namespace)) is not None:
                     self._scaled.add(target)
-            elif identity.group_kind == _BUDGET and (selector := _selector(document.spec.object)) is not None:
+            elif identity.group_kind == BUDGET and (selector := _selector(document.spec.object)) is not None:
                 self._budgets.setdefault(identity.namespace, []).append(selector)
 
     def view(self, document: Document) -> View:

@@ -3,12 +3,10 @@
 from reconciler.cluster.cluster import Cluster
 from reconciler.engine.surroundings import Repository
 from reconciler.errors import ApiError
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import NODE
 from reconciler.model.cluster_view import NodeView
 from reconciler.model.reading import node_view
 from reconciler.model.state import SourceState
-
-_NODE = GroupKind("", "Node")
 
 
 async def new_messages(git: Repository, state: SourceState | None, base: str, head: str) -> tuple[str, ...]:
@@ -23,6 +21,6 @@ async def new_messages(git: Repository, state: SourceState | None, base: str, he
 async def nodes_of(cluster: Cluster) -> list[NodeView] | None:
     """Those of the cluster; None where they may not be read."""
     try:
-        return [node_view(live.object) for live in await cluster.list(_NODE)]
+        return [node_view(live.object) for live in await cluster.list(NODE)]
     except (ApiError, ValueError):
         return None

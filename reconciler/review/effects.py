@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from reconciler.diff.compare import compare
-from reconciler.diff.prune import JOB
 from reconciler.engine.claims import Claims
 from reconciler.engine.foreseen import foreseen
 from reconciler.engine.preview import Previewer
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.schemas import Schemas
 from reconciler.engine.surroundings import Desired
-from reconciler.kube.definitions import DEFINITION, defined_kind, serving
+from reconciler.kube.definitions import defined_kind, serving
+from reconciler.kube.kinds import DEFINITION, JOB
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import SourceConfig

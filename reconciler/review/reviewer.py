@@ -9,7 +9,8 @@ from reconciler.engine.planning import Made
 from reconciler.engine.preview import Previewer
 from reconciler.engine.surroundings import Desired
 from reconciler.engine.wanting import Wanting
-from reconciler.kube.definitions import DEFINITION, Served, serving
+from reconciler.kube.definitions import Served, serving
+from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.kube.openapi import catalog
 from reconciler.model.cluster_view import NodeView

@@ -6,9 +6,9 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.http.transport import Request, Response
+from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.openapi_document import document_v2, document_v3, groups_v3
 from reconciler.sandbox.core import Core
-from reconciler.sandbox.kinds.crds import DEFINITION
 from reconciler.sandbox.refusals import no_such_path
 
 Value = dict[str, Any]

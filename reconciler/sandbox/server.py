@@ -18,7 +18,7 @@ import msgspec
 from reconciler.clock import Clock
 from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response, Stream, Transport
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import NAMESPACE, POD
 from reconciler.kube.openapi import catalog
 from reconciler.sandbox import content, discovery
 from reconciler.sandbox.content import Accept
@@ -90,7 +90,7 @@ class Sandbox:
             self._add_namespace(name)
 
     def _add_namespace(self, name: str) -> None:
-        kind = self._core.registry.kind(write.NAMESPACE)
+        kind = self._core.registry.kind(NAMESPACE)
         assert kind is not None, "Kubernetes without namespaces"  # noqa: S101
         value: Value = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}, "spec": {}}
         write.create(self._core, kind, value, dry_run=False)
@@ -290,7 +290,7 @@ def _bind_by_body(call: Call) -> Response:
     """POST to a namespace's `bindings`: the pod is named in the body."""
     body = call.body()
     name = ((body or {}).get("metadata") or {}).get("name", "")
-    kind = call.core.registry.kind(GroupKind("", "Pod"))
+    kind = call.core.registry.kind(POD)
     if kind is None:
         raise no_such_path()
     return pods.bind(Call(call.core, call.request, call.route, kind, call.query, call.accept), name)

@@ -23,9 +23,9 @@ from reconciler.cluster.paging import ItemMeta
 from reconciler.cluster.roster import Roster
 from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response
+from reconciler.kube.kinds import BUDGET, NAMESPACE, NODE, POD, QUOTA
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.cluster_view import ClusterSeen, NodeView, PodView, Quota, Resources
-from reconciler.model.reading import BUDGET, NAMESPACE, NODE, POD, QUOTA
 from reconciler.planner import snapshot
 from reconciler.sandbox.server import Sandbox
 

@@ -8,10 +8,10 @@ from sandbox_api import deployment, pod
 from world import World
 
 from reconciler.cluster.roster import Roster
+from reconciler.kube.kinds import POD, QUOTA
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import NodeView, Resources
 from reconciler.model.planning import WorkloadNeed
-from reconciler.model.reading import POD, QUOTA
 from reconciler.planner.plan import plan
 
 CONTAINER = {"name": "main", "image": "nginx:1.27", "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}}}

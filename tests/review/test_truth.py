@@ -17,11 +17,12 @@ from virtual import virtual
 from witnessed import Sight, became, sight
 from world import World, world
 
-from reconciler.diff.prune import JOB, finish
+from reconciler.diff.prune import finish
 from reconciler.engine.filling import Filler
 from reconciler.engine.readiness import ready
 from reconciler.engine.wanting import Wanting
 from reconciler.http.transport import Request, Response
+from reconciler.kube.kinds import JOB
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import PruneGuard

@@ -7,7 +7,7 @@ from witnessed import Seen, Sight, became
 from world import World
 
 from reconciler.cluster.cluster import Cluster
-from reconciler.diff.guard import PRECIOUS
+from reconciler.kube.kinds import PRECIOUS
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.kube.selector import LabelSelector
 from reconciler.model.change import Action, Change, Live

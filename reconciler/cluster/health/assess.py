@@ -19,25 +19,35 @@ from reconciler.cluster.health import (
     service,
     statefulset,
 )
+from reconciler.kube.kinds import (
+    CLAIM,
+    CRON_JOB,
+    DAEMON_SET,
+    DEFINITION,
+    DEPLOYMENT,
+    INGRESS,
+    JOB,
+    NAMESPACE,
+    POD,
+    SERVICE,
+    STATEFUL_SET,
+)
 from reconciler.kube.names import GroupKind, GroupVersionKind
 from reconciler.model.health import Health, Status
 
 _RULES: Final[Mapping[GroupKind, Callable[[Mapping[str, Any]], Health]]] = {
-    GroupKind("", "Namespace"): namespace.assess,
-    GroupKind("", "PersistentVolumeClaim"): persistentvolumeclaim.assess,
-    GroupKind("", "Pod"): pod.assess,
-    GroupKind("", "Service"): service.assess,
-    GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"): customresourcedefinition.assess,
-    GroupKind("apps", "DaemonSet"): daemonset.assess,
-    GroupKind("apps", "Deployment"): deployment.assess,
-    GroupKind("apps", "StatefulSet"): statefulset.assess,
-    GroupKind("batch", "CronJob"): cronjob.assess,
-    GroupKind("batch", "Job"): job.assess,
-    GroupKind("networking.k8s.io", "Ingress"): ingress.assess,
+    NAMESPACE: namespace.assess,
+    CLAIM: persistentvolumeclaim.assess,
+    POD: pod.assess,
+    SERVICE: service.assess,
+    DEFINITION: customresourcedefinition.assess,
+    DAEMON_SET: daemonset.assess,
+    DEPLOYMENT: deployment.assess,
+    STATEFUL_SET: statefulset.assess,
+    CRON_JOB: cronjob.assess,
+    JOB: job.assess,
+    INGRESS: ingress.assess,
 }
-
-
-_DEPLOYMENT: Final = GroupKind("apps", "Deployment")
 
 
 def assess(obj: Mapping[str, Any], now: datetime | None = None) -> Health:
@@ -54,7 +64,7 @@ def assess(obj: Mapping[str, Any], now: datetime | None = None) -> Health:
 
 def degrades_at(obj: Mapping[str, Any], health: Health) -> datetime | None:
     """When an object whose `health` was assessed without the time will have been missing something for too long."""
-    if health.status is not Status.PROGRESSING or GroupVersionKind.of(obj).group_kind != _DEPLOYMENT:
+    if health.status is not Status.PROGRESSING or GroupVersionKind.of(obj).group_kind != DEPLOYMENT:
         return None
     return outage.outage_at(obj)
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import BUDGET, DEPLOYMENT, STATEFUL_SET
+from reconciler.kube.names import Identity
 from reconciler.kube.selector import LabelSelector
 from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
@@ -11,14 +12,13 @@ from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import pod_labels
 from reconciler.review.risks.case import Case, mapping, risk
 
-_BUDGET = GroupKind("policy", "PodDisruptionBudget")
-_SCALED = frozenset({GroupKind("apps", "Deployment"), GroupKind("apps", "StatefulSet")})
+_SCALED = frozenset({DEPLOYMENT, STATEFUL_SET})
 
 
 def find(case: Case) -> Iterator[Risk]:
     """Budgets that block with the head and did not with the base."""
     for identity, manifest in case.head.items():
-        if identity.group_kind != _BUDGET or not (why := _blocks(manifest, case.head)):
+        if identity.group_kind != BUDGET or not (why := _blocks(manifest, case.head)):
             continue
         before = case.base.get(identity)
         if before is None or not _blocks(before, case.base):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reconciler.diff.guard import PRECIOUS
+from reconciler.kube.kinds import PRECIOUS
 from reconciler.model.change import Action, Change, Gate
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode

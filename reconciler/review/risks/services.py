@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.kinds import SERVICE
+from reconciler.kube.names import Identity
 from reconciler.model.manifest import Manifest
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
 from reconciler.render.podspec import pod_labels
 from reconciler.review.risks.case import Case, Object, mapping, risk
-
-_SERVICE = GroupKind("", "Service")
 
 
 def find(case: Case) -> Iterator[Risk]:
@@ -19,7 +18,7 @@ def find(case: Case) -> Iterator[Risk]:
     """
     head, base = _labels(case.head), None
     for identity, manifest in case.head.items():
-        if identity.group_kind != _SERVICE:
+        if identity.group_kind != SERVICE:
             continue
         selector = _selector(manifest.object)
         if not selector or _found(selector, head.get(identity.namespace, ())):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.kube.apply import update as owners_after
+from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
 from reconciler.sandbox.kinds.crd_schema import validate_schema
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 Value = dict[str, Any]
 
-DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
 _COLUMN_FORMATS: Final = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 _COLUMN_TYPES: Final = ("boolean", "date", "integer", "number", "string")

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.kube.kinds import PRIORITY_CLASS
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import naming
 from reconciler.sandbox.kinds import podspec
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 Value = dict[str, Any]
 
 _TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_PRIORITY: Final = GroupKind("scheduling.k8s.io", "PriorityClass")
 _SYSTEM_PRIORITIES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 _CHANGEABLE: Final = (
     "containers' images, activeDeadlineSeconds, tolerations (only additions) and schedulingGates (only removals)"
@@ -30,7 +30,7 @@ def _before_create(pod: Value, core: "Core") -> None:
         if not any(t.get("key", key) == key and t.get("effect", "NoExecute") == "NoExecute" for t in tolerations):
             tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
     name = spec.get("priorityClassName", "")
-    found = core.get(_PRIORITY, "", name) if name else None
+    found = core.get(PRIORITY_CLASS, "", name) if name else None
     spec["priority"] = found["value"] if found else _SYSTEM_PRIORITIES.get(name, 0)
     spec.setdefault("preemptionPolicy", (found or {}).get("preemptionPolicy", "PreemptLowerPriority"))
     if spec.get("schedulingGates"):

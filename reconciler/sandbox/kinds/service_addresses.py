@@ -6,7 +6,7 @@ This cluster has addresses of IPv4 only.
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import SERVICE
 from reconciler.sandbox.allocators import Exhausted
 from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.refusals import Refusal, invalid
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Value = dict[str, Any]
 
-SERVICE: Final = GroupKind("", "Service")
 _POLICIES: Final = ("PreferDualStack", "RequireDualStack", "SingleStack")
 _FAMILIES: Final = ("IPv4", "IPv6")
 _TYPES: Final = ("ClusterIP", "LoadBalancer", "NodePort")

@@ -3,10 +3,10 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
+from reconciler.kube.kinds import SERVICE
 from reconciler.sandbox import metadata, naming
 from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.kinds.service_addresses import (
-    SERVICE,
     assign,
     claim,
     has_address,

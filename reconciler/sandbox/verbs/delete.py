@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconciler.http.transport import Response
+from reconciler.kube.kinds import DEFINITION, NAMESPACE, POD
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content
 from reconciler.sandbox.core import Core
-from reconciler.sandbox.kinds.crds import CLEANUP, DEFINITION, let_go, terminating
+from reconciler.sandbox.kinds.crds import CLEANUP, let_go, terminating
 from reconciler.sandbox.metadata import FOREGROUND, ORPHAN
 from reconciler.sandbox.refusals import bad_request, conflict, forbidden, invalid
 from reconciler.sandbox.registry import Kind
@@ -20,8 +21,6 @@ from reconciler.sandbox.verbs.shape import shape_list
 
 Value = dict[str, Any]
 
-_POD: Final = GroupKind("", "Pod")
-_NAMESPACE: Final = GroupKind("", "Namespace")
 _KEPT: Final = frozenset(("default", "kube-system", "kube-public"))
 _POLICIES: Final = ("Background", "Foreground", "Orphan")
 
@@ -114,20 +113,20 @@ def remove(core: Core, kind: Kind, entry: Entry, options: Options) -> tuple[Valu
     ):
         if stated and stated != found:
             why = f"the {name} in the precondition ({stated}) does not match the {name} in record ({found})"
-            own = kind.group_kind in (_NAMESPACE, DEFINITION)  # these two have a deletion of their own
+            own = kind.group_kind in (NAMESPACE, DEFINITION)  # these two have a deletion of their own
             raise conflict(kind.group, kind.plural if own else kind.resource.kind, entry.name, why)
-    if kind.group_kind == _NAMESPACE and entry.name in _KEPT:
+    if kind.group_kind == NAMESPACE and entry.name in _KEPT:
         raise forbidden("", "namespaces", entry.name, "this namespace may not be deleted")
     value = core.read(entry, kind)
     about = value["metadata"]
     before = dict(about)
-    if kind.group_kind == _NAMESPACE:
+    if kind.group_kind == NAMESPACE:
         return _terminate(core, kind, entry, value, options)
     if kind.group_kind == DEFINITION and "deletionTimestamp" not in about:
         return _withdraw(core, kind, value, options), False
     if kind.rules.collected:
         _gc_finalizers(kind, about, options)
-    grace = _grace(value, options) if kind.group_kind == _POD else 0
+    grace = _grace(value, options) if kind.group_kind == POD else 0
     now = core.time()
     if grace and "deletionTimestamp" not in about:
         _mark(about, now, grace)

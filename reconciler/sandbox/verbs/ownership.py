@@ -1,18 +1,16 @@
 """What each write does to `metadata.managedFields`."""
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from reconciler.kube import apply as structured
 from reconciler.kube.fieldset import EMPTY, Field, FieldSet
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import DEPLOYMENT
 from reconciler.sandbox.refusals import Refusal, bad_request, internal
 from reconciler.sandbox.registry import Kind
 from reconciler.sandbox.verbs.call import Call
 
 Value = dict[str, Any]
-
-_DEPLOYMENT: Final = GroupKind("apps", "Deployment")
 
 
 def record(call: Call, old: Value | None, new: Value) -> None:
@@ -66,7 +64,7 @@ def apply(
 
 def reset_of(kind: Kind, subresource: str) -> FieldSet:
     """The fields that an endpoint does not let its callers own."""
-    return _reset(kind.has_status, kind.custom, kind.group_kind == _DEPLOYMENT, subresource)
+    return _reset(kind.has_status, kind.custom, kind.group_kind == DEPLOYMENT, subresource)
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconciler.http.transport import Response
-from reconciler.kube.names import GroupKind
+from reconciler.kube.kinds import BUDGET
 from reconciler.kube.selector import LabelSelector
 from reconciler.sandbox.core import Core
 from reconciler.sandbox.kubelet.logs import log_lines
@@ -17,7 +17,6 @@ from reconciler.sandbox.verbs.read import whole_number
 Value = dict[str, Any]
 
 LOG_ANNOTATION: Final = "sandbox.reconciler.dev/log"
-_BUDGET: Final = GroupKind("policy", "PodDisruptionBudget")
 
 
 def success(code: int) -> Value:
@@ -74,11 +73,11 @@ def evict(call: Call) -> Response:
 def _spend(core: Core, pod: Value, *, dry_run: bool) -> None:
     """Take one disruption from the budget that covers a pod. Raises Refusal (429, 500)."""
     namespace = pod["metadata"]["namespace"]
-    kind = core.registry.kind(_BUDGET)
+    kind = core.registry.kind(BUDGET)
     if kind is None:
         return
     covering = []
-    for entry in core.store.range(_BUDGET, namespace):
+    for entry in core.store.range(BUDGET, namespace):
         budget = core.read(entry, kind)
         selector = dig(budget, "spec", "selector")
         if selector is not None and LabelSelector.of(selector).matches(pod["metadata"].get("labels") or {}):

@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.kube import managed
 from reconciler.kube import validate as structural
+from reconciler.kube.kinds import NAMESPACE
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import metadata
 from reconciler.sandbox.core import Core
@@ -25,7 +26,6 @@ from reconciler.sandbox.store import Entry
 
 Value = dict[str, Any]
 
-NAMESPACE = GroupKind("", "Namespace")
 _MAP_KEY = re.compile(r"\[(?!\d+\])([^\]]*)\]")
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
