@@ -1,6 +1,6 @@
 """What a forge is to us, and the values that all of them speak in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -125,6 +125,11 @@ class Forge(Protocol):
 
     async def approvals(self, repository: str, number: int) -> tuple[Approval, ...]:
         """Approvals that stand: neither withdrawn, nor dismissed, nor followed by a request for changes."""
+        ...
+
+    async def makers(self, repository: str, pull: Pull, logins: Collection[str]) -> frozenset[str]:
+        """Those of `logins` who have, or may have, a part in the head of `pull`: as author, committer or co-author of
+        one of its commits. All of them where not every commit up to that head is known."""
         ...
 
     async def may_write(self, repository: str, login: str) -> bool:

@@ -42,6 +42,8 @@ def _authorize(token: str) -> dict[str, str]:
 class GitHub(ReposForge):
     """Implements Forge. The permission `maintain` is told as write, `triage` as read."""
 
+    most_commits = 250
+
     def __init__(self, config: ForgeConfig, connect: Connect, clock: Clock, random: Random) -> None:
         super().__init__(Session(config, api_of(config.url), connect, clock, random, _authorize), config.account)
 

@@ -4,7 +4,8 @@ A project is asked for by its number once that is known: it stays when the proje
 changes by an old name.
 """
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import datetime
 from random import Random
 from typing import Final
@@ -15,6 +16,7 @@ import msgspec
 from reconciler.clock import Clock
 from reconciler.errors import ForgeMissing, ForgeRefused
 from reconciler.forge.forge import RECENT, Approval, Comment, CommitState, CommitStatus, Pull, PullState, short
+from reconciler.forge.makers import Account, Signature, co_authors, makers
 from reconciler.forge.session import Session
 from reconciler.http.transport import Connect
 from reconciler.model.forging import ForgeConfig
@@ -23,11 +25,14 @@ _DEVELOPER: Final = 30  # the lowest access level that may push
 _STATES: Final = {CommitState.FAILURE: "failed", CommitState.ERROR: "failed"}
 _CANNOT: Final = "Cannot transition status"
 _APPROVED: Final = "approved this merge request"  # how a note of the system begins
+_PUSHED: Final = re.compile(r"added \d+ (new )?commits?\b")  # how others begin: their author is who pushed
 
 
 class _User(msgspec.Struct):
     username: str
     id: int = 0
+    name: str = ""
+    public_email: str | None = None  # not in lists
 
 
 class _Project(msgspec.Struct):
@@ -88,6 +93,20 @@ class _Commit(msgspec.Struct):
 
 class _Branch(msgspec.Struct):
     commit: _Commit
+
+
+class _MergeCommit(msgspec.Struct):
+    id: str
+    message: str = ""
+    author_name: str | None = None
+    author_email: str | None = None
+    committer_name: str | None = None
+    committer_email: str | None = None
+
+    def signatures(self) -> Iterator[Signature]:
+        yield Signature(self.author_name or "", self.author_email or "")
+        yield Signature(self.committer_name or "", self.committer_email or "")
+        yield from co_authors(self.message)
 
 
 class _Status(msgspec.Struct):
@@ -191,9 +210,27 @@ class GitLab:
             made.append(Approval(approver.user.username, commit))
         return tuple(made)
 
+    async def makers(self, repository: str, pull: Pull, logins: Collection[str]) -> frozenset[str]:
+        """GitLab tells no accounts of commits. Who pushed more of them to an open merge request is in its notes."""
+        path = await self._merge(repository, pull.number)
+        commits = [each async for each in self._session.pages(f"{path}/commits", _MergeCommit)]
+        if all(each.id != pull.head_commit for each in commits):
+            return frozenset(logins)
+        signatures = {signature for commit in commits for signature in commit.signatures()}
+        async for note in self._notes(repository, pull.number):
+            if note.system and note.author and _PUSHED.match(note.body):
+                signatures.add(Signature("", "", note.author.username))
+        return makers([await self._known(login) for login in logins], signatures)
+
+    async def _known(self, login: str) -> Account:
+        found = await self._user(login)
+        if found is None:
+            return Account(login)
+        whole = await self._session.get(f"/users/{found.id}", _User)
+        return Account(login, whole.name, whole.public_email or "")
+
     async def may_write(self, repository: str, login: str) -> bool:
-        users = await self._session.get("/users", list[_User], {"username": login})
-        user = next((each for each in users if each.username.lower() == login.lower()), None)
+        user = await self._user(login)
         if user is None:
             return False
         try:
@@ -204,6 +241,10 @@ class GitLab:
 
     async def close(self) -> None:
         await self._session.close()
+
+    async def _user(self, login: str) -> _User | None:
+        users = await self._session.get("/users", list[_User], {"username": login})
+        return next((each for each in users if each.username.lower() == login.lower()), None)
 
     async def _project(self, repository: str) -> _Project:
         found = await self._session.get(f"/projects/{quote(repository, safe='')}", _Project)

@@ -1,14 +1,16 @@
 """The API below /repos that GitHub has, and that Gitea and Forgejo follow. Each says where it differs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from enum import Enum, auto
+from math import inf
 from urllib.parse import quote
 
 import msgspec
 
 from reconciler.errors import ForgeMissing
 from reconciler.forge.forge import RECENT, Approval, Comment, CommitStatus, Pull, PullState, short
+from reconciler.forge.makers import Account, Signature, co_authors, makers
 from reconciler.forge.session import Session
 
 
@@ -83,6 +85,40 @@ class Review(msgspec.Struct):
     dismissed: bool = False
 
 
+class _Signed(msgspec.Struct):
+    name: str | None = None
+    email: str | None = None
+
+
+class _Text(msgspec.Struct):
+    message: str = ""
+    author: _Signed | None = None
+    committer: _Signed | None = None
+
+
+class _Account(msgspec.Struct):
+    login: str = ""
+    name: str | None = None  # GitHub's
+    full_name: str | None = None  # Gitea's
+    email: str | None = None
+
+
+class _Commit(msgspec.Struct):
+    """`author` and `committer` are the accounts, None where an address is nobody's."""
+
+    sha: str
+    commit: _Text
+    author: _Account | None = None
+    committer: _Account | None = None
+
+    def signatures(self) -> Iterator[Signature]:
+        for said, account in ((self.commit.author, self.author), (self.commit.committer, self.committer)):
+            if said is not None or account is not None:
+                signed = said or _Signed()
+                yield Signature(signed.name or "", signed.email or "", account.login if account else "")
+        yield from co_authors(self.commit.message)
+
+
 class Stance(Enum):
     """What a review says of the reviewer's approval."""
 
@@ -113,6 +149,7 @@ class ReposForge(ABC):
     longest = 65_536  # GitHub's limit; the others state none, and it is more than anybody reads
     size = "per_page"
     may_write_by: tuple[str, ...] = ("admin", "write")
+    most_commits: float = inf  # of a pull request that are listed
 
     def __init__(self, session: Session, account: str | None) -> None:
         self.session = session
@@ -172,6 +209,22 @@ class ReposForge(ABC):
             elif stance is Stance.TAKES:
                 standing.pop(login, None)
         return tuple(standing.values())
+
+    async def makers(self, repository: str, pull: Pull, logins: Collection[str]) -> frozenset[str]:
+        """GitHub lists 250 commits and no more."""
+        path = f"{path_of(repository)}/pulls/{pull.number}/commits"
+        commits = [each async for each in self.session.pages(path, _Commit, size=self.size)]
+        if len(commits) >= self.most_commits or all(each.sha != pull.head_commit for each in commits):
+            return frozenset(logins)
+        signatures = {signature for commit in commits for signature in commit.signatures()}
+        return makers([await self._known(login) for login in logins], signatures)
+
+    async def _known(self, login: str) -> Account:
+        try:
+            found = await self.session.get(f"/users/{quote(login, safe='')}", _Account)
+        except ForgeMissing:
+            found = _Account()
+        return Account(login, found.name or found.full_name or "", found.email or "")
 
     async def may_write(self, repository: str, login: str) -> bool:
         path = f"{path_of(repository)}/collaborators/{quote(login, safe='')}/permission"

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from memory_forge import ACCOUNT, TOKEN, MemoryForge, MemoryPull, MemoryRepository, ok
+from memory_forge import ACCOUNT, TOKEN, MemoryCommit, MemoryForge, MemoryPull, MemoryRepository, ok
 from stated_reviews import StatedReview, StatedReviewer, deed, synced
 from virtual import virtual
 
@@ -271,6 +271,53 @@ async def test_nobody_approves_what_he_asks_for(world: World) -> None:
     world.reviewer.says = DEMANDING
     async with world.running():
         await world.until(lambda: world.state() == "failure")
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        MemoryCommit("d" * 40, name="ann"),
+        MemoryCommit("d" * 40, message="Change\n\nCo-authored-by: ann <ann@example.com>\n"),
+    ],
+    ids=["author", "co-author"],
+)
+@virtual
+async def test_nobody_approves_what_he_has_a_part_in(world: World, pull: MemoryPull, commit: MemoryCommit) -> None:
+    """Whoever opens the pull request for him."""
+    world.reviewer.says = DEMANDING
+    pull.commits.append(commit)
+    pull.reviews.append({"author": "Ann", "state": "approve"})
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "failure")
+        assert "waits for the approval of `ann`, `bob`; that of `ann` does not count here" in world.ours()[0]
+        pull.reviews.append({"author": "bob", "state": "approve"})
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: world.state() == "success")
+        assert "approved by `bob`\n" in world.ours()[0]
+
+
+@virtual
+async def test_where_it_is_not_known_whose_commits_they_are_there_is_no_success(world: World, pull: MemoryPull) -> None:
+    world.reviewer.says = DEMANDING
+    pull.reviews.append({"author": "ann", "state": "approve"})
+    world.forge.fault = lambda r: ok({"message": "no"}, 403) if r.path.endswith("/commits") else None
+    async with world.running() as runner:
+        await world.clock.sleep(3 * SWEEP)
+        assert world.state() == "pending"
+        world.forge.fault = lambda _request: None
+        runner.take(PullChanged(ADDRESSES, 7))
+        await world.until(lambda: world.state() == "success")
+
+
+@virtual
+async def test_commits_are_only_asked_for_where_an_approval_would_count(world: World, pull: MemoryPull) -> None:
+    world.reviewer.says = DEMANDING
+    pull.reviews += [{"author": "eve", "state": "approve"}, {"author": "ann", "state": "approve", "commit": "e" * 40}]
+    pull.versions.append(("f" * 40, "2026-01-01T06:00:00Z"))  # GitLab knows by the time which was approved
+    pull.versions.append((HEAD, "2026-01-02T00:00:00Z"))
+    async with world.running():
+        await world.until(lambda: world.state() == "failure")
+    assert not any(path.endswith("/commits") for path in world.forge.asked("GET"))
 
 
 @virtual

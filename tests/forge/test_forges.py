@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from memory_forge import ACCOUNT, TOKEN, MemoryForge, MemoryRepository, ok
+from memory_forge import ACCOUNT, TOKEN, MemoryCommit, MemoryForge, MemoryRepository, ok
 from virtual import virtual
 
 from reconciler.clock import LoopClock
@@ -154,6 +154,83 @@ async def test_a_request_for_changes_ends_an_approval(
     pull.reviews += [{"author": "bea", "state": "approve"}, {"author": "bea", "state": "refuse"}]
     expected = () if forge.stated is not ForgeKind.GITLAB else (Approval("bea", HEAD),)  # GitLab knows no such request
     assert await client().approvals(REPO, 7) == expected
+
+
+BY = [
+    ({"login": "bea"}, {"bea"}),
+    ({"committed_by": "Bea"}, {"bea"}),
+    ({"login": "cy", "name": "Bea Beam", "email": "bea@example.com"}, {"cy"}),
+    ({"name": "bea"}, {"bea"}),
+    ({"name": " bea  BEAM "}, {"bea"}),
+    ({"email": "Bea@Example.com"}, {"bea"}),
+    ({"committer": "cy"}, {"cy"}),
+    ({"message": "More\n\nCo-authored-by: Bea Beam <x@example.com>\n"}, {"bea"}),
+    ({"message": "More\r\n\r\nco-Authored-By:x <5+bea@users.noreply.github.com>\r\n and more"}, {"bea"}),
+    ({"message": "Co-authored-by: x <5-bea@users.noreply.gitlab.example.com>\nCo-authored-by: cy <>"}, {"bea", "cy"}),
+    ({"message": "said that\nCo-authored-by bea and not co-authored-by: bea <bea@example.com>"}, set()),
+    ({"message": "Co-authored-by: x <bea@example.org>"}, set()),
+    ({"name": "", "email": ""}, set()),
+]
+
+
+@pytest.mark.parametrize(("commit", "found"), BY)
+@virtual
+async def test_who_has_a_part_in_it(
+    repo: MemoryRepository, client: Client, forge: MemoryForge, commit: dict[str, str], found: set[str]
+) -> None:
+    forge.users += ["bea", "cy"]
+    forge.profiles["bea"] = ("Bea Beam", "bea@example.com")
+    pull = repo.pull(7)
+    pull.commits += [MemoryCommit(f"{number:040}") for number in range(5)]
+    pull.commits.insert(3, MemoryCommit("e" * 40, **commit))
+    client_ = client()
+    by_account = forge.stated is not ForgeKind.GITLAB  # which tells none of commits
+    if not by_account and {"login", "committed_by"} & set(commit):
+        found = {"bea"} if "Beam" in commit.get("name", "") else set()
+    assert await client_.makers(REPO, await client_.pull(REPO, 7), ["bea", "cy", "gone"]) == found
+
+
+@virtual
+async def test_commits_that_are_not_all_known_may_be_of_anybody(
+    repo: MemoryRepository, client: Client, forge: MemoryForge
+) -> None:
+    """GitHub ends a list after 250; and between two requests somebody may push."""
+    forge.page = 100
+    pull = repo.pull(7)
+    client_ = client()
+    before = await client_.pull(REPO, 7)
+    assert await client_.makers(REPO, before, ["bea"]) == set()
+    pull.commits += [MemoryCommit(f"{number:040}") for number in range(300)]
+    listed = forge.stated is not ForgeKind.GITHUB
+    assert await client_.makers(REPO, before, ["bea"]) == (set() if listed else {"bea"})
+    pull.commits.clear()
+    pull.head = "c" * 40
+    assert await client_.makers(REPO, before, ["bea"]) == {"bea"}
+
+
+@pytest.mark.parametrize("forge", [ForgeKind.GITLAB], indirect=True)  # the only one that tells it
+@virtual
+async def test_who_pushed_has_a_part_whatever_the_commits_say(
+    repo: MemoryRepository, client: Client, forge: MemoryForge
+) -> None:
+    pull = repo.pull(7)
+    pull.pushers.append("bea")
+    forge.comment(pull, "cy", "added 1 commit")
+    client_ = client()
+    assert await client_.makers(REPO, await client_.pull(REPO, 7), ["bea", "cy"]) == {"bea"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+@virtual
+async def test_where_commits_cannot_be_read_nobody_is_told_apart(
+    repo: MemoryRepository, client: Client, forge: MemoryForge, status: int
+) -> None:
+    repo.pull(7)
+    client_ = client()
+    found = await client_.pull(REPO, 7)
+    forge.fault = lambda request: ok({"message": "no"}, status) if request.path.endswith("/commits") else None
+    with pytest.raises(ForgeError):
+        await client_.makers(REPO, found, ["bea"])
 
 
 @virtual

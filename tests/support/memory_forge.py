@@ -28,6 +28,19 @@ Fault = Callable[[Request], Response | Exception | None]
 
 
 @dataclass
+class MemoryCommit:
+    """`login` and `committed_by` are accounts as the forge finds them by the address, "" where it finds none."""
+
+    sha: str
+    name: str = "Somebody"
+    email: str = "somebody@example.com"
+    login: str = ""
+    committer: str = "Machine"
+    committed_by: str = ""
+    message: str = "Change"
+
+
+@dataclass
 class MemoryPull:
     number: int
     head: str  # commit
@@ -44,6 +57,13 @@ class MemoryPull:
     comments: list[dict[str, Any]] = field(default_factory=list)  # id, author, body
     reviews: list[dict[str, Any]] = field(default_factory=list)  # author, state, commit, dismissed, at
     versions: list[tuple[str, str]] = field(default_factory=list)  # commit, when
+    commits: list[MemoryCommit] = field(default_factory=list)  # that of the head is there also where it is not named
+    pushers: list[str] = field(default_factory=list)  # who pushed more to it
+
+    def listed(self) -> list[MemoryCommit]:
+        """From the first to the head."""
+        named = any(commit.sha == self.head for commit in self.commits)
+        return [*self.commits, *([] if named else [MemoryCommit(self.head, self.author, login=self.author)])]
 
 
 @dataclass
@@ -82,6 +102,7 @@ class MemoryForge:
         self.repositories: dict[str, MemoryRepository] = {}
         self.renamed: dict[str, str] = {}
         self.users: list[str] = [ACCOUNT]
+        self.profiles: dict[str, tuple[str, str]] = {}  # login → name and address, of those who show them
         self.seen: list[Request] = []
         self.page = 2  # items of one answer, however many are asked for
         self.fault: Fault = lambda _request: None

@@ -34,6 +34,8 @@ class MemoryGitLab(MemoryForge):
             ("GET", project + r"/repository/commits/(?P<sha>[0-9a-f]{40})/statuses", self._statuses),
             ("GET", merge + "/approvals", self._approvals),
             ("GET", merge + "/versions", self._versions),
+            ("GET", merge + "/commits", self._commits),
+            ("GET", r"/users/(?P<user>\d+)", self._user),
             ("GET", project + r"/members/all/(?P<user>\d+)", self._member),
         ]
 
@@ -123,6 +125,7 @@ class MemoryGitLab(MemoryForge):
             for r in pull.reviews
             if r["state"] == "approve"
         ]
+        notes += [_note(1, who, "added 2 commits\n\n<ul></ul>", system=True) for who in pull.pushers]
         return self.told(notes, query)
 
     def _say(self, match: Any, query: Any, body: Any) -> Response:
@@ -176,6 +179,26 @@ class MemoryGitLab(MemoryForge):
             for at, (commit, when) in enumerate(self.found(match).versions)
         ]
         return self.told(versions[::-1], query)
+
+    def _commits(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        items = [
+            {
+                "id": commit.sha,
+                "message": commit.message,
+                "author_name": commit.name,
+                "author_email": commit.email,
+                "committer_name": commit.committer,
+                "committer_email": "machine@example.com",
+            }
+            for commit in self.found(match).listed()
+        ]
+        return self.told(items[::-1], query)
+
+    def _user(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        login = self.users[int(match["user"]) - 1]
+        name, email = self.profiles.get(login, ("", ""))
+        return ok({"id": int(match["user"]), "username": login, "name": name, "public_email": email})
 
     def _member(self, match: Any, query: Any, _body: Any) -> Response:
         taken(query)

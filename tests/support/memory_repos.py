@@ -32,6 +32,8 @@ class MemoryRepos(MemoryForge):
             ("PATCH", repo + r"/issues/comments/(?P<id>\d+)", self._edit),
             ("POST", repo + r"/statuses/(?P<sha>[0-9a-f]{40})", self._status),
             ("GET", repo + r"/pulls/(?P<n>\d+)/reviews", self._reviews),
+            ("GET", repo + r"/pulls/(?P<n>\d+)/commits", self._commits),
+            ("GET", r"/users/(?P<who>[\w-]+)", self._user),
             ("GET", repo + r"/collaborators/(?P<who>[\w-]+)/permission", self._permission),
         ]
 
@@ -160,6 +162,29 @@ class MemoryRepos(MemoryForge):
         ]
         return self.told(items, query, size=self.size, linked=self.stated is ForgeKind.GITHUB)
 
+    def _commits(self, match: Any, query: dict[str, str], _body: Any) -> Response:
+        items = [
+            {
+                "sha": commit.sha,
+                "commit": {
+                    "message": commit.message,
+                    "author": {"name": commit.name, "email": commit.email},
+                    "committer": {"name": commit.committer, "email": "machine@example.com"},
+                },
+                "author": {"login": commit.login} if commit.login else None,
+                "committer": {"login": commit.committed_by} if commit.committed_by else None,
+            }
+            for commit in self.found(match).listed()
+        ]
+        return self.told(self.ordered(items), query, size=self.size)
+
+    def _user(self, match: Any, query: Any, _body: Any) -> Response:
+        taken(query)
+        if match["who"] not in self.users:
+            raise Answer(404, "Not Found")
+        name, email = self.profiles.get(match["who"], ("", ""))
+        return ok({"login": match["who"], **self.profile(name, email)})
+
     def _permission(self, match: Any, query: Any, _body: Any) -> Response:
         taken(query)
         repo = self.at(match)
@@ -168,6 +193,13 @@ class MemoryRepos(MemoryForge):
         return ok({"permission": repo.may[match["who"]], "user": {"login": match["who"]}})
 
     def review(self, state: str) -> str:
+        raise NotImplementedError
+
+    def ordered(self, commits: list[Any]) -> list[Any]:
+        """Of a pull request, from the first on."""
+        return commits
+
+    def profile(self, name: str, email: str) -> dict[str, Any]:
         raise NotImplementedError
 
 
@@ -189,6 +221,12 @@ class MemoryGitHub(MemoryRepos):
     def review(self, state: str) -> str:
         return {"approve": "APPROVED", "refuse": "CHANGES_REQUESTED", "dismiss": "DISMISSED"}.get(state, "COMMENTED")
 
+    def ordered(self, commits: list[Any]) -> list[Any]:
+        return commits[:250]
+
+    def profile(self, name: str, email: str) -> dict[str, Any]:
+        return {"name": name or None, "email": email or None}
+
 
 class MemoryGitea(MemoryRepos):
     api = "/api/v1"
@@ -205,3 +243,9 @@ class MemoryGitea(MemoryRepos):
 
     def review(self, state: str) -> str:
         return {"approve": "APPROVED", "refuse": "REQUEST_CHANGES", "dismiss": "APPROVED"}.get(state, "COMMENT")
+
+    def ordered(self, commits: list[Any]) -> list[Any]:
+        return commits[::-1]
+
+    def profile(self, name: str, email: str) -> dict[str, Any]:
+        return {"full_name": name, "email": email}

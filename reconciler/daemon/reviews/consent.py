@@ -11,11 +11,12 @@ from reconciler.model.review_rules import Level
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A danger that somebody has to approve. `given` are those who have."""
+    """A danger that somebody has to approve. `given` are those who have; `own` have, too, but of what is theirs."""
 
     code: str
     approvers: tuple[str, ...]
     given: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,25 @@ class Consent:
         return CommitState.FAILURE if self.invalid or self.blocking or self.missing else CommitState.SUCCESS
 
 
-def consent(reviews: Collection[Reviewed], pull: Pull, approvals: Collection[Approval]) -> Consent:
+def consent(
+    reviews: Collection[Reviewed], pull: Pull, approvals: Collection[Approval], makers: Collection[str] = ()
+) -> Consent:
     """What `approvals` of the pull request's head make of the dangers that were found.
 
-    Only an approval of exactly this head counts, and nobody approves what he asks for himself.
+    Only an approval of exactly this head counts, and nobody approves what he asks for himself, or has a part in, as
+    `makers` have.
     """
-    author = pull.author.lower()
-    given = {a.login.lower() for a in approvals if a.commit == pull.head_commit and a.login.lower() != author}
+    given = {a.login.lower() for a in approvals if a.commit == pull.head_commit}
+    theirs = {pull.author.lower(), *(login.lower() for login in makers)}
     demands: dict[tuple[str, tuple[str, ...]], Demand] = {}
     blocking: dict[str, None] = {}
     for reviewed in reviews:
         for code, level in reviewed.found.items():
             if approvers := reviewed.rules.approvers.get(code):
-                who = tuple(login for login in approvers if login.lower() in given)
-                demands[code, approvers] = Demand(code, approvers, who)
+                said = [login for login in approvers if login.lower() in given]
+                who = tuple(login for login in said if login.lower() not in theirs)
+                own = tuple(login for login in said if login.lower() in theirs)
+                demands[code, approvers] = Demand(code, approvers, who, own)
             elif level is Level.BLOCK:
                 blocking[code] = None
     invalid = any(reviewed.verdict is Verdict.INVALID for reviewed in reviews)

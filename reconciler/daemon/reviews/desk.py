@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from reconciler.daemon.reviews import wording
-from reconciler.daemon.reviews.consent import consent, demanded
+from reconciler.daemon.reviews.consent import Consent, consent, demanded
 from reconciler.daemon.reviews.difference import compare
 from reconciler.daemon.reviews.promise import unpacked
 from reconciler.daemon.reviews.reviewer import Reviewed, Reviewer
@@ -143,8 +143,7 @@ class Desk:
 
     async def _tell(self, pull: Pull, known: Known, ours: Ours | None) -> None:
         reviews = known.reviews.values()
-        approvals = await self.forge.approvals(self.repository, pull.number) if demanded(reviews) else ()
-        found = consent(reviews, pull, approvals)
+        found = await self._consent(reviews, pull)
         share = _REMEMBERED // max(1, len(reviews))
         plans = {source: reviewed.promise.packed(share) for source, reviewed in known.reviews.items()}
         notes = Notes(known.base, known.head, plans)
@@ -153,6 +152,15 @@ class Desk:
         state = max(found.state, known.state, key=_GRAVITY)
         await self._state(pull, state, wording.status(known.reviews, known.failed, found))
         self._count(self.forge.name, state.value)
+
+    async def _consent(self, reviews: Collection[Reviewed], pull: Pull) -> Consent:
+        if not demanded(reviews):
+            return consent(reviews, pull, ())
+        approvals = await self.forge.approvals(self.repository, pull.number)
+        found = consent(reviews, pull, approvals)
+        given = {login for demand in found.demands for login in demand.given}
+        makers = await self.forge.makers(self.repository, pull, sorted(given)) if given else ()
+        return consent(reviews, pull, approvals, makers)
 
     async def _after(self, pull: Pull) -> bool:
         """Tell what became of a merge that was reviewed."""

@@ -130,8 +130,10 @@ def _approvals(consent: Consent) -> str:
         return "\n"
     lines = []
     for demand in consent.demands:
-        names = ", ".join(code(login) for login in demand.given or demand.approvers)
+        names = ", ".join(map(code, demand.given or demand.approvers))
         said = f"approved by {names}" if demand.given else f"waits for the approval of {names}"
+        if demand.own and not demand.given:
+            said += f"; that of {', '.join(map(code, demand.own))} does not count here: it is their own change"
         lines.append(f"- {'✅' if demand.given else '⏳'} {code(demand.code)} {said}")
     return "\n\n**Approvals**\n\n" + "\n".join(lines) + "\n"
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from gitea_server import PAGE, Gitea, Refused
 from gitea_shop import SCOPES, Shop
-from memory_forge import MemoryForge, MemoryRepository
+from memory_forge import MemoryCommit, MemoryForge, MemoryRepository
 from texts import config
 
 from reconciler.clock import SystemClock
@@ -276,6 +276,29 @@ async def test_approvals_over_their_lives(both: Both) -> None:
     assert await both.ask(approvals) == {Approval("dee", pull.head)}
     reviewed("eve", "approve", "APPROVED")
     assert await both.ask(approvals) == {Approval("dee", pull.head), Approval("eve", pull.head)}
+
+
+async def test_who_has_a_part_in_it(both: Both) -> None:
+    shop = both.shop
+    known = {"name": "Ada", "email": "ada@example.com", "login": "ada", "committer": "Ada", "committed_by": "ada"}
+    shop.branch("change", {"b.yaml": config("b")})
+    shop.git.git("checkout", "--quiet", "change")
+    shop.git.git(
+        "commit", "--quiet", "--allow-empty", "--author=Stranger <x@example.org>", "-m", "Of nobody that it knows"
+    )
+    shop.git.git("commit", "--quiet", "--allow-empty", "-m", "More\n\nCo-authored-by: Eve <eve@example.com>")
+    shas = shop.git.git("rev-list", "--reverse", "main..change").split()
+    shop.git.git("checkout", "--quiet", "main")
+    shop.push("change")
+    pull = both.repo.pull(shop.pull("change", who="bea"), head=shas[2], author="bea")
+    strange = {**known, "name": "Stranger", "email": "x@example.org", "login": ""}
+    said = {**known, "message": "More\n\nCo-authored-by: Eve <eve@example.com>"}
+    each = zip(shas, (known, strange, said), strict=True)
+    pull.commits = [MemoryCommit(sha, **what) for sha, what in each]
+    both.memory.users += ["ada", "bea", "eve"]
+    found = await both.real.forge.pull(shop.name, pull.number)
+    who = ["ada", "bea", "eve", "nobody"]
+    assert await both.ask(lambda forge: forge.makers(shop.name, found, who)) == {"ada", "eve"}
 
 
 async def test_who_may_write(both: Both) -> None:
