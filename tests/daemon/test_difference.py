@@ -1,5 +1,6 @@
 """What a merge was announced to do, beside what it did: object by object, each with its reason."""
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -126,12 +127,43 @@ def test_fields_are_compared_where_both_know_them() -> None:
     assert "announced and not changed: data.y; changed and not announced: data.z" in said
 
 
+def became(**values: str) -> Deed:
+    return deed("a", Action.UPDATE).with_fields({f"data.{key}": value for key, value in values.items()})
+
+
+def test_values_of_the_same_field_are_compared_where_both_know_them() -> None:
+    assert compared([became(x="2")], [became(x="2")]).alike == 1
+    assert compared([became(x="2")], [became(x="")]).differences == ()
+    assert compared([became(x="2")], [became(x="3")._replace(values=())]).differences == ()
+    built = became(x='"example.com/web:to-be-built-0123456789ab"')
+    assert compared([built], [became(x='"example.com/web@sha256:1"')]).differences == (), "nobody could know it"
+    found = compared([became(x="2", y="1", z="0")], [became(x="3", y="1", z="nothing")])
+    assert lines(found) == ["a: data.x: 2 announced, 3 done; data.z: 0 announced, nothing done ()"]
+    assert found.alike == 0
+    many = [became(**{f"k{number}": value for number in range(9)}) for value in "12"]
+    (said,) = lines(compared(*([each] for each in many)))
+    assert "data.k4: 1 announced, 2 done; and 4 more ()" in said
+    (said,) = lines(compared([became(x="2")], [became(x="3")], restated=Restated(named(), named("a"), named("a"))))
+    assert said == f"a: data.x: 2 announced, 3 done ({OTHERS})"
+
+
+@pytest.mark.parametrize("action", [Action.CREATE, Action.UPDATE])
+def test_contents_that_git_states_otherwise_in_the_end_are_told_without_values(action: Action) -> None:
+    """Of a new object, and of a Secret, no values are kept."""
+    both = [deed("a", action)]
+    (said,) = lines(compared(both, both, restated=Restated(named(), named("a"), named("a"))))
+    assert said == f"a: {action} done as announced, with other contents ({OTHERS})"
+    assert compared(both, both, restated=Restated(named(), named("a"))).differences == ()
+
+
 def test_passes_are_added_up() -> None:
     failed = deed("a", outcome=Outcome.FAILED, why="no")
     later = deed("b", Action.UPDATE)._replace(fields=("data.y",))
     earlier = later._replace(fields=("data.x",))
     assert together([(failed, earlier), (deed("a"), later)]) == (deed("a"), later._replace(fields=("data.x", "data.y")))
     assert together([(deed("a"),), (failed,)]) == (deed("a"),)
+    (sum_,) = together([(became(x="1", y="1"),), (became(y="2", z="2"),), (became(z=""),)])
+    assert (sum_.fields, sum_.values) == (("data.x", "data.y", "data.z"), ("1", "2", "")), "the last counts"
 
 
 def test_what_is_not_on_record_is_counted_and_not_judged() -> None:
@@ -156,6 +188,18 @@ def test_a_large_promise_is_cut_and_says_so() -> None:
     assert kept is not None
     assert 100 < len(kept.merged) < MOST
     assert len(kept.merged) + kept.more == 3 * MOST + 10
+
+
+def test_values_give_way_to_objects() -> None:
+    deeds = [
+        deed(f"{n}", Action.UPDATE).with_fields({"data.x": sha256(f"{n}".encode()).hexdigest()}) for n in range(300)
+    ]
+    said = promise(deeds)
+    kept = unpacked(said.packed())
+    assert kept is not None
+    assert (len(kept.merged), kept.more) == (300, 0)
+    assert all(each.fields and not each.values for each in kept.merged)
+    assert unpacked(promise(deeds[:20]).packed()) == promise(deeds[:20])
 
 
 @pytest.mark.parametrize("text", ["", "x", "eJw=", "!!!", "eJyLNowFAAHTAOo=", "A" * 100_000])

@@ -92,7 +92,33 @@ async def test_a_merge_that_is_applied_with_a_later_commit_names_it(shop: Shop) 
     text = shop.ours(pull)
     assert f"✅ Applied with `{later[:12]}`" in text
     assert "`ConfigMap/shop/b`: create announced, and nothing was done (other commits, applied together" in text
-    assert "as planned: 2." in text, "also of another value nobody can tell by the paths alone"
+    assert '`ConfigMap/shop/a`: data.value: "2" announced, "3" done (other commits, applied together' in text.replace(
+        "\\", ""
+    ), text[-900:]
+    assert "as planned: 1." in text
+
+
+async def test_other_contents_of_what_is_new_and_of_secrets_are_told_without_them(shop: Shop) -> None:
+    def secret(value: str) -> str:
+        return f"apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{password: canary-{value}}}\n"
+
+    shop.repo.branches["main"] = shop.git.commit({"s.yaml": secret("1")}, "A secret")
+    async with shop.daemon():
+        await until(shop.synced, "the first sync")
+    pull = shop.repo.pull(7, head=shop.branch("change", {**CHANGE, "s.yaml": secret("2")}))
+    async with shop.reviewer():
+        await until(lambda: shop.state(pull) == "success", "a plan")
+        shop.merge(pull, "change")
+        later = shop.git.commit({"b.yaml": config("b", "9"), "s.yaml": secret("3")}, "Of somebody else")
+        async with shop.daemon():
+            await until(lambda: shop.synced(later), "the sync of the merge")
+            await looked(shop)
+            await until(lambda: "After the merge" in shop.ours(pull), f"the result {shop.ours(pull)[-900:]}")
+    text = shop.ours(pull)
+    assert "`ConfigMap/shop/b`: create done as announced, with other contents (other commits, applied together" in text
+    assert "`Secret/shop/s`: update done as announced, with other contents (other commits, applied together" in text
+    stored = await shop.sandbox.handle(Request("GET", "/api/v1/namespaces/default/configmaps"))
+    assert "canary" not in text + stored.body.decode()
 
 
 @pytest.mark.parametrize("fork", [False, True])

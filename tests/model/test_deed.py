@@ -1,12 +1,16 @@
 """What a pass did, short enough to be kept."""
 
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change, FieldChange
-from reconciler.model.deed import FIELDS, Deed, announced, done, paths_of
+from reconciler.model.change import ABSENT, Action, Change, FieldChange
+from reconciler.model.deed import FIELDS, Deed, announced, done
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Revision
+from reconciler.redact import CHANGED, REDACTED
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -28,7 +32,7 @@ def test_what_is_announced() -> None:
         change("e", Action.NONE),
     ]
     assert announced(changes) == (
-        Deed(named("a"), Action.UPDATE, fields=("data.x", "data.y")),
+        Deed(named("a"), Action.UPDATE, fields=("data.x", "data.y"), values=("2", "2")),
         Deed(named("b"), Action.CREATE),
         Deed(named("c"), Action.HOLD),
     )
@@ -52,8 +56,50 @@ def test_what_is_done() -> None:
     assert [len(each.why) for each in found] == [0, 200, 5]
 
 
+def fields(*paths: str) -> tuple[str, ...]:
+    (deed,) = announced([change("a", Action.UPDATE, *paths)])
+    return deed.fields
+
+
 def test_paths_are_bounded() -> None:
-    assert paths_of(None) == ()
-    assert len(paths_of(change("a", Action.UPDATE, *(f"data.{n}" for n in range(FIELDS))))) == FIELDS
-    assert paths_of(change("a", Action.UPDATE, *(f"data.{n}" for n in range(FIELDS + 1)))) == ()
-    assert paths_of(change("a", Action.UPDATE, "data.x", "y" * 1000)) == ()
+    assert fields() == ()
+    assert len(fields(*(f"data.{n}" for n in range(FIELDS)))) == FIELDS
+    assert fields(*(f"data.{n}" for n in range(FIELDS + 1))) == ()
+    assert fields("data.x", "y" * 1000) == ()
+
+
+def became(*values: Any) -> Deed:
+    changed = tuple(FieldChange(f"data.{n:02}", "old", value) for n, value in enumerate(values))
+    (deed,) = announced([Change(named("a"), Action.UPDATE, "", changed)])
+    return deed
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("2", '"2"'),
+        (2, "2"),
+        (None, "null"),
+        (ABSENT, "nothing"),
+        ("nothing", '"nothing"'),
+        ({"b": [1], "a": "grün\n"}, '{"a": "grün\\n", "b": [1]}'),
+        (10**30, str(10**30)),
+        ("\ud800", '"?"'),
+    ],
+)
+def test_what_a_field_becomes(value: Any, kept: str) -> None:
+    assert became(value).becomes == {"data.00": kept}
+
+
+def test_a_long_value_is_cut_and_still_told_from_another() -> None:
+    one, other = (became("x" * 10_000 + end).becomes["data.00"] for end in "ab")
+    assert one != other
+    assert len(one) == len(other) == 80
+    assert became(*("x" * 500 for _ in range(FIELDS))).values == (), "and not too many of them"
+
+
+def test_a_secret_has_no_value_here() -> None:
+    deed = became("2", REDACTED, CHANGED)
+    assert deed.becomes == {"data.00": '"2"'}
+    assert became(REDACTED, CHANGED).values == ()
+    assert len(deed.fields) == 3

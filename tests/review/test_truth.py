@@ -1,7 +1,7 @@
 """What a review announces is what a merge does, and nothing else: planned, then applied for real."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -26,6 +26,7 @@ from reconciler.kube.kinds import JOB
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import PruneGuard
+from reconciler.model.deed import Deed, announced, done
 from reconciler.model.result import Outcome, SyncResult
 from reconciler.model.review_rules import RiskCode
 from reconciler.model.snapshot import Snapshot
@@ -196,6 +197,18 @@ def untruths(changes: Mapping[Identity, Change], before: Sight, after: Sight, re
     return found
 
 
+def other_values(announced_: Iterable[Change], done_: Iterable[Deed]) -> list[str]:
+    """Fields that became something else than was announced."""
+    said = {deed.identity: deed for deed in announced(announced_)}
+    return [
+        f"{deed.identity}: {path} announced as {said[deed.identity].becomes[path]}, and became {value}"
+        for deed in done_
+        if deed.outcome is Outcome.DONE and deed.identity in said and said[deed.identity].action is deed.action
+        for path, value in deed.becomes.items()
+        if said[deed.identity].becomes.get(path, value) != value
+    ]
+
+
 def by_identity(changes: tuple[Change, ...]) -> dict[Identity, Change]:
     return {change.identity: change for change in changes}
 
@@ -294,6 +307,7 @@ async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> set[str]:
         await cluster.close()
     wrong = shown + untruths(by_identity(review.effects.whole), before, after, result)
     wrong += false_alarms(review, before, after, result, w.sources["shop"].owner)
+    wrong += other_values(review.effects.whole, done(result))
     assert not wrong, "\n".join(["beside the cluster:", *wrong, str(pair)])
     if (
         alive
@@ -303,6 +317,7 @@ async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> set[str]:
         and not refused_by_the_server(review.effects, alone.effects)
     ):
         wrong = disagreements(review.effects, alone.effects)
+        wrong += other_values(alone.effects.merged, announced(review.effects.merged))
         assert not wrong, "\n".join(["beside the base alone:", *wrong, str(pair)])
     return {str(risk.code) for risk in review.risks} | {str(change.action) for change in review.effects.whole}
 

@@ -1,16 +1,19 @@
 """What a merge was announced to do, beside what became of it: object by object, with the reason where known. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from reconciler.daemon.reviews.promise import Promise
 from reconciler.daemon.reviews.reviewer import Synced
+from reconciler.engine.image_documents import builds
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action
 from reconciler.model.deed import Deed
 from reconciler.model.result import Outcome
 
+_OTHERS: Final = "other commits, applied together with it, state it otherwise"
+_SHOWN: Final = 5  # values of one object
 _WAITING: Final = frozenset({Action.HOLD, Action.REFUSE})
 _BESIDE_GIT: Final = {
     Action.CREATE: "drift: it was deleted beside Git",
@@ -71,9 +74,9 @@ def together(passes: Iterable[tuple[Deed, ...]]) -> tuple[Deed, ...]:
             if before is None or before.outcome is not Outcome.DONE:
                 found[deed.identity] = deed
             elif deed.outcome is Outcome.DONE:
-                both = before.fields and deed.fields
-                fields = tuple(sorted({*before.fields, *deed.fields})) if both else ()
-                found[deed.identity] = before._replace(fields=fields)
+                both = (*before.fields, *deed.fields) if before.fields and deed.fields else ()
+                last = {**dict.fromkeys(both, ""), **before.becomes, **dict.fromkeys(deed.fields, ""), **deed.becomes}
+                found[deed.identity] = before.with_fields({path: last[path] for path in both})
     return tuple(found.values())
 
 
@@ -93,6 +96,10 @@ def _announced(plan: Deed, deed: Deed | None, synced: Synced) -> Difference | No
         return Difference(identity, f"{word} announced, {action} done", _by_others(identity, synced))
     if plan.fields and deed.fields and (fields := _fields(plan.fields, deed.fields)):
         return Difference(identity, fields, _by_others(identity, synced))
+    if values := _values(plan.becomes, deed.becomes):
+        return Difference(identity, values, _by_others(identity, synced))
+    if synced.restated is not None and identity in synced.restated.otherwise:
+        return Difference(identity, f"{word} done as announced, with other contents", _OTHERS)
     return None
 
 
@@ -116,7 +123,7 @@ def _absent(plan: Deed, synced: Synced) -> str:
 def _by_others(identity: Identity, synced: Synced) -> str:
     """Why something is other than planned, where Git knows it."""
     others = synced.restated.others if synced.restated is not None else ()
-    return "other commits, applied together with it, state it otherwise" if identity in others else ""
+    return _OTHERS if identity in others else ""
 
 
 def _fields(planned: tuple[str, ...], done: tuple[str, ...]) -> str:
@@ -126,6 +133,13 @@ def _fields(planned: tuple[str, ...], done: tuple[str, ...]) -> str:
     parts = [f"announced and not changed: {', '.join(left)}"] if left else []
     parts += [f"changed and not announced: {', '.join(came)}"] if came else []
     return "; ".join(parts)
+
+
+def _values(planned: Mapping[str, str], done: Mapping[str, str]) -> str:
+    """Paths that became another value than was announced. Which digest a build would have, nobody could announce."""
+    other = [path for path, value in planned.items() if done.get(path, value) != value and not builds(value)]
+    said = [f"{path}: {planned[path]} announced, {done[path]} done" for path in other[:_SHOWN]]
+    return "; ".join([*said, f"and {len(other) - _SHOWN} more"] if len(other) > _SHOWN else said)
 
 
 def _covered(path: str, others: tuple[str, ...]) -> bool:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from reconciler.daemon.reviews.promise import Promise, promise
 from reconciler.errors import SourceRefused
 from reconciler.forge.comment import fit
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change, FieldChange
+from reconciler.model.change import ABSENT, Action, Change, FieldChange
 from reconciler.model.config import SourceConfig
 from reconciler.model.deed import announced
 from reconciler.model.review import Verdict
@@ -35,6 +35,7 @@ class _Risk(msgspec.Struct):
 
 class _Field(msgspec.Struct):
     path: str
+    after: Any = ABSENT
 
 
 class _Change(msgspec.Struct):
@@ -46,7 +47,7 @@ class _Change(msgspec.Struct):
     fields: list[_Field]
 
     def change(self) -> Change:
-        fields = tuple(FieldChange(field.path, None, None) for field in self.fields)
+        fields = tuple(FieldChange(field.path, None, field.after) for field in self.fields)
         return Change(Identity(self.group, self.kind, self.namespace, self.name), self.action, "", fields)
 
 

@@ -206,6 +206,7 @@ class SourceReviewer:
         return Restated(
             frozenset(i for i in stated if old.get(i) != new.get(i)),
             frozenset(i for i in stated if (old.get(i), new.get(i)) != (reviewed.get(i), merged.get(i))),
+            frozenset(i for i in stated if new.get(i) != merged.get(i)),
         )
 
     async def close(self) -> None:

@@ -30,11 +30,14 @@ class Promise(NamedTuple):
         return Promise(merged, anyway, self.more + lost) if lost else self
 
     def packed(self, room: int = _PACKED) -> str:
-        """In letters that mean nothing to a forge; as much as has room, and no more than `_PACKED`."""
+        """In letters that mean nothing to a forge; as much as has room, and no more than `_PACKED`. Values go first."""
         kept, most = self, min(MOST, len(self.merged) + len(self.anyway))
+        if len(_pack(kept)) > min(room, _PACKED):
+            kept = self._replace(merged=_bare(self.merged), anyway=_bare(self.anyway))
+        bare = kept
         while len(text := _pack(kept)) > min(room, _PACKED) and most:
             most //= 2
-            kept = self.cut(most)
+            kept = bare.cut(most)
         return text
 
 
@@ -50,6 +53,10 @@ def unpacked(text: str) -> Promise | None:
         return msgspec.json.decode(data, type=Promise)
     except (ValueError, binascii.Error, zlib.error, RecursionError):
         return None
+
+
+def _bare(deeds: Iterable[Deed]) -> tuple[Deed, ...]:
+    return tuple(deed._replace(values=()) for deed in deeds)
 
 
 def _pack(kept: Promise) -> str:

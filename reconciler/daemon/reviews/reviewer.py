@@ -40,10 +40,12 @@ class Reviewed(Protocol):
 
 class Restated(NamedTuple):
     """Objects that passes over a merge found in other words in Git than the pass before them: `all` of them, and those
-    that other commits had a part in, `others`."""
+    that other commits had a part in, `others`. `otherwise` are those which Git states in the end in other words than
+    were reviewed."""
 
     all: frozenset[Identity]
     others: frozenset[Identity]
+    otherwise: frozenset[Identity] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
