@@ -61,7 +61,17 @@ class PlanAsked:
     login: str
 
 
-Event = Push | PullChanged | PlanAsked
+@dataclass(frozen=True, slots=True)
+class StatusSet:
+    """Somebody has set a commit's status."""
+
+    addresses: tuple[str, ...]
+    commit: str
+    context: str
+    login: str
+
+
+Event = Push | PullChanged | PlanAsked | StatusSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,14 @@ class _CommentEvent(msgspec.Struct):
     is_pull: bool = False
 
 
+class _StatusEvent(msgspec.Struct):
+    sha: _Commit
+    context: _Name
+    repository: _Repository
+    sender: _User | None = None
+    updated_at: _Name | None = None
+
+
 _Parsed = tuple[Event | None, datetime | None]
 
 
@@ -206,10 +224,17 @@ def _comment(body: bytes) -> _Parsed:
     return event, _time(found.comment.created_at)
 
 
+def _status(body: bytes) -> _Parsed:
+    found = _decode(body, _StatusEvent)
+    login = found.sender.login if found.sender is not None else ""
+    return StatusSet(found.repository.addresses(), found.sha, found.context, login), _time(found.updated_at)
+
+
 _REPOS: Final[Mapping[str, Callable[[bytes], _Parsed]]] = {
     "push": _push,
     "pull_request": _pull,
     "issue_comment": _comment,
+    "status": _status,
 }
 
 # -- GitLab -----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from reconciler.daemon.reviews.promise import Promise
 from reconciler.daemon.reviews.runner import SWEEP, Runner
 from reconciler.errors import SourceRefused, SourceUnreachable
 from reconciler.forge.open import open_forge
-from reconciler.forge.webhooks import Event, PlanAsked, PullChanged, Push
+from reconciler.forge.webhooks import Event, PlanAsked, PullChanged, Push, StatusSet
 from reconciler.http.transport import Request, Response
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action
@@ -563,6 +563,32 @@ async def test_lost_answers_make_no_second_comment(tmp_path: Path) -> None:
         await world.until(lambda: world.state() == "success")
     assert not lost
     assert len(world.ours()) == 1
+
+
+# -- who else may set statuses ----------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_a_status_that_somebody_else_set_is_set_anew(
+    world: World, pull: MemoryPull, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.reviewer.says = StatedReview(verdict=Verdict.BLOCK, found={"refused": Level.BLOCK})
+    async with world.running() as runner:
+        await world.until(lambda: world.state() == "failure")
+        world.repo.statuses[HEAD, CONTEXT] = {"state": "success", "description": "all well"}
+        assert runner.take(StatusSet(ADDRESSES, HEAD, CONTEXT, "eve"))
+        assert await world.until(lambda: world.state() == "failure") < 2
+        assert f"{CONTEXT} of {HEAD[:12]} in {REPO} was set by eve: it becomes failure again" in caplog.text
+        asked = len(world.forge.seen)
+        for login, commit, context in (
+            (ACCOUNT, HEAD, CONTEXT),
+            ("eve", "e" * 40, CONTEXT),
+            ("eve", HEAD, "ci/tests"),
+        ):
+            assert not runner.take(StatusSet(ADDRESSES, commit, context, login))
+        await world.clock.sleep(60)
+        assert len(world.forge.seen) == asked, "what is ours, and what is not, costs nothing"
+    assert len(world.reviewer.asked) == 1
 
 
 # -- bounds -----------------------------------------------------------------------------------------------------------

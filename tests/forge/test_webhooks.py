@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from amount import MORE
-from hooked import NEW, OLD, SECRET, comment, delivery, pull, push, signed
+from hooked import NEW, OLD, SECRET, comment, delivery, pull, push, signed, status
 from virtual import virtual
 
 from reconciler.clock import LoopClock
 from reconciler.errors import WebhookRefused
 from reconciler.forge.deliveries import MOST, WINDOW, Deliveries, Freshness
-from reconciler.forge.webhooks import LARGEST, Delivery, PlanAsked, PullChanged, Push, read, verify
+from reconciler.forge.webhooks import LARGEST, Delivery, PlanAsked, PullChanged, Push, StatusSet, read, verify
 from reconciler.model.forging import ForgeKind
 
 KINDS = pytest.mark.parametrize("kind", list(ForgeKind))
@@ -55,6 +55,16 @@ def test_a_pull_request(kind: ForgeKind, action: str) -> None:
 def test_reviews_and_other_names_of_the_same(kind: ForgeKind, name: str) -> None:
     found = read(kind, {f"x-{kind}-event": name}, json.dumps(pull(kind)).encode())
     assert isinstance(found.event, PullChanged)
+
+
+@pytest.mark.parametrize("kind", SIGNED)
+def test_a_status(kind: ForgeKind) -> None:
+    found = read(kind, *delivery(kind, "status", status("reconciler/prod/main", login="eve")))
+    assert isinstance(found.event, StatusSet)
+    assert (found.event.commit, found.event.context, found.event.login) == (NEW, "reconciler/prod/main", "eve")
+    nobody = {**status("x", login=""), "sender": None}
+    assert isinstance(event := read(kind, *delivery(kind, "status", nobody)).event, StatusSet)
+    assert event.login == ""
 
 
 @KINDS

@@ -32,7 +32,7 @@ def delivery(kind: ForgeKind, what: str, body: dict[str, Any], identifier: str =
         name = {"push": "Push Hook", "pull": "Merge Request Hook", "comment": "Note Hook"}[what]
         headers = {"x-gitlab-event": name, "x-gitlab-event-uuid": identifier}
     else:
-        name = {"push": "push", "pull": "pull_request", "comment": "issue_comment"}[what]
+        name = {"push": "push", "pull": "pull_request", "comment": "issue_comment"}.get(what, what)
         brand = kind.value
         headers = {f"x-{brand}-event": name, f"x-{brand}-delivery": identifier}
         if kind is ForgeKind.FORGEJO:
@@ -77,6 +77,12 @@ def comment(
     issue = {"number": number, "pull_request": {"url": "…"}}
     said = {"id": 9, "body": text, "user": {"login": login}}
     return {"action": "created", "issue": issue, "comment": said, "is_pull": True, **_place(kind, repository)}
+
+
+def status(context: str, *, login: str, commit: str = NEW, repository: str = "shop/specs") -> dict[str, Any]:
+    """Of GitHub, Gitea and Forgejo."""
+    said = {"id": 3, "sha": commit, "context": context, "state": "success", "description": None, "target_url": None}
+    return {**said, "sender": {"login": login}, **_place(ForgeKind.GITHUB, repository)}
 
 
 def _place(kind: ForgeKind, repository: str) -> dict[str, Any]:

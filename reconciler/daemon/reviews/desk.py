@@ -20,6 +20,7 @@ from reconciler.daemon.reviews.reviewer import Reviewed, Reviewer
 from reconciler.errors import ForgeMissing, ReconcilerError, SourceRefused, SourceTooLarge
 from reconciler.forge.comment import Notes, Ours, find, put, room
 from reconciler.forge.forge import CommitState, CommitStatus, Forge, Pull, PullState
+from reconciler.forge.webhooks import StatusSet
 from reconciler.source.merging import MergeConflict
 
 K = TypeVar("K")
@@ -75,6 +76,8 @@ class Desk:
         self.base = base
         self._reviewers = reviewers
         self._name = name
+        self._context = f"reconciler/{name}/{base}"
+        self._account = ""  # ours, once it was asked for
         self._count = count
         self._known: OrderedDict[int, Known] = OrderedDict()
         self._states: OrderedDict[int, tuple[str, CommitStatus]] = OrderedDict()  # of open ones: the head's
@@ -98,11 +101,28 @@ class Desk:
             pull = await self.forge.pull(self.repository, number)
         except ForgeMissing:
             return False
+        self._account = (await self.forge.account()).lower()
         if pull.base == self.base and pull.state is PullState.OPEN:
             await self._plan(pull, anew=await self._may_ask(asked_by))
             return False
         self._states.pop(number, None)
         return pull.base == self.base and pull.state is PullState.MERGED and await self._after(pull)
+
+    def disowned(self, event: StatusSet) -> tuple[int, ...]:
+        """The open pull requests of which somebody else has set our status: the next look sets it anew."""
+        if event.context != self._context or event.login.lower() == self._account:
+            return ()
+        if (said := self._said.pop(event.commit, None)) is not None:
+            who, commit = event.login or "somebody", event.commit[:12]
+            logger.warning(
+                "%s of %s in %s was set by %s: it becomes %s again",
+                self._context,
+                commit,
+                self.repository,
+                who,
+                said.state,
+            )
+        return tuple(number for number, (head, _) in self._states.items() if head == event.commit)
 
     async def _may_ask(self, logins: Collection[str]) -> bool:
         for login in logins:
@@ -198,7 +218,7 @@ class Desk:
         gravest counts, or one of them would open the way for the others.
         """
         head = pull.head_commit
-        status = CommitStatus(state, f"reconciler/{self._name}/{self.base}", description, pull.url)
+        status = CommitStatus(state, self._context, description, pull.url)
         _keep(self._states, pull.number, (head, status))
         gravest = max((s for commit, s in self._states.values() if commit == head), key=lambda s: _GRAVITY(s.state))
         if self._said.get(head) != gravest:

@@ -13,7 +13,7 @@ from reconciler.clock import Clock
 from reconciler.daemon.queue import WorkQueue
 from reconciler.daemon.reviews.desk import Desk
 from reconciler.errors import ForgeUnreachable, ReconcilerError
-from reconciler.forge.webhooks import Event, PlanAsked, Push
+from reconciler.forge.webhooks import Event, PlanAsked, Push, StatusSet
 from reconciler.source.place import place_of
 
 ALL: Final = 0
@@ -70,6 +70,11 @@ class Runner:
             for at in moved:
                 self._soon(Key(at, ALL))
             return bool(moved)
+        if isinstance(event, StatusSet):
+            keys = [Key(at, number) for at in desks for number in self._desks[at].disowned(event)]
+            for key in keys:
+                self._soon(key)
+            return bool(keys)
         for at in desks:
             key = Key(at, event.number)
             if len(self) >= _MOST:

@@ -14,7 +14,7 @@ from processes import PATIENCE, DaemonProcess
 from texts import config
 
 RULES = "review: {approvers: {deletion: [bea]}}\n"
-EVENTS = ("push", "pull_request", "issue_comment")  # docs/webhooks.md
+EVENTS = ("push", "pull_request", "issue_comment", "status")  # docs/webhooks.md
 
 
 class ReviewProcess(DaemonProcess):
@@ -130,6 +130,22 @@ def from_a_branch_to_the_result_of_its_merge(desk: Desk, daemon: DaemonProcess, 
 
 async def test_from_a_branch_to_the_result_of_its_merge(desk: Desk) -> None:
     await told(desk, from_a_branch_to_the_result_of_its_merge)
+
+
+def a_status_in_our_name(desk: Desk, _daemon: DaemonProcess, reviewer: DaemonProcess) -> None:
+    shop, seen = desk.shop, reviewer.until
+    desk.hook(reviewer, *EVENTS)
+    head = shop.branch("change", {"old.yaml": None})
+    shop.pull("change")
+    waits = ("failure", "waits for approval of deletion")
+    seen(lambda: desk.status(head) == waits, "it is planned")
+    shop.ask("POST", f"/statuses/{head}", {"state": "success", "context": "reconciler/prod/main"}, who="bea")
+    seen(lambda: desk.status(head) == waits, "what somebody else said in our name is gone")
+    seen(lambda: "was set by bea: it becomes failure again" in reviewer.output, "and the log says so")
+
+
+async def test_a_status_in_our_name(desk: Desk) -> None:
+    await told(desk, a_status_in_our_name)
 
 
 def forks_and_commands(desk: Desk, _daemon: DaemonProcess, reviewer: DaemonProcess) -> None:
