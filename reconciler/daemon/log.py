@@ -1,4 +1,5 @@
-"""Events as log lines on standard error: one a line, for people or for machines."""
+"""Events as log lines on standard error: one a line, for people or for machines. No name, value or message that comes
+from Git, a cluster or a forge begins a line of its own, or drives a terminal."""
 
 import json
 import logging
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from reconciler.alerts.message import Message
+from reconciler.diff.views.fields import visible
 from reconciler.drift.views import stated
 from reconciler.model.event import Event, EventType, Sink
 
@@ -21,8 +23,8 @@ def log_to_stderr(form: str, stream: TextIO | None = None) -> Sink:
         revision = f" @{event.revision[:12]}" if event.revision else ""
         subject = f" {event.identity}" if event.identity else ""
         hint = f" (hint: {event.hint})" if event.hint else ""
-        said = f"{event.message}{_wanted(event)}{hint}"
-        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ}{source}{revision} {event.type}{subject}: {said}\n")
+        said = f"{source}{revision} {event.type}{subject}: {event.message}{_wanted(event)}{hint}"
+        out.write(f"{event.time:%Y-%m-%dT%H:%M:%SZ}{visible(said)}\n")
         out.flush()
 
     def structured(event: Event) -> None:
@@ -53,7 +55,12 @@ class LogLine(logging.Formatter):
         time, said = datetime.fromtimestamp(record.created, UTC), super().format(record)
         if self._form == "json":
             return json.dumps({"time": time.isoformat(), "type": "log", "message": said})
-        return f"{time:%Y-%m-%dT%H:%M:%SZ} {said}"
+        shown = "\n".join(map(visible, said.split("\n")))  # a traceback has lines of its own
+        return f"{time:%Y-%m-%dT%H:%M:%SZ} {shown}"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging calls it so
+        said = super().formatMessage(record)
+        return visible(said) if self._form != "json" else said
 
 
 def _wanted(event: Event) -> str:
@@ -71,7 +78,7 @@ def messages_to_stderr(form: str, stream: TextIO | None = None) -> Callable[[Mes
 
     def text(message: Message) -> None:
         said = "; ".join([message.title, *filter(None, message.text.split("\n"))])
-        out.write(f"{message.time:%Y-%m-%dT%H:%M:%SZ} alert: {said}\n")
+        out.write(f"{message.time:%Y-%m-%dT%H:%M:%SZ} alert: {visible(said)}\n")
         out.flush()
 
     def structured(message: Message) -> None:

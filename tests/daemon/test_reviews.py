@@ -667,6 +667,52 @@ async def test_of_two_requests_with_one_head_the_gravest_counts(one: World) -> N
 
 
 @virtual
+async def test_many_requests_hide_no_other_with_the_same_head(one: World) -> None:
+    """Who opens very many has none of them forgotten, nor any that was not looked at yet."""
+    one.repo.pull(1)
+    for number in range(2, 205):
+        one.repo.pull(number, head=f"{number:040}", fork=True)
+    one.repo.pull(205, fork=True)
+    one.reviewer.says = StatedReview(verdict=Verdict.BLOCK, found={"no-room": Level.BLOCK})
+    one.reviewer.of_forks = StatedReview()
+    said: list[str] = []
+    for _ in range(2):  # lives of the process
+        async with one.running() as runner:
+            await one.until(lambda: one.ours(205), seconds=600)
+            for _ in range(3):
+                runner.take(PullChanged(ADDRESSES, 205))
+                await one.clock.sleep(SWEEP / 4)
+                said.append(one.state())
+    assert set(said) == {"failure"}
+    stated = [r.body for r in one.forge.seen if r.method == "POST" and r.path.endswith(f"/statuses/{HEAD}")]
+    assert not any(b'"success"' in body for body in stated)
+
+
+@virtual
+async def test_until_both_were_looked_at_there_is_no_success(one: World) -> None:
+    one.repo.pull(7)
+    one.repo.pull(8, fork=True)
+    one.forge.fault = lambda r: ok({"message": "no"}, 500) if r.path.endswith("/pulls/7") else None
+    async with one.running():
+        await one.until(lambda: one.ours(8))
+        await one.clock.sleep(2 * SWEEP)
+        assert one.state() == "pending"
+        one.forge.fault = lambda _request: None
+        await one.until(lambda: one.state() == "success")
+
+
+@virtual
+async def test_who_fills_the_thread_keeps_no_old_success(one: World) -> None:
+    """Comments without end cannot be read through: the head is at least said to be not planned yet."""
+    one.repo.pull(7)
+    link = {"link": '<x>; rel="next"'}
+    one.forge.fault = lambda r: ok([], **link) if r.method == "GET" and r.path.endswith("/comments") else None
+    async with one.running():
+        await one.clock.sleep(SWEEP)
+        assert one.state() == "pending"
+
+
+@virtual
 async def test_many_sources_with_much_to_do_still_fit_into_one_comment(one: World) -> None:
     """What the comment remembers for the time after the merge must leave room for what people read."""
     pull = one.repo.pull(7)

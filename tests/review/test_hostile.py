@@ -65,6 +65,28 @@ async def test_nothing_in_an_annotation_is_a_link() -> None:
     assert not any("](" in result["message"]["text"] for result in found)
 
 
+UNSEEN = "\\x1b[31m\\u202e\\u200b\\x07"
+UNSEEN_ = f'{{name: "{UNSEEN}", namespace: shop, annotations: {{"{UNSEEN}": "{UNSEEN}"}}}}'
+
+
+@virtual
+async def test_no_view_has_letters_that_are_not_seen() -> None:
+    """What drives a terminal, or turns the direction of a line, is written out."""
+    files = {
+        "kind": f'apiVersion: v1\nkind: "{UNSEEN}"\nmetadata: {{name: a, namespace: shop}}\n',
+        "name": f"apiVersion: v1\nkind: ConfigMap\nmetadata: {UNSEEN_}\n",
+        "spec": f'apiVersion: reconciler.dev/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec: {{"{UNSEEN}": 1}}\n',
+        "bind": BINDING.replace(QUOTED, UNSEEN),
+        "c": VALUES.replace(QUOTED, UNSEEN),
+    }
+    review = await review_of({"c": VALUES.replace(QUOTED, "x")}, files)
+    assert review.problems
+    assert review.risks
+    said = [result["message"]["text"] for result in sarif.document(review)["runs"][0]["results"]]
+    for shown in (text.render(review), markdown.render(review), *said):
+        assert all(line.isprintable() for line in shown.split("\n"))
+
+
 @virtual
 async def test_nothing_in_a_terminal_begins_a_line_of_its_own() -> None:
     shown = text.render(await hostile())

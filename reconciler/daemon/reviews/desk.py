@@ -31,6 +31,7 @@ _KEPT: Final = 200  # reviews, and merges whose result was told
 _GRAVITY: Final = (CommitState.SUCCESS, CommitState.PENDING, CommitState.ERROR, CommitState.FAILURE).index
 _LASTING: Final = (SourceRefused, SourceTooLarge, MergeConflict)  # stays so until a branch moves, or somebody asks
 _OURS: Final = "reconciler itself failed on it"
+_SOON: Final = "it is being planned"
 _SEE_LOG: Final = "the log of `reconciler review` says where"
 
 Count = Callable[[str, str], None]
@@ -80,15 +81,18 @@ class Desk:
         self._account = ""  # ours, once it was asked for
         self._count = count
         self._known: OrderedDict[int, Known] = OrderedDict()
-        self._states: OrderedDict[int, tuple[str, CommitStatus]] = OrderedDict()  # of open ones: the head's
+        self._states: dict[int, tuple[str, CommitStatus]] = {}  # of all open ones: the head's
         self._said: OrderedDict[str, CommitStatus] = OrderedDict()  # what was last set, by commit
         self._told: OrderedDict[int, None] = OrderedDict()  # merges of which there is no more to say
 
     async def numbers(self) -> tuple[int, ...]:
         """The pull requests that deserve a look: open ones, and those whose merge may have no result yet."""
-        numbers = [pull.number async for pull in self.forge.pulls(self.repository, self.base)]
-        for number in self._states.keys() - set(numbers):
+        pulls = {pull.number: pull async for pull in self.forge.pulls(self.repository, self.base)}
+        numbers = tuple(pulls)
+        for number in self._states.keys() - pulls.keys():
             del self._states[number]
+        for number in pulls.keys() - self._states.keys():  # nobody else's success opens the way for it until then
+            self._states[number] = (pulls[number].head_commit, self._status(pulls[number], CommitState.PENDING, _SOON))
         merged = await self.forge.merged(self.repository, self.base)
         return (*numbers, *(pull.number for pull in merged if pull.number not in self._told))
 
@@ -133,10 +137,10 @@ class Desk:
     async def _plan(self, pull: Pull, *, anew: bool) -> None:
         tip = await self.forge.tip(self.repository, self.base)
         known = self._known.get(pull.number)
-        ours = await find(self.forge, self.repository, pull.number, self._name)
         if known is None or (known.base, known.head) != (tip, pull.head_commit):
-            await self._state(pull, CommitState.PENDING, "it is being planned")
+            await self._state(pull, CommitState.PENDING, _SOON)
             known = None
+        ours = await find(self.forge, self.repository, pull.number, self._name)
         if anew or known is None:
             known = Known(tip, pull.head_commit, {}, {})
         known = await self._review(pull, known)
@@ -218,12 +222,14 @@ class Desk:
         gravest counts, or one of them would open the way for the others.
         """
         head = pull.head_commit
-        status = CommitStatus(state, self._context, description, pull.url)
-        _keep(self._states, pull.number, (head, status))
+        self._states[pull.number] = (head, self._status(pull, state, description))
         gravest = max((s for commit, s in self._states.values() if commit == head), key=lambda s: _GRAVITY(s.state))
         if self._said.get(head) != gravest:
             await self.forge.state(self.repository, head, gravest)
             _keep(self._said, head, gravest)
+
+    def _status(self, pull: Pull, state: CommitState, description: str) -> CommitStatus:
+        return CommitStatus(state, self._context, description, pull.url)
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:

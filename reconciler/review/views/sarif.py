@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler import __version__
+from reconciler.diff.views.fields import visible
 from reconciler.model.problem import Location, Problem, Severity
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import LEVELS, Level
@@ -38,12 +39,12 @@ def document(review: Review) -> dict[str, Any]:
 
 def _risk(risk: Risk) -> dict[str, Any]:
     place = Location(risk.origin.path, risk.origin.line) if risk.origin is not None else None
-    return _result(str(risk.code), _LEVELS[risk.level], f"{risk.identity}: {risk.message}", place)
+    return _result(str(risk.code), _LEVELS[risk.level], visible(f"{risk.identity}: {risk.message}"), place)
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    text = f"{problem.subject}: {problem.message}" if problem.subject else problem.message
-    text += f"\nhint: {problem.hint}" if problem.hint else ""
+    text = visible(f"{problem.subject}: {problem.message}" if problem.subject else problem.message)
+    text += f"\nhint: {visible(problem.hint)}" if problem.hint else ""
     level = "error" if problem.severity is Severity.ERROR else "warning"
     return _result(problem.code, level, text, problem.location)
 
