@@ -60,6 +60,7 @@ class Intake:
     pools: tuple[Pool, ...]
     running: Running
     on: Ints  # the node of each of them, -1 where it is not there
+    of: Ints  # the workload of each of them, -1 where it is of none that is planned
     needs: tuple[WorkloadNeed, ...]
     refused: Mapping[Identity, str]
     notes: tuple[str, ...]
@@ -97,9 +98,10 @@ def take_in(
     on = told.on(at)
     if lost := int((on < 0).sum()):
         notes.append(f"{lost} pods are on nodes that are not there: taken as gone")
+    of = told.of({each.safe.identity: number for number, each in enumerate(needs)})
     return Intake(
         every, at, pools_of(every, sorted_pools), frozenset(node.name for node in grown), tuple(sorted_pools),
-        told, on, tuple([each.safe for each in needs]), refused, tuple(notes),
+        told, on, of, tuple([each.safe for each in needs]), refused, tuple(notes),
         Known(_by_id(checked_nodes), _by_id(checked_needs), told),
     )  # fmt: skip
 

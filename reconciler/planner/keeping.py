@@ -65,8 +65,7 @@ def own_pods(intake: Intake) -> tuple[Own, list[tuple[PodView, int]]]:
 
     What ran on a node that is not ready is lost with it: its room comes back with the node, not before.
     """
-    told, on = intake.running, intake.on
-    workloads = told.of({need.identity: number for number, need in enumerate(intake.needs)})
+    told, on, workloads = intake.running, intake.on, intake.of
     ready = np.array([*(node.ready for node in intake.nodes), False], np.bool_)[on]
     own = ready & (workloads >= 0)
     keys, counts = np.unique(workloads[own] * max(len(intake.nodes), 1) + on[own], return_counts=True)

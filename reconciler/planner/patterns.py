@@ -5,7 +5,7 @@ highest at which no pattern is worth more than one device: the optimum of a smal
 patterns, are found by a knapsack. Room on a device is worth the best pattern that fits it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import gcd
 from typing import Final
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 ROUNDS: Final = 200  # patterns at most
+_ALIKE: Final = 1e-12  # worth the same, but for floating point
 _SAFE: Final = 1 + 1e-9  # floating point must not cut off a packing
 
 
@@ -53,29 +54,34 @@ def room_worth(amounts: Mapping[int, float], device: int, step: int) -> Floats:
     for share, amount in amounts.items():
         rounded[-(-share // step) * step] = rounded.get(-(-share // step) * step, 0.0) + amount
     prices = share_prices(rounded, device)
-    found = np.zeros(device // step + 1)
     items = [(share // step, price) for share, price in sorted(prices.items()) if price > 0]
-    for room in range(1, len(found)):
-        found[room] = max([found[room - 1], *(found[room - size] + price for size, price in items if size <= room)])
-    return found
+    return np.array(_packed(items, device // step)[0])
 
 
 def _best_pattern(shares: list[int], prices: Floats, device: int) -> tuple[float, Floats]:
-    """The pattern that is worth most at these prices: an unbounded knapsack."""
+    """The pattern that is worth most at these prices."""
     unit = gcd(device, *shares)
     size = device // unit
-    best, chosen = [0.0] * (size + 1), [-1] * (size + 1)
-    items = [(share // unit, float(prices[index]), index) for index, share in enumerate(shares) if prices[index] > 0]
-    for room in range(1, size + 1):
-        best[room], chosen[room] = best[room - 1], -1
-        for weight, price, index in items:
-            if weight <= room and best[room - weight] + price > best[room] + 1e-12:
-                best[room], chosen[room] = best[room - weight] + price, index
+    items = [(share // unit, float(price)) for share, price in zip(shares, prices, strict=True)]
+    best, last = _packed(items, size, _ALIKE)
     counts, room = np.zeros(len(shares)), size
     while room > 0:
-        if chosen[room] < 0:
+        if (item := last[room]) < 0:
             room -= 1
-            continue
-        counts[chosen[room]] += 1
-        room -= shares[chosen[room]] // unit
+        else:
+            counts[item] += 1
+            room -= items[item][0]
     return best[size], counts
+
+
+def _packed(items: Sequence[tuple[int, float]], size: int, alike: float = 0.0) -> tuple[list[float], list[int]]:
+    """An unbounded knapsack: what room of 0 to `size` is worth for items of a size and a price, and which of them comes
+    last into it, -1 where it is worth no more than less room. Of what differs by at most `alike` the first is taken."""
+    best, last = [0.0] * (size + 1), [-1] * (size + 1)
+    for room in range(1, size + 1):
+        most, which = best[room - 1], -1
+        for item, (weight, price) in enumerate(items):
+            if weight <= room and best[room - weight] + price > most + alike:
+                most, which = best[room - weight] + price, item
+        best[room], last[room] = most, which
+    return best, last

@@ -141,9 +141,7 @@ def _taken(intake: Intake, groups: Groups, spaces: set[str]) -> dict[str, list[i
     total = {space: [0] * len(counted(groups)) for space in spaces}
     if not total:
         return total
-    running = intake.running
-    workloads = running.of({need.identity: number for number, need in enumerate(intake.needs)})
-    others = (running.pods[row] for row in np.flatnonzero(workloads < 0).tolist())
+    others = (intake.running.pods[row] for row in np.flatnonzero(intake.of < 0).tolist())
     alike = Counter((pod.namespace, pod.requests, pod.gpu) for pod in others if pod.namespace in total)
     for (space, request, gpu), count in alike.items():
         for resource, amount in enumerate(_of_pod(request, gpu, groups.resources)):
