@@ -11,6 +11,7 @@ from typing import Any
 from reconciler.diff import managers
 from reconciler.diff.fields import Difference, Kind, differences
 from reconciler.diff.paths import Path
+from reconciler.kube.affinity import PREFERRED
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.openapi import catalog
 from reconciler.model.change import Live
@@ -24,7 +25,6 @@ from reconciler.render.placement import TOPOLOGIES, affinity, spread
 Object = Mapping[str, Any]
 
 _DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
-_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def restored(draft: Draft, live: Live, pods: int | None) -> Record | None:
@@ -81,7 +81,7 @@ def _read(draft: Draft, template: Object) -> Record:
         tuple(topologies[each["topologyKey"]] for each in constraints),
         {name: requests[name] for name in ("cpu", "memory") if name in requests and name not in known},
         nodes=nodes[0] if nodes else (),
-        apart=_preferred(spec, "podAntiAffinity") == even["podAntiAffinity"][_PREFERRED],
+        apart=_preferred(spec, "podAntiAffinity") == even["podAntiAffinity"][PREFERRED],
     )
 
 
@@ -92,7 +92,7 @@ def _requests(draft: Draft, spec: Object) -> Mapping[str, str]:
 
 
 def _preferred(spec: Object, kind: str = "nodeAffinity") -> list[Object]:
-    found: list[Object] = ((spec.get("affinity") or {}).get(kind) or {}).get(_PREFERRED) or []
+    found: list[Object] = ((spec.get("affinity") or {}).get(kind) or {}).get(PREFERRED) or []
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from reconciler.kube.affinity import PREFERRED, REQUIRED
 from reconciler.kube.kinds import DAEMON_SET
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.pod_requests import Amounts, amount, amounts, requested
@@ -54,8 +55,6 @@ _ZONES: Final = frozenset(
     )
 )
 _CONTAINERS: Final = (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses"))
-_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
-_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def node_view(node: Object) -> NodeView:
@@ -286,11 +285,11 @@ def _toleration(toleration: Object) -> Toleration:
 
 def _node_affinity(spec: Object) -> tuple[tuple[NodeTerm, ...], tuple[tuple[int, NodeTerm], ...]]:
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    terms = (affinity.get(_REQUIRED) or {}).get("nodeSelectorTerms") or ()
+    terms = (affinity.get(REQUIRED) or {}).get("nodeSelectorTerms") or ()
     required = tuple(_node_term(term) or _NO_NODE for term in terms)
     preferred = tuple(
         (int(each.get("weight") or 1), _node_term(each.get("preference") or {}))
-        for each in affinity.get(_PREFERRED) or ()
+        for each in affinity.get(PREFERRED) or ()
     )
     return required, preferred
 
@@ -315,9 +314,9 @@ def _pod_affinities(spec: Object, labels: Mapping[str, str]) -> Iterator[PodAffi
     affinity = spec.get("affinity") or {}
     for kind, anti in (("podAffinity", False), ("podAntiAffinity", True)):
         stated = affinity.get(kind) or {}
-        for term in stated.get(_REQUIRED) or ():
+        for term in stated.get(REQUIRED) or ():
             yield _pod_affinity(term, labels, anti=anti, required=True, weight=1)
-        for each in stated.get(_PREFERRED) or ():
+        for each in stated.get(PREFERRED) or ():
             weight = int(each.get("weight") or 1)
             yield _pod_affinity(each.get("podAffinityTerm") or {}, labels, anti=anti, required=False, weight=weight)
 

@@ -134,7 +134,7 @@ def _opened(
 
 def _left_by_others(groups: Groups, nodes: Nodes, others: Iterable[tuple[PodView, int]]) -> Ints:
     """What pods of others leave of each node (nodes × resources); their devices are reserved."""
-    pods = groups.resources.index("pods")
+    pods = groups.resources.index(PODS)
     known: dict[object, list[int]] = {}
     rows, where = [], []
     for pod, node in others:

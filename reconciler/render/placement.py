@@ -7,12 +7,12 @@ What a spec states is required of a node; what a plan chose is preferred, or pod
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from reconciler.kube.affinity import PREFERRED, REQUIRED
 from reconciler.model.cluster_view import HOSTNAME, ZONE
 from reconciler.model.filled import Preference, Record
 from reconciler.model.spec import Placement
 
 _MOST: Final = 100  # that a preference can weigh
-_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 TOPOLOGIES: Final = {"zone": ZONE, "node": HOSTNAME}
 
 
@@ -28,18 +28,16 @@ def affinity(placement: Placement, record: Record | None, labels: Mapping[str, s
     """
     nodes: dict[str, Any] = {}
     if placement.zones:
-        nodes["requiredDuringSchedulingIgnoredDuringExecution"] = {
-            "nodeSelectorTerms": [{"matchExpressions": [_one_of(ZONE, placement.zones)]}]
-        }
+        nodes[REQUIRED] = {"nodeSelectorTerms": [{"matchExpressions": [_one_of(ZONE, placement.zones)]}]}
     preferred = [_preferred(each) for each in record.prefer] if record is not None else []
     if record is not None and record.nodes:
         preferred.append(_weighing(_MOST, [_one_of(HOSTNAME, record.nodes)]))
     if preferred:
-        nodes[_PREFERRED] = preferred
+        nodes[PREFERRED] = preferred
     found: dict[str, Any] = {"nodeAffinity": nodes} if nodes else {}
     if record is not None and record.apart:
         sibling = {"topologyKey": ZONE, "labelSelector": {"matchLabels": dict(labels)}}
-        found["podAntiAffinity"] = {_PREFERRED: [{"weight": 1, "podAffinityTerm": sibling}]}
+        found["podAntiAffinity"] = {PREFERRED: [{"weight": 1, "podAffinityTerm": sibling}]}
     return found
 
 

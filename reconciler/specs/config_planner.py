@@ -5,13 +5,14 @@ from typing import Any, Final
 
 from reconciler.kube.pod_requests import amount
 from reconciler.kube.quantity import equal
+from reconciler.model.cluster_view import GPU
 from reconciler.model.duration import seconds
 from reconciler.specs.finding import Finding, shown
 from reconciler.specs.place import Path
 
 JSON = Any
 
-_UNCOUNTED: Final = frozenset(("pods", "nvidia.com/gpu"))
+_UNCOUNTED: Final = frozenset(("pods", GPU))
 _COUNTED: Final = "cpu, memory, ephemeral-storage and extended resources are; GPUs and pods are not"
 _HOUR: Final = 3600  # seconds
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar, Final
 
+from reconciler.kube.affinity import REQUIRED
 from reconciler.sandbox.client import DAEMON_SETS, NODES, PODS, REVISIONS, Key, Object, key_of
 from reconciler.sandbox.controllers import revisions
 from reconciler.sandbox.controllers.controller import Context, Controller
@@ -162,7 +163,7 @@ def node_of(pod: Object) -> str:
     """The node that `pod` is on, or that it was made for."""
     if node := pod["spec"].get("nodeName"):
         return str(node)
-    affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED) or {}
+    affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(REQUIRED) or {}
     for term in affinity.get("nodeSelectorTerms") or ():
         for field in term.get("matchFields") or ():
             if field.get("key") == "metadata.name" and field.get("values"):
@@ -170,16 +171,13 @@ def node_of(pod: Object) -> str:
     return ""
 
 
-_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
-
-
 def _pinned(affinity: Object, node: str) -> Object:
     """`affinity` whose every required node term also names `node`."""
     field = {"key": "metadata.name", "operator": "In", "values": [node]}
     on_nodes = affinity.get("nodeAffinity") or {}
-    terms = (on_nodes.get(_REQUIRED) or {}).get("nodeSelectorTerms") or [{}]
+    terms = (on_nodes.get(REQUIRED) or {}).get("nodeSelectorTerms") or [{}]
     pinned = [{**term, "matchFields": [field]} for term in terms]
-    return {**affinity, "nodeAffinity": {**on_nodes, _REQUIRED: {"nodeSelectorTerms": pinned}}}
+    return {**affinity, "nodeAffinity": {**on_nodes, REQUIRED: {"nodeSelectorTerms": pinned}}}
 
 
 def _tolerations() -> list[Object]:

@@ -2,14 +2,13 @@
 
 from typing import Any, Final
 
+from reconciler.kube.affinity import PREFERRED, REQUIRED
 from reconciler.sandbox import metadata, naming
 from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.rules import Causes
 
 Value = dict[str, Any]
 
-_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
-_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 _EFFECTS: Final = ("NoExecute", "NoSchedule", "PreferNoSchedule")
 
 
@@ -30,14 +29,14 @@ def validate_placement(spec: Value, field: str, causes: Causes) -> None:
 
 
 def _nodes(rules: Value, field: str, causes: Causes) -> None:
-    if (required := rules.get(_REQUIRED)) is not None:
+    if (required := rules.get(REQUIRED)) is not None:
         terms = required.get("nodeSelectorTerms")
         if not terms:
-            causes.required(f"{field}.{_REQUIRED}.nodeSelectorTerms", "must have at least one node selector term")
+            causes.required(f"{field}.{REQUIRED}.nodeSelectorTerms", "must have at least one node selector term")
         for index, term in enumerate(terms or ()):
-            _term(term, f"{field}.{_REQUIRED}.nodeSelectorTerms[{index}]", causes, strict=True)
-    for index, weighted in enumerate(rules.get(_PREFERRED) or ()):
-        path = f"{field}.{_PREFERRED}[{index}]"
+            _term(term, f"{field}.{REQUIRED}.nodeSelectorTerms[{index}]", causes, strict=True)
+    for index, weighted in enumerate(rules.get(PREFERRED) or ()):
+        path = f"{field}.{PREFERRED}[{index}]"
         _weight(weighted, path, causes)
         _term(weighted.get("preference") or {}, f"{path}.preference", causes, strict=False)
 
@@ -84,10 +83,10 @@ def _operator(expression: Value, field: str, causes: Causes) -> None:
 
 
 def _pods(rules: Value, field: str, causes: Causes) -> None:
-    for index, term in enumerate(rules.get(_REQUIRED) or ()):
-        _pod_term(term, f"{field}.{_REQUIRED}[{index}]", causes)
-    for index, weighted in enumerate(rules.get(_PREFERRED) or ()):
-        path = f"{field}.{_PREFERRED}[{index}]"
+    for index, term in enumerate(rules.get(REQUIRED) or ()):
+        _pod_term(term, f"{field}.{REQUIRED}[{index}]", causes)
+    for index, weighted in enumerate(rules.get(PREFERRED) or ()):
+        path = f"{field}.{PREFERRED}[{index}]"
         _weight(weighted, path, causes)
         _pod_term(weighted.get("podAffinityTerm") or {}, f"{path}.podAffinityTerm", causes)
 

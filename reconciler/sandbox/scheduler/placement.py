@@ -1,12 +1,10 @@
 """What a node's labels and taints allow. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
+from reconciler.kube.affinity import PREFERRED, REQUIRED
 from reconciler.sandbox.client import Object
-
-REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
-PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def node_matches(pod_spec: Mapping[str, Any], node: Mapping[str, Any]) -> bool:

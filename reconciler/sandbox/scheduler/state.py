@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from reconciler.kube.affinity import PREFERRED, REQUIRED
 from reconciler.kube.pod_requests import Amounts, amounts, requested
 from reconciler.sandbox.client import Key, Object, key_of
 from reconciler.sandbox.controllers.owners import controller_of
-from reconciler.sandbox.scheduler.placement import PREFERRED, REQUIRED
 from reconciler.sandbox.scheduler.requests import for_comparison, host_ports
 from reconciler.sandbox.scheduler.selection import PodSelector, SelectorTable
 
