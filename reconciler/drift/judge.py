@@ -16,12 +16,11 @@ from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch
 from reconciler.engine.attendant import Between, Left, same_text
 from reconciler.engine.decide import alike
-from reconciler.engine.execute import WRITES
 from reconciler.engine.graph import rank
 from reconciler.errors import ApiError
 from reconciler.kube.kinds import SECRET
 from reconciler.kube.names import Identity
-from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
+from reconciler.model.change import ABSENT, WRITES, Action, Change, FieldChange, Live
 from reconciler.model.drift import DriftKind, DriftState
 from reconciler.model.manifest import ANNOTATION_ID, DriftMode, Owner
 from reconciler.model.result import ObjectResult, Outcome

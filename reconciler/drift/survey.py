@@ -12,20 +12,19 @@ from reconciler.drift.wording import drifted_fields
 from reconciler.engine.attendant import same_text
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider, alike
-from reconciler.engine.execute import WRITES
 from reconciler.engine.perform import perform
 from reconciler.engine.runs import Past
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.kube.owners import owners_at
-from reconciler.model.change import ABSENT, Action, Change, FieldChange, Live
+from reconciler.model.change import ABSENT, UNDONE, WRITES, Action, Change, FieldChange, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.drift import Drift, DriftKind, DriftState
 from reconciler.model.manifest import ANNOTATION_ID, ANNOTATION_ORIGIN, MANAGER, DriftMode, Manifest, Manifests, Owner
 from reconciler.model.ownership import Ownership, applied, controlled, mark, ownership
 
 _ORIGIN: Final = f"metadata.annotations.{ANNOTATION_ORIGIN}"
-_LOOKED_AT: Final = frozenset({Action.HOLD, Action.REFUSE, *WRITES})
+_LOOKED_AT: Final = UNDONE | WRITES
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ class Survey:
                 return None
             state = confirmed
         self._changes[change.identity] = change
-        reason = change.reason if change.action in (Action.HOLD, Action.REFUSE) else ""
+        reason = change.reason if change.action in UNDONE else ""
         mode = change.manifest.policy.drift if change.manifest else DriftMode.HEAL
         fields = drifted_fields(change, live)
         return Drift(self._config.name, change.identity, kind, self._clock.now(), mode, state, fields, reason=reason)

@@ -18,10 +18,9 @@ from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch, Suspects
 from reconciler.drift.windows import window_end
 from reconciler.engine.attendant import Borrow, Left, drifted, same_text
-from reconciler.engine.execute import WRITES
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change, Live
+from reconciler.model.change import WRITES, Action, Change, Live
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import DriftMode, Manifest, Manifests, Owner
 from reconciler.model.result import ObjectResult, Outcome

@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from reconciler.cluster.cluster import Cluster
-from reconciler.engine.graph import cycles, rank
+from reconciler.engine.graph import beside, cycles, rank, stated, waits
 from reconciler.engine.perform import perform
 from reconciler.engine.readiness import Readiness, is_there, ready, usable
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change, Live
+from reconciler.model.change import UNDONE, WRITES, Action, Change, Live
 from reconciler.model.health import Health
 from reconciler.model.manifest import Manifest, Owner
 from reconciler.model.result import ObjectResult, Outcome
@@ -27,7 +27,6 @@ from reconciler.model.result import ObjectResult, Outcome
 T = TypeVar("T")
 
 _BREATH = 100  # changes that start before others have their turn
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCONFIRMED})
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class Execution:
             elif change.action is Action.PRUNE:
                 prunes.append(change)
             else:
-                held = change.action in (Action.HOLD, Action.REFUSE)
+                held = change.action in UNDONE
                 failed = change.identity in self._failed
                 outcome = Outcome.FAILED if failed else Outcome.HELD if held else Outcome.DONE
                 self._finish(change, outcome, change.reason)
@@ -101,11 +100,8 @@ class Execution:
     async def _write(self, changes: list[Change]) -> None:
         loop = asyncio.get_running_loop()
         self._pending = {change.identity: loop.create_future() for change in changes}
-        waits = {
-            c.identity: {*self._manifest(c).depends_on, *self._manifest(c).after, *c.once} & self._pending.keys()
-            for c in changes
-        }
-        looped = {identity: names for names in cycles(waits) for identity in names}
+        pending = {change.identity: waits(change, self._manifests) & self._pending.keys() for change in changes}
+        looped = {identity: names for names in cycles(pending) for identity in names}
         async with asyncio.TaskGroup() as tasks:
             ordered = sorted(changes, key=lambda c: (rank(c.identity), c.identity))
             for number, change in enumerate(ordered):
@@ -117,7 +113,7 @@ class Execution:
                     tasks.create_task(self._write_one(change))
 
     async def _write_one(self, change: Change) -> None:
-        manifest = self._manifest(change)
+        manifest = stated(change, self._manifests)
         try:
             for other in manifest.depends_on:
                 await self._wait_for(other, explicit=False)
@@ -134,10 +130,6 @@ class Execution:
                 self._finish(replace(change, action=Action.KEEP), Outcome.DONE, message)
             else:
                 await self._perform(change)
-
-    def _manifest(self, change: Change) -> Manifest:
-        """With the place in the order that it has for this once."""
-        return change.manifest or self._manifests[change.identity]
 
     async def _wait_for(self, other: Identity, *, explicit: bool) -> None:
         """Wait for one dependency. One that no source states is left to Kubernetes, whose pods wait by themselves."""
@@ -191,7 +183,7 @@ class Execution:
                 if change.action is Action.UNCONFIRMED:
                     change = await self._again(change)
                     if change.action not in WRITES:
-                        held = change.action in (Action.HOLD, Action.REFUSE)
+                        held = change.action in UNDONE
                         self._finish(change, Outcome.HELD if held else Outcome.DONE, change.reason)
                         return
                 writing = perform(self._cluster, change, owner=self._owner, forced=self._forced(change))
@@ -218,8 +210,8 @@ class Execution:
         }
         now: list[Change] = []
         for change in changes:
-            if change.identity.namespace in unsure or (unsure and not change.identity.namespace):
-                self._finish(change, Outcome.BLOCKED, "waits until the changes beside it have succeeded")
+            if reason := beside(change, unsure):
+                self._finish(change, Outcome.BLOCKED, reason)
             else:
                 now.append(change)
         # What others depend on goes last. Kinds of one rank go side by side.

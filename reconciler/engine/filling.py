@@ -107,6 +107,7 @@ class Filler:
         parts = {i: _parts(i, d.spec) for i, d in specs.documents.items() if isinstance(d.spec, DeploymentSpec)}
         if parts:
             await self._cluster.watch([_DEPLOYMENT], namespaces=self._config.namespaces)
+        self._records.forget()
         there = {part: self._records.of(made) for each in parts.values() for part, made in each.items()}
         recorded = {identity: record for identity, record in there.items() if record is not None}
         if self._planning is None and not recorded:
@@ -217,6 +218,11 @@ class Records:
     def has(self, identity: Identity) -> bool:
         """Whether the object exists."""
         return identity in self._cache
+
+    def forget(self) -> None:
+        """What is gone."""
+        self._known = {identity: known for identity, known in self._known.items() if self.has(identity)}
+        self._restored = {identity: known for identity, known in self._restored.items() if self.has(identity)}
 
     def of(self, identity: Identity) -> Record | None:
         """What was filled in when the object was last applied; None where nothing was."""

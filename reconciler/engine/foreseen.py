@@ -2,15 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Final
 
-from reconciler.engine.execute import WRITES
-from reconciler.engine.graph import cycles
+from reconciler.engine.graph import beside, cycles, waits
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action, Change
+from reconciler.model.change import UNDONE, WRITES, Action, Change
 from reconciler.model.manifest import Manifest
-
-_UNDONE: Final = frozenset({Action.HOLD, Action.REFUSE})
 
 
 def foreseen(
@@ -26,21 +22,17 @@ def foreseen(
     nothing.
     """
     every = {change.identity: change for change in changes}
-    writes = {i: change.manifest or manifests[i] for i, change in every.items() if change.action in WRITES}
-    waits = {
-        i: [o for o in (*stated.depends_on, *stated.after, *every[i].once) if o in every]
-        for i, stated in writes.items()
-    }
-    pending = {identity: [other for other in others if other in waits] for identity, others in waits.items()}
+    needed = {i: waits(change, manifests) & every.keys() for i, change in every.items() if change.action in WRITES}
+    pending = {identity: others & needed.keys() for identity, others in needed.items()}
     failed = set(failing)
     for loop in cycles(pending):
         reason = "these wait for each other: " + " → ".join(map(str, loop))
         for identity in loop:
             every[identity] = replace(every[identity], action=Action.REFUSE, reason=reason)
             failed.add(identity)
-    undone = [i for i, change in every.items() if change.action in _UNDONE and i not in unseen]
+    undone = [i for i, change in every.items() if change.action in UNDONE and i not in unseen]
     needed_by: dict[Identity, list[Identity]] = {}
-    for identity, others in waits.items():
+    for identity, others in needed.items():
         for other in others:
             needed_by.setdefault(other, []).append(identity)
     while undone:
@@ -52,11 +44,9 @@ def foreseen(
                 failed.add(identity)
                 undone.append(identity)
     unsure = {identity.namespace for identity in failed}
-    return [_waiting(change, unsure) for change in every.values()]
-
-
-def _waiting(change: Change, unsure: Collection[str]) -> Change:
-    spaces = change.identity.namespace in unsure or (unsure and not change.identity.namespace)
-    if change.action is Action.PRUNE and spaces:
-        return replace(change, action=Action.KEEP, reason="waits until the changes beside it have succeeded")
-    return change
+    return [
+        replace(change, action=Action.KEEP, reason=reason)
+        if change.action is Action.PRUNE and (reason := beside(change, unsure))
+        else change
+        for change in every.values()
+    ]

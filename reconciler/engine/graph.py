@@ -6,9 +6,11 @@ Deletions go the other way round: a dependent goes before what it depends on, an
 replace them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from reconciler.kube.names import Identity
+from reconciler.model.change import Change
+from reconciler.model.manifest import Manifest
 
 # The order in which objects start when nothing else decides: what others need first comes first. Not a barrier.
 _RANK = {
@@ -30,6 +32,24 @@ _LAST = len(set(_RANK.values()))
 def rank(identity: Identity) -> int:
     """Where an object's kind stands in the default order; lower starts earlier."""
     return _RANK.get(identity.kind, _LAST)
+
+
+def stated(change: Change, manifests: Mapping[Identity, Manifest]) -> Manifest:
+    """What is written, with the place in the order that it has for this once."""
+    return change.manifest or manifests[change.identity]
+
+
+def waits(change: Change, manifests: Mapping[Identity, Manifest]) -> set[Identity]:
+    """All that a write waits for."""
+    manifest = stated(change, manifests)
+    return {*manifest.depends_on, *manifest.after, *change.once}
+
+
+def beside(deletion: Change, unsure: Collection[str]) -> str:
+    """Why it is to wait where changes failed in the namespaces `unsure`; "" where it need not."""
+    space = deletion.identity.namespace
+    waits = space in unsure or (unsure and not space)
+    return "waits until the changes beside it have succeeded" if waits else ""
 
 
 def cycles(waits: Mapping[Identity, Iterable[Identity]]) -> list[tuple[Identity, ...]]:

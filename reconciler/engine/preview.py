@@ -11,7 +11,6 @@ from reconciler.engine.attendant import drifted, same_text
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
 from reconciler.engine.dry_runs import DryRuns, may_not_ask
-from reconciler.engine.execute import WRITES
 from reconciler.engine.foreseen import foreseen
 from reconciler.engine.pruning import Pruner
 from reconciler.engine.runs import Jobs, Past
@@ -19,7 +18,7 @@ from reconciler.errors import ApiError, Forbidden, NotFound
 from reconciler.kube.definitions import Served, serving
 from reconciler.kube.kinds import DEFINITION
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import Action, Change
+from reconciler.model.change import WRITES, Action, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.manifest import DriftMode, Manifests, Owner
 from reconciler.model.snapshot import Snapshot

@@ -25,6 +25,7 @@ class Shown(NamedTuple):
 
 def known(made: Made, records: Records) -> Mapping[Identity, Known]:
     """What is known of each workload beside its plan, as of now."""
+    records.forget()
     found: dict[Identity, Known] = {}
     for source, asking in made.asked.items():
         for identity, draft in asking.drafts.items():

@@ -26,6 +26,11 @@ class Action(StrEnum):
     UNCONFIRMED = "unconfirmed"  # its CustomResourceDefinition or namespace comes in the same commit
 
 
+WRITES: Final = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCONFIRMED})
+UNDONE: Final = frozenset({Action.HOLD, Action.REFUSE})
+"""The object is not as Git states it, and a pass leaves it so."""
+
+
 class Gate(Enum):
     """What has to be allowed by a person: a change is held for it, or is done because it was allowed."""
 

@@ -19,7 +19,7 @@ from reconciler.model.planning_policy import Policy, TermName
 from reconciler.planner import worth
 from reconciler.planner.anew import weigh_anew
 from reconciler.planner.book import Book, book_of, planned, unchanged
-from reconciler.planner.grouping import Groups, amounts_of, group
+from reconciler.planner.grouping import PODS, Groups, amounts_of, group
 from reconciler.planner.holdings import Holdings, Standing
 from reconciler.planner.intake import Intake, safe_amounts, safe_gpu, take_in
 from reconciler.planner.keeping import Kept, Limits, at_once, homes, own_pods, settle

@@ -8,13 +8,12 @@ from reconciler.daemon.reviews.promise import Promise
 from reconciler.daemon.reviews.reviewer import Synced
 from reconciler.engine.image_documents import builds
 from reconciler.kube.names import Identity
-from reconciler.model.change import Action
+from reconciler.model.change import UNDONE, Action
 from reconciler.model.deed import Deed
 from reconciler.model.result import Outcome
 
 _OTHERS: Final = "other commits, applied together with it, state it otherwise"
 _SHOWN: Final = 5  # values of one object
-_WAITING: Final = frozenset({Action.HOLD, Action.REFUSE})
 _BESIDE_GIT: Final = {
     Action.CREATE: "drift: it was deleted beside Git",
     Action.UPDATE: "drift: it was changed beside Git",
@@ -82,7 +81,7 @@ def together(passes: Iterable[tuple[Deed, ...]]) -> tuple[Deed, ...]:
 
 def _announced(plan: Deed, deed: Deed | None, synced: Synced) -> Difference | None:
     identity, word = plan.identity, str(plan.action)
-    if plan.action in _WAITING:
+    if plan.action in UNDONE:
         if deed is None or deed.outcome is not Outcome.DONE:
             return None
         why = "it was approved, or is free now"
