@@ -32,10 +32,10 @@ from planner_online import Packer
 from published_fgd import PublishedFgd
 
 from reconciler.model.planning_policy import Policy, TermName
+from reconciler.planner.bins import Bins
+from reconciler.planner.items import Ask, Bin, Item, Places
 from reconciler.planner.packing import Nodes, Slot
-from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.pool_lp import PoolProgram, fitting
-from reconciler.planner.rooms import Rooms
 from reconciler.planner.search import Search
 from reconciler.planner.shapes import DEVICE, Classes, Floats, Ints, Shapes
 from reconciler.planner.states import States, Weights
@@ -190,7 +190,7 @@ def bounds(trace: Trace, order: list[int]) -> tuple[float, int]:
     return at_100, low
 
 
-def asks_and_rooms(trace: Trace) -> tuple[list[Ask], list[Room]]:
+def asks_and_bins(trace: Trace) -> tuple[list[Ask], list[Bin]]:
     """The shapes and the empty nodes, as the search takes them."""
     shapes, classes = trace.shapes, trace.classes
     asks = [
@@ -202,11 +202,11 @@ def asks_and_rooms(trace: Trace) -> tuple[list[Ask], list[Room]]:
         )
         for shape in range(len(shapes.count))
     ]
-    rooms = []
+    bins = []
     for kind in trace.kinds:
         capacity = tuple(int(amount) for amount in classes.capacity[kind])
-        rooms.append(Room(int(kind), capacity, capacity, (DEVICE,) * int(classes.gpus[kind])))
-    return asks, rooms
+        bins.append(Bin(int(kind), capacity, capacity, (DEVICE,) * int(classes.gpus[kind])))
+    return asks, bins
 
 
 def worth(trace: Trace) -> list[float]:
@@ -221,9 +221,9 @@ def found_by(slots: list[Slot | None]) -> Places:
 def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: int, rounds: int, seed: int) -> int:
     """How many of the first pods are placed, all of them, when they may move. Climbs in small steps from where greedy
     first fails, each time from the packing before."""
-    asks, rooms = asks_and_rooms(trace)
+    asks, bins = asks_and_bins(trace)
     values = worth(trace)
-    pieces = [Piece(shape, values[shape]) for shape in order[:bound]]
+    items = [Item(shape, values[shape]) for shape in order[:bound]]
     asked = np.cumsum(trace.shapes.gpu[order[:bound]])
     placed = next((number for number, slot in enumerate(slots[:bound]) if slot is None), bound)
     places, random = found_by(slots[:placed]), Random(seed)
@@ -231,7 +231,7 @@ def full_load(trace: Trace, order: list[int], slots: list[Slot | None], bound: i
         until = int(np.searchsorted(asked, asked[placed - 1] + trace.total * LADDER / 100)) + 1
         until = min(max(until, placed + 1), bound)
         tried = Places(places.node + [-1] * (until - placed), places.devices + [0] * (until - placed))
-        outcome = Search(Rooms(asks, rooms, pieces[:until], tried, moves=len(order))).run(rounds, random)
+        outcome = Search(Bins(asks, bins, items[:until], tried, moves=len(order))).run(rounds, random)
         if outcome.waiting:
             break
         places, placed = tried, until
@@ -244,18 +244,18 @@ def frontier(pods: Path, nodes: Path, seed: int, rounds: int) -> None:
     order = arrivals(trace, seed)
     order = order[: int(np.searchsorted(np.cumsum(trace.shapes.gpu[order]), trace.total * STICKY_LOAD / 100))]
     _, slots = greedy(trace, order, States(trace.classes, trace.shapes, weights()))
-    asks, rooms = asks_and_rooms(trace)
+    asks, bins = asks_and_bins(trace)
     values = [value + 0.5 for value in worth(trace)]  # dropping a pod is worse than moving it, however small
     waiting = sum(slot is None for slot in slots)
     print(f"\n{pods.stem}: {len(order)} pods, {STICKY_LOAD} % asked for, {waiting} wait")
     print("price of a move   moved    waiting")
     for price in PRICES:
-        pieces = [
-            Piece(shape, values[shape], slot.node if slot else -1, price if slot else 0.0)
+        items = [
+            Item(shape, values[shape], slot.node if slot else -1, price if slot else 0.0)
             for shape, slot in zip(order, slots, strict=True)
         ]
         places = found_by(slots)
-        outcome = Search(Rooms(asks, rooms, pieces, places, moves=len(order))).run(rounds, Random(seed))
+        outcome = Search(Bins(asks, bins, items, places, moves=len(order))).run(rounds, Random(seed))
         moved = sum(slot is not None and slot.node != node for slot, node in zip(slots, places.node, strict=True))
         print(f"{price:15.3f} {100 * moved / len(order):6.2f} % {outcome.waiting:8}", flush=True)
 

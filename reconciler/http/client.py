@@ -81,11 +81,12 @@ class HttpTransport:
         self._hints = hints
         self._short: aiohttp.ClientSession | None = None
         self._long: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def send(self, request: Request) -> Response:
         """The whole answer. Raises TransportError when there is none within `request.timeout`."""
         if self._short is None:
-            self._short = self._session(self._limit)
+            self._short = self._session(request, self._limit)
         try:
             async with asyncio.timeout(request.timeout):
                 answer = await self._open(self._short, request)
@@ -98,7 +99,7 @@ class HttpTransport:
     async def stream(self, request: Request) -> AsyncIterator["HttpStream"]:
         """An answer that goes on. Raises TransportError when its head is not there within `request.timeout`."""
         if self._long is None:
-            self._long = self._session(0)
+            self._long = self._session(request, 0)
         try:
             async with asyncio.timeout(request.timeout):
                 answer = await self._open(self._long, request)
@@ -112,12 +113,15 @@ class HttpTransport:
             answer.close()
 
     async def close(self) -> None:
-        for session in (self._short, self._long):
-            if session is not None:
-                await session.close()
-        self._short = self._long = None
+        """For good: who sends anything after that is refused."""
+        self._closed = True
+        sessions, self._short, self._long = (self._short, self._long), None, None
+        for session in filter(None, sessions):
+            await session.close()
 
-    def _session(self, limit: int) -> aiohttp.ClientSession:
+    def _session(self, request: Request, limit: int) -> aiohttp.ClientSession:
+        if self._closed:
+            raise TransportError("the transport is closed", where=f"{request.method} {request.path}")
         timeout = aiohttp.ClientTimeout(total=None)
         return aiohttp.ClientSession(connector=_Connector(limit), timeout=timeout, trust_env=False)
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from reconciler.kube.names import Identity
 from reconciler.model.planning_policy import Policy
+from reconciler.planner.bins import Bins
 from reconciler.planner.holdings import Standing
+from reconciler.planner.items import Ask, Bin, Item, Places
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.packing import Slot
-from reconciler.planner.pieces import Ask, Piece, Places, Room
 from reconciler.planner.restraints import Restraints
-from reconciler.planner.rooms import Rooms
 from reconciler.planner.search import Search
 from reconciler.planner.shapes import Bools
 
@@ -50,7 +50,7 @@ def rescue(
     nodes = np.flatnonzero(open_).tolist()
     local = {node: number for number, node in enumerate(nodes)}  # the search numbers only those that take part
     restraints = Restraints(ledger, kept, nodes)
-    pieces: list[Piece] = []
+    items: list[Item] = []
     owner: list[int] = []
     slots: list[Slot | None] = []
     for workload, here in _on(ledger.holdings.standing(), open_):
@@ -59,21 +59,23 @@ def rescue(
             node = local[slot.node]
             if not restraints.stuck(workload, node, runs=runs):
                 home, price = (node, policy.move_price) if at_home else (-1, 0.0)
-                pieces.append(Piece(shape, worth[workload], home, price, workload, runs))
+                items.append(Item(shape, worth[workload], home, price, workload, runs))
                 owner.append(workload)
                 slots.append(slot)
-    rooms = _rooms(ledger, nodes, [(owner[piece], slot) for piece, slot in enumerate(slots) if slot])
+    bins = _bins(ledger, nodes, [(owner[item], slot) for item, slot in enumerate(slots) if slot])
     for workload in waiting:
-        pieces.append(Piece(int(ledger.groups.shape_of[workload]), worth[workload], group=workload))
+        items.append(Item(int(ledger.groups.shape_of[workload]), worth[workload], group=workload))
         owner.append(workload)
         slots.append(None)
     places = Places(
         [local[slot.node] if slot else -1 for slot in slots], [slot.devices if slot else 0 for slot in slots]
     )
     budgets = [policy.move_budget if need.disruptions is None else max(need.disruptions, 0) for need in needs]
-    bonds = [restraints.bond(workload) for workload in owner]
+    constraints = [restraints.of(workload) for workload in owner]
     begin = list(places.node)
-    search = Search(Rooms(_asks(ledger), rooms, pieces, places, moves=policy.move_budget, budgets=budgets, bonds=bonds))
+    search = Search(
+        Bins(_asks(ledger), bins, items, places, moves=policy.move_budget, budgets=budgets, constraints=constraints)
+    )
     search.make_way(random)
     search.run(most, random)
     search.go_back(begin)
@@ -93,13 +95,13 @@ def _waiting(ledger: Ledger, worth: list[float], before: Mapping[Identity, int])
 
 
 def _carry_out(ledger: Ledger, owner: list[int], before: list[Slot | None], after: list[Slot | None]) -> None:
-    changed = [piece for piece, slot in enumerate(before) if after[piece] != slot]
-    for piece in changed:
-        if (slot := before[piece]) is not None:
-            ledger.strike(owner[piece], slot)
-    for piece in changed:
-        if (slot := after[piece]) is not None:
-            ledger.enter(owner[piece], slot)
+    changed = [item for item, slot in enumerate(before) if after[item] != slot]
+    for item in changed:
+        if (slot := before[item]) is not None:
+            ledger.strike(owner[item], slot)
+    for item in changed:
+        if (slot := after[item]) is not None:
+            ledger.enter(owner[item], slot)
 
 
 def _open(ledger: Ledger, most: int, waiting: list[int], random: Random) -> Bools:
@@ -162,7 +164,7 @@ def _asks(ledger: Ledger) -> list[Ask]:
     ]
 
 
-def _rooms(ledger: Ledger, numbers: list[int], leaving: list[tuple[int, Slot]]) -> list[Room]:
+def _bins(ledger: Ledger, numbers: list[int], leaving: list[tuple[int, Slot]]) -> list[Bin]:
     """These nodes without the replicas that may leave them."""
     nodes, groups = ledger.nodes, ledger.groups
     free = nodes.free
@@ -177,6 +179,6 @@ def _rooms(ledger: Ledger, numbers: list[int], leaving: list[tuple[int, Slot]]) 
     kinds = nodes.kinds[numbers]
     capacity = groups.classes.capacity[kinds].tolist()
     return [
-        Room(kind, tuple(left), tuple(whole), tuple(devices[node]))
+        Bin(kind, tuple(left), tuple(whole), tuple(devices[node]))
         for node, kind, left, whole in zip(numbers, kinds.tolist(), free[numbers].tolist(), capacity, strict=True)
     ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from reconciler.model.plan import Constraint
 from reconciler.planner.allowances import Allowance
-from reconciler.planner.bonds import Bond, Even, Tally
+from reconciler.planner.constraints import Constraints, Even, Tally
 from reconciler.planner.keeping import Kept
 from reconciler.planner.ledger import Ledger
 from reconciler.planner.rules import Rule
@@ -27,7 +27,7 @@ class Restraints:
         self._local: dict[str, tuple[list[int], Ints]] = {}
         self._tallies: dict[tuple[int, bool], Tally] = {}
         self._evens: dict[tuple[int, int], Even] = {}
-        self._bonds: dict[int, Bond | None] = {}
+        self._known: dict[int, Constraints | None] = {}
         self._spreading: dict[int, list[tuple[int, Rule]]] = {}
         for workload, rule in self._topology.hard_rules():
             if rule.constraint is Constraint.SPREAD:
@@ -36,25 +36,25 @@ class Restraints:
         limits = [self._copied(ledger.limit(node)) for node in nodes]
         self._limits = limits if any(limits) else None
 
-    def bond(self, workload: int) -> Bond | None:
+    def of(self, workload: int) -> Constraints | None:
         """None where nothing binds it."""
-        if workload not in self._bonds:
-            self._bonds[workload] = self._bond(workload)
-        return self._bonds[workload]
+        if workload not in self._known:
+            self._known[workload] = self._made(workload)
+        return self._known[workload]
 
     def stuck(self, workload: int, node: int, *, runs: bool) -> bool:
         """Whether a replica that is on the node must stay there."""
         if self._topology.leaned_on(workload):
             return True
-        bond = self.bond(workload) if runs else None
-        if bond is None or not (bond.apart or bond.beside):
+        binding = self.of(workload) if runs else None
+        if binding is None or not (binding.apart or binding.beside):
             return False
-        bond.change(node, -1, True)
-        back = bond.admits(node, True)
-        bond.change(node, 1, True)
+        binding.change(node, -1, True)
+        back = binding.admits(node, True)
+        binding.change(node, 1, True)
         return not back
 
-    def _bond(self, workload: int) -> Bond | None:
+    def _made(self, workload: int) -> Constraints | None:
         topology, watches = self._topology, self._watches
         told, apart, even = [], [], []
         beside: list[tuple[Tally, int]] = []
@@ -75,7 +75,7 @@ class Restraints:
         quota = self._copied(self._ledger.quota(workload))
         if not (told or apart or beside or even or self._limits or quota):
             return None
-        return Bond(told, apart, beside, even, self._ledger.request(workload), self._limits, quota)
+        return Constraints(told, apart, beside, even, self._ledger.request(workload), self._limits, quota)
 
     def _copied(self, allowance: Allowance | None) -> Allowance | None:
         """One copy of each, which the search may change."""

@@ -17,8 +17,8 @@ from math import inf
 from random import Random
 from typing import Final
 
-from reconciler.planner.pieces import NOWHERE, could
-from reconciler.planner.rooms import Rooms
+from reconciler.planner.bins import Bins
+from reconciler.planner.items import NOWHERE, could
 
 SMALLEST: Final = 2  # nodes that one round empties
 LARGEST: Final = 5
@@ -37,55 +37,55 @@ class Outcome:
 
 
 class Search:
-    """One search over fixed rooms and pieces, whose places it changes."""
+    """One search over fixed bins and items, whose places it changes."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
-        self._asks, self._bare, self._pieces, self._places = rooms.asks, rooms.rooms, rooms.pieces, rooms.places
+    def __init__(self, bins: Bins) -> None:
+        self._bins = bins
+        self._asks, self._bare, self._items, self._places = bins.asks, bins.bins, bins.items, bins.places
         self._usable: dict[int, list[int]] = {}
-        self._peak = [max(max(amounts), 1) for amounts in zip(*(room.capacity for room in self._bare), strict=True)]
+        self._peak = [max(max(amounts), 1) for amounts in zip(*(empty.capacity for empty in self._bare), strict=True)]
 
     def run(self, rounds: int, random: Random) -> Outcome:
         """At most so many rounds; ends early once nothing waits and nothing that moved can be expected back."""
         away: list[int] = []
         for number in range(rounds):
-            if self._rooms.waiting:
-                first = self._rooms.waiting[int(random.random() * len(self._rooms.waiting))]
+            if self._bins.waiting:
+                first = self._bins.waiting[int(random.random() * len(self._bins.waiting))]
                 self._round(first, self._choose(first, [], random), random)
                 continue
             if number % SETTLE == 0 or not away:
-                away = [piece for piece, node in enumerate(self._places.node) if self._away(piece, node)]
+                away = [item for item, node in enumerate(self._places.node) if self._away(item, node)]
                 if not away:
                     return Outcome(number, 0)
-            piece = away[int(random.random() * len(away))]
-            if self._away(piece, self._places.node[piece]):
-                begin = [self._pieces[piece].home, self._places.node[piece]]
-                self._round(None, self._choose(piece, begin, random), random)
+            item = away[int(random.random() * len(away))]
+            if self._away(item, self._places.node[item]):
+                begin = [self._items[item].home, self._places.node[item]]
+                self._round(None, self._choose(item, begin, random), random)
             else:
-                away.remove(piece)
-        return Outcome(rounds, len(self._rooms.waiting))
+                away.remove(item)
+        return Outcome(rounds, len(self._bins.waiting))
 
     def make_way(self, random: Random) -> None:
         """What waits goes to the one node where least must go for it, and only what weighs less: as the scheduler
         preempts. The rounds then look for other places for those."""
-        pieces, hopeless = self._pieces, set[int]()
-        movable = [piece for held in self._rooms.held for piece in held if pieces[piece].home != NOWHERE]
-        lowest = min((pieces[piece].weight for piece in movable), default=inf)
-        for piece in sorted(self._rooms.waiting, key=lambda piece: (-pieces[piece].weight, piece)):
-            known = pieces[piece]
-            if self._rooms.moves <= 0 or known.weight <= lowest:
+        items, hopeless = self._items, set[int]()
+        movable = [item for held in self._bins.held for item in held if items[item].home != NOWHERE]
+        lowest = min((items[item].weight for item in movable), default=inf)
+        for item in sorted(self._bins.waiting, key=lambda item: (-items[item].weight, item)):
+            known = items[item]
+            if self._bins.moves <= 0 or known.weight <= lowest:
                 return
             if known.group in hopeless:
                 continue
             ways = []
-            for node in self._nearest(piece):
-                held = sorted(self._rooms.held[node], key=lambda other: (-pieces[other].weight, other))
+            for node in self._nearest(item):
+                held = sorted(self._bins.held[node], key=lambda other: (-items[other].weight, other))
                 order = [
-                    *(other for other in held if pieces[other].weight >= known.weight),
-                    piece,
-                    *(other for other in held if pieces[other].weight < known.weight),
+                    *(other for other in held if items[other].weight >= known.weight),
+                    item,
+                    *(other for other in held if items[other].weight < known.weight),
                 ]
-                gain = self._rooms.refill(order, [piece], [node], random, only_look=True)
+                gain = self._bins.refill(order, [item], [node], random, only_look=True)
                 if gain is not None:
                     ways.append((-gain, node, order))
                     if gain > known.weight - 2 * lowest:  # one of those that weigh least goes: no way is better
@@ -94,58 +94,58 @@ class Search:
                 hopeless.add(known.group)
                 continue
             _, node, order = min(ways)
-            self._rooms.refill(order, [piece], [node], random)
+            self._bins.refill(order, [item], [node], random)
 
-    def _nearest(self, piece: int) -> list[int]:
-        """The nodes that lack least for the piece: such as no rule closes to it, and others."""
-        ask, bond = self._asks[self._pieces[piece].shape], self._rooms.bonds[piece]
+    def _nearest(self, item: int) -> list[int]:
+        """The nodes that lack least for the item: such as no rule closes to it, and others."""
+        ask, binding = self._asks[self._items[item].shape], self._bins.constraints[item]
         open_: list[tuple[float, int]] = []
         closed: list[tuple[float, int]] = []
-        for node in self._usable_by(self._pieces[piece].shape):
-            free = self._rooms.free[node]
+        for node in self._usable_by(self._items[item].shape):
+            free = self._bins.free[node]
             lack = sum((amount - free[resource]) / amount for resource, amount in ask.needs if free[resource] < amount)
             if ask.count:
-                lack += max(ask.count - sum(left >= ask.milli for left in self._rooms.devices[node]), 0) / ask.count
-            (open_ if bond is None or bond.admits(node, False) else closed).append((lack, node))
+                lack += max(ask.count - sum(left >= ask.milli for left in self._bins.devices[node]), 0) / ask.count
+            (open_ if binding is None or binding.admits(node, False) else closed).append((lack, node))
         return [node for ways in (open_, closed) for _, node in nsmallest(WAYS, ways)]
 
     def go_back(self, begin: Sequence[int]) -> None:
-        """Pieces that moved for nothing return to the node where each was at the beginning, if there is room after all.
+        """Items that moved for nothing return to the node where each was at the beginning, if there is room after all.
 
         The rounds see to those whose moves have a price. GPUs stay: how they are divided is what was searched for.
         """
         places = self._places
-        for piece, (old, new) in enumerate(zip(begin, places.node, strict=True)):
+        for item, (old, new) in enumerate(zip(begin, places.node, strict=True)):
             moved = old != new and NOWHERE not in (old, new)
-            if moved and self._pieces[piece].price == 0 and not places.devices[piece]:
-                self._rooms.move(piece, old)
+            if moved and self._items[item].price == 0 and not places.devices[item]:
+                self._bins.move(item, old)
 
-    def _away(self, piece: int, node: int) -> bool:
+    def _away(self, item: int, node: int) -> bool:
         """Whether it was moved, and that costs something."""
-        return node != NOWHERE and self._pieces[piece].price > 0 and self._pieces[piece].home not in (NOWHERE, node)
+        return node != NOWHERE and self._items[item].price > 0 and self._items[item].home not in (NOWHERE, node)
 
     def _round(self, first: int | None, nodes: list[int], random: Random) -> None:
         if not nodes:
             return
         tried = [] if first is None else [first]
-        for _ in range(min(len(self._rooms.waiting) - 1, COMPANY)):
-            other = self._rooms.waiting[int(random.random() * len(self._rooms.waiting))]
+        for _ in range(min(len(self._bins.waiting) - 1, COMPANY)):
+            other = self._bins.waiting[int(random.random() * len(self._bins.waiting))]
             if other not in tried:
                 tried.append(other)
-        order = self._order([piece for node in nodes for piece in self._rooms.held[node]] + tried, first, random)
-        self._rooms.refill(order, tried, nodes, random)
+        order = self._order([item for node in nodes for item in self._bins.held[node]] + tried, first, random)
+        self._bins.refill(order, tried, nodes, random)
 
     def _usable_by(self, shape: int) -> list[int]:
         """Nodes where the shape fits once all that may move is gone."""
         usable = self._usable.get(shape)
         if usable is None:
-            usable = self._usable[shape] = [n for n, room in enumerate(self._bare) if could(self._asks[shape], room)]
+            usable = self._usable[shape] = [n for n, empty in enumerate(self._bare) if could(self._asks[shape], empty)]
         return usable
 
-    def _choose(self, piece: int, nodes: list[int], random: Random) -> list[int]:
-        """More nodes that the piece may use, rather such as have some room left and where no rule is against it. Others
+    def _choose(self, item: int, nodes: list[int], random: Random) -> list[int]:
+        """More nodes that the item may use, rather such as have some room left and where no rule is against it. Others
         too, now and then and where these are few: what is in the way on them must go somewhere."""
-        shape, bond = self._pieces[piece].shape, self._rooms.bonds[piece]
+        shape, binding = self._items[item].shape, self._bins.constraints[item]
         usable = self._usable_by(shape)
         wanted = SMALLEST + int(random.random() * (LARGEST - SMALLEST + 1))
         gpu = self._asks[shape].count > 0
@@ -155,8 +155,8 @@ class Search:
                 if len(nodes) >= most:
                     break
                 node = candidates[int(random.random() * len(candidates))]
-                left = sum(self._rooms.devices[node]) if gpu else self._rooms.free[node][0]
-                open_ = left > 0 and (bond is None or bond.admits(node, False))
+                left = sum(self._bins.devices[node]) if gpu else self._bins.free[node][0]
+                open_ = left > 0 and (binding is None or binding.admits(node, False))
                 if node not in nodes and (open_ or random.random() > 0.8):
                     nodes.append(node)
         if wanted <= len(usable) < len(self._bare) and random.random() < ASIDE:
@@ -165,33 +165,32 @@ class Search:
                 nodes.append(other)
         return nodes
 
-    def _order(self, pieces: list[int], first: int | None, random: Random) -> list[int]:
+    def _order(self, items: list[int], first: int | None, random: Random) -> list[int]:
         """The large first, in an order that is a little different each time; what is large differs too.
 
         Now and then `first` goes first where others may keep it away, large or not.
         """
-        if first is not None and self._rooms.bonds[first] is not None and random.random() < FORWARD:
-            return [first, *self._order([piece for piece in pieces if piece != first], None, random)]
-        asks, known, dice = self._asks, self._pieces, random.random()
+        if first is not None and self._bins.constraints[first] is not None and random.random() < FORWARD:
+            return [first, *self._order([item for item in items if item != first], None, random)]
+        asks, known, dice = self._asks, self._items, random.random()
         if dice < 0.1:
-            return [piece for _, piece in sorted((random.random(), piece) for piece in pieces)]
+            return [item for _, item in sorted((random.random(), item) for item in items)]
         if dice < 0.3:
             peak, shares = self._peak, 0.4
 
-            def size(piece: int) -> float:
-                ask = asks[known[piece].shape]
+            def size(item: int) -> float:
+                ask = asks[known[item].shape]
                 return max((amount / peak[resource] for resource, amount in ask.needs), default=0.0)
 
         else:
             shares = 0.4 if dice < 0.8 else 0.1
 
-            def size(piece: int) -> float:
-                ask = asks[known[piece].shape]
+            def size(item: int) -> float:
+                ask = asks[known[item].shape]
                 gpu = ask.count * ask.milli
                 cpu = ask.needs[0][1] if ask.needs and ask.needs[0][0] == 0 else 0
                 return (gpu + cpu * 0.02 if gpu else cpu * 0.01) + (1e6 if ask.count > 1 else 0.0)
 
         return [
-            piece
-            for _, piece in sorted((-size(piece) * (1 + shares * (random.random() - 0.5)), piece) for piece in pieces)
+            item for _, item in sorted((-size(item) * (1 + shares * (random.random() - 0.5)), item) for item in items)
         ]

@@ -222,6 +222,17 @@ async def test_no_answer_in_time() -> None:
                 pass
 
 
+async def test_a_transport_that_is_closed_opens_nothing_more() -> None:
+    async with serving(echo) as url:
+        async with transport(url) as it:
+            await it.send(Request("GET", "/a"))
+        with pytest.raises(TransportError, match="GET /b: the transport is closed"):
+            await it.send(Request("GET", "/b"))
+        with pytest.raises(TransportError, match="GET /c: the transport is closed"):
+            async with it.stream(Request("GET", "/c")):
+                pass
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -17,7 +17,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Bin:
     """A node without the replicas that the search may move: what is free, and what it has when empty."""
 
     kind: int
@@ -27,7 +27,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Item:
     """One replica that the search may place. `home` is the node where it runs or was planned, -1 where there is none.
 
     Moving it from there costs `price`; `group` numbers those that share a budget of moves, and restraints.
@@ -43,16 +43,16 @@ class Piece:
 
 @dataclass(slots=True)
 class Places:
-    """Where each piece is (-1: waiting) and the bits of its devices; the search changes them in place."""
+    """Where each item is (-1: waiting) and the bits of its devices; the search changes them in place."""
 
     node: list[int]
     devices: list[int]
 
 
-def could(ask: Ask, room: Room) -> bool:
-    """Whether the shape fits the room once all that may move is gone."""
+def could(ask: Ask, empty: Bin) -> bool:
+    """Whether the shape fits the bin once all that may move is gone."""
     return (
-        room.kind in ask.kinds
-        and all(room.free[resource] >= amount for resource, amount in ask.needs)
-        and sum(left >= ask.milli for left in room.devices) >= ask.count
+        empty.kind in ask.kinds
+        and all(empty.free[resource] >= amount for resource, amount in ask.needs)
+        and sum(left >= ask.milli for left in empty.devices) >= ask.count
     )

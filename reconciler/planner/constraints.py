@@ -63,7 +63,7 @@ class Tally:
 
 
 @dataclass(slots=True, eq=False)
-class Bond:
+class Constraints:
     """What binds the replicas of one workload: they are `told` in these tallies; in their domain there may be nothing
     of `apart`, and must be something of `beside`, or nothing anywhere where they match it themselves."""
 
@@ -119,19 +119,19 @@ class Round:
     """What was changed since `keep` or `undo`."""
 
     def __init__(self) -> None:
-        self._log: list[tuple[Bond, int, int, bool]] = []
+        self._log: list[tuple[Constraints, int, int, bool]] = []
 
-    def change(self, bond: Bond, node: int, sign: int, runs: bool) -> None:
-        """As `Bond.change`."""
-        bond.change(node, sign, runs)
-        self._log.append((bond, node, sign, runs))
+    def change(self, binding: Constraints, node: int, sign: int, runs: bool) -> None:
+        """As `Constraints.change`."""
+        binding.change(node, sign, runs)
+        self._log.append((binding, node, sign, runs))
 
     def sound(self) -> bool:
         """Whether no replica is left where it could not start, and no allowance exceeded by more than before."""
-        for bond, node, sign, _ in self._log:
-            if sign > 0 and any(allowance.exceeded for allowance in bond.allowances(node)):
+        for binding, node, sign, _ in self._log:
+            if sign > 0 and any(allowance.exceeded for allowance in binding.allowances(node)):
                 return False
-            for tally in bond.told:
+            for tally in binding.told:
                 domain = tally.domain[node]
                 for even in tally.evens:
                     if even.least < even.before:  # then it may be broken anywhere
@@ -144,15 +144,15 @@ class Round:
         return True
 
     def keep(self) -> None:
-        for bond, node, _, _ in self._log:
-            for allowance in bond.allowances(node):
+        for binding, node, _, _ in self._log:
+            for allowance in binding.allowances(node):
                 allowance.keep()
-            for tally in bond.told:
+            for tally in binding.told:
                 for even in tally.evens:
                     even.before = even.least
         self._log.clear()
 
     def undo(self) -> None:
-        for bond, node, sign, runs in reversed(self._log):
-            bond.change(node, -sign, runs)
+        for binding, node, sign, runs in reversed(self._log):
+            binding.change(node, -sign, runs)
         self._log.clear()
