@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from virtual import virtual
 
 from reconciler.clock import LoopClock, run_virtual
 from reconciler.cluster.state import StateStore
@@ -57,95 +58,83 @@ def large(filler: str, passes: int = HISTORY) -> SourceState:
 
 
 @pytest.mark.parametrize("state", [everything(), large("x"), large("\U0001f600")], ids=["small", "large", "wide"])
-def test_what_is_written_is_read(state: SourceState, scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        assert await store.load("shop") == SourceState("shop")
-        store.update("shop", lambda _: state)
-        await store.flush("shop")
-        again = store_on(server, cluster_on)
-        assert await again.load("shop") == state
-        assert await again.sources() == ["shop"]
-        assert all(len(json.dumps(obj, ensure_ascii=False).encode()) < 512 * 1024 for obj in server.objects.values())
-
-    run_virtual(main())
+@virtual
+async def test_what_is_written_is_read(state: SourceState, scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    assert await store.load("shop") == SourceState("shop")
+    store.update("shop", lambda _: state)
+    await store.flush("shop")
+    again = store_on(server, cluster_on)
+    assert await again.load("shop") == state
+    assert await again.sources() == ["shop"]
+    assert all(len(json.dumps(obj, ensure_ascii=False).encode()) < 512 * 1024 for obj in server.objects.values())
 
 
-def test_writes_are_coalesced_and_a_second_apart(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        for number in range(100):
-            store.update("shop", lambda state, n=number: state.having_passed(passed(n)))
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(2)
-        assert server.seen("create") + server.seen("update") <= 7
-        assert (await store_on(server, cluster_on).load("shop")).history[-1] == passed(99)
-        await store.close()
-
-    run_virtual(main())
+@virtual
+async def test_writes_are_coalesced_and_a_second_apart(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    for number in range(100):
+        store.update("shop", lambda state, n=number: state.having_passed(passed(n)))
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(2)
+    assert server.seen("create") + server.seen("update") <= 7
+    assert (await store_on(server, cluster_on).load("shop")).history[-1] == passed(99)
+    await store.close()
 
 
-def test_nothing_new_costs_no_request(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
-        before = len(server.sent)
-        await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
-        await store.load("shop")
-        await asyncio.sleep(3600)
-        assert len(server.sent) == before
-
-    run_virtual(main())
+@virtual
+async def test_nothing_new_costs_no_request(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
+    before = len(server.sent)
+    await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
+    await store.load("shop")
+    await asyncio.sleep(3600)
+    assert len(server.sent) == before
 
 
-def test_rule_3_kinds_are_recorded_before_record_returns(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
-        await store.record("shop", [GroupKind("apps", "Deployment")], ["other"])
-        fresh = await store_on(server, cluster_on).load("shop")
-        assert fresh.kinds == {GroupKind("", "ConfigMap"), GroupKind("apps", "Deployment")}
-        assert fresh.namespaces == {"shop", "other"}
-
-    run_virtual(main())
+@virtual
+async def test_rule_3_kinds_are_recorded_before_record_returns(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
+    await store.record("shop", [GroupKind("apps", "Deployment")], ["other"])
+    fresh = await store_on(server, cluster_on).load("shop")
+    assert fresh.kinds == {GroupKind("", "ConfigMap"), GroupKind("apps", "Deployment")}
+    assert fresh.namespaces == {"shop", "other"}
 
 
-def test_what_is_on_record_does_not_wait_for_other_writes(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        store = store_on(scripted(), cluster_on)
-        await store.load("shop")
-        await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
-        store.update("shop", lambda state: replace(state, suspended=True))  # its turn comes in a second
-        began = asyncio.get_running_loop().time()
-        await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
-        assert asyncio.get_running_loop().time() == began
-
-    run_virtual(main())
+@virtual
+async def test_what_is_on_record_does_not_wait_for_other_writes(scripted: Any, cluster_on: Any) -> None:
+    store = store_on(scripted(), cluster_on)
+    await store.load("shop")
+    await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
+    store.update("shop", lambda state: replace(state, suspended=True))  # its turn comes in a second
+    began = asyncio.get_running_loop().time()
+    await store.record("shop", [GroupKind("", "ConfigMap")], ["shop"])
+    assert asyncio.get_running_loop().time() == began
 
 
-def test_rule_3_a_kind_that_a_write_under_way_drops_is_recorded_anew(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        kinds = [GroupKind("", "ConfigMap"), GroupKind("apps", "Deployment")]
-        await store.record("shop", kinds, ["shop"])
-        store.update("shop", lambda state: replace(state, kinds=frozenset(kinds[:1])))
-        writing = asyncio.ensure_future(store.flush("shop"))
-        await asyncio.sleep(1)  # its turn: the request is on its way
-        await store.record("shop", kinds, ["shop"])
-        fresh = await store_on(server, cluster_on).load("shop")
-        assert fresh.kinds == set(kinds)
-        await writing
-
-    run_virtual(main())
+@virtual
+async def test_rule_3_a_kind_that_a_write_under_way_drops_is_recorded_anew(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    kinds = [GroupKind("", "ConfigMap"), GroupKind("apps", "Deployment")]
+    await store.record("shop", kinds, ["shop"])
+    store.update("shop", lambda state: replace(state, kinds=frozenset(kinds[:1])))
+    writing = asyncio.ensure_future(store.flush("shop"))
+    await asyncio.sleep(1)  # its turn: the request is on its way
+    await store.record("shop", kinds, ["shop"])
+    fresh = await store_on(server, cluster_on).load("shop")
+    assert fresh.kinds == set(kinds)
+    await writing
 
 
 class Mortal:
@@ -193,167 +182,147 @@ class Forgetful(Mortal):
     lives=st.integers(0, 12),
     arrives=st.booleans(),
 )
-def test_a_kill_leaves_the_old_or_the_new_state(
+@virtual
+async def test_a_kill_leaves_the_old_or_the_new_state(
     old: int, new: int, lives: int, arrives: bool, scripted: Any, cluster_on: Any
 ) -> None:
-    async def main() -> None:
-        server = scripted()
-        first, second = large("x", old), large("y", new)
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        store.update("shop", lambda _: first)
-        await store.flush("shop")
+    server = scripted()
+    first, second = large("x", old), large("y", new)
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    store.update("shop", lambda _: first)
+    await store.flush("shop")
 
-        mortal = store_on(Mortal(server, lives, arrives=arrives), cluster_on)
-        try:
-            await mortal.load("shop")
-            mortal.update("shop", lambda _: second)
-            await mortal.flush("shop")
-        except TransportError:
-            pass
-        await mortal.close(timeout=0)
+    mortal = store_on(Mortal(server, lives, arrives=arrives), cluster_on)
+    try:
+        await mortal.load("shop")
+        mortal.update("shop", lambda _: second)
+        await mortal.flush("shop")
+    except TransportError:
+        pass
+    await mortal.close(timeout=0)
 
-        after = await store_on(server, cluster_on).load("shop")
-        assert after in (first, second)
-
-    run_virtual(main())
+    after = await store_on(server, cluster_on).load("shop")
+    assert after in (first, second)
 
 
-def test_pieces_that_a_kill_left_over_are_removed_later(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        store.update("shop", lambda _: large("x"))
-        await store.flush("shop")
-        used = len(server.objects)
-        for age, name in ((2, "old"), (0, "young")):
-            server.put(
-                f"{state_name('shop')}.{name}", namespace=NAMESPACE, labels={"reconciler.dev/state-piece": "shop"}
-            )
-            created = START - timedelta(hours=age)
-            server.objects[NAMESPACE, f"{state_name('shop')}.{name}"]["metadata"]["creationTimestamp"] = (
-                created.isoformat().replace("+00:00", "Z")
-            )
-        assert await store_on(server, cluster_on).load("shop") == large("x")
-        assert len(server.objects) == used + 1
-        store.update("shop", lambda _: everything())
-        await store.flush("shop")
-        assert len(server.objects) == 2
-
-    run_virtual(main())
+@virtual
+async def test_pieces_that_a_kill_left_over_are_removed_later(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    store.update("shop", lambda _: large("x"))
+    await store.flush("shop")
+    used = len(server.objects)
+    for age, name in ((2, "old"), (0, "young")):
+        server.put(f"{state_name('shop')}.{name}", namespace=NAMESPACE, labels={"reconciler.dev/state-piece": "shop"})
+        created = START - timedelta(hours=age)
+        server.objects[NAMESPACE, f"{state_name('shop')}.{name}"]["metadata"]["creationTimestamp"] = (
+            created.isoformat().replace("+00:00", "Z")
+        )
+    assert await store_on(server, cluster_on).load("shop") == large("x")
+    assert len(server.objects) == used + 1
+    store.update("shop", lambda _: everything())
+    await store.flush("shop")
+    assert len(server.objects) == 2
 
 
-def test_two_writers_lose_nothing(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        daemon, cli = store_on(server, cluster_on), store_on(server, cluster_on)
-        await daemon.load("shop")
-        await cli.load("shop")
-        daemon.update("shop", lambda state: state.having_passed(passed(1)))
-        cli.update("shop", lambda state: replace(state, suspended=True))
-        await asyncio.gather(daemon.flush("shop"), cli.flush("shop"))
-        after = await store_on(server, cluster_on).load("shop")
-        assert after.suspended
-        assert after.history == (passed(1),)
-
-    run_virtual(main())
+@virtual
+async def test_two_writers_lose_nothing(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    daemon, cli = store_on(server, cluster_on), store_on(server, cluster_on)
+    await daemon.load("shop")
+    await cli.load("shop")
+    daemon.update("shop", lambda state: state.having_passed(passed(1)))
+    cli.update("shop", lambda state: replace(state, suspended=True))
+    await asyncio.gather(daemon.flush("shop"), cli.flush("shop"))
+    after = await store_on(server, cluster_on).load("shop")
+    assert after.suspended
+    assert after.history == (passed(1),)
 
 
-def test_an_answer_that_is_lost_is_not_written_twice(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
+@virtual
+async def test_an_answer_that_is_lost_is_not_written_twice(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    await store.record("shop", [], ["shop"])
+    forgetful = store_on(Forgetful(server), cluster_on)
+    await forgetful.load("shop")
+    forgetful.update("shop", lambda state: replace(state, held_more=state.held_more + 1))
+    await forgetful.flush("shop")
+    assert (await store_on(server, cluster_on).load("shop")).held_more == 1
+
+
+@virtual
+async def test_an_api_server_that_is_down_is_waited_for(scripted: Any, cluster_on: Any, lost: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    server.always("create", lost)
+    store.update("shop", lambda state: replace(state, suspended=True))
+    await asyncio.sleep(600)
+    assert server.seen("create") < 40
+    server.heal()
+    await asyncio.sleep(61)
+    assert (await store_on(server, cluster_on).load("shop")).suspended
+
+
+@virtual
+async def test_closing_writes_what_is_left_at_once(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    await store.record("shop", [], ["shop"])
+    store.update("shop", lambda state: replace(state, suspended=True))
+    began = asyncio.get_running_loop().time()
+    await store.close()
+    assert asyncio.get_running_loop().time() - began < 0.5
+    assert (await store_on(server, cluster_on).load("shop")).suspended
+
+
+@virtual
+async def test_what_another_process_writes_is_noticed(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    daemon, cli = store_on(server, cluster_on), store_on(server, cluster_on)
+    await daemon.load("shop")
+    await daemon.record("shop", [], ["shop"])
+    told: list[str] = []
+    following = asyncio.create_task(daemon.follow(told.append))
+    await asyncio.sleep(5)
+    daemon.update("shop", lambda state: state.having_passed(passed(1)))
+    await asyncio.sleep(5)
+    assert told == []
+    await cli.load("shop")
+    cli.update("shop", lambda state: replace(state, suspended=True))
+    await cli.flush("shop")
+    await asyncio.sleep(1)
+    assert told == ["shop"]
+    assert daemon.get("shop").suspended
+    following.cancel()
+
+
+@virtual
+async def test_a_missing_namespace_is_said_with_what_to_do(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    server.missing_namespaces.add(NAMESPACE)
+    store = store_on(server, cluster_on)
+    await store.load("shop")
+    with pytest.raises(ConfigError, match="there is no namespace reconciler-system") as caught:
         await store.record("shop", [], ["shop"])
-        forgetful = store_on(Forgetful(server), cluster_on)
-        await forgetful.load("shop")
-        forgetful.update("shop", lambda state: replace(state, held_more=state.held_more + 1))
-        await forgetful.flush("shop")
-        assert (await store_on(server, cluster_on).load("shop")).held_more == 1
-
-    run_virtual(main())
-
-
-def test_an_api_server_that_is_down_is_waited_for(scripted: Any, cluster_on: Any, lost: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        server.always("create", lost)
-        store.update("shop", lambda state: replace(state, suspended=True))
-        await asyncio.sleep(600)
-        assert server.seen("create") < 40
-        server.heal()
-        await asyncio.sleep(61)
-        assert (await store_on(server, cluster_on).load("shop")).suspended
-
-    run_virtual(main())
-
-
-def test_closing_writes_what_is_left_at_once(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        await store.record("shop", [], ["shop"])
-        store.update("shop", lambda state: replace(state, suspended=True))
-        began = asyncio.get_running_loop().time()
-        await store.close()
-        assert asyncio.get_running_loop().time() - began < 0.5
-        assert (await store_on(server, cluster_on).load("shop")).suspended
-
-    run_virtual(main())
-
-
-def test_what_another_process_writes_is_noticed(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        daemon, cli = store_on(server, cluster_on), store_on(server, cluster_on)
-        await daemon.load("shop")
-        await daemon.record("shop", [], ["shop"])
-        told: list[str] = []
-        following = asyncio.create_task(daemon.follow(told.append))
-        await asyncio.sleep(5)
-        daemon.update("shop", lambda state: state.having_passed(passed(1)))
-        await asyncio.sleep(5)
-        assert told == []
-        await cli.load("shop")
-        cli.update("shop", lambda state: replace(state, suspended=True))
-        await cli.flush("shop")
-        await asyncio.sleep(1)
-        assert told == ["shop"]
-        assert daemon.get("shop").suspended
-        following.cancel()
-
-    run_virtual(main())
-
-
-def test_a_missing_namespace_is_said_with_what_to_do(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        server.missing_namespaces.add(NAMESPACE)
-        store = store_on(server, cluster_on)
-        await store.load("shop")
-        with pytest.raises(ConfigError, match="there is no namespace reconciler-system") as caught:
-            await store.record("shop", [], ["shop"])
-        assert "kubectl create namespace" in caught.value.hint
-
-    run_virtual(main())
+    assert "kubectl create namespace" in caught.value.hint
 
 
 @pytest.mark.parametrize("data", [{}, {"state": "{"}, {"state": "[]"}, {"pieces": "nowhere", "digest": "0"}])
-def test_a_state_that_cannot_be_understood_is_not_taken_for_an_empty_one(
+@virtual
+async def test_a_state_that_cannot_be_understood_is_not_taken_for_an_empty_one(
     data: dict[str, str], scripted: Any, cluster_on: Any
 ) -> None:
-    async def main() -> None:
-        server = scripted()
-        server.put(state_name("shop"), namespace=NAMESPACE)
-        server.objects[NAMESPACE, state_name("shop")]["data"] = data
-        with pytest.raises(ConfigError, match="state of source shop"):
-            await store_on(server, cluster_on).load("shop")
-
-    run_virtual(main())
+    server = scripted()
+    server.put(state_name("shop"), namespace=NAMESPACE)
+    server.objects[NAMESPACE, state_name("shop")]["data"] = data
+    with pytest.raises(ConfigError, match="state of source shop"):
+        await store_on(server, cluster_on).load("shop")
 
 
 def test_objects_of_passes_are_bounded() -> None:
@@ -412,30 +381,28 @@ def owned(install: str, source: str, name: str) -> dict[str, Any]:
     }
 
 
-def test_the_install_is_configured_else_persisted_else_recovered_rule_1(scripted: Any, cluster_on: Any) -> None:
-    async def main() -> None:
-        server = scripted()
-        assert await store_on(server, cluster_on).install("prod") == "prod"
-        assert server.sent == []
-        made = await store_on(server, cluster_on).install(None)
-        assert made
-        assert await store_on(server, cluster_on).install(None) == made
+@virtual
+async def test_the_install_is_configured_else_persisted_else_recovered_rule_1(scripted: Any, cluster_on: Any) -> None:
+    server = scripted()
+    assert await store_on(server, cluster_on).install("prod") == "prod"
+    assert server.sent == []
+    made = await store_on(server, cluster_on).install(None)
+    assert made
+    assert await store_on(server, cluster_on).install(None) == made
 
-        lost_one = scripted()
-        lost_one.objects["shop", "web"] = owned("uid-1", "shop", "web")
-        lost_one.objects["shop", "copy"] = {**owned("uid-2", "shop", "other")}
-        lost_one.objects["shop", "copy"]["metadata"]["name"] = "copy"
-        assert await store_on(lost_one, cluster_on).install(None) == "uid-1"
-        assert await store_on(lost_one, cluster_on).install(None) == "uid-1"
+    lost_one = scripted()
+    lost_one.objects["shop", "web"] = owned("uid-1", "shop", "web")
+    lost_one.objects["shop", "copy"] = {**owned("uid-2", "shop", "other")}
+    lost_one.objects["shop", "copy"]["metadata"]["name"] = "copy"
+    assert await store_on(lost_one, cluster_on).install(None) == "uid-1"
+    assert await store_on(lost_one, cluster_on).install(None) == "uid-1"
 
-        shared = scripted()
-        shared.objects["shop", "web"] = owned("uid-1", "shop", "web")
-        shared.objects["shop", "api"] = owned("uid-2", "api", "api")
-        with pytest.raises(ConfigError, match="uid-1, uid-2"):
-            await store_on(shared, cluster_on).install(None)
-        assert await store_on(shared, cluster_on).install(None, ["api"]) == "uid-2"
-
-    run_virtual(main())
+    shared = scripted()
+    shared.objects["shop", "web"] = owned("uid-1", "shop", "web")
+    shared.objects["shop", "api"] = owned("uid-2", "api", "api")
+    with pytest.raises(ConfigError, match="uid-1, uid-2"):
+        await store_on(shared, cluster_on).install(None)
+    assert await store_on(shared, cluster_on).install(None, ["api"]) == "uid-2"
 
 
 def test_two_that_start_together_are_one_install(scripted: Any) -> None:

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from virtual import virtual
 
 from reconciler.clock import LoopClock, run_virtual
 from reconciler.errors import TransportError
@@ -141,12 +142,10 @@ def test_a_get_ends_in_the_first_lasting_outcome(outcomes: list[int | TransportE
     assert answer.status == lasting
 
 
-def test_streams_are_passed_through() -> None:
-    async def main() -> None:
-        transport = RetryingTransport(Script(), LoopClock(), Random(1))
-        with pytest.raises(TransportError):
-            async with transport.stream(GET):
-                pass
-        await transport.close()
-
-    run_virtual(main())
+@virtual
+async def test_streams_are_passed_through() -> None:
+    transport = RetryingTransport(Script(), LoopClock(), Random(1))
+    with pytest.raises(TransportError):
+        async with transport.stream(GET):
+            pass
+    await transport.close()

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from virtual import virtual
 
 from reconciler.clock import LoopClock, run_virtual
 from reconciler.errors import TransportError
@@ -263,38 +264,36 @@ def test_a_kind_that_the_server_does_not_have_is_empty() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_cluster_converges_over_a_transport_that_loses_a_fifth(seed: int) -> None:
-    async def main() -> None:
-        room = Room()
-        room.transport.loss = 0.2
-        room.transport.lost = Random(seed)
-        labels = {"app": "web"}
-        body = {
-            "metadata": {"namespace": "shop", "name": "web"},
-            "spec": {
-                "replicas": 6,
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "m", "image": "x:1"}]}},
-            },
-        }
-        async with Simulation(room.transport, clock=room.clock, random=Random(seed)):
-            await room.client.create(NAMESPACES, {"metadata": {"name": "shop"}})
-            await room.client.create(DEPLOYMENTS, body)
-            for _ in range(600):
-                await room.clock.sleep(1)
-                stored = await room.client.get(DEPLOYMENTS, Key("shop", "web"))
-                if (stored.get("status") or {}).get("availableReplicas") == 6:
-                    break
-            else:
-                pytest.fail(f"never available: {stored['status']}")
-            pods = (await room.client.read(PODS.path("shop")))["items"]
-            assert len([pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]) == 6
-            await room.client.delete(NAMESPACES, await room.client.get(NAMESPACES, Key("", "shop")))
-            await room.clock.sleep(120)
-            names = [entry["metadata"]["name"] for entry in (await room.client.read("/api/v1/namespaces"))["items"]]
-            assert "shop" not in names
-
-    run_virtual(main())
+@virtual
+async def test_a_cluster_converges_over_a_transport_that_loses_a_fifth(seed: int) -> None:
+    room = Room()
+    room.transport.loss = 0.2
+    room.transport.lost = Random(seed)
+    labels = {"app": "web"}
+    body = {
+        "metadata": {"namespace": "shop", "name": "web"},
+        "spec": {
+            "replicas": 6,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "m", "image": "x:1"}]}},
+        },
+    }
+    async with Simulation(room.transport, clock=room.clock, random=Random(seed)):
+        await room.client.create(NAMESPACES, {"metadata": {"name": "shop"}})
+        await room.client.create(DEPLOYMENTS, body)
+        for _ in range(600):
+            await room.clock.sleep(1)
+            stored = await room.client.get(DEPLOYMENTS, Key("shop", "web"))
+            if (stored.get("status") or {}).get("availableReplicas") == 6:
+                break
+        else:
+            pytest.fail(f"never available: {stored['status']}")
+        pods = (await room.client.read(PODS.path("shop")))["items"]
+        assert len([pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]) == 6
+        await room.client.delete(NAMESPACES, await room.client.get(NAMESPACES, Key("", "shop")))
+        await room.clock.sleep(120)
+        names = [entry["metadata"]["name"] for entry in (await room.client.read("/api/v1/namespaces"))["items"]]
+        assert "shop" not in names
 
 
 def test_an_index_follows_every_change() -> None:
@@ -310,47 +309,43 @@ def test_an_index_follows_every_change() -> None:
     informed(scenario)
 
 
-def test_closing_a_kind_ends_its_objects() -> None:
-    async def main() -> None:
-        room = Room()
-        informers = Informers(room.sandbox.transport(), clock=room.clock, random=Random(1))
-        seen: list[Any] = []
-        informers.of(CONFIG_MAPS).subscribe(lambda _old, new: seen.append(new))
-        await room.put("a")
-        await informers.start()
-        informers.close(CONFIG_MAPS)
-        await informers.stop()
-        assert [entry is None for entry in seen] == [False, True]
-
-    run_virtual(main())
+@virtual
+async def test_closing_a_kind_ends_its_objects() -> None:
+    room = Room()
+    informers = Informers(room.sandbox.transport(), clock=room.clock, random=Random(1))
+    seen: list[Any] = []
+    informers.of(CONFIG_MAPS).subscribe(lambda _old, new: seen.append(new))
+    await room.put("a")
+    await informers.start()
+    informers.close(CONFIG_MAPS)
+    await informers.stop()
+    assert [entry is None for entry in seen] == [False, True]
 
 
-def test_a_key_waits_once_and_is_never_handed_out_twice_at_a_time() -> None:
-    async def main() -> None:
-        clock = LoopClock()
-        timers = Timers(clock)
-        task = asyncio.create_task(timers.run())
-        queue: WorkQueue[str] = WorkQueue(timers, Random(1), clock)
-        queue.add("a")
-        queue.add("a")
-        assert await queue.get() == "a"
-        queue.add("a")
-        other = asyncio.create_task(queue.get())
-        await clock.sleep(1)
-        assert not other.done()
-        queue.done("a")
-        assert await other == "a"
-        queue.failed("a")
-        started = clock.monotonic()
-        assert await queue.get() == "a"
-        assert 0 < clock.monotonic() - started < 0.1
-        queue.done("a")
-        queue.add_after("b", 10)
-        queue.add_after("b", 3)
-        queue.add_after("b", 20)
-        started = clock.monotonic()
-        assert await queue.get() == "b"
-        assert clock.monotonic() - started == pytest.approx(3)
-        task.cancel()
-
-    run_virtual(main())
+@virtual
+async def test_a_key_waits_once_and_is_never_handed_out_twice_at_a_time() -> None:
+    clock = LoopClock()
+    timers = Timers(clock)
+    task = asyncio.create_task(timers.run())
+    queue: WorkQueue[str] = WorkQueue(timers, Random(1), clock)
+    queue.add("a")
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("a")
+    other = asyncio.create_task(queue.get())
+    await clock.sleep(1)
+    assert not other.done()
+    queue.done("a")
+    assert await other == "a"
+    queue.failed("a")
+    started = clock.monotonic()
+    assert await queue.get() == "a"
+    assert 0 < clock.monotonic() - started < 0.1
+    queue.done("a")
+    queue.add_after("b", 10)
+    queue.add_after("b", 3)
+    queue.add_after("b", 20)
+    started = clock.monotonic()
+    assert await queue.get() == "b"
+    assert clock.monotonic() - started == pytest.approx(3)
+    task.cancel()
