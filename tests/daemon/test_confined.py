@@ -32,7 +32,7 @@ def children() -> set[int]:
 class Seen(NamedTuple):
     environment: bytes
     folder: Path
-    files: list[Path]
+    input: Path
 
 
 def looked_at(pid: int) -> Seen | None:
@@ -41,8 +41,7 @@ def looked_at(pid: int) -> Seen | None:
     try:
         if b"isolation" not in (place / "cmdline").read_bytes():
             return None
-        files = [(place / "fd" / number).readlink() for number in ("0", "2")]
-        return Seen((place / "environ").read_bytes(), (place / "cwd").readlink(), files)
+        return Seen((place / "environ").read_bytes(), (place / "cwd").readlink(), (place / "fd/0").readlink())
     except OSError:
         return None
 
@@ -67,8 +66,16 @@ async def test_it_knows_nothing_of_us(place: Path, monkeypatch: pytest.MonkeyPat
     assert ended.status == 2
     assert b"ConfigMap" in ended.output
     assert seen
-    assert all(found == Seen(b"", place, [Path("/dev/null")] * 2) for found in seen), seen
+    assert all(found == Seen(b"", place, Path("/dev/null")) for found in seen), seen
     assert not children() - before
+
+
+async def test_its_reasons_are_heard_up_to_a_limit(place: Path) -> None:
+    ended = await run(["plan", "--offline", "--base", "nothing", str(place)], place, Limits(), place)
+    assert (ended.status, ended.output) == (1, b"")
+    assert b"is in no Git work tree" in ended.errors
+    ended = await run(["plan", "--offline", "--base", "nothing", str(place)], place, Limits(errors=10), place)
+    assert len(ended.errors) == 10
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from loopback import Handler, LoopbackServer
 from texts import NAMESPACE, config
 
 from reconciler.clock import SystemClock
-from reconciler.daemon.reviews.confined import Limits
-from reconciler.daemon.reviews.forked import ForkReview, review_fork
+from reconciler.daemon.reviews.confined import Ended, Limits
+from reconciler.daemon.reviews.forked import ForkReview, _refused, review_fork
 from reconciler.daemon.reviews.isolation import Measure
 from reconciler.daemon.reviews.promise import Promise
 from reconciler.errors import SourceError
@@ -182,6 +182,22 @@ def test_the_comment_says_what_was_in_force(held: set[Measure], said: set[str]) 
         text = review.markdown(limit)
         assert len(text) <= limit
         assert all(part in text for part in said)
+
+
+@pytest.mark.parametrize(
+    ("errors", "why", "hint"),
+    [
+        (b"source shop: no\n  because: of /tmp/f/shop/a\n  hint: try\n", "source shop: no: of shop/a", "try"),
+        (b"Traceback (most recent call last):\n  secret\n", "", None),
+        (b"\xff" * 5000 + b"\nx\ny\nz", "\ufffd" * 300 + ": x: y", None),
+        (b"", "", None),
+    ],
+)
+def test_the_reason_of_a_refusal_is_short(errors: bytes, why: str, hint: str | None) -> None:
+    error = _refused(Ended(1, b"", frozenset(), errors), "/tmp/f")
+    assert error.why == why
+    assert hint in (None, error.hint)
+    assert error.hint
 
 
 def test_a_long_plan_hides_nothing_that_follows_it() -> None:

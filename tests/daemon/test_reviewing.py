@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import aiohttp
+import msgspec
 import pytest
 from hooked import SECRET, comment, push
 from hooked import pull as pull_event
@@ -136,6 +137,19 @@ async def test_a_fork_is_planned_offline_and_without_the_cluster(shop: Shop) -> 
     assert "compared with the base alone" in text
     assert "planned offline" in text
     assert shop.read_only.refused == []
+
+
+async def test_of_a_fork_it_is_told_why_it_cannot_be_planned(shop: Shop) -> None:
+    head = shop.branch("fork", {"a.yaml": config("a", "theirs")})
+    shop.repo.branches["main"] = shop.git.commit({"a.yaml": config("a", "ours")})
+    pull = shop.repo.pull(8, head=head, fork=True)
+    async with shop.reviewer():
+        await until(lambda: shop.state(pull) == "failure", "it is said")
+    text = shop.ours(pull)
+    assert "the head of the fork cannot be planned" in text
+    assert "because: source shop: the two revisions conflict: in a.yaml\n" in text
+    assert "hint: merge the base into the branch, and solve them there\n" in text
+    assert "reconciler-fork-" not in text
 
 
 async def test_rules_of_a_fork_are_those_of_the_base_too(shop: Shop) -> None:
@@ -275,3 +289,26 @@ async def test_secrets_that_may_not_be_read_are_compared_with_the_base_alone(sho
             await until(lambda: shop.synced(commit), "the sync of the merge")
             assert await shop.tell("review", "pull", pull_event(ForgeKind.GITHUB), "m-1") == 202
             await until(lambda: "As it was planned, object by object: 4." in shop.ours(pull), shop.ours(pull))
+
+
+@pytest.mark.parametrize("bound", [False, True])
+async def test_what_somebody_else_has_is_read_by_nobody_whose_source_is_bound(shop: Shop, *, bound: bool) -> None:
+    """docs/review.md: what a branch can make it show."""
+    for path, obj in (
+        ("namespaces", {"metadata": {"name": "vault"}}),
+        ("namespaces/vault/configmaps", {"metadata": {"name": "app"}, "data": {"value": "theirs-4711", "x": "y-4711"}}),
+    ):
+        made = Request(
+            "POST", f"/api/v1/{path}", headers={"content-type": "application/json"}, body=json.dumps(obj).encode()
+        )
+        assert (await shop.sandbox.handle(made)).status == 201
+    if bound:
+        shop.source = msgspec.structs.replace(shop.source, namespaces=("shop",))
+    asked = 'metadata: {name: app, namespace: vault, annotations: {reconciler.dev/adopt: "true"}}'
+    text = f"apiVersion: v1\nkind: ConfigMap\n{asked}\ndata: {{value: guessed}}\n"
+    pull = shop.repo.pull(7, head=shop.branch("curious", {"app.yaml": text}))
+    async with shop.reviewer():
+        await until(lambda: shop.state(pull) in ("success", "failure"), "a plan")
+    assert "vault" in shop.ours(pull)
+    assert ("theirs-4711" in shop.ours(pull)) is not bound
+    assert "y-4711" not in shop.ours(pull), "what is not stated is not shown"

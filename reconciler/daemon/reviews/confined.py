@@ -27,12 +27,16 @@ class Limits(NamedTuple):
     memory: int = 2 * 1024**3  # of addresses; the smallest plan takes 400 MB of them
     file: int = 512 * 1024**2
     output: int = 8 * 1024**2
+    errors: int = 8 * 1024  # what is beyond is thrown away
 
 
 class Ended(NamedTuple):
+    """`errors` is what it wrote to standard error. Nothing of it is to be trusted."""
+
     status: int
     output: bytes
     held: frozenset[Measure]
+    errors: bytes = b""
 
 
 async def run(arguments: Sequence[str], folder: Path, limits: Limits, reads: Path) -> Ended:
@@ -58,7 +62,7 @@ async def run(arguments: Sequence[str], folder: Path, limits: Limits, reads: Pat
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
             close_fds=True,
         )
@@ -66,7 +70,7 @@ async def run(arguments: Sequence[str], folder: Path, limits: Limits, reads: Pat
         raise ReconcilerError("the plan of a fork cannot be run", why=error.strerror or str(error)) from None
     try:
         async with asyncio.timeout(limits.seconds):
-            output = await _bounded(child.stdout, limits.output) if child.stdout is not None else b""
+            output, errors = await _both(child, limits)
             status = await child.wait()
     except TimeoutError:
         raise SourceTooLarge(f"planning it took longer than {limits.seconds} s") from None
@@ -77,7 +81,20 @@ async def run(arguments: Sequence[str], folder: Path, limits: Limits, reads: Pat
         raise SourceTooLarge("planning it took more time or memory than a fork gets")
     first, _, said = output.partition(b"\n")
     held = first.decode("ascii", "replace").split()
-    return Ended(status, said, frozenset(each for each in Measure if each in held))
+    return Ended(status, said, frozenset(each for each in Measure if each in held), errors)
+
+
+async def _both(child: asyncio.subprocess.Process, limits: Limits) -> tuple[bytes, bytes]:
+    """Standard output and error, to their ends. Raises SourceTooLarge."""
+    if child.stdout is None or child.stderr is None:
+        return b"", b""
+    try:
+        async with asyncio.TaskGroup() as group:
+            errors = group.create_task(_beginning(child.stderr, limits.errors))
+            output = group.create_task(_bounded(child.stdout, limits.output))
+    except* SourceTooLarge as found:
+        raise found.exceptions[0] from None
+    return output.result(), errors.result()
 
 
 async def _bounded(stream: asyncio.StreamReader, most: int) -> bytes:
@@ -89,6 +106,13 @@ async def _bounded(stream: asyncio.StreamReader, most: int) -> bytes:
             raise SourceTooLarge(f"its plan has more than {most} bytes")
         parts.append(chunk)
     return b"".join(parts)
+
+
+async def _beginning(stream: asyncio.StreamReader, most: int) -> bytes:
+    kept = b""
+    while chunk := await stream.read(65_536):
+        kept += chunk[: most - len(kept)]
+    return kept
 
 
 def _kill(group: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reconciler.daemon.reviews.confined import Limits, run
+from reconciler.daemon.reviews.confined import Ended, Limits, run
 from reconciler.daemon.reviews.isolation import Measure
 from reconciler.daemon.reviews.promise import Promise, promise
 from reconciler.errors import SourceRefused
@@ -23,7 +23,10 @@ from reconciler.model.review_rules import Level, ReviewRules, RiskCode
 from reconciler.source.repository import GitSource
 
 _HEAD: Final = "## "
-_LONGEST: Final = 300  # characters of the summary
+_LONGEST: Final = 300  # characters of the summary, and of a line of a reason
+_REASONS: Final = 3  # lines of one
+_BECAUSE: Final = "because: "
+_HINT: Final = "hint: "
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +86,19 @@ def _kept(held: frozenset[Measure]) -> str:
     return f"Read by a process of its own: {network}, {files}, no cluster, no token."
 
 
+def _refused(ended: Ended, folder: str) -> SourceRefused:
+    """For the reason that the process gives, as `ReconcilerError.diagnostics` has it."""
+    said = ended.errors.decode("utf-8", "replace").replace(f"{folder}/", "")
+    why, hint = "", "`reconciler plan --offline --base … --head …` in a clone says what is wrong"
+    for line in said.splitlines()[:_REASONS] if not said.startswith("Traceback") else ():
+        text = line.strip()[:_LONGEST]
+        if text.startswith(_HINT):
+            hint = text.removeprefix(_HINT)
+        else:
+            why += f"{': ' if why else ''}{text.removeprefix(_BECAUSE)}"
+    return SourceRefused("the head of the fork cannot be planned", why=why, hint=hint)
+
+
 async def review_fork(
     git: GitSource, config: SourceConfig, base: str, head: str, rules: ReviewRules, limits: Limits | None = None
 ) -> ForkReview:
@@ -103,8 +119,7 @@ async def review_fork(
         document = msgspec.json.decode(shown[0].output, type=_Document)
         text = shown[1].output.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        hint = "`reconciler plan --offline --base … --head …` in a clone says what is wrong"
-        raise SourceRefused("the head of the fork cannot be planned", hint=hint) from None
+        raise _refused(shown[0], folder) from None
     held = shown[0].held & shown[1].held
     if (kept := _kept(held)) != _kept(frozenset(Measure)):
         logger.warning("the head of a fork in %s: %s docs/review.md says why", config.name, kept.replace("**", ""))
