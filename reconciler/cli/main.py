@@ -120,9 +120,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `reconciler status | head`: nobody reads on, and there is nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard()
         return CLOSED
     except OSError as error:  # a file that cannot be written, a full disk, a port that is taken
         print(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr)  # noqa: T201
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _discard()
         return ERROR
     return code
+
+
+def _discard() -> None:
+    """What standard output does not take goes nowhere: the interpreter would try, and complain, once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

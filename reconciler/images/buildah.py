@@ -4,8 +4,8 @@ Each build has a work folder of its own below `folder`, with its own store, so b
 leaves is gone with its folder. A folder whose daemon was killed is removed by the next one: it is locked by nobody.
 
 RUN steps run as this process's user (root, where the daemon is root) in a chroot. That keeps honest builds apart; it
-is no wall against a hostile Containerfile. Where strangers may change one, builds belong into Jobs. As root each
-command has a PID namespace of its own: what a step leaves running, even in a session of its own, ends with it.
+is no wall against a hostile Containerfile. Where strangers may change one, builds belong into Jobs. Each command has
+a PID namespace of its own: what a step leaves running, even in a session of its own, ends with it.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ from reconciler.model.snapshot import Blobs
 
 _PREFIX: Final = "build-"
 _LOCK: Final = "lock"
+_PATIENCE: Final = 60.0  # seconds for removing
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -42,13 +44,13 @@ class Buildah:
         self._session = session
         self._pusher = pusher
         self._folder = folder
-        self._path = path or f"{os.environ.get('PATH', '')}:{_PATH}"
-        apart = not os.geteuid() and shutil.which("unshare", path=self._path)
-        self._within = ("unshare", "--pid", "--fork", "--kill-child", "--") if apart else ()
+        self._path = _path(path)
+        apart = shutil.which("unshare", path=self._path)
+        self._within = (*_root(), "unshare", "--pid", "--fork", "--kill-child", "--") if apart else ()
 
     async def build(self, work: Work, blobs: Blobs, log: Log) -> str:
         """As Builder says. Raises BuildFailed also when it takes longer than `work.timeout` seconds."""
-        async with _own(self._folder) as folder:
+        async with _own(self._folder, self._path) as folder:
             environment = buildah_argv.environment(folder, self._path)
             commands = Commands(folder, environment, work.quota, log, within=self._within)
             try:
@@ -101,19 +103,47 @@ class Buildah:
         return found
 
 
-def sweep(folder: Path) -> int:
-    """Remove the work folders of builds whose daemon is gone, and say how many there were."""
+def sweep(folder: Path, *, path: str = "") -> int:
+    """Remove the work folders of builds whose daemon is gone, and say how many there were. `path` is as Buildah's."""
     count = 0
     for work in folder.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), (work / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(work, ignore_errors=True)
+            _remove(work, _path(path))
             count += 1
     return count
 
 
+def _path(stated: str) -> str:
+    return stated or f"{os.environ.get('PATH', '')}:{_PATH}"
+
+
+def _root() -> tuple[str, ...]:
+    """What a command runs under to be root: of the users that builds have, where this process is not root itself."""
+    return ("buildah", "unshare", "--") if os.geteuid() else ()
+
+
+def _remove(work: Path, path: str) -> None:
+    """Remove a work folder, as far as that is possible.
+
+    Without root, what a build leaves belongs to users of its own, or lies in folders that nobody may write to.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    if work.exists():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                [*_root(), "rm", "-rf", "--", str(work)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=buildah_argv.environment(work, path),
+                timeout=_PATIENCE,
+                check=False,
+            )
+
+
 @contextlib.asynccontextmanager
-async def _own(folder: Path) -> AsyncIterator[Path]:
+async def _own(folder: Path, path: str) -> AsyncIterator[Path]:
     """A locked work folder, removed at the end; by the next life, where this one has no time for it."""
     work, lock = await asyncio.to_thread(_make, folder)
     left = False
@@ -125,7 +155,7 @@ async def _own(folder: Path) -> AsyncIterator[Path]:
     finally:
         os.close(lock)
         if not left:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, work, ignore_errors=True))
+            await asyncio.shield(asyncio.to_thread(_remove, work, path))
 
 
 def _make(folder: Path) -> tuple[Path, int]:

@@ -3,6 +3,9 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -272,6 +275,30 @@ def test_folders_of_builds_whose_daemon_was_killed_are_removed(tmp_path: Path) -
     (tmp_path / "other").mkdir()
     assert sweep(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+NOBODY = 65534
+SWEEP_AS_NOBODY = f"""
+import os, sys
+from pathlib import Path
+from reconciler.images.buildah import sweep
+if not os.geteuid():  # only now: the interpreter may be where nobody else may read
+    os.setgroups([]), os.setgid({NOBODY}), os.setuid({NOBODY})
+sys.exit(sweep(Path(sys.argv[1])) != 1)
+"""
+
+
+def test_without_root_also_a_folder_that_nobody_may_write_to_is_removed(builders: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        layer = Path(folder, "build-dead", "layer")
+        layer.mkdir(parents=True)
+        (layer / "file").touch()
+        layer.chmod(0o555)
+        if not os.geteuid():
+            for path in (folder, layer.parent, layer, layer / "file"):
+                os.chown(path, NOBODY, NOBODY)
+        subprocess.run([sys.executable, "-c", SWEEP_AS_NOBODY, folder], check=True, timeout=60)
+        assert not list(Path(folder).iterdir())
 
 
 async def test_a_folder_in_use_is_not_removed(bench: Bench, shell: Files, open_registry: RegistryServer) -> None:
