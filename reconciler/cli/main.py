@@ -133,5 +133,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _discard() -> None:
-    """What standard output does not take goes nowhere: the interpreter would try, and complain, once more at its end."""
+    """What standard output does not take goes nowhere: the interpreter would try, and complain, at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
