@@ -66,7 +66,7 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
     from reconciler.cli.folder import overlay_hint
     from reconciler.cli.snapshots import drawn
     from reconciler.errors import ConfigError
-    from reconciler.model.change import Action
+    from reconciler.model.change import QUIET, Action
     from reconciler.model.problem import Severity
 
     changes, problems, plan = asyncio.run(_found(args))
@@ -80,7 +80,7 @@ def _show(args: argparse.Namespace, *, prunes: bool) -> int:
     show.hint(overlay_hint(args, problems))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return ERROR
-    return CHANGES if any(change.action not in (Action.NONE, Action.KEEP) for change in shown) else OK
+    return CHANGES if any(change.action not in QUIET for change in shown) else OK
 
 
 async def _found(args: argparse.Namespace) -> _Found:

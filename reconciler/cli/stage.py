@@ -22,6 +22,7 @@ from reconciler.engine.readiness import ready
 from reconciler.http.client import HttpTransport
 from reconciler.http.transport import Request
 from reconciler.kube.kinds import NODE, POD
+from reconciler.kube.media import STRATEGIC_PATCH
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import ZONE
 from reconciler.model.config import DaemonConfig, SourceConfig
@@ -150,7 +151,7 @@ class Stage:
         other = HttpTransport(self.url)
         try:
             path = f"/apis/{identity.group}/v1/namespaces/{identity.namespace}/deployments/{identity.name}"
-            headers = {"content-type": "application/strategic-merge-patch+json"}
+            headers = {"content-type": STRATEGIC_PATCH}
             query = (("fieldManager", "kubectl-set"),)
             await other.send(Request("PATCH", path, query, headers, json.dumps(patch).encode()))
         finally:

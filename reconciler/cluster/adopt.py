@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.cluster.api import JSON_PATCH
 from reconciler.cluster.apply import apply
 from reconciler.cluster.migration import migration
 from reconciler.cluster.read import get
 from reconciler.cluster.server import Server
 from reconciler.errors import Conflict
+from reconciler.kube.media import JSON_PATCH
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.change import Live
 from reconciler.model.manifest import MANAGER

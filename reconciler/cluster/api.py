@@ -12,15 +12,12 @@ from reconciler.cluster.refusals import UNDECLARED, advice
 from reconciler.errors import ApiError, TransportError, api_error
 from reconciler.http.transport import Request, Stream, Transport
 from reconciler.kube.kinds import SECRET
+from reconciler.kube.media import JSON
 from reconciler.kube.names import Identity
 
 T = TypeVar("T")
 Query = tuple[tuple[str, str], ...]
 
-JSON: Final = "application/json"
-APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
-JSON_PATCH: Final = "application/json-patch+json"
-METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 # Seconds for a write. Admission webhooks may take 30 s each, and an API server ends by itself what takes longer than
 # its --request-timeout, 60 s by default: its answer says which webhook is slow, our own deadline would not.

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.cluster.api import APPLY
 from reconciler.cluster.server import Server, live
 from reconciler.errors import Conflict, NotFound
+from reconciler.kube.media import APPLY
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.model.change import Live
 

@@ -5,9 +5,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
-from reconciler.cluster.api import METADATA_LIST, Api, decode, object_path
+from reconciler.cluster.api import Api, decode, object_path
 from reconciler.cluster.paging import read_pages
 from reconciler.errors import ConfigError, NotFound
+from reconciler.kube.media import METADATA_LIST
 from reconciler.kube.names import Identity
 from reconciler.kube.resources import Resource
 

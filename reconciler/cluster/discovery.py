@@ -8,8 +8,9 @@ from typing import Final
 import msgspec
 
 from reconciler.clock import Clock
-from reconciler.cluster.api import JSON, Api, decode
+from reconciler.cluster.api import Api, decode
 from reconciler.errors import ApiError, NotFound, TransportError
+from reconciler.kube.media import JSON
 from reconciler.kube.names import GroupKind, GroupVersionKind
 from reconciler.kube.resources import Resource, Subresource
 

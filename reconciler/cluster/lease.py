@@ -17,9 +17,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from reconciler.clock import Clock
-from reconciler.cluster.api import JSON, Api, decode, object_path
+from reconciler.cluster.api import Api, decode, object_path
 from reconciler.errors import AlreadyExists, Conflict, NotFound, ReconcilerError, TransportError
 from reconciler.http.transport import Request
+from reconciler.kube.media import JSON, MERGE_PATCH
 from reconciler.kube.names import Identity
 
 DURATION: Final = 15.0  # seconds without a renewal after which others may take it
@@ -29,7 +30,6 @@ _PATIENCE: Final = 1 / 3  # of the duration: for one attempt
 _RELEASE: Final = 0.5  # seconds to let go of it: a daemon that ends has five for everything
 
 _VERSION: Final = "coordination.k8s.io/v1"
-_MERGE: Final = "application/merge-patch+json"
 
 logger = logging.getLogger(__name__)
 
@@ -224,7 +224,7 @@ class Lease:
         self._until = began + hold, now + timedelta(seconds=hold)
 
     async def _send(self, method: str, path: str, body: object) -> bytes:
-        headers = {"accept": JSON, "content-type": _MERGE if method == "PATCH" else JSON}
+        headers = {"accept": JSON, "content-type": MERGE_PATCH if method == "PATCH" else JSON}
         request = Request(method, path, (), headers, msgspec.json.encode(body), self._duration)
         return await self._api.call(request, str(self._identity))
 

@@ -18,9 +18,9 @@ from operator import or_
 from typing import Any, Final, NamedTuple
 
 from reconciler.kube.fieldset import Field, FieldSet
+from reconciler.kube.names import LAST_APPLIED
 from reconciler.model.manifest import ANNOTATION_ID, MANAGER
 
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _ANNOTATION: Final = FieldSet.from_paths((Field("metadata"), Field("annotations"), Field(LAST_APPLIED)))
 _ID: Final = FieldSet.from_paths((Field("metadata"), Field("annotations"), Field(ANNOTATION_ID)))
 

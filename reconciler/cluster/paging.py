@@ -5,8 +5,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from reconciler.cluster.api import JSON, Api, Query, decode
+from reconciler.cluster.api import Api, Query, decode
 from reconciler.errors import Gone, TransportError
+from reconciler.kube.media import JSON
 
 T = TypeVar("T")
 

@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from reconciler.cluster.api import JSON, METADATA_LIST, decode, object_path
+from reconciler.cluster.api import decode, object_path
 from reconciler.cluster.paging import read_pages
 from reconciler.cluster.server import Server, live
 from reconciler.errors import NotFound
+from reconciler.kube.media import JSON, METADATA_LIST
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.model.change import Live
 

@@ -14,6 +14,7 @@ from reconciler.diff.paths import Path, render, under
 from reconciler.diff.unchanged import unchanged
 from reconciler.diff.yields import without, yielded
 from reconciler.kube.kinds import PRECIOUS
+from reconciler.kube.names import LAST_APPLIED
 from reconciler.kube.schema import Schema
 from reconciler.model.change import ABSENT, Action, Change, FieldChange, Gate, Live
 from reconciler.model.manifest import ANNOTATION_ADOPT, ANNOTATION_REPLACE, MANAGER, Manifest, Owner
@@ -22,7 +23,7 @@ from reconciler.redact import CHANGED, REDACTED, is_secret
 
 Object = Mapping[str, Any]
 
-_LAST_APPLIED: Final = "f:kubectl.kubernetes.io/last-applied-configuration"
+_LAST_APPLIED: Final = f"f:{LAST_APPLIED}"
 
 _OPEN: Final = frozenset({"f:metadata", "f:type", "f:immutable"})  # what anybody may know of a Secret
 

@@ -11,13 +11,11 @@ and always when they would take data or other objects with them. There are two a
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Final
 
 from reconciler.kube.kinds import PRECIOUS
 from reconciler.model.change import HELD, Action, Change, Gate
 from reconciler.model.config import PruneGuard
-
-TRAILER: Final = "Reconciler-Allow-Prune"
+from reconciler.model.manifest import TRAILER_ALLOW_PRUNE
 
 
 def guard(
@@ -69,4 +67,4 @@ def _everything(going: int, owned: int, limit: int, empty: Sequence[str]) -> str
 
 def _hint(going: int, allow: int) -> str:
     found = f"the commits approve {allow}, not {going}; " if allow else ""
-    return f"{found}commit with the trailer '{TRAILER}: {going}', or run `reconciler prune --approve`"
+    return f"{found}commit with the trailer '{TRAILER_ALLOW_PRUNE}: {going}', or run `reconciler prune --approve`"

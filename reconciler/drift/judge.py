@@ -20,7 +20,7 @@ from reconciler.engine.graph import rank
 from reconciler.errors import ApiError
 from reconciler.kube.kinds import SECRET
 from reconciler.kube.names import Identity
-from reconciler.model.change import ABSENT, WRITES, Action, Change, FieldChange, Live
+from reconciler.model.change import ABSENT, QUIET, WRITES, Action, Change, FieldChange, Live
 from reconciler.model.drift import DriftKind, DriftState
 from reconciler.model.manifest import ANNOTATION_ID, DriftMode, Owner
 from reconciler.model.result import ObjectResult, Outcome
@@ -104,11 +104,7 @@ class Judge:
         changes = await between.differences([i for i in inside if i not in self._docket], afresh=afresh)
         if anew:
             changes += await between.differences(anew, afresh=True)
-        differing = [
-            change
-            for change in changes
-            if change.action not in (Action.NONE, Action.KEEP) and not self._futile.holds(change)
-        ]
+        differing = [change for change in changes if change.action not in QUIET and not self._futile.holds(change)]
         return differing, batch.keys() - {change.identity for change in differing}
 
     async def _drift(self, between: Between, change: Change, before: Packed | None) -> Finding | None:

@@ -33,10 +33,6 @@ from reconciler.render.podspec import pod_spec
 
 _PATIENCE = 10.0  # seconds until a kind whose definition is there must be served
 _BREATH = 100  # objects that are compared before others have their turn
-_JOBS = frozenset({"Job"})
-_MOUNTED = frozenset({"ConfigMap", "Secret", "PersistentVolumeClaim", "ServiceAccount"})
-_VERSIONED = frozenset({"ConfigMap", "Job"})
-_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod", "ReplicaSet"})
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from reconciler.clock import Clock
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kube.names import GroupKind, Identity
-from reconciler.model.change import Action
+from reconciler.model.change import QUIET, Action
 from reconciler.model.event import Event, EventType, Sink
 from reconciler.model.problem import Severity
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
@@ -15,7 +15,6 @@ from reconciler.model.snapshot import Snapshot
 
 _FIELDS = 3  # of a drifted object that one event names
 _VALUE = 100  # characters of a value that an event shows
-_QUIET = frozenset({Action.NONE, Action.KEEP})
 _ENDED: Final = {EventType.HELD: EventType.RELEASED, EventType.FAILED: EventType.RECOVERED}
 
 
@@ -75,7 +74,7 @@ class Teller:
             self._well(result.identity, f"{result.action}: {result.message}")
             if result.action is Action.PRUNE:
                 self._say(EventType.PRUNED, result.message, result.identity)
-            elif result.action not in _QUIET and not healing:
+            elif result.action not in QUIET and not healing:
                 self._say(EventType.APPLIED, f"{result.action}: {result.message}", result.identity)
         elif result.outcome is not Outcome.SUPERSEDED:
             wrong = _Wrong(EventType.HELD if result.outcome is Outcome.HELD else EventType.FAILED, result.message)
@@ -119,7 +118,7 @@ class Teller:
 
 def summary(result: SyncResult) -> str:
     """A pass in one line: "3 create, 1 update, 2 prune; 1 held; 1 failed"."""
-    done = {action: result.count(action) for action in Action if action not in _QUIET}
+    done = {action: result.count(action) for action in Action if action not in QUIET}
     parts = [", ".join(f"{count} {action}" for action, count in done.items() if count) or "nothing to do"]
     outcomes = Counter(each.outcome for each in result.results.values())
     parts += [f"{outcomes[o]} {o}" for o in (Outcome.HELD, Outcome.BLOCKED, Outcome.FAILED) if outcomes[o]]

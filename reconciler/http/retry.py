@@ -10,11 +10,12 @@ from typing import Final
 from reconciler.clock import Clock
 from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response, Stream, Transport
+from reconciler.kube.media import APPLY
 
 FIRST_PAUSE: Final = 0.25  # seconds; doubles with each attempt
 LONGEST_PAUSE: Final = 8.0
 
-APPLY_PATCH: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+APPLY_PATCH: Final = (APPLY, "application/apply-patch+cbor")
 
 
 def idempotent(request: Request) -> bool:

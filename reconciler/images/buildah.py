@@ -34,7 +34,6 @@ from reconciler.model.snapshot import Blobs
 _PREFIX: Final = "build-"
 _LOCK: Final = "lock"
 _PATIENCE: Final = 60.0  # seconds for removing
-_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Buildah:
@@ -115,7 +114,7 @@ def sweep(folder: Path, *, path: str = "") -> int:
 
 
 def _path(stated: str) -> str:
-    return stated or f"{os.environ.get('PATH', '')}:{_PATH}"
+    return stated or f"{os.environ.get('PATH', '')}:{buildah_argv.PATH}"
 
 
 def _root() -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Final
 from reconciler.images.builder import Work
 from reconciler.images.context import CONTAINERFILE, CONTEXT
 
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAME: Final = "localhost/build"  # of the result in Buildah's own store
 _POLICY: Final = {"default": [{"type": "insecureAcceptAnything"}]}  # digests are pinned; signatures are checked by us
 

@@ -30,7 +30,6 @@ AUTHORITIES: Final = "/authorities"
 LABEL: Final = "reconciler.dev/build"
 ANNOTATION: Final = "reconciler.dev/image"
 _USER: Final = 1000
-_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STATE: Final = "/home/user/.local/share/buildkit"
 
 Object = dict[str, Any]
@@ -108,7 +107,7 @@ def _buildah(work: Work, settings: JobSettings, folder: PurePosixPath) -> tuple[
         ("push", buildah_argv.push_to_registry(work, places, **trust)),
     ):
         made = _container(name, settings.tool_image, argv, settings, folder, work=work)
-        environment = buildah_argv.environment(folder, _PATH)
+        environment = buildah_argv.environment(folder, buildah_argv.PATH)
         made["env"] = [{"name": key, "value": value} for key, value in environment.items()]
         made["securityContext"] = security
         found.append(made)

@@ -4,6 +4,8 @@ from typing import Final
 
 from reconciler.kube.names import GroupKind
 
+RBAC: Final = "rbac.authorization.k8s.io"
+
 CONFIG_MAP: Final = GroupKind("", "ConfigMap")
 NAMESPACE: Final = GroupKind("", "Namespace")
 NODE: Final = GroupKind("", "Node")

@@ -1,7 +1,11 @@
 """How Kubernetes names things: groups, versions, kinds and the identity of one object."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which `kubectl apply` keeps what it applied."""
+NAME_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # what Kubernetes makes names of: no vowels, so no words
 
 
 class GroupKind(NamedTuple):

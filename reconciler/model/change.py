@@ -27,6 +27,7 @@ class Action(StrEnum):
 
 
 WRITES: Final = frozenset({Action.CREATE, Action.UPDATE, Action.ADOPT, Action.REPLACE, Action.UNCONFIRMED})
+QUIET: Final = frozenset({Action.NONE, Action.KEEP})
 UNDONE: Final = frozenset({Action.HOLD, Action.REFUSE})
 """The object is not as Git states it, and a pass leaves it so."""
 

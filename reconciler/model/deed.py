@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from reconciler.kube.names import Identity
-from reconciler.model.change import ABSENT, Action, Change
+from reconciler.model.change import ABSENT, QUIET, Action, Change
 from reconciler.model.result import Outcome, SyncResult
 from reconciler.redact import CHANGED, REDACTED
 
@@ -15,7 +15,6 @@ _PATH: Final = 200  # characters
 _WHY: Final = 200  # characters
 _VALUE: Final = 80  # characters of a value, and
 _VALUES: Final = 800  # of all of an object
-_QUIET: Final = frozenset({Action.NONE, Action.KEEP})
 
 
 class Deed(NamedTuple):
@@ -50,7 +49,7 @@ def announced(changes: Iterable[Change]) -> tuple[Deed, ...]:
     return tuple(
         Deed(c.identity, Action.CREATE if c.action is Action.UNCONFIRMED else c.action).with_fields(_values(c))
         for c in changes
-        if c.action not in _QUIET
+        if c.action not in QUIET
     )
 
 
@@ -64,7 +63,7 @@ def done(result: SyncResult) -> tuple[Deed, ...]:
             why="" if each.outcome is Outcome.DONE else each.message[:_WHY],
         ).with_fields(_values(each.change))
         for each in result.results.values()
-        if each.action not in _QUIET and each.outcome is not Outcome.SUPERSEDED
+        if each.action not in QUIET and each.outcome is not Outcome.SUPERSEDED
     ]
     return tuple(sorted(found, key=lambda deed: (deed.outcome is Outcome.HELD, deed.identity)))
 

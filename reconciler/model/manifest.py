@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from reconciler.kube.names import GroupVersionKind, Identity
+from reconciler.kube.names import LAST_APPLIED, GroupVersionKind, Identity
 from reconciler.model.problem import Problem
 from reconciler.model.shares import Portion
 from reconciler.model.spec import Origin
@@ -27,9 +27,10 @@ ANNOTATION_REPLACE: Final = "reconciler.dev/replace"
 ANNOTATION_ADOPT: Final = "reconciler.dev/adopt"
 ANNOTATION_DEPENDS_ON: Final = "reconciler.dev/depends-on"
 ANNOTATION_PLANNED: Final = "reconciler.dev/planned"  # what a plan put into the pod template (rule 19)
+TRAILER_ALLOW_PRUNE: Final = "Reconciler-Allow-Prune"  # of a commit
 ANNOTATIONS_OF_CONTROLLERS: Final = frozenset(
     {
-        "kubectl.kubernetes.io/last-applied-configuration",
+        LAST_APPLIED,
         "autoscaling.alpha.kubernetes.io/conditions",
         "autoscaling.alpha.kubernetes.io/current-metrics",
         "deployment.kubernetes.io/revision",

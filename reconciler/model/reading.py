@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconciler.kube.affinity import PREFERRED, REQUIRED
-from reconciler.kube.kinds import DAEMON_SET
+from reconciler.kube.kinds import DAEMON_SET, REPLICA_SET
 from reconciler.kube.names import GroupVersionKind, Identity
 from reconciler.kube.pod_requests import Amounts, amount, amounts, requested
 from reconciler.kube.selector import LabelSelector, Operator, Requirement
@@ -112,7 +112,7 @@ def workload_of(pod: Object) -> Identity | None:
         gvk = GroupVersionKind.parse(reference.get("apiVersion", ""), reference.get("kind", ""))
         name = reference.get("name", "")
         suffix = f"-{(metadata.get('labels') or {}).get(_HASH, '')}"
-        if (gvk.group, gvk.kind) == ("apps", "ReplicaSet") and len(suffix) > 1 and name.endswith(suffix):
+        if gvk.group_kind == REPLICA_SET and len(suffix) > 1 and name.endswith(suffix):
             return Identity("apps", "Deployment", metadata.get("namespace", ""), name.removesuffix(suffix))
         return Identity(gvk.group, gvk.kind, metadata.get("namespace", ""), name)
     return None

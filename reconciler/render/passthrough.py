@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from reconciler.kube.kinds import CLAIM, DEPLOYMENT, REPLICA_SET, REPLICATION_CONTROLLER, SECRET, STATEFUL_SET
+from reconciler.kube.kinds import CLAIM, DEPLOYMENT, RBAC, REPLICA_SET, REPLICATION_CONTROLLER, SECRET, STATEFUL_SET
 from reconciler.kube.names import GroupKind
 from reconciler.render.image import Resolver
 from reconciler.render.podspec import TEMPLATES
@@ -46,7 +46,7 @@ def passthrough(obj: Mapping[str, Any], group_kind: GroupKind, resolver: Resolve
     """
     metadata = {name: value for name, value in obj["metadata"].items() if name not in _LEFT_OUT}
     made = {name: value for name, value in obj.items() if name != "status"} | {"metadata": metadata}
-    if group_kind == GroupKind("rbac.authorization.k8s.io", "ClusterRole") and "aggregationRule" in made:
+    if group_kind == GroupKind(RBAC, "ClusterRole") and "aggregationRule" in made:
         made.pop("rules", None)
     if (
         group_kind == SECRET

@@ -6,10 +6,9 @@ Only names are read here; whether they are in the same source is for the Rendere
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from reconciler.kube.kinds import RBAC
 from reconciler.kube.names import GroupKind, GroupVersionKind, Identity
 from reconciler.render.podspec import pod_spec
-
-_RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def references(obj: Mapping[str, Any], identity: Identity) -> tuple[Identity, ...]:
@@ -60,7 +59,7 @@ def _of_ingress(obj: Mapping[str, Any], namespace: str) -> Iterator[Identity]:
 def _of_binding(obj: Mapping[str, Any], namespace: str) -> Iterator[Identity]:
     role = _object(obj, "roleRef")
     kind = _text(role, "kind")
-    yield Identity(_RBAC, kind, namespace if kind == "Role" else "", _text(role, "name"))
+    yield Identity(RBAC, kind, namespace if kind == "Role" else "", _text(role, "name"))
     for subject in _items(obj, "subjects"):
         if subject.get("kind") == "ServiceAccount":
             yield Identity("", "ServiceAccount", _text(subject, "namespace") or namespace, _text(subject, "name"))
@@ -128,8 +127,8 @@ _KINDS: Final[Mapping[GroupKind, Callable[[Mapping[str, Any], str], Iterable[Ide
     GroupKind("apps", "StatefulSet"): _of_stateful_set,
     GroupKind("autoscaling", "HorizontalPodAutoscaler"): _of_autoscaler,
     GroupKind("networking.k8s.io", "Ingress"): _of_ingress,
-    GroupKind(_RBAC, "ClusterRoleBinding"): _of_binding,
-    GroupKind(_RBAC, "RoleBinding"): _of_binding,
+    GroupKind(RBAC, "ClusterRoleBinding"): _of_binding,
+    GroupKind(RBAC, "RoleBinding"): _of_binding,
 }
 
 

@@ -23,7 +23,6 @@ from reconciler.model.manifest import Manifest, Owner
 from reconciler.model.state import SourceState
 from reconciler.review.imagined import Imagined
 
-_QUIET = frozenset({Action.NONE})
 _MADE = frozenset({Action.CREATE, Action.UNCONFIRMED})
 _UNSEEN = "the live state may not be read, so this is beside the base alone"
 
@@ -54,7 +53,7 @@ async def on_cluster(
         changes = await previewer.changes(
             desired.snapshot, desired.specs, desired.manifests, state=state, messages=said
         )
-        return {change.identity: change for change in changes if change.action not in _QUIET}
+        return {change.identity: change for change in changes if change.action is not Action.NONE}
 
     without = await previewed(base, ())
     unreadable = previewer.unreadable
@@ -101,7 +100,7 @@ def on_base(
             changes.append(Change(identity, Action.UNCONFIRMED, why, manifest=manifest))
         elif touched:
             change = _compared(manifest, there, schemas, owner)
-            if change.action not in _QUIET:
+            if change.action is not Action.NONE:
                 changes.append(change)
     prunes = Pruner(config, owner, there, Claims()).prunes(
         head.snapshot, head.specs, head.manifests, changes, messages=messages, approved=(), before=None

@@ -10,7 +10,7 @@ from reconciler.engine.filling import Asking
 from reconciler.engine.image_documents import is_stand_in
 from reconciler.engine.images import AsStated, Known
 from reconciler.errors import ConfigError, NotFound
-from reconciler.model.change import Action, Change
+from reconciler.model.change import QUIET, Change
 from reconciler.model.config import SourceConfig
 from reconciler.model.filled import Filling
 from reconciler.model.manifest import MANAGER
@@ -21,7 +21,6 @@ from reconciler.model.spec import Specs
 from reconciler.render.surroundings import Pools
 from reconciler.review.review import Review
 
-_QUIET = frozenset({Action.NONE, Action.KEEP})
 _HINT = "plan again, and look at it again"
 
 
@@ -69,7 +68,7 @@ async def saved(
 
 async def touched(changes: Iterable[Change], cluster: Cluster) -> tuple[SavedChange, ...]:
     """What is done to which objects, with what we own in each now. Raises ApiError or TransportError."""
-    done = sorted((c for c in changes if c.action not in _QUIET), key=lambda change: change.identity)
+    done = sorted((c for c in changes if c.action not in QUIET), key=lambda change: change.identity)
 
     async def one(change: Change) -> SavedChange:
         version = change.manifest.gvk.version if change.manifest is not None else ""

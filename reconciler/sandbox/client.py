@@ -13,6 +13,7 @@ import msgspec
 
 from reconciler.errors import ApiError, TransportError, api_error
 from reconciler.http.transport import Request, Response, Transport
+from reconciler.kube.media import JSON, MERGE_PATCH
 
 Object = dict[str, Any]
 
@@ -77,8 +78,6 @@ CRDS: Final = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
 
-MERGE_PATCH: Final = "application/merge-patch+json"
-_JSON: Final = "application/json"
 _ATTEMPTS: Final = 3
 
 _encode = msgspec.json.encode
@@ -111,7 +110,7 @@ class Client:
         self._manager = manager
         self._observe = observe
         self._forget = forget
-        self._headers = {"accept": _JSON, "content-type": _JSON, "user-agent": manager}
+        self._headers = {"accept": JSON, "content-type": JSON, "user-agent": manager}
         self._merge_headers = {**self._headers, "content-type": MERGE_PATCH}
         self._query = (("fieldManager", manager),)
 

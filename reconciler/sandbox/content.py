@@ -5,10 +5,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from reconciler.kube.media import APPLY, JSON
 from reconciler.sandbox import protobuf
 from reconciler.sandbox.refusals import bad_request, not_acceptable, unsupported_media_type
 
-JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 ACCEPTED: Final = (JSON, YAML, protobuf.MEDIA)
 
@@ -70,7 +70,7 @@ def decode(body: bytes, media: str = JSON) -> Any:
             return protobuf.decode(body)
         except protobuf.Malformed as error:
             raise bad_request(str(error)) from None
-    if media in (YAML, "application/apply-patch+yaml", "text/yaml"):
+    if media in (YAML, APPLY, "text/yaml"):
         return decode_yaml(body)
     raise unsupported_media_type(ACCEPTED)
 

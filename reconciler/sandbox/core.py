@@ -8,15 +8,13 @@ from typing import Any
 import msgspec
 
 from reconciler.clock import Clock
-from reconciler.kube.names import GroupKind
+from reconciler.kube.names import NAME_LETTERS, GroupKind
 from reconciler.sandbox.allocators import Addresses, Ports
 from reconciler.sandbox.registry import Kind, Registry
 from reconciler.sandbox.store import Entry, Store
 from reconciler.sandbox.versions import convert
 
 Value = dict[str, Any]
-
-_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # the letters that Kubernetes makes names of: no vowels, so no words
 
 
 class Core:
@@ -40,7 +38,7 @@ class Core:
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def suffix(self, length: int = 5) -> str:
-        return "".join(self.random.choices(_SUFFIX, k=length))
+        return "".join(self.random.choices(NAME_LETTERS, k=length))
 
     def find(self, kind: Kind, namespace: str, name: str) -> Entry | None:
         return self.store.get(kind.group_kind, namespace if kind.namespaced else "", name)

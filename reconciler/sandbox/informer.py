@@ -15,12 +15,12 @@ import msgspec
 from reconciler.clock import Clock
 from reconciler.errors import ApiError, ReconcilerError, TransportError
 from reconciler.http.transport import Request, Transport
+from reconciler.kube.media import METADATA_LIST
 from reconciler.sandbox.client import Key, Object, Resource, answer, key_of
 
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 500
-METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 METADATA_WATCH: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 
 _COLLECTED: Final = (
@@ -168,7 +168,7 @@ class Informer:
             query = [("limit", str(PAGE))]
             if following:
                 query.append(("continue", following))
-            accept = METADATA_ONLY if self._partial else "application/json"
+            accept = METADATA_LIST if self._partial else "application/json"
             request = Request("GET", self.resource.path(), tuple(query), {"accept": accept})
             try:
                 page = answer(await self._transport.send(request), request)

@@ -19,6 +19,7 @@ from reconciler.clock import Clock
 from reconciler.errors import TransportError
 from reconciler.http.transport import Request, Response, Stream, Transport
 from reconciler.kube.kinds import NAMESPACE, POD
+from reconciler.kube.media import JSON
 from reconciler.kube.openapi import catalog
 from reconciler.sandbox import content, discovery
 from reconciler.sandbox.content import Accept
@@ -152,7 +153,7 @@ class Sandbox:
 
     def _routed(self, request: Request, then: Callable[[Call], T]) -> Response | T:
         """What `then` makes of a request for objects; every other request is answered here."""
-        accept = content.Accept(content.JSON)
+        accept = content.Accept(JSON)
         try:
             if request.path == "/openapi/v2" and PROTOBUF in request.headers.get("accept", ""):
                 return self._documents.answer(request)

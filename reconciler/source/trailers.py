@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-ALLOW_PRUNE: Final = "Reconciler-Allow-Prune"
+from reconciler.model.manifest import TRAILER_ALLOW_PRUNE
+
 _TRAILER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*?)[ \t]*")
 _COUNT: Final = re.compile(r"[0-9]{1,6}")
 
@@ -42,5 +43,5 @@ def allowed_prunes(messages: Iterable[str]) -> int:
         int(value)
         for message in messages
         for key, value in trailers(message)
-        if key.lower() == ALLOW_PRUNE.lower() and _COUNT.fullmatch(value)
+        if key.lower() == TRAILER_ALLOW_PRUNE.lower() and _COUNT.fullmatch(value)
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from reconciler.kube.kinds import RBAC
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.manifest import (
     ANNOTATION_ADOPT,
@@ -26,7 +27,6 @@ from reconciler.specs.finding import Finding, did_you_mean, shown
 
 JSON = Any
 
-_RBAC: Final = "rbac.authorization.k8s.io"
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SERVICE: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -48,7 +48,7 @@ _RULES: Final[Mapping[GroupKind, tuple[re.Pattern[str], int, str]]] = {
     GroupKind("batch", "CronJob"): (_SUBDOMAIN, 52, "at most 52 " + _SUBDOMAIN_RULE[2]),
     GroupKind("networking.k8s.io", "IPAddress"): _SEGMENT_RULE,
     **dict.fromkeys(
-        (GroupKind(_RBAC, kind) for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")), _SEGMENT_RULE
+        (GroupKind(RBAC, kind) for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")), _SEGMENT_RULE
     ),
     **dict.fromkeys((GroupKind(GROUP, kind) for kind in ("Deployment", "Image", "Task")), _LABEL_RULE),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from reconciler.kube.names import Identity
+from reconciler.kube.names import NAME_LETTERS, Identity
 from reconciler.model.usage import Measurement, Series
 from reconciler.usage.prometheus import Prometheus
 
@@ -16,7 +16,7 @@ _LARGEST: Final = "max by (namespace, pod, container) "
 _CPU: Final = _LARGEST + "(rate(container_cpu_usage_seconds_total{%s}[5m]))"
 _MEMORY: Final = _LARGEST + "(container_memory_working_set_bytes{%s})"
 _CONTAINERS: Final = 'container!="", container!="POD", namespace=~"%s"'  # not whole pods, not their sandboxes
-_HASH: Final = "[bcdfghjklmnpqrstvwxz2456789]"  # what Kubernetes makes names of: no vowels
+_HASH: Final = f"[{NAME_LETTERS}]"
 
 
 async def measure(prometheus: Prometheus, namespaces: Iterable[str], at: datetime) -> tuple[Measurement, ...]:

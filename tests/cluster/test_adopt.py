@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.cluster.migration import LAST_APPLIED, migration
+from reconciler.cluster.migration import migration
+from reconciler.kube.names import LAST_APPLIED
 
 
 def ours(applied: Any, fields: dict[str, Any], operation: str = "Update") -> dict[str, Any]:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from reconciler.kube.apply import Applied, ApplyConflict, ApplyError, apply, update, zero
 from reconciler.kube.fieldset import EMPTY, Field, FieldSet
-from reconciler.kube.last_applied import ANNOTATION
 from reconciler.kube.managed import owned_by
 from reconciler.kube.merge import compare
-from reconciler.kube.names import GroupVersionKind
+from reconciler.kube.names import LAST_APPLIED, GroupVersionKind
 from reconciler.kube.openapi import catalog
 from reconciler.kube.schema import Schema
 
@@ -292,14 +291,14 @@ def test_at_most_ten_writers_are_remembered(cluster: Cluster) -> None:
 
 def test_kubectl_takes_over_what_it_applied_from_the_client_side(cluster: Cluster) -> None:
     stated = deployment_of(replicas=1, paused=True)
-    annotations = {ANNOTATION: json.dumps(stated)}
+    annotations = {LAST_APPLIED: json.dumps(stated)}
     cluster.update({**stated, "metadata": {"name": "web", "annotations": annotations}}, "kubectl-client-side-apply")
     wanted = deployment_of(replicas=2, paused=False)
     with pytest.raises(ApplyConflict, match="2 conflicts"):
         cluster.apply(wanted, "us")
     done = cluster.apply(wanted, "kubectl")
     assert cluster.spec == {"replicas": 2, "paused": False}
-    assert json.loads(done.object["metadata"]["annotations"][ANNOTATION]) == wanted
+    assert json.loads(done.object["metadata"]["annotations"][LAST_APPLIED]) == wanted
     cluster.edit(lambda live: live["spec"].update(replicas=5))
     with pytest.raises(ApplyConflict, match=r"1 conflict: .* \.spec\.replicas"):
         cluster.apply(wanted, "kubectl")

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from reconciler.kube.kinds import RBAC
 from reconciler.model.review import Risk
 from reconciler.model.review_rules import RiskCode
 from reconciler.review.risks.case import Case, Object, mapping, maps, risk, some, texts
-
-_RBAC = "rbac.authorization.k8s.io"
 
 
 class _Grant(NamedTuple):
@@ -32,7 +31,7 @@ def find(case: Case) -> Iterator[Risk]:
     """Roles whose rules allow what they did not, and bindings of subjects that were not bound."""
     for manifest, before in case.touched():
         kind = manifest.identity.kind
-        if manifest.identity.group != _RBAC:
+        if manifest.identity.group != RBAC:
             continue
         if kind in ("Role", "ClusterRole"):
             had = list(_grants(before))

@@ -6,8 +6,8 @@ from reconciler.errors import NotFound
 from reconciler.sandbox.client import Key, Object, key_of
 from reconciler.sandbox.controllers.catalog import Catalog, Entry, Owner
 from reconciler.sandbox.controllers.controller import Context, Controller
+from reconciler.sandbox.metadata import FOREGROUND
 
-FOREGROUND: Final = "foregroundDeletion"
 ORPHAN: Final = "orphan"
 
 

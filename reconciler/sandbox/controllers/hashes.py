@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from reconciler.kube.names import NAME_LETTERS
 from reconciler.sandbox.controllers.controller import bare
-
-_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: a name never spells a word
 
 
 def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
@@ -20,6 +19,6 @@ def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
     number = int.from_bytes(hashlib.blake2b(text + str(collisions).encode(), digest_size=8).digest())
     letters = []
     for _ in range(10):
-        number, digit = divmod(number, len(_ALPHABET))
-        letters.append(_ALPHABET[digit])
+        number, digit = divmod(number, len(NAME_LETTERS))
+        letters.append(NAME_LETTERS[digit])
     return "".join(letters)

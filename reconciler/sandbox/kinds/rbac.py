@@ -2,14 +2,13 @@
 
 from typing import Any, Final
 
+from reconciler.kube.kinds import RBAC
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import metadata, naming
 from reconciler.sandbox.kinds import checks
 from reconciler.sandbox.rules import Causes, Rules
 
 Value = dict[str, Any]
-
-_RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def _role(value: Value, causes: Causes, *, namespaced: bool) -> None:
@@ -51,7 +50,7 @@ def _cluster_role(value: Value, causes: Causes) -> None:
 def _binding(value: Value, causes: Causes) -> None:
     reference = value["roleRef"]
     kinds = ("ClusterRole",) if value["kind"] == "ClusterRoleBinding" else ("ClusterRole", "Role")
-    checks.supported(causes, "roleRef.apiGroup", reference.get("apiGroup"), (_RBAC,))
+    checks.supported(causes, "roleRef.apiGroup", reference.get("apiGroup"), (RBAC,))
     checks.supported(causes, "roleRef.kind", reference.get("kind"), kinds)
     if not reference.get("name"):
         causes.required("roleRef.name")
@@ -72,7 +71,7 @@ def _subject(subject: Value, field: str, causes: Causes, *, namespaced: bool) ->
         if not subject.get("namespace") and not namespaced:
             causes.required(f"{field}.namespace")
     elif kind in ("User", "Group"):
-        checks.supported(causes, f"{field}.apiGroup", group, (_RBAC,))
+        checks.supported(causes, f"{field}.apiGroup", group, (RBAC,))
     else:
         causes.unsupported(f"{field}.kind", kind, ("Group", "ServiceAccount", "User"))
 
@@ -83,10 +82,10 @@ def _binding_update(new: Value, old: Value, causes: Causes) -> None:
 
 
 RULES: Final = {
-    GroupKind(_RBAC, "Role"): Rules(name=naming.path_segment, create_on_update=True, validate=_local_role),
-    GroupKind(_RBAC, "ClusterRole"): Rules(name=naming.path_segment, create_on_update=True, validate=_cluster_role),
+    GroupKind(RBAC, "Role"): Rules(name=naming.path_segment, create_on_update=True, validate=_local_role),
+    GroupKind(RBAC, "ClusterRole"): Rules(name=naming.path_segment, create_on_update=True, validate=_cluster_role),
     **{
-        GroupKind(_RBAC, kind): Rules(
+        GroupKind(RBAC, kind): Rules(
             name=naming.path_segment,
             create_on_update=True,
             validate=_binding,

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.http.transport import Request, Response
+from reconciler.kube.media import JSON
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content, metadata
 from reconciler.sandbox.content import Accept
@@ -136,7 +137,7 @@ class Call:
         """Any JSON value, or JSON that is encoded already."""
         media = self.accept.media
         if isinstance(value, bytes):
-            body = value if media == content.JSON else content.encode(msgspec.json.decode(value), media)
+            body = value if media == JSON else content.encode(msgspec.json.decode(value), media)
         else:
             body = content.encode(value, media)
         return Response(status, {"content-type": self.accept.content_type, **warning_headers(self.warnings)}, body)

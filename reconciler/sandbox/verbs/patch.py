@@ -1,12 +1,13 @@
 """PATCH in four types: JSON patch, merge patch, strategic merge patch and server-side apply."""
 
 import contextlib
-from typing import Any, Final
+from typing import Any
 
 from reconciler.http.transport import Response
 from reconciler.kube import apply as structured
 from reconciler.kube import patch as patches
 from reconciler.kube import validate as structural
+from reconciler.kube.media import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from reconciler.kube.names import GroupKind
 from reconciler.sandbox import content, metadata
 from reconciler.sandbox.goscalars import TypeMismatch
@@ -16,11 +17,6 @@ from reconciler.sandbox.verbs import ownership, write
 from reconciler.sandbox.verbs.call import Call, mismatch_text
 
 Value = dict[str, Any]
-
-JSON_PATCH: Final = "application/json-patch+json"
-MERGE: Final = "application/merge-patch+json"
-STRATEGIC: Final = "application/strategic-merge-patch+json"
-APPLY: Final = "application/apply-patch+yaml"
 
 
 def patch(call: Call) -> Response:
@@ -36,7 +32,7 @@ def patch(call: Call) -> Response:
     core, kind = call.core, call.kind
     entry = call.entry()
     old = core.read(entry, kind)
-    new = read_patched(call, merge(call, old, media), converted=media == STRATEGIC)
+    new = read_patched(call, merge(call, old, media), converted=media == STRATEGIC_PATCH)
     _same_name(call, new)
     ownership.record(call, old, new)
     status = call.route.subresource == "status"
@@ -45,7 +41,7 @@ def patch(call: Call) -> Response:
 
 def accepted(call: Call) -> list[str]:
     """The types of patches that a kind takes."""
-    return [JSON_PATCH, MERGE, *([] if call.kind.custom else [STRATEGIC]), APPLY]
+    return [JSON_PATCH, MERGE_PATCH, *([] if call.kind.custom else [STRATEGIC_PATCH]), APPLY]
 
 
 def merge(call: Call, old: Value, media: str) -> Any:
@@ -58,7 +54,7 @@ def merge(call: Call, old: Value, media: str) -> Any:
             return patches.json_patch(old, document)
         if not isinstance(document, dict):
             raise bad_request("error decoding patch: a patch is an object")
-        if media == MERGE:
+        if media == MERGE_PATCH:
             return patches.merge_patch(old, document)
         return patches.strategic_merge(old, document, call.kind.schema)
     except patches.UnusablePatch as error:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from reconciler.http.transport import Response
 from reconciler.kube import apply as structured
 from reconciler.kube import managed
+from reconciler.kube.media import APPLY, JSON_PATCH, MERGE_PATCH
 from reconciler.kube.names import GroupVersionKind
 from reconciler.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
 from reconciler.sandbox import content
@@ -40,7 +41,7 @@ def scale(call: Call) -> Response:
             why = f'Internal error occurred: the spec replicas field ".{".".join(path)}" does not exist'
             raise Refusal(500, "InternalError", why, {"causes": [{"message": why}]})
         return call.respond(before)
-    if content.media_type(call.request.headers) == patch.APPLY:
+    if content.media_type(call.request.headers) == APPLY:
         return _apply(call, entry, old)
     after = _wanted(call, before)
     stated = (after.get("metadata") or {}).get("resourceVersion")
@@ -96,9 +97,9 @@ def _wanted(call: Call, before: Value) -> Value:
     else:
         document = content.decode_json(call.request.body)
         try:
-            if media == patch.JSON_PATCH:
+            if media == JSON_PATCH:
                 after = json_patch(before, document)
-            elif media == patch.MERGE:
+            elif media == MERGE_PATCH:
                 after = merge_patch(before, document)
             else:
                 after = strategic_merge(before, document, call.core.registry.catalog.schema(SCALE))
