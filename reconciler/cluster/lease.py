@@ -22,6 +22,7 @@ from reconciler.errors import AlreadyExists, Conflict, NotFound, ReconcilerError
 from reconciler.http.transport import Request
 from reconciler.kube.media import JSON, MERGE_PATCH
 from reconciler.kube.names import Identity
+from reconciler.kube.times import micro_stamp
 
 DURATION: Final = 15.0  # seconds without a renewal after which others may take it
 _HOLD: Final = 2 / 3  # of the duration: for that long after a renewal it is ours
@@ -205,7 +206,7 @@ class Lease:
 
     async def _write(self, seen: _Seen | None) -> None:
         began, now = self._clock.monotonic(), self._clock.now()
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        stamp = micro_stamp(now)
         spec: dict[str, Any] = {
             "holderIdentity": self._own,
             "leaseDurationSeconds": round(self._duration),

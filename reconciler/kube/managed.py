@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from reconciler.kube.fieldset import EMPTY, FieldSet, union
+from reconciler.kube.times import stamp
 
 Operation = Literal["Apply", "Update"]
 
@@ -112,7 +113,7 @@ def capped(entries: Entries) -> Entries:
 
 def rfc3339(time: datetime | str) -> str:
     """Whole seconds in UTC, as the API writes times."""
-    return time if isinstance(time, str) else time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time if isinstance(time, str) else stamp(time)
 
 
 def without_managed_fields(obj: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler.clock import Clock
 from reconciler.kube.names import NAME_LETTERS, GroupKind
+from reconciler.kube.times import stamp
 from reconciler.sandbox.allocators import Addresses, Ports
 from reconciler.sandbox.registry import Kind, Registry
 from reconciler.sandbox.store import Entry, Store
@@ -29,7 +30,7 @@ class Core:
 
     def now(self) -> str:
         """The time of day as objects hold it: whole seconds, UTC."""
-        return self.clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return stamp(self.clock.now().astimezone(UTC))
 
     def time(self) -> datetime:
         return self.clock.now().astimezone(UTC)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from reconciler.kube.times import micro_stamp, stamp
 from reconciler.sandbox.client import Object
-from reconciler.sandbox.controllers.times import micro_stamp, stamp
 
 HOSTNAME: Final = "kubernetes.io/hostname"
 ZONE: Final = "topology.kubernetes.io/zone"

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 from reconciler.clock import Clock
 from reconciler.errors import ApiError, ReconcilerError
+from reconciler.kube.times import stamp
 from reconciler.sandbox.client import Client, Key, Object, Resource, key_of
 from reconciler.sandbox.controllers.claim import claim
 from reconciler.sandbox.controllers.events import Recorder
 from reconciler.sandbox.controllers.owners import OWNER_INDEX, controller_of, controller_uid, orphans
 from reconciler.sandbox.controllers.queue import Timers, WorkQueue
-from reconciler.sandbox.controllers.times import stamp
 from reconciler.sandbox.informer import Informer
 from reconciler.sandbox.informers import Informers
 

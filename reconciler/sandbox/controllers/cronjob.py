@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from reconciler.errors import AlreadyExists
+from reconciler.kube.times import parse, stamp
 from reconciler.sandbox.client import CRON_JOBS, JOBS, Key, Object, Resource, key_of
 from reconciler.sandbox.controllers import cron, job_state
 from reconciler.sandbox.controllers.conditions import condition, is_true
 from reconciler.sandbox.controllers.controller import Context, Controller
 from reconciler.sandbox.controllers.owners import OWNER_INDEX, controller_reference, is_deleting
-from reconciler.sandbox.controllers.times import parse, stamp
 
 SCHEDULED: Final = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 

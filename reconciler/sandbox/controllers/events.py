@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from reconciler.clock import Clock
 from reconciler.errors import ReconcilerError
+from reconciler.kube.times import stamp
 from reconciler.sandbox.client import EVENTS, Client, Key, Object, Resource, key_of
-from reconciler.sandbox.controllers.times import stamp
 
 _log = logging.getLogger(__name__)
 

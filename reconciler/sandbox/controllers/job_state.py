@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from reconciler.kube.times import parse, seconds_since, stamp
 from reconciler.sandbox.client import Object
 from reconciler.sandbox.controllers.conditions import condition, find, is_true, with_condition
 from reconciler.sandbox.controllers.owners import is_deleting
 from reconciler.sandbox.controllers.pods import is_active, is_ready, phase
-from reconciler.sandbox.controllers.times import parse, seconds_since, stamp
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
 FIRST_PAUSE: Final = 10.0

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from reconciler.kube.times import seconds_since
 from reconciler.sandbox.client import LEASES, NODES, PODS, Key, Object, key_of
 from reconciler.sandbox.controllers.conditions import find, is_true, with_condition
 from reconciler.sandbox.controllers.controller import Context, Controller
 from reconciler.sandbox.controllers.owners import is_deleting
 from reconciler.sandbox.controllers.pods import is_ready
-from reconciler.sandbox.controllers.times import seconds_since
 from reconciler.sandbox.nodes import LEASE_NAMESPACE
 from reconciler.sandbox.scheduler.placement import tolerates
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from reconciler.kube.times import parse, seconds_since
 from reconciler.sandbox.client import Object
 from reconciler.sandbox.controllers.conditions import condition
 from reconciler.sandbox.controllers.owners import is_deleting
-from reconciler.sandbox.controllers.times import parse, seconds_since
 
 
 def phase(pod: Mapping[str, Any]) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from reconciler.kube.times import seconds_since, stamp
 from reconciler.sandbox.client import Object
 from reconciler.sandbox.controllers.conditions import find, with_condition, without_condition
 from reconciler.sandbox.controllers.replicaset import wanted_replicas
-from reconciler.sandbox.controllers.times import seconds_since, stamp
 
 NO_DEADLINE: Final = 2147483647
 DONE: Final = "NewReplicaSetAvailable"

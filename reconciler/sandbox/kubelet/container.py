@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from reconciler.kube.times import stamp
 from reconciler.sandbox.client import Object
 from reconciler.sandbox.controllers.conditions import find, with_condition
-from reconciler.sandbox.controllers.times import stamp
 from reconciler.sandbox.kubelet.behavior import Orders, Timing, orders
 
 

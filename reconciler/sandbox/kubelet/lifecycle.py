@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.kube.times import parse, stamp
 from reconciler.sandbox.client import Object
 from reconciler.sandbox.controllers.conditions import find
-from reconciler.sandbox.controllers.times import parse, stamp
 from reconciler.sandbox.kubelet.behavior import Behavior, Timing
 from reconciler.sandbox.kubelet.container import Container, Role, State, judged, make, not_ready, reported, terminated
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from reconciler.sandbox.controllers.times import parse
+from reconciler.kube.times import parse
 
 HEARTBEAT: Final = 10.0  # seconds between two lines of a running container
 _LONGEST: Final = 1000  # lines

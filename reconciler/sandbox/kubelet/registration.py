@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
 
 from reconciler.errors import AlreadyExists, NotFound
+from reconciler.kube.times import micro_stamp
 from reconciler.sandbox.client import LEASES, NODES, Key, Object
 from reconciler.sandbox.controllers.conditions import is_true, with_condition
 from reconciler.sandbox.controllers.controller import Context, Controller
-from reconciler.sandbox.controllers.times import micro_stamp
 from reconciler.sandbox.nodes import LEASE_NAMESPACE, Node, lease_object, node_object, node_status
 
 RENEWALS: Final = 4  # renewals within the duration of one lease

@@ -7,6 +7,7 @@ from typing import Any, Final
 from reconciler.http.transport import Response
 from reconciler.kube.kinds import DEFINITION, NAMESPACE, POD
 from reconciler.kube.names import GroupKind
+from reconciler.kube.times import stamp
 from reconciler.sandbox import content
 from reconciler.sandbox.core import Core
 from reconciler.sandbox.kinds.crds import CLEANUP, let_go, terminating
@@ -205,7 +206,7 @@ def _grace(pod: Value, options: Options) -> int:
 
 
 def _mark(about: Value, now: datetime, grace: int) -> None:
-    about["deletionTimestamp"] = _text(now + timedelta(seconds=grace))
+    about["deletionTimestamp"] = stamp(now + timedelta(seconds=grace))
     about["deletionGracePeriodSeconds"] = grace
     if about.get("generation"):
         about["generation"] += 1
@@ -214,12 +215,8 @@ def _mark(about: Value, now: datetime, grace: int) -> None:
 def _shorten(about: Value, now: datetime, grace: int) -> None:
     planned = datetime.fromisoformat(about["deletionTimestamp"])
     began = planned - timedelta(seconds=about["deletionGracePeriodSeconds"])
-    about["deletionTimestamp"] = _text(max(now, began + timedelta(seconds=grace)))
+    about["deletionTimestamp"] = stamp(max(now, began + timedelta(seconds=grace)))
     about["deletionGracePeriodSeconds"] = grace
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _terminate(core: Core, kind: Kind, entry: Entry, value: Value, options: Options) -> tuple[Value, bool]:

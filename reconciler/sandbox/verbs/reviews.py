@@ -5,6 +5,7 @@ from typing import Any
 
 from reconciler.http.transport import Response
 from reconciler.kube.names import GroupKind
+from reconciler.kube.times import stamp
 from reconciler.sandbox.refusals import invalid, not_found
 from reconciler.sandbox.rules import Causes
 from reconciler.sandbox.verbs.call import Call
@@ -48,7 +49,7 @@ def token(call: Call) -> Response:
     until = call.core.time() + timedelta(seconds=spec["expirationSeconds"])
     status = {
         "token": f"sandbox.{call.namespace}.{call.name}.{call.core.suffix(20)}",
-        "expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expirationTimestamp": stamp(until),
     }
     about = {"name": call.name, "namespace": call.namespace, "creationTimestamp": call.core.now()}
     answer = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": about, "spec": spec}

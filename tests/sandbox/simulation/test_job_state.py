@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.kube.times import stamp
 from reconciler.sandbox.controllers.conditions import find
 from reconciler.sandbox.controllers.job_state import Step, expires_in, next_step, parse_spans, spans
-from reconciler.sandbox.controllers.times import stamp
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
