@@ -220,3 +220,44 @@ def test_any_field_can_be_shown(before: Any, after: Any) -> None:
         shown = list(lines(field))
         assert shown
         assert all("\n" not in line.text for line in shown)
+
+
+def compared(was: list[str], now: list[str]) -> list[str]:
+    """The lines of two long texts as a field's view has them, each after its sign."""
+    _, *below = lines(FieldChange("data.text", "\n".join(was), "\n".join(now)))
+    return [f"{line.sign}{line.text[2:]}" for line in below]
+
+
+def patched(was: list[str], shown: list[str]) -> list[str]:
+    """`was` after the changes that are shown, each at the place that it names."""
+    made: list[str] = []
+    at = 0  # of the next line of `was`
+    for line in shown:
+        if match := re.match(r" @@ -(\d+)(?:,(\d+))? ", line):
+            first = int(match[1]) - (match[2] != "0")
+            made += was[at:first]
+            at = first
+        elif line[0] == "+":
+            made.append(line[1:])
+        else:
+            assert was[at] == line[1:]
+            made += [was[at]] if line[0] == " " else []
+            at += 1
+    return made + was[at:]
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=9), st.lists(st.sampled_from("abc"), max_size=9), st.integers(0, 5))
+def test_what_is_shown_of_long_texts_turns_one_into_the_other(one: list[str], other: list[str], ends: int) -> None:
+    head, tail = [[f"{name} {number}" for number in range(ends)] for name in ("head", "tail")]
+    was, now = [[*head, *middle, *tail, "long" * 40] for middle in (one, other)]
+    if was != now:
+        shown = compared(was, now)
+        assert patched(was, shown) == now
+        assert len([line for line in shown if line.startswith(" head")]) <= 2
+
+
+def test_texts_that_would_take_too_long_to_compare_go_and_come() -> None:
+    was, now = [["a", "b", "c", *(f"{n * step % 2099}" for n in range(2099)), "x", "y", "z"] for step in (1, 7)]
+    shown = compared(was, now)
+    gone, come = ([f"{sign}{line}" for line in text[4:-3]] for sign, text in (("-", was), ("+", now)))
+    assert shown == [" c", " 0", *gone, *come, " x", " y"]

@@ -1,6 +1,7 @@
 """One changed field as lines for people."""
 
 import difflib
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ from reconciler.redact import CHANGED, REDACTED
 
 INLINE: Final = 80  # characters of a value that still stands on its field's own line
 _LARGE: Final = 20_000  # characters of JSON above which the fine comparison takes too long
+_FINE: Final = 4_000_000  # pairs of lines that are compared with each other, in some 0.1 s
+_AROUND: Final = 2  # lines that stay, around those that do not
 _MANY: Final = 12  # parts of one value that are still worth a line each
 
 _BARE = re.compile(r"[A-Za-z0-9/_][A-Za-z0-9/_.:@+-]*")
 _UNBARE = re.compile(r"[\d.:+_-]+(e\d+)?|true|false|yes|no|on|off|null|y|n", re.IGNORECASE)
+_PLACE = re.compile(r"(?<=[-+])\d+")
 _UNSEEN = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff"
     "\U000e0000-\U000e007f]"
@@ -111,7 +115,28 @@ def _block(value: Any) -> str:
 
 
 def _unified(before: str, after: str) -> Iterator[Line]:
-    compared = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
-    for number, line in enumerate(compared):
-        if number >= 2:  # the two lines of file names say nothing here
-            yield Line(line[0] if line[0] in "+-" else " ", f"  {visible(line[1:] if line[0] != '@' else line)}")
+    """Without what is alike at both ends, but for a few lines. Where the rest would take too long to compare, as that
+    grows with its square, all of it goes and comes."""
+    was, now = before.splitlines(), after.splitlines()
+    start = _alike(was, now)
+    end = min(_alike(was[::-1], now[::-1]), len(was) - start, len(now) - start)
+    skipped, below = max(0, start - _AROUND), max(0, end - _AROUND)
+    if (len(was) - start - end) * (len(now) - start - end) > _FINE:
+        parts = (" ", was[skipped:start]), ("-", was[start : len(was) - end]), ("+", now[start : len(now) - end])
+        for sign, shown in (*parts, (" ", was[len(was) - end : len(was) - below])):
+            yield from (Line(sign, f"  {visible(line)}") for line in shown)
+        return
+    compared = difflib.unified_diff(
+        was[skipped : len(was) - below], now[skipped : len(now) - below], lineterm="", n=_AROUND
+    )
+    for line in itertools.islice(compared, 2, None):  # the two lines of file names say nothing here
+        if line[0] == "@":
+            yield Line(" ", f"  {_PLACE.sub(lambda found: str(int(found[0]) + skipped), line)}")
+        else:
+            yield Line(line[0] if line[0] in "+-" else " ", f"  {visible(line[1:])}")
+
+
+def _alike(was: list[str], now: list[str]) -> int:
+    """How many lines two texts have in common from their beginning on."""
+    pairs = enumerate(zip(was, now, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(was), len(now)))
