@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from reconciler.kube.names import Identity
     from reconciler.model.drift import Drift
 
-_SETTLE: Final = 0.2  # seconds: watch events come in bursts
 _NAMED: Final = 3  # of the objects that were not compared
 
 

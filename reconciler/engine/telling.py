@@ -13,8 +13,6 @@ from reconciler.model.problem import Severity
 from reconciler.model.result import ObjectResult, Outcome, SyncResult
 from reconciler.model.snapshot import Snapshot
 
-_FIELDS = 3  # of a drifted object that one event names
-_VALUE = 100  # characters of a value that an event shows
 _ENDED: Final = {EventType.HELD: EventType.RELEASED, EventType.FAILED: EventType.RECOVERED}
 
 

@@ -108,11 +108,6 @@ def unrequested(spec: JSON, planner: PlannerConfig | None) -> Iterator[Finding]:
             yield Finding("no-request", ("spec", "scale", "target", resource), message, hint, severity=Severity.WARNING)
 
 
-def _partial(finding: Finding) -> bool:
-    """Whether something is missing from the escape hatch, which states what is to be merged and no more."""
-    return finding.code == "missing-field" and finding.path[:2] == ("spec", "template")
-
-
 def _kubernetes_view(value: dict[str, JSON]) -> dict[str, JSON]:
     """The document without plain environment values, which are ours; what is left has Kubernetes' types."""
     env = value["spec"].get("env")

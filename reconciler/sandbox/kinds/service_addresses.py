@@ -20,7 +20,6 @@ Value = dict[str, Any]
 _POLICIES: Final = ("PreferDualStack", "RequireDualStack", "SingleStack")
 _FAMILIES: Final = ("IPv4", "IPv6")
 _TYPES: Final = ("ClusterIP", "LoadBalancer", "NodePort")
-_FAMILY_FIELDS: Final = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
 
 def has_address(spec: Value) -> bool:
