@@ -5,9 +5,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_LABEL_1035: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+from reconciler.kube.names import DNS_1035_LABEL, DNS_LABEL, DNS_SUBDOMAIN
+
 _RELAXED_SUBDOMAIN: Final = re.compile(r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _URL_PATH: Final = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
@@ -38,7 +37,7 @@ def _checked(text: str, pattern: re.Pattern[str], limit: int, words: str) -> lis
 
 
 def dns_subdomain(name: str) -> list[str]:
-    return _checked(name, _SUBDOMAIN, 253, _SUBDOMAIN_WORDS)
+    return _checked(name, DNS_SUBDOMAIN, 253, _SUBDOMAIN_WORDS)
 
 
 def relaxed_subdomain(name: str) -> list[str]:
@@ -47,11 +46,11 @@ def relaxed_subdomain(name: str) -> list[str]:
 
 
 def dns_label(name: str) -> list[str]:
-    return _checked(name, _LABEL, 63, _LABEL_WORDS)
+    return _checked(name, DNS_LABEL, 63, _LABEL_WORDS)
 
 
 def dns_1035_label(name: str) -> list[str]:
-    return _checked(name, _LABEL_1035, 63, _LABEL_1035_WORDS)
+    return _checked(name, DNS_1035_LABEL, 63, _LABEL_1035_WORDS)
 
 
 def path_segment(name: str) -> list[str]:

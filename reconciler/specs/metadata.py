@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.kube.kinds import RBAC
-from reconciler.kube.names import GroupKind, Identity
+from reconciler.kube.names import DNS_1035_LABEL, DNS_LABEL, DNS_SUBDOMAIN, GroupKind, Identity
 from reconciler.model.manifest import (
     ANNOTATION_ADOPT,
     ANNOTATION_DEPENDS_ON,
@@ -27,25 +27,26 @@ from reconciler.specs.finding import Finding, did_you_mean, shown
 
 JSON = Any
 
-_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_SERVICE: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[^/%]+")
 _QUALIFIED: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 _SUBDOMAIN_RULE: Final = (
-    _SUBDOMAIN,
+    DNS_SUBDOMAIN,
     253,
     "lower-case letters, digits, dashes and dots, beginning and ending with a letter or digit",
 )
-_LABEL_RULE: Final = (_LABEL, 63, "lower-case letters, digits and dashes, beginning and ending with a letter or digit")
-_SERVICE_RULE: Final = (_SERVICE, 63, "lower-case letters, digits and dashes, beginning with a letter")
+_LABEL_RULE: Final = (
+    DNS_LABEL,
+    63,
+    "lower-case letters, digits and dashes, beginning and ending with a letter or digit",
+)
+_SERVICE_RULE: Final = (DNS_1035_LABEL, 63, "lower-case letters, digits and dashes, beginning with a letter")
 _SEGMENT_RULE: Final = (_SEGMENT, 1024, "anything without / and %, but not . or ..")
 _RULES: Final[Mapping[GroupKind, tuple[re.Pattern[str], int, str]]] = {
     GroupKind("", "Namespace"): _LABEL_RULE,
     GroupKind("", "Service"): _SERVICE_RULE,
-    GroupKind("batch", "CronJob"): (_SUBDOMAIN, 52, "at most 52 " + _SUBDOMAIN_RULE[2]),
+    GroupKind("batch", "CronJob"): (DNS_SUBDOMAIN, 52, "at most 52 " + _SUBDOMAIN_RULE[2]),
     GroupKind("networking.k8s.io", "IPAddress"): _SEGMENT_RULE,
     **dict.fromkeys(
         (GroupKind(RBAC, kind) for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")), _SEGMENT_RULE
@@ -78,7 +79,7 @@ def names(identity: Identity, *, known: bool) -> Iterator[Finding]:
             f"{shown(identity.name)} is not a valid name",
             f"a {identity.kind} name has {rule}",
         )
-    if identity.namespace and not (len(identity.namespace) <= 63 and _LABEL.fullmatch(identity.namespace)):
+    if identity.namespace and not (len(identity.namespace) <= 63 and DNS_LABEL.fullmatch(identity.namespace)):
         message = f"{shown(identity.namespace)} is not a valid namespace"
         yield Finding("bad-name", ("metadata", "namespace"), message, f"a namespace has {_LABEL_RULE[2]}, at most 63")
 
@@ -88,7 +89,9 @@ def marks(metadata: Mapping[str, JSON]) -> Iterator[Finding]:
     for part in ("labels", "annotations"):
         for key, value in (metadata.get(part) or {}).items():
             prefix, slash, name = key.rpartition("/")
-            if not _QUALIFIED.fullmatch(name) or (slash and not (len(prefix) <= 253 and _SUBDOMAIN.fullmatch(prefix))):
+            if not _QUALIFIED.fullmatch(name) or (
+                slash and not (len(prefix) <= 253 and DNS_SUBDOMAIN.fullmatch(prefix))
+            ):
                 hint = "it is a name of at most 63 characters, with an optional DNS name and / before it"
                 yield Finding("bad-name", ("metadata", part, key), f"{shown(key)} is not a valid key", hint, key=True)
             if part == "labels" and not _VALUE.fullmatch(value):
