@@ -4,17 +4,19 @@ import asyncio
 from random import Random
 
 from kubernetes_server import KubernetesServer
+from quota import in_force
 from sandbox_api import deployment, pod
 from world import World
 
 from reconciler.cluster.roster import Roster
-from reconciler.kube.kinds import POD, QUOTA
+from reconciler.kube.kinds import POD
 from reconciler.kube.names import Identity
 from reconciler.model.cluster_view import NodeView, Resources
 from reconciler.model.planning import WorkloadNeed
 from reconciler.planner.plan import plan
 
-CONTAINER = {"name": "main", "image": "nginx:1.27", "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}}}
+REQUESTS = {"cpu": "10m", "memory": "8Mi"}
+CONTAINER = {"name": "main", "image": "nginx:1.27", "resources": {"requests": REQUESTS}}
 QUOTAS = {
     "cpu": {"hard": {"requests.cpu": "55m", "pods": "9"}},
     "objects": {"hard": {"count/pods": "8", "memory": "1Gi", "configmaps": "10"}},
@@ -30,11 +32,10 @@ def test_so_many_replicas_are_let_in_as_are_planned(kubernetes: KubernetesServer
             for name, spec in QUOTAS.items():
                 await w.create(w.path("resourcequotas"), {"metadata": {"name": name}, "spec": spec})
 
-            async def in_force() -> bool:
-                found = await w.cluster.list(QUOTA, w.space)
-                return [("used" in each.object.get("status", {})) for each in found] == [True] * len(QUOTAS)
-
-            await w.until(in_force)
+            for quota, too_much in (("cpu", {"cpu": "1"}), ("objects", {"memory": "2Gi"})):
+                resources = {"requests": {**REQUESTS, **too_much}}
+                more = pod("more", containers=[{**CONTAINER, "resources": resources}])
+                await in_force(w, quota, w.path("pods"), more)
             await w.create(w.path("pods"), pod("other", containers=[CONTAINER]))
             planned = await places(w, replicas=7)
             assert planned == 4

@@ -11,11 +11,11 @@ import yaml
 from both_servers import on_both
 from kubernetes_server import KubernetesServer
 from sandbox_api import deployment
-from world import World
+from tenancy import known
+from world import World, opened
 
 from reconciler.clock import SystemClock
 from reconciler.cluster.api import Api
-from reconciler.cluster.cluster import Cluster
 from reconciler.cluster.lease import Lease
 from reconciler.cluster.roster import Roster
 from reconciler.engine.histories import HistoryMaps
@@ -102,29 +102,21 @@ def test_the_rights_that_are_deployed_are_enough_to_plan(kubernetes: KubernetesS
             user = admin.name("planner")
             kubernetes.user(user)
             await admin.call("POST", "/api/v1/namespaces", {"metadata": {"name": admin.space}})
-            for path, body in granted(admin, user):
+            rights = granted(admin, user)
+            for path, body in rights:
                 await admin.call("POST", path, body)
-            cluster = Cluster(kubernetes.transport(user), clock=clock, random=Random(1))
-            roster = Roster(cluster, clock=clock, random=Random(1))
-            lease = Lease(Api(cluster.transport), admin.space, "planner", "a", clock=clock)
-            running = asyncio.create_task(roster.run())
-            try:
-                await asyncio.wait_for(roster.settled.wait(), 30)
-                await admin.until(lambda: _followed(roster))  # rights take a moment to be known
-                assert await lease.acquire()
-                assert await lease.acquire()
-                await lease.release()
-                store = HistoryMaps(cluster, admin.space, clock=clock)
-                await store.read()
-                await store.write(History())
-                assert not (await store.read()).usage().containers
-            finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
-                await cluster.close()
+            async with opened(World(lambda: kubernetes.transport(user), clock, admin.tag)) as w:
+                await known(w, [rule for _, body in rights for rule in body.get("rules", ())])
+                lease = Lease(Api(w.cluster.transport), w.space, "planner", "a", clock=clock)
+                async with followed(w) as roster:
+                    assert roster.able
+                    assert not roster.lacking()
+                    assert await lease.acquire()
+                    assert await lease.acquire()
+                    await lease.release()
+                    store = HistoryMaps(w.cluster, w.space, clock=clock)
+                    await store.read()
+                    await store.write(History())
+                    assert not (await store.read()).usage().containers
 
     kubernetes.run(scenario())
-
-
-async def _followed(roster: Roster) -> bool:
-    return roster.able and not roster.lacking()

@@ -1,12 +1,12 @@
 """A plan says what a pass would not come to, and why: what the server refuses, and what waits for it."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from admission import Denied, admission
 from both_servers import on_both
 from kubernetes_server import KubernetesServer
+from quota import in_force
 from texts import config, deployment
 from world import World
 
@@ -144,7 +144,7 @@ def test_a_full_quota_and_a_webhook_that_denies_are_known_before(kubernetes: Kub
             repository = await w.started({"a.yaml": config("a")})
             quota = {"metadata": {"name": "few"}, "spec": {"hard": {"count/secrets": "0"}}}
             await w.create(w.path("resourcequotas"), quota)
-            await w.until(partial(counted, w))
+            await in_force(w, "few", w.path("secrets"), {"metadata": {"name": "more"}})
             secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: more}\n"
             repository.commit({"more.yaml": secret, "bad.yaml": config("bad"), "good.yaml": config("good")})
             async with admission(w, tmp_path, deny):
@@ -159,9 +159,3 @@ def test_a_full_quota_and_a_webhook_that_denies_are_known_before(kubernetes: Kub
             assert outcomes == {"more": "failed", "bad": "failed", "good": "done"}
 
     kubernetes.run(scenario())
-
-
-async def counted(w: World) -> bool:
-    """Whether the quota is in force."""
-    quota = await w.get("ResourceQuota", "few")
-    return quota is not None and "used" in quota.get("status", {})
