@@ -114,6 +114,7 @@ def test_from_a_commit_to_the_cluster_and_all_that_follows(
 
         # Suspended from another process: a commit is seen and not applied, until it is resumed.
         assert "suspended" in command("suspend", "shop", kubeconfig=kubeconfig)
+        daemon.until(lambda: '"suspended"' in daemon.ask("/api/status")[1], "the daemon has heard of it")
         third = shop.commit({"a.yaml": config("a", "3")}, "Third")
         asked = len(git.requests)
         until(lambda: len(git.requests) > asked + 8, "Git was asked and the commit fetched")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from git_server import GitServer
 from job_containers import run_containers
+from processes import LIMIT
 from pushed_repository import PushedRepository
 from registry_server import RegistryServer
 from small_images import push_image
@@ -122,7 +123,7 @@ async def ended(running: AbstractAsyncContextManager[VirtualDaemon]) -> AsyncIte
         yield it
         it.stop.set()
         assert it.task is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT):
             await asyncio.shield(it.task)
 
 
