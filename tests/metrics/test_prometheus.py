@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from debian import program, required, shared
@@ -20,16 +21,20 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
 
 
 def look(url: str, prometheus: Path, promtool: Path, folder: Path, repository: Repository) -> None:
-    """What Prometheus makes of the daemon at `url`."""
+    """What Prometheus makes of the daemon at `url`. After a scrape that took more than its second, nothing is there."""
+
+    def found(expression: str) -> list[Any]:
+        there: list[Any] = until(lambda: seen.query(expression), expression)
+        return there
+
     with Prometheus(prometheus, folder / "prometheus", target=url.removeprefix("http://"), rules=[RULES]) as seen:
         (target,) = until(lambda: [t for t in seen.ask("targets")["activeTargets"] if t["health"] == "up"], "scraped")
         assert target["lastError"] == ""
-        until(lambda: seen.query('reconciler_objects{health="healthy"} == 2'), "the objects of the source")
-        build = seen.query("reconciler_build_info")
-        assert {sample["metric"]["job"] for sample in build} == {"reconciler"}
-        (memory,) = seen.query("process_resident_memory_bytes")
+        assert found('reconciler_objects{health="healthy"} == 2')
+        assert {sample["metric"]["job"] for sample in found("reconciler_build_info")} == {"reconciler"}
+        (memory,) = found("process_resident_memory_bytes")
         assert 20e6 < float(memory["value"][1]) < 500e6
-        kinds = {sample["metric"]["__name__"] for sample in seen.query('{job="reconciler"}')}
+        kinds = {sample["metric"]["__name__"] for sample in found('{job="reconciler"}')}
         described = seen.ask("metadata")
         assert all(described[name][0]["help"] for name in kinds if name in described)
 
