@@ -14,7 +14,7 @@ from hypothesis import given
 from intercepted import hook
 from kubernetes_server import KubernetesServer
 from virtual import virtual
-from witnessed import Sight, became, sight
+from witnessed import Sight, became, jobs_rest, sight
 from world import World, world
 
 from reconciler.diff.prune import finish
@@ -293,6 +293,8 @@ async def told_the_truth(w: World, pair: Pair, *, alive: bool) -> set[str]:
         await w.sync("other")
         await w.sources["shop"].work()  # which takes what the other one gave up
     repository.commit({**dict.fromkeys(pair.first), **whole(w, pair, pair.second)})
+    if w.tag:  # nodes in real time: who keeps what for a Job while it runs cannot say when it ends
+        await w.until(partial(jobs_rest, w))
     review, alone, before = await review_of(w, base)
     if pair.approval is not Approval.NONE and (going := deletions(review.effects.whole)):
         trailer = f"Approve\n\nReconciler-Allow-Prune: {going + (pair.approval is Approval.WRONG)}"

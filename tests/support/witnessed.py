@@ -8,7 +8,9 @@ from generated_slots import EXTRA
 from world import World
 
 from reconciler.cluster.cluster import Cluster
+from reconciler.diff.prune import finish
 from reconciler.errors import NotFound
+from reconciler.kube.kinds import JOB, POD
 from reconciler.kube.names import GroupKind, Identity
 from reconciler.model.change import Live
 from reconciler.model.manifest import MANAGER
@@ -50,6 +52,29 @@ async def sight(w: World, cluster: Cluster, kinds: Iterable[GroupKind]) -> Sight
                 continue
             found |= {live.identity: _seen(live) for live in listed if _concerns(w, live)}
     return found
+
+
+async def jobs_rest(w: World) -> bool:
+    """Whether each Job of the sources of `w` has ended, or has no pod that a node takes: what follows is up to nobody.
+
+    Jobs are asked for first: of a pod that was made or bound since then, the Job has not heard.
+    """
+    for space in (w.space, w.name(EXTRA.lower())):
+        jobs = await w.cluster.list(JOB, space)
+        pods = await w.cluster.list(POD, space)
+        for job in jobs:
+            status = job.object.get("status") or {}
+            theirs = [pod.object for pod in pods if pod.labels.get("batch.kubernetes.io/job-name") == job.identity.name]
+            seen = "startTime" in status or job.object["spec"].get("suspend")
+            known = seen and status.get("active", 0) == len(theirs)
+            if not finish(job.object)[0] and not (known and all(map(_unschedulable, theirs))):
+                return False
+    return True
+
+
+def _unschedulable(pod: Mapping[str, Any]) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any((each["type"], each["status"]) == ("PodScheduled", "False") for each in conditions)
 
 
 def _concerns(w: World, live: Live) -> bool:
