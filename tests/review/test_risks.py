@@ -1,5 +1,6 @@
 """Each danger is found, and what is none is not taken for one."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -11,6 +12,7 @@ from reconciler.model.change import Action
 from reconciler.model.cluster_view import NodeView, Resources
 from reconciler.model.config import PruneGuard
 from reconciler.model.review import Verdict
+from reconciler.model.review_rules import RiskCode
 from reconciler.review.reviewer import Beside
 
 GI = 2**30
@@ -295,3 +297,45 @@ async def test_what_is_applied_waits_for_what_it_needs() -> None:
     )
     steps = [{identity.kind for identity in step} for step in review.order]
     assert steps == [{"Job", "Service"}, {"Deployment"}]
+
+
+def role(*rules: dict[str, list[str]]) -> str:
+    head = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: ci, namespace: shop}\n"
+    return f"{head}rules: {json.dumps(rules)}\n"
+
+
+def many(word: str, count: int = 300) -> list[str]:
+    return [f"{word}{number}" for number in range(count)]
+
+
+async def wider(before: str, after: str) -> list[str]:
+    review = await review_of({"a": before}, {"a": after})
+    return [risk.message for risk in review.risks if risk.code is RiskCode.WIDER_PRIVILEGES]
+
+
+@virtual
+async def test_rules_of_any_size_are_compared_or_told() -> None:
+    """A rule of 1,200 words is eight billion grants."""
+    wide = {"apiGroups": many("g"), "resources": many("r"), "verbs": many("v"), "resourceNames": many("n")}
+    less = {**wide, "verbs": wide["verbs"][1:]}
+    assert await wider(role(wide), role(wide)) == []
+    assert await wider(role(wide), role(less, wide)) == [], "one rule has all of the other"
+    (said,) = await wider(role(less), role(wide))
+    assert said.startswith("allows more: v0 r0 n0 of g0, v0 r0 n1 of g0, v0 r0 n2 of g0 and ")
+    assert said.endswith(" more; perhaps others, as its rules are too many to compare")
+    (said,) = await wider(role(), role(wide))
+    assert said.startswith("allows more: v0 r0 n0 of g0, v1 r0 n0 of g0, v2 r0 n0 of g0 and ")
+    small = [{"apiGroups": [""], "resources": [each], "verbs": ["get", "list"]} for each in many("r", 200)]
+    turned = [{**rule, "verbs": ["list", "get"]} for rule in small[::-1]]
+    assert await wider(role(*small), role(*turned)) == []
+    assert await wider(role(*small), role(*turned, {**small[0], "verbs": ["get", "watch"]})) == [
+        "allows more: watch r0"
+    ]
+
+
+@virtual
+async def test_everything_of_a_group_is_no_path() -> None:
+    path = {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+    assert await wider(role(everything), role(everything, path)) == ["allows more: get /metrics"]
+    assert await wider(role({**path, "nonResourceURLs": ["*"]}), role(path)) == []
