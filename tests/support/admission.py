@@ -25,6 +25,7 @@ RULE = {
     "scope": "Namespaced",
 }
 PROBE = "is-it-in-force"
+PEOPLE = {"name": "people", "expression": "!request.userInfo.username.startsWith('system:')"}
 
 Patch = list[dict[str, Any]]
 
@@ -84,6 +85,7 @@ async def admission(
 ) -> AsyncIterator[Webhook]:
     """A webhook in force for the namespace of `w`'s sources, which must be there, or for `namespaces`, and no other.
 
+    It is not asked about what controllers write: each new namespace gets an object from them, nobody knows when.
     `folder` takes its certificate; `policy` and `timeout` (in seconds) are what the API server is to do without it.
     """
     hook = Webhook(verdict)
@@ -103,6 +105,7 @@ async def admission(
                 {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces or (w.space,))}
             ]
         },
+        "matchConditions": [PEOPLE],
         "failurePolicy": policy,
         "timeoutSeconds": timeout,
         "sideEffects": "None",
