@@ -56,7 +56,8 @@ def compare(
     whole = live is not None or _whole(present)
     match ownership(present, owner):
         case Ownership.OURS:
-            return _ours(manifest, present, schema, whole=whole)
+            change = _ours(manifest, present, schema, whole=whole)
+            return change if live is not None else replace(change, stray=present)
         case Ownership.OTHER_SOURCE if released:
             return _ours(manifest, present, schema, whole=whole, why=f"moves here from source {_holder(present)}")
         case Ownership.OTHER_SOURCE | Ownership.OTHER_INSTALL as other:

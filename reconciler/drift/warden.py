@@ -17,7 +17,7 @@ from reconciler.drift.judge import Judge
 from reconciler.drift.patience import Patience
 from reconciler.drift.suspects import Batch, Suspects
 from reconciler.drift.windows import window_end
-from reconciler.engine.attendant import Borrow, Left, drifted, same_text
+from reconciler.engine.attendant import Borrow, Left, as_seen, drifted, same_text
 from reconciler.errors import ReconcilerError
 from reconciler.kube.names import Identity
 from reconciler.model.change import WRITES, Action, Change, Live
@@ -96,7 +96,7 @@ class Warden:
             return change
         if change.action is Action.CREATE and self._gone.get(identity) == manifest.digest:
             return None
-        live = self._cache.get(identity)
+        live = as_seen(change, self._cache)
         if self._futile.holds(change) and same_text(change, live):
             return None
         if change.action not in WRITES or not self._by_others(change, live):
@@ -114,7 +114,7 @@ class Warden:
         manifest = change.manifest
         if manifest is None or manifest.policy.drift is not DriftMode.HEAL or self._window() is not None:
             return False
-        return change.identity in self._docket or same_text(change, self._cache.get(change.identity))
+        return change.identity in self._docket or same_text(change, as_seen(change, self._cache))
 
     def made(self, result: ObjectResult, live: Live | None, left: Left) -> None:
         finding = self._in_pass.pop(result.identity, None)

@@ -135,7 +135,7 @@ class Unattended:
     def forces(self, change: Change) -> bool:
         manifest = change.manifest
         heals = manifest is not None and manifest.policy.drift is DriftMode.HEAL
-        return heals and same_text(change, self._cache.get(change.identity))
+        return heals and same_text(change, as_seen(change, self._cache))
 
     def made(self, result: ObjectResult, live: Live | None, left: Left) -> None:
         """Nothing."""
@@ -148,6 +148,11 @@ class Unattended:
 
     async def close(self) -> None:
         """Nothing."""
+
+
+def as_seen(change: Change, cache: LiveCache) -> Live | None:
+    """The object as it was last read. What our labels do not find is in no cache."""
+    return cache.get(change.identity) or change.stray
 
 
 def drifted(change: Change, live: Live | None) -> bool:

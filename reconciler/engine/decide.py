@@ -13,6 +13,7 @@ from functools import partial
 from reconciler.cluster.cluster import Cluster
 from reconciler.diff.compare import compare, regained
 from reconciler.diff.handover import awaken, handover
+from reconciler.engine.attendant import as_seen
 from reconciler.engine.autoscalers import Autoscalers, leaving_replicas
 from reconciler.engine.bounds import exalted, within
 from reconciler.engine.claims import Claims
@@ -164,7 +165,7 @@ class Decider:
 
     async def confirmed(self, change: Change, *, force: bool = True) -> bool:
         """Whether applying `change` would change the object: a dry-run answers (rule 13)."""
-        live = self._cluster.cache.get(change.identity)
+        live = as_seen(change, self._cluster.cache)
         if live is None or change.manifest is None:
             return True
         live = (await self._existing.in_their_versions([change.manifest])).get(change.identity, live)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.cluster.cluster import Cluster
-from reconciler.engine.attendant import drifted, same_text
+from reconciler.engine.attendant import as_seen, drifted, same_text
 from reconciler.engine.claims import Claims
 from reconciler.engine.decide import Decider
 from reconciler.engine.dry_runs import DryRuns, may_not_ask
@@ -106,7 +106,7 @@ class Previewer:
             return replace(change, action=Action.REFUSE, reason=f"{whose} does not serve {manifest.gvk}")
         if change.action not in _ASKED:
             return change
-        live = self._cluster.cache.get(change.identity)
+        live = as_seen(change, self._cluster.cache)
         drift = manifest.policy.drift
         if drift is not DriftMode.HEAL and drifted(change, live):
             reason = f"{change.reason}; it is drift, and not healed"

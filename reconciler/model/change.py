@@ -75,8 +75,9 @@ class Change:
     planner's field manager applies first, so that fields which Git no longer states keep their live values (rule 6);
     where an object is created, what it begins with and is then left to others.
     `existing` is the object that somebody else made and that is to become ours, adopted or replaced, as it was read;
-    its metadata may be all of it. `once` these are ready it is made; until then the object is left as it is, and no
-    pass waits. `gate` is what holds it (HOLD), or would have but for the trailer of a commit (PRUNE).
+    its metadata may be all of it. `stray` is our own object, as it was read, where our labels do not find it any more.
+    `once` these are ready it is made; until then the object is left as it is, and no pass waits. `gate` is what holds
+    it (HOLD), or would have but for the trailer of a commit (PRUNE).
     """
 
     identity: Identity
@@ -89,6 +90,7 @@ class Change:
     hint: str = ""
     handover: Mapping[str, Any] | None = None
     existing: "Live | None" = None
+    stray: "Live | None" = None
     once: tuple[Identity, ...] = ()
     gate: Gate | None = None
 

@@ -1,8 +1,11 @@
 """Whatever somebody does to an object is noticed from the watch, named, and told once with who did it (rule 14)."""
 
+from functools import partial
 from typing import Any
 
+import pytest
 from both_servers import on_both
+from foretelling import foretold
 from intercepted import hook, refusal
 from tended import tended
 from texts import config
@@ -10,10 +13,11 @@ from virtual import virtual
 from world import World, world
 
 from reconciler.http.transport import Request, Response
-from reconciler.model.change import ABSENT
+from reconciler.model.change import ABSENT, Action
 from reconciler.model.drift import Drift, DriftKind, DriftState
 from reconciler.model.event import EventType
 from reconciler.model.manifest import DriftMode
+from reconciler.model.result import Outcome
 from reconciler.redact import CHANGED, REDACTED
 
 
@@ -162,6 +166,39 @@ async def test_rule_14_an_object_that_loses_our_label_is_disowned_and_ours_again
     assert [(field.path, field.found) for field in drift.fields] == [
         ("metadata.labels.app.kubernetes.io/managed-by", ABSENT)
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "told", "theirs"),
+    [("heal", ["drifted", "healed"], False), ("alert", ["drifted"], True), ("ignore", [], True)],
+)
+@on_both
+async def test_rule_14_what_loses_our_label_while_nobody_looks_is_drift_all_the_same(
+    w: World, mode: str, told: list[str], theirs: bool
+) -> None:
+    text = config("a").replace("  name: a\n", f"  name: a\n  annotations: {{reconciler.dev/drift: {mode}}}\n")
+    repository = await w.started({"a.yaml": text})
+    labels = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "me"}}}
+    await w.restart(partial(w.patch, w.path("configmaps/a"), labels))
+    repository.commit({"b.yaml": config("b")}, "Something else")
+    assert (await w.sync()).ok
+    await w.settled()
+    assert kinds(w) == told
+    live = await w.get("ConfigMap", "a")
+    assert live is not None
+    assert (live["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "me") is theirs
+    assert [event.drift.kind for event in w.heard(EventType.DRIFTED) if event.drift] == [DriftKind.DISOWNED] * bool(
+        told
+    )
+    repository.commit({"a.yaml": text.replace("'1'", "'2'")}, "Another value")
+    (announced,) = (await foretold(w)).values()
+    assert announced.action is (Action.REFUSE if theirs else Action.UPDATE)
+    result = await w.sync()
+    if theirs:
+        (failed,) = (each for each in result.results.values() if each.outcome is Outcome.FAILED)
+        assert "kubectl-edit owns metadata.labels.app.kubernetes.io/managed-by" in failed.message, "rule 4"
+    else:
+        assert result.ok
 
 
 @on_both

@@ -1,15 +1,15 @@
 """Whatever the specs: what is applied is what Git states, a second look finds nothing, a preview tells the truth."""
 
 from amount import examples
+from foretelling import foretold
 from generated_repositories import REPOSITORIES
 from hypothesis import given
 from hypothesis import strategies as st
 from stated_planning import StatedPlanning
 from texts import NAMESPACE
 from virtual import virtual
-from world import World, world
+from world import world
 
-from reconciler.engine.preview import preview
 from reconciler.kube.names import Identity
 from reconciler.model.change import Action, Change
 from reconciler.model.config import PruneGuard
@@ -18,25 +18,6 @@ from reconciler.model.result import Outcome, SyncResult
 
 NO_ANSWER = Record("")
 PLANNED = Record("any", (Preference(60, {"pool": "general"}, ("a",)),), ("zone",), {"cpu": "250m"}, 2)
-
-
-async def foretold(w: World) -> dict[Identity, Change]:
-    """What a preview of the newest commit says, by object."""
-    reconciler = w.sources["shop"]
-    poll = await w.repositories["shop"].poll()
-    assert poll.snapshot is not None
-    desired = await reconciler.wanted(poll.snapshot)
-    state = await w.store.load("shop")
-    changes = await preview(
-        poll.snapshot,
-        desired.specs,
-        desired.manifests,
-        cluster=w.cluster,
-        config=reconciler.config,
-        owner=reconciler.owner,
-        state=state,
-    )
-    return {change.identity: change for change in changes if change.action not in (Action.NONE, Action.KEEP)}
 
 
 def happened(result: SyncResult) -> dict[Identity, Action]:
