@@ -161,19 +161,19 @@ async def _ages(it: "FolderImages", pins: "Pins") -> "Mapping[Identity, datetime
     import asyncio
 
     from reconciler.errors import ImageError
-    from reconciler.images.describe import describe
+    from reconciler.images.created import created
     from reconciler.images.stated import Pin
 
     slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def created(identity: "Identity", pin: Pin) -> "tuple[Identity, datetime | None]":
+    async def age(identity: "Identity", pin: Pin) -> "tuple[Identity, datetime | None]":
         async with slots:
             try:
-                return identity, (await describe(it.registry, pin.reference)).created
+                return identity, await created(it.registry, pin.reference)
             except ImageError:
                 return identity, None
 
-    found = (created(identity, pin) for identity, pin in pins.items() if isinstance(pin, Pin))
+    found = (age(identity, pin) for identity, pin in pins.items() if isinstance(pin, Pin))
     return dict(await asyncio.gather(*found))
 
 

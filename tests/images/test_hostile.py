@@ -14,7 +14,7 @@ from reconciler.clock import LoopClock, run_virtual
 from reconciler.errors import ImageError, TransportError
 from reconciler.http.transport import Request, Response
 from reconciler.images.artifact import fetch
-from reconciler.images.describe import describe
+from reconciler.images.created import created
 from reconciler.images.endpoint import Origin
 from reconciler.images.push import Pusher
 from reconciler.images.reference import Repository, digest_of
@@ -79,7 +79,7 @@ async def ask_everything(session: Session, folder: Any) -> None:
         lambda: registry.tags(WEB),
         lambda: registry.blob(WEB, IMAGE.digest, 1000),
         lambda: registry.referrers(IMAGE),
-        lambda: describe(registry, WEB.at(tag="1")),
+        lambda: created(registry, WEB.at(tag="1")),
         lambda: verify(registry, IMAGE, []),
         lambda: fetch(registry, IMAGE, folder),
         lambda: pusher.blob(WEB, digest_of(b"layer"), 5, read),
