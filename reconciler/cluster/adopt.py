@@ -22,7 +22,7 @@ async def adopt(server: Server, obj: Mapping[str, Any], existing: Live | None = 
     A field that kubectl stated would stay for ever once Git drops it, because kubectl never comes back to do so. So
     its fields become ours first, as `migration` says; the apply then drops what `kubectl apply` stated and Git leaves
     out. Fields that a controller or another tool set stay theirs, unless Git states them. `existing` saves a request;
-    its metadata is enough. Raises as `apply` does.
+    its metadata is enough. Raises as `apply` does; what the server refuses stays whole, as kubectl knows it.
     """
     identity = Identity.of(obj)
     for attempt in range(_ATTEMPTS):
@@ -30,6 +30,8 @@ async def adopt(server: Server, obj: Mapping[str, Any], existing: Live | None = 
         patch = migration(live.metadata, obj) if live is not None else []
         if live is None or not patch:
             break
+        if not attempt:
+            await apply(server, obj, manager=MANAGER, force=True, dry_run=True)
         place = await server.place(identity, GroupVersionKind.of(live.object).version)
         query = (("fieldManager", MANAGER),)
         try:

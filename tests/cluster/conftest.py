@@ -223,6 +223,8 @@ class ScriptedServer:
             return _ok(live)
         if verb == "delete":
             return self._delete(live, json.loads(request.body or b"{}"))
+        if "dryRun" in dict(request.query):
+            return _ok(json.loads(request.body))
         if verb == "patch":
             return self._write(verb, live, json_patch(live, json.loads(request.body)))
         return self._write(verb, live, json.loads(request.body))

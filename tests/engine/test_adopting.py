@@ -6,6 +6,7 @@ from texts import config
 from world import World
 
 from reconciler.model.change import Action
+from reconciler.model.result import Outcome
 
 TWO = "data: {value: '1', more: 'x'}"
 ONE = "data: {value: '1'}"
@@ -77,4 +78,14 @@ async def test_an_object_is_read_once_before_it_is_adopted(w: World) -> None:
     w.source().commit({"a.yaml": stated(TWO)})
     assert (await w.sync()).ok
     sent = w.requests()
-    assert (sent["get", "configmaps"] - 1, sent["patch", "configmaps"], sent["apply", "configmaps"]) == (1, 1, 1)
+    assert (sent["get", "configmaps"] - 1, sent["patch", "configmaps"], sent["apply", "configmaps"]) == (1, 1, 2)
+
+
+@on_both
+async def test_what_the_server_refuses_to_have_adopted_stays_as_it_was(w: World) -> None:
+    await made_by_hand(w, "kubectl-create")
+    before = await w.get("ConfigMap", "a")
+    w.source().commit({"a.yaml": stated("dats: {value: '1'}")})
+    result = await w.sync()
+    assert [(each.action, each.outcome) for each in result.results.values()] == [(Action.ADOPT, Outcome.FAILED)]
+    assert await w.get("ConfigMap", "a") == before
