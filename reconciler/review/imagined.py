@@ -1,6 +1,7 @@
 """A cluster that is as the base says: what a plan is compared with where no cluster may be asked.
 
-Objects are imagined as our own apply would have left them, healthy, their Jobs done. Each is made when somebody looks.
+Objects are imagined as our own apply would have left them, in the server's spelling, healthy, their Jobs done. Each is
+made when somebody looks.
 """
 
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 from reconciler.engine.schemas import Schemas
 from reconciler.kube import apply
+from reconciler.kube.compare import as_stored
 from reconciler.kube.names import Identity
 from reconciler.model.change import Live
 from reconciler.model.manifest import MANAGER, Manifest
@@ -42,7 +44,7 @@ class Imagined:
         except apply.ApplyError:  # which no server would take: it cannot be there
             return None
         metadata = {**made["metadata"], "uid": f"base:{identity}", "resourceVersion": _VERSION, "generation": 1}
-        obj = {**made, "metadata": metadata}
+        obj = {**as_stored(made, schema), "metadata": metadata}
         if (status := _status(identity.kind, mapping(obj.get("spec")))) is not None:
             obj["status"] = status
         return Live(identity, obj)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from texts import config
+from texts import config, deployment
 from virtual import virtual
 from world import World, world
 
@@ -13,8 +13,8 @@ from reconciler.review.review import Review
 from reconciler.review.reviewer import Beside, Reviewer
 
 
-async def reviewed(w: World, base: Mapping[str, str], head: Mapping[str, str]) -> Review:
-    """Two more commits, of which nothing is applied."""
+async def reviewed(w: World, base: Mapping[str, str], head: Mapping[str, str], *, alone: bool = False) -> Review:
+    """Two more commits, of which nothing is applied; beside the cluster, or `alone`."""
     repository = w.repositories["shop"]
     found = []
     for files in (base, head):
@@ -26,7 +26,7 @@ async def reviewed(w: World, base: Mapping[str, str], head: Mapping[str, str]) -
     try:
         wanting = Wanting(reconciler.config, reconciler.owner, repository, scopes=cluster.discovery.scopes)
         reviewer = Reviewer(reconciler.config, reconciler.owner, wanting)
-        beside = Beside(cluster=cluster, state=await w.state())
+        beside = Beside() if alone else Beside(cluster=cluster, state=await w.state())
         return await reviewer.review(*found, found[1].revision, beside)
     finally:
         await cluster.close()
@@ -64,3 +64,13 @@ async def test_what_somebody_else_made_and_only_a_new_object_can_become_is_repla
         await w.call("POST", w.path("configmaps"), {**made, "immutable": True})
         found = await reviewed(w, {}, {"b.yaml": config("b", adopt="true", replace="true")})
     assert [str(r.code) for r in found.risks] == ["replacement", "takeover"]
+
+
+@virtual
+async def test_what_the_base_states_is_spelled_as_a_server_would_serve_it() -> None:
+    async with world() as w:
+        await w.started({})
+        base = {"web.yaml": deployment("web", extra="  resources: {requests: {cpu: '0.1'}}\n")}
+        found = await reviewed(w, base, {"web.yaml": deployment("web", image="web:2")}, alone=True)
+    (merged,) = found.effects.merged
+    assert {"requests": {"cpu": "100m"}} in [field.after for field in merged.fields], "what is kept (rule 6)"
