@@ -49,7 +49,12 @@ def holds(desired: Any, live: Any, schema: Schema) -> bool:
 
 def _map_holds(desired: Mapping[str, Any], live: Mapping[str, Any], schema: Schema) -> bool:
     if "maxLimitRequestRatio" in schema.fields and desired.get("type") == "Container":
-        desired = _completed(desired)
+        # An object that no server has seen, only somebody's statement of it, has nothing derived.
+        return any(_members_hold(each, live, schema) for each in (_completed(desired), desired))
+    return _members_hold(desired, live, schema)
+
+
+def _members_hold(desired: Mapping[str, Any], live: Mapping[str, Any], schema: Schema) -> bool:
     for name, value in desired.items():
         there, known = live.get(name), schema.member(name)
         if there is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pytest
 from texts import config, deployment
 from virtual import virtual
 from world import World, world
@@ -74,3 +75,23 @@ async def test_what_the_base_states_is_spelled_as_a_server_would_serve_it() -> N
         found = await reviewed(w, base, {"web.yaml": deployment("web", image="web:2")}, alone=True)
     (merged,) = found.effects.merged
     assert {"requests": {"cpu": "100m"}} in [field.after for field in merged.fields], "what is kept (rule 6)"
+
+
+LIMITS = """\
+apiVersion: v1
+kind: LimitRange
+metadata: {name: most}
+spec:
+  limits: [{type: Container, default: {cpu: '1', memory: 1Gi}}]
+"""
+
+
+@virtual
+@pytest.mark.parametrize("alone", [True, False])
+async def test_another_spelling_of_what_a_server_derives_more_from_changes_nothing(alone: bool) -> None:
+    async with world() as w:
+        await w.started({"most.yaml": LIMITS})
+        found = await reviewed(w, {}, {"most.yaml": LIMITS.replace("1Gi", "1024Mi")}, alone=alone)
+        more = await reviewed(w, {}, {"most.yaml": LIMITS.replace("1Gi", "2Gi")}, alone=alone)
+    assert not found.effects.merged
+    assert [field.path for change in more.effects.merged for field in change.fields] == ["spec.limits"]
