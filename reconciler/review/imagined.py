@@ -1,7 +1,7 @@
 """A cluster that is as the base says: what a plan is compared with where no cluster may be asked.
 
-Objects are imagined as our own apply would have left them, in the server's spelling, healthy, their Jobs done. Each is
-made when somebody looks.
+Objects are imagined as our own apply would have left them, in the server's spelling, healthy, Jobs done and claims
+bound. Each is made when somebody looks.
 """
 
 from collections.abc import Mapping
@@ -51,13 +51,15 @@ class Imagined:
 
 
 def _status(kind: str, spec: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Of a workload whose roll-out has ended, and of a Job that is done."""
+    """Of a workload whose roll-out has ended, of a Job that is done, and of a claim that has its volume."""
     if kind in ("Deployment", "StatefulSet"):
         replicas = spec.get("replicas", 1)
         counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
         return {"observedGeneration": 1, **dict.fromkeys(counts, replicas)}
     if kind == "DaemonSet":
         return {"observedGeneration": 1, "desiredNumberScheduled": 0}
+    if kind == "PersistentVolumeClaim":
+        return {"phase": "Bound"}
     if kind == "Job":
         done = {"type": "Complete", "status": "True", "lastTransitionTime": _TIME}
         return {"succeeded": 1, "conditions": [done]}

@@ -95,3 +95,20 @@ async def test_another_spelling_of_what_a_server_derives_more_from_changes_nothi
         more = await reviewed(w, {}, {"most.yaml": LIMITS.replace("1Gi", "2Gi")}, alone=alone)
     assert not found.effects.merged
     assert [field.path for change in more.effects.merged for field in change.fields] == ["spec.limits"]
+
+
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}
+"""
+
+
+@virtual
+@pytest.mark.parametrize(("size", "action"), [("3Gi", Action.UPDATE), ("1Gi", Action.REFUSE)])
+async def test_a_claim_can_grow_and_not_shrink(size: str, action: Action) -> None:
+    async with world() as w:
+        await w.started({})
+        found = await reviewed(w, {"data.yaml": CLAIM}, {"data.yaml": CLAIM.replace("2Gi", size)}, alone=True)
+    assert [change.action for change in found.effects.merged] == [action]
