@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 import msgspec
-from amount import MORE, examples
+from amount import examples
 from dangers_seen import false_alarms, later, of_another_source
 from generated_pairs import PAIRS, Approval, How, Pair
 from generated_slots import EXTRA, Files
@@ -28,7 +28,6 @@ from reconciler.model.change import Action, Change
 from reconciler.model.config import PruneGuard
 from reconciler.model.deed import Deed, announced, done
 from reconciler.model.result import Outcome, SyncResult
-from reconciler.model.review_rules import RiskCode
 from reconciler.model.snapshot import Snapshot
 from reconciler.render.podspec import TEMPLATES
 from reconciler.review.beside import new_messages, nodes_of
@@ -340,8 +339,6 @@ def test_what_is_announced_happens_and_nothing_else() -> None:
 
     tried()
     print(dict(sorted(seen.items())))  # noqa: T201 - for `pytest -s`: what the pairs were about
-    if MORE >= 10:
-        assert seen.keys() >= {*map(str, RiskCode), *map(str, Action)} - {"unchanged"}
 
 
 @examples(5, quick=False)

@@ -24,7 +24,8 @@ _VARIES: Final = frozenset({"managedFields", "resourceVersion", "generation", "f
 
 @dataclass(frozen=True)
 class Seen:
-    """One object. `content` leaves out what controllers write; `stated` is what our manager owns of it."""
+    """One object. `content` leaves out what controllers write, and in which version it was read; `stated` is what our
+    manager owns of it."""
 
     uid: str
     going: bool
@@ -92,6 +93,7 @@ def _seen(live: Live) -> Seen:
     metadata["annotations"] = {k: v for k, v in live.annotations.items() if not k.startswith(_NOTED)}
     content = {**live.object, "metadata": metadata}
     content.pop("status", None)
+    del content["apiVersion"]  # the server's favourite: another one, once a definition has more of them
     if live.identity.kind == "PersistentVolumeClaim":
         content["spec"] = {k: v for k, v in content["spec"].items() if k != "volumeName"}
     stated = [
